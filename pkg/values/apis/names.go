@@ -1,0 +1,50 @@
+package apis
+
+// Labels that Liqo sets on namespaces of the hosting cluster.
+const (
+	// LabelRemoteCluster is on every namespace that belongs to a guest; its value is the guest's cluster id.
+	LabelRemoteCluster = "liqo.io/remote-cluster-id"
+	// LabelTenantNamespace marks Liqo's own per-guest namespace, which also bears LabelRemoteCluster and is never foreign.
+	LabelTenantNamespace = "liqo.io/tenant-namespace"
+)
+
+// Labels by which a Hospital steers Data Spacer.
+const (
+	// LabelApplyWebhook = "false" on a namespace: no ConfigMap and no injection there.
+	LabelApplyWebhook = "data-space/apply-webhook"
+	// LabelApplyNetpol = "false" on a namespace: no NetworkPolicy there.
+	LabelApplyNetpol = "data-space/apply-netpol"
+	// LabelNetpolAllow = "true" on a namespace or pod: foreign pods may reach it and be reached from it.
+	LabelNetpolAllow = "data-space/netpol-allow"
+	// LabelHTTPProxy = "true" on a namespace: its containers get http_proxy and HTTP_PROXY, naming the explicit proxy.
+	LabelHTTPProxy = "data-space/http-proxy"
+	// LabelManagedBy tells who made an object.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+)
+
+// Objects that the controller makes in each foreign namespace.
+const (
+	EnvoyConfigMapName       = "data-space-envoy-config"
+	EnvoyConfigKey           = "envoy.yaml"
+	NetworkPolicyName        = "data-space-network-policy"
+	ControllerName           = "data-space-controller" // also its field manager and its LabelManagedBy value
+	SystemNamespace          = "data-spacer"
+	ProxyContainerName       = "data-space-proxy"
+	ProxyConfigVolume        = "data-space-envoy-config"
+	ProxyRuntimeVolume       = "data-space-proxy-run"
+	ProxyConfigDir           = "/etc/envoy"
+	ProxyRuntimeDir          = "/run/data-space"
+	ProxyAdminSocket         = ProxyRuntimeDir + "/admin.sock"
+	ProxyReadyPath           = "/ready"
+	ProxyUID           int64 = 1303
+)
+
+// Ports of the proxy inside a foreign pod.
+const (
+	PortEgressTCP   uint16 = 13031 // transparent: every outgoing TCP connection is redirected here (loopback only)
+	PortEgressHTTP  uint16 = 13032 // explicit HTTP proxy for the pod's own applications (loopback only)
+	PortIngressTCP  uint16 = 13041 // transparent: every incoming TCP connection is redirected here
+	PortIngressHTTP uint16 = 13042 // explicit HTTP entry to the pod's own applications (loopback only)
+	PortDNS         uint16 = 13053 // transparent: every outgoing UDP datagram to port 53 is redirected here (loopback only)
+	PortReady       uint16 = 13043 // answers ProxyReadyPath with 200 and all else with 404; the kubelet's probes of the proxy
+)
