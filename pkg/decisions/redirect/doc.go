@@ -1,0 +1,13 @@
+// Package redirect decides the complete ruleset of a foreign pod's network namespace: everything that leaves the pod was
+// sent by its proxy's sockets, everything that arrives goes to its proxy, and all else is dropped and counted by reason.
+//
+// Identity is decided by what a tenant cannot forge: a socket is the proxy's if its cgroup is the proxy container's and
+// its user is the proxy's. A connection of such a socket is marked in conntrack (ct mark, which only netfilter can set);
+// packet marks, which CAP_NET_RAW can set, are never looked at.
+//
+// The tables, in the order in which they must be written (a half-written state is a closed one):
+//
+//  1. filter: default DROP in every chain, the judgement.
+//  2. mangle: POSTROUTING, the last look at the wire, after routing has been decided for good.
+//  3. nat: routing only, never containment.
+package redirect

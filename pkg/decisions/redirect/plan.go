@@ -1,0 +1,127 @@
+package redirect
+
+import (
+	"fmt"
+	"net/netip"
+
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// Mark is the ct mark of connections that the proxy opened or accepted. Conntrack marks belong to the pod's own network
+// namespace: they meet no other tool's.
+const Mark uint32 = 0x1303
+
+// chainMark marks a connection as the proxy's and lets the packet pass.
+const chainMark = "DS-MARK"
+
+// Settings is what may differ between nodes.
+type Settings struct {
+	IPv6 bool // the kernel has IPv6; without it there is nothing to contain, and ip6tables fails
+}
+
+// Proxy is the proxy container of the pod, as far as it runs.
+type Proxy struct {
+	// Cgroup is its cgroup2 path, as /proc/PID/cgroup shows it in the host's cgroup namespace. Empty: it does not run,
+	// and nothing leaves or enters the pod.
+	Cgroup string
+}
+
+// Plan returns the complete desired ruleset of a foreign pod's network namespace, one per family.
+func Plan(s Settings, p Proxy) []iptables.Ruleset {
+	sets := []iptables.Ruleset{planner{family: v4, proxy: p}.ruleset()}
+	if s.IPv6 {
+		sets = append(sets, planner{family: v6, proxy: p}.ruleset())
+	}
+	return sets
+}
+
+// family is what differs between the address families.
+type family struct {
+	name        iptables.Family
+	loopback    netip.Prefix // what is only ever reached through lo
+	icmp        string
+	unreachable string // REJECT's answer
+	discovery   bool   // neighbour discovery is made of packets that iptables sees (IPv4's ARP is not)
+}
+
+var (
+	v4 = family{
+		name: iptables.V4, loopback: netip.MustParsePrefix("127.0.0.0/8"),
+		icmp: "icmp", unreachable: "icmp-admin-prohibited",
+	}
+	v6 = family{
+		name: iptables.V6, loopback: netip.MustParsePrefix("::1/128"),
+		icmp: "ipv6-icmp", unreachable: "icmp6-adm-prohibited", discovery: true,
+	}
+)
+
+type planner struct {
+	family
+	proxy Proxy
+}
+
+func (p planner) ruleset() iptables.Ruleset {
+	return iptables.Ruleset{Family: p.name, Tables: []iptables.Table{p.filter(), p.mangle(), p.nat()}}
+}
+
+func (p planner) bound() bool { return p.proxy.Cgroup != "" }
+
+// filter is the containment: what it does not name is dropped.
+func (p planner) filter() iptables.Table {
+	chains := []iptables.Chain{
+		{Name: "INPUT", Policy: iptables.Drop, Rules: p.filterInput()},
+		{Name: "FORWARD", Policy: iptables.Drop},
+		{Name: "OUTPUT", Policy: iptables.Drop, Rules: p.filterOutput()},
+	}
+	if p.bound() {
+		chains = append(chains, iptables.Chain{Name: chainMark, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
+			rule("mark", "The connection is the proxy's: whatever mark it had is overwritten.",
+				"-j", "CONNMARK", "--set-xmark", mark()+"/0xffffffff"),
+			rule("mark-accept", "And the packet passes.", "-j", "ACCEPT"),
+		}})
+	}
+	return iptables.Table{Name: "filter", Chains: chains}
+}
+
+// mangle is the last look at packets, when routing is final: a socket bound to an interface can carry a redirected packet
+// out of it after filter/OUTPUT took it for a local one.
+func (p planner) mangle() iptables.Table {
+	return iptables.Table{Name: "mangle", Chains: []iptables.Chain{
+		{Name: "PREROUTING", Policy: iptables.Accept},
+		{Name: "INPUT", Policy: iptables.Accept},
+		{Name: "FORWARD", Policy: iptables.Accept},
+		{Name: "OUTPUT", Policy: iptables.Accept},
+		{Name: "POSTROUTING", Policy: iptables.Drop, Rules: p.manglePostrouting()},
+	}}
+}
+
+// nat leads connections to the proxy. It contains nothing: what it does not see is filter's to drop.
+func (p planner) nat() iptables.Table {
+	return iptables.Table{Name: "nat", Chains: []iptables.Chain{
+		{Name: "PREROUTING", Policy: iptables.Accept, Rules: p.natPrerouting()},
+		{Name: "INPUT", Policy: iptables.Accept},
+		{Name: "OUTPUT", Policy: iptables.Accept, Rules: p.natOutput()},
+		{Name: "POSTROUTING", Policy: iptables.Accept},
+	}}
+}
+
+// proxySocket matches packets of the proxy's sockets.
+func (p planner) proxySocket() []string {
+	return []string{"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "--path", p.proxy.Cgroup}
+}
+
+// kernelMade matches packets that belong to no process: answers that the kernel makes itself (RST, ACK of a socket in
+// TIME_WAIT, the rest of a closed socket's data). The cgroup match cannot: such packets have no full socket or a socket
+// of the kernel's.
+func kernelMade() []string {
+	return []string{"-m", "owner", "!", "--uid-owner", "0-4294967294"}
+}
+
+func marked() []string { return []string{"-m", "connmark", "--mark", mark()} }
+
+func mark() string { return fmt.Sprintf("%#x", Mark) }
+
+func uid() string { return fmt.Sprint(apis.ProxyUID) }
+
+func port(n uint16) string { return fmt.Sprint(n) }

@@ -1,0 +1,178 @@
+package redirect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// rule makes a rule that the kernel knows by the comment "ds-ID". Words may be given in groups.
+func rule(id, reason string, words ...any) iptables.Rule {
+	args := []string{"-m", "comment", "--comment", "ds-" + id}
+	var body []string
+	for _, w := range words {
+		switch w := w.(type) {
+		case string:
+			body = append(body, w)
+		case []string:
+			body = append(body, w...)
+		default:
+			panic(fmt.Sprintf("rule %s: word %v is neither a string nor words", id, w)) // a slip of this package's author
+		}
+	}
+	// iptables wants a protocol before the matches that need it, and the comment before the verdict.
+	at := slices.Index(body, "-j")
+	return iptables.Rule{Args: slices.Concat(body[:at], args, body[at:]), Reason: reason}
+}
+
+func (p planner) filterOutput() []iptables.Rule {
+	rules := []iptables.Rule{
+		rule("out-loopback", "What stays on lo does not leave the pod. Calls of the proxy's ports are judged where they arrive, in INPUT.",
+			"-o", "lo", "-j", "ACCEPT"),
+		rule("out-redirected", "A packet that nat has just led to the proxy: it still shows the interface of its first route. mangle/POSTROUTING checks that it takes lo.",
+			"-d", p.loopback.String(), "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"),
+		rule("out-invalid", "Conntrack cannot place it, so nat has not seen it: it would leave with inner addresses or past the redirect.",
+			"-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP"),
+	}
+	if p.bound() {
+		rules = append(rules, p.proxyOutput()...)
+	}
+	if p.discovery {
+		rules = append(rules, p.neighbours("out-neighbour", kernelMade())...)
+	}
+	return append(rules, p.drops("out")...)
+}
+
+// proxyOutput is the one way out.
+func (p planner) proxyOutput() []iptables.Rule {
+	return []iptables.Rule{
+		rule("out-impersonation", "The proxy's user outside the proxy's container: somebody took its uid to pass for it. It is told so, and counted.",
+			"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "!", "--path", p.proxy.Cgroup,
+			"-j", "REJECT", "--reject-with", p.unreachable),
+		rule("out-kernel", "The kernel's own segments on the proxy's connections (RST, ACK in TIME_WAIT, the rest of a closed socket). No process owns them, so no identity can be forged here.",
+			"-p", "tcp", marked(), kernelMade(), "-j", "ACCEPT"),
+		rule("out-proxy-tcp", "TCP of the proxy's own sockets: uid and cgroup.",
+			"-p", "tcp", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
+		rule("out-proxy-dns", "DNS of the proxy's own sockets.",
+			"-p", "udp", "-m", "udp", "--dport", "53", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
+		rule("out-proxy-synack", "The listener's SYN+ACK: made from a socket that is not full yet, which the cgroup match never sees. The connection was marked when its SYN came in.",
+			"-p", "tcp", "-m", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK", marked(), "-m", "owner", "--uid-owner", uid(), "-j", "ACCEPT"),
+	}
+}
+
+func (p planner) filterInput() []iptables.Rule {
+	var rules []iptables.Rule
+	if p.bound() {
+		rules = append(rules, rule("in-impostor", "Data for a socket on one of the proxy's ports that is not the proxy's (SO_REUSEPORT): never delivered.",
+			"-p", "tcp", "-m", "multiport", "--dports", ports(proxyPorts()...), "-m", "cgroup", "!", "--path", p.proxy.Cgroup, "-j", "DROP"))
+	}
+	rules = append(rules,
+		rule("in-direct", "A direct call of the proxy's transparent ports or of its ingress, from the pod or from outside: only what nat led there has a destination to go on to.",
+			"-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortEgressTCP, apis.PortIngressTCP, apis.PortIngressHTTP),
+			"-m", "conntrack", "!", "--ctstate", "DNAT", "-j", "DROP"),
+		rule("in-loopback", "The pod talks to itself and to its proxy.", "-i", "lo", "-j", "ACCEPT"),
+		rule("in-invalid", "Conntrack cannot place it.", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP"))
+	if p.bound() {
+		rules = append(rules, p.proxyInput()...)
+	}
+	if p.discovery {
+		rules = append(rules, p.neighbours("in-neighbour", nil)...)
+	}
+	return append(rules, p.drops("in")...)
+}
+
+// proxyInput is the one way in.
+func (p planner) proxyInput() []iptables.Rule {
+	return []iptables.Rule{
+		rule("in-redirected", "A connection from outside that nat has led to the proxy.",
+			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortIngressTCP), "-m", "conntrack", "--ctstate", "DNAT", "-j", chainMark),
+		rule("in-ready", "The kubelet asks whether the proxy is up; nothing else is answered on this port.",
+			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortReady), "-j", chainMark),
+		rule("in-reply", "Answers to the proxy, and ICMP errors about its connections (path MTU).",
+			marked(), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
+	}
+}
+
+// neighbours lets neighbour discovery pass (RFC 4861: hop limit 255 proves that it comes from the link).
+func (p planner) neighbours(id string, who []string) []iptables.Rule {
+	types := []struct{ number, name string }{
+		{"135", "solicitation"}, {"136", "advertisement"},
+	}
+	var rules []iptables.Rule
+	for _, t := range types {
+		rules = append(rules, rule(id+"-"+t.name, "Neighbour "+t.name+" (RFC 4861): without it no IPv6 packet finds its next hop. Hop limit 255: from this link.",
+			"-p", p.icmp, "-m", "icmp6", "--icmpv6-type", t.number, "-m", "hl", "--hl-eq", "255", who, "-j", "ACCEPT"))
+	}
+	return rules
+}
+
+// drops counts by reason what the policy would drop anyway.
+func (p planner) drops(direction string) []iptables.Rule {
+	why := map[string]string{
+		"out": "left for the wire without the proxy", "in": "came from outside, not to the proxy and not in answer to it",
+	}[direction]
+	return []iptables.Rule{
+		rule(direction+"-drop-tcp", "TCP that "+why+".", "-p", "tcp", "-j", "DROP"),
+		rule(direction+"-drop-udp", "UDP that "+why+".", "-p", "udp", "-j", "DROP"),
+		rule(direction+"-drop-icmp", "ICMP that "+why+".", "-p", p.icmp, "-j", "DROP"),
+		rule(direction+"-drop-other", "Any other protocol that "+why+".", "-j", "DROP"),
+	}
+}
+
+func (p planner) manglePostrouting() []iptables.Rule {
+	rules := []iptables.Rule{
+		rule("wire-loopback", "What stays on lo does not leave the pod.", "-o", "lo", "-j", "ACCEPT"),
+	}
+	if p.bound() {
+		rules = append(rules, rule("wire-proxy", "Of a connection that filter has marked as the proxy's.", marked(), "-j", "ACCEPT"))
+	}
+	if p.discovery {
+		rules = append(rules, p.neighbours("wire-neighbour", kernelMade())...)
+	}
+	return append(rules, rule("wire-drop", "Whatever else has come this far, for instance a redirected packet that a socket bound to the pod's interface carries out.", "-j", "DROP"))
+}
+
+func (p planner) natPrerouting() []iptables.Rule {
+	return []iptables.Rule{
+		rule("nat-in-own", "A direct call of a port of the proxy keeps its destination, so that filter can tell it from a redirected one.",
+			"-p", "tcp", "-m", "multiport", "--dports", ports(proxyPorts()...), "-j", "RETURN"),
+		rule("nat-in", "All TCP from outside goes to the proxy's ingress.",
+			"!", "-i", "lo", "-p", "tcp", "-j", "REDIRECT", "--to-ports", port(apis.PortIngressTCP)),
+	}
+}
+
+func (p planner) natOutput() []iptables.Rule {
+	rules := []iptables.Rule{
+		rule("nat-out-local", "From a loopback address: the pod's own talk, and what the proxy's ingress hands to the application.",
+			"-s", p.loopback.String(), "-o", "lo", "-j", "RETURN"),
+	}
+	if p.bound() {
+		rules = append(rules, rule("nat-out-self", "The proxy's egress calls its own pod: that enters by the ingress once, as any caller would.",
+			"!", "-d", p.loopback.String(), "-o", "lo", "-p", "tcp", p.proxySocket(), "-j", "REDIRECT", "--to-ports", port(apis.PortIngressTCP)))
+	}
+	rules = append(rules, rule("nat-out-loopback", "What stays on lo is nobody's business.", "-o", "lo", "-j", "RETURN"))
+	if p.bound() {
+		rules = append(rules, rule("nat-out-proxy", "The proxy's own connections go where it sends them.", p.proxySocket(), "-j", "RETURN"))
+	}
+	return append(rules,
+		rule("nat-out-dns", "DNS goes to the proxy whatever server the application named; DNS over TCP takes the next rule and is told apart by its port.",
+			"-p", "udp", "-m", "udp", "--dport", "53", "-j", "REDIRECT", "--to-ports", port(apis.PortDNS)),
+		rule("nat-out-tcp", "All other TCP goes to the proxy's egress.",
+			"-p", "tcp", "-j", "REDIRECT", "--to-ports", port(apis.PortEgressTCP)))
+}
+
+// proxyPorts are the TCP ports that the proxy listens on.
+func proxyPorts() []uint16 {
+	return []uint16{apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortIngressHTTP, apis.PortReady}
+}
+
+func ports(numbers ...uint16) string {
+	words := make([]string, len(numbers))
+	for i, n := range numbers {
+		words[i] = port(n)
+	}
+	return strings.Join(words, ",")
+}

@@ -1,0 +1,82 @@
+package dataplane
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// programs are the two programs by which one family of one backend is written and read.
+type programs struct{ restore, save string }
+
+func (b Backend) programs(f iptables.Family) programs {
+	prefix := "iptables-" + string(b)
+	if f == iptables.V6 {
+		prefix = "ip6tables-" + string(b)
+	}
+	return programs{restore: prefix + "-restore", save: prefix + "-save"}
+}
+
+// lockWait is how many seconds the legacy backend waits for another holder of the xtables lock.
+const lockWait = "10"
+
+func (d *Dataplane) save(ctx context.Context, ns *netns.Namespace, f iptables.Family) (iptables.Ruleset, error) {
+	out, err := run(ctx, ns, "", d.backend.programs(f).save, "--counters")
+	if err != nil {
+		return iptables.Ruleset{}, err
+	}
+	return iptables.ParseSave(f, out)
+}
+
+func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset) error {
+	args := []string{"--counters"}
+	if d.backend == Legacy {
+		args = append(args, "--wait", lockWait)
+	}
+	_, err := run(ctx, ns, set.Restore(), d.backend.programs(set.Family).restore, args...)
+	return err
+}
+
+// run runs a program inside the namespace and returns its standard output. The error carries the command, its stderr,
+// and the line of the input that it refused.
+func run(ctx context.Context, ns *netns.Namespace, input, name string, args ...string) (string, error) {
+	var stdout, stderr bytes.Buffer
+	err := ns.Do(func() error {
+		cmd := exec.CommandContext(ctx, name, args...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
+		return cmd.Run()
+	})
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", fmt.Errorf("%s is not installed here: install iptables 1.8 or newer, or choose the other --iptables-backend", name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", name, err, explain(stderr.String(), input))
+	}
+	return stdout.String(), nil
+}
+
+var refusedLine = regexp.MustCompile(`line:? (\d+)`)
+
+// explain joins what the program complained of into one line, with the input line that it meant and, where the kernel
+// lacks a match or a target, the way out.
+func explain(complaint, input string) string {
+	text := strings.Join(strings.Fields(complaint), " ")
+	if m := refusedLine.FindStringSubmatch(complaint); m != nil {
+		lines := strings.Split(input, "\n")
+		if n, err := strconv.Atoi(m[1]); err == nil && n >= 1 && n <= len(lines) {
+			text += fmt.Sprintf(" (line %d is %q)", n, lines[n-1])
+		}
+	}
+	if strings.Contains(complaint, "missing kernel module") {
+		text += "; the node's kernel lacks that netfilter extension: load its module (xt_cgroup, xt_owner, xt_connmark, xt_conntrack, xt_multiport, xt_comment, xt_hl, xt_REDIRECT) or use another kernel"
+	}
+	return text
+}

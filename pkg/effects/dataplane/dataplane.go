@@ -1,0 +1,158 @@
+package dataplane
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// Dataplane reads and writes the rulesets of network namespaces with one backend. Safe for concurrent use; calls for one
+// namespace must not overlap.
+type Dataplane struct {
+	backend    Backend
+	references references
+}
+
+// New returns a Dataplane that uses the given backend.
+func New(b Backend) *Dataplane { return &Dataplane{backend: b} }
+
+// State is what the kernel holds in one namespace.
+type State struct {
+	Backend  Backend            `json:"backend"`
+	Rulesets []iptables.Ruleset `json:"-"`     // as read back, counters included
+	Drift    []drift.Finding    `json:"drift"` // how it differed from what was asked, before anything was written
+	Wrote    bool               `json:"wrote"` // whether it was written
+	Hash     string             `json:"hash"`  // of the rules, not of counters: equal hashes, equal rules
+}
+
+// RuleCounts is how many rules each table of each family holds.
+func (s State) RuleCounts() map[string]map[string]int {
+	counts := make(map[string]map[string]int, len(s.Rulesets))
+	for _, set := range s.Rulesets {
+		tables := make(map[string]int, len(set.Tables))
+		for _, t := range set.Tables {
+			tables[t.Name] = t.Rules()
+		}
+		counts[string(set.Family)] = tables
+	}
+	return counts
+}
+
+// Check renders the rulesets into a scratch namespace. The error names the table, the rule and what the kernel lacks.
+func (d *Dataplane) Check(ctx context.Context, desired []iptables.Ruleset) error {
+	_, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (iptables.Ruleset, error) {
+		return d.reference(ctx, set)
+	})
+	return err
+}
+
+// Observe reads what the namespace holds and how it differs from what is desired. It writes nothing there.
+func (d *Dataplane) Observe(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset) (State, error) {
+	results, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (result, error) {
+		return d.observe(ctx, ns, set)
+	})
+	return d.state(results), err
+}
+
+// Enforce makes the namespace hold exactly the desired rulesets, whole tables, whatever was there. It writes only if the
+// kernel holds something else, keeps the counters of rules that stay, and reads back what it wrote: a nil error means
+// that the kernel holds it. After an error the tables that were written stay; their order makes that a closed state.
+func (d *Dataplane) Enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset) (State, error) {
+	return d.enforce(ctx, ns, desired, false)
+}
+
+// Rewrite is Enforce that writes in any case: a rule's text cannot tell whether the cgroup it names is still the one it
+// was bound to.
+func (d *Dataplane) Rewrite(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset) (State, error) {
+	return d.enforce(ctx, ns, desired, true)
+}
+
+// Clear empties the namespace's rulesets, nat first: what it goes through are closed states until filter is opened.
+func (d *Dataplane) Clear(ctx context.Context, ns *netns.Namespace, families ...iptables.Family) error {
+	_, err := each(ctx, families, func(ctx context.Context, f iptables.Family) (struct{}, error) {
+		held, err := d.save(ctx, ns, f)
+		if err != nil {
+			return struct{}{}, err
+		}
+		blank := iptables.Ruleset{Family: f}
+		for _, name := range []string{"nat", "mangle", "raw", "security", "filter"} {
+			if t, ok := held.Table(name); ok {
+				blank.Tables = append(blank.Tables, t.Blank())
+			}
+		}
+		return struct{}{}, d.restore(ctx, ns, blank)
+	})
+	return err
+}
+
+func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset, force bool) (State, error) {
+	results, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (result, error) {
+		before, err := d.observe(ctx, ns, set)
+		if err != nil || (len(before.drift) == 0 && !force) {
+			return before, err
+		}
+		if err := d.restore(ctx, ns, set.Over(before.held)); err != nil {
+			return before, err
+		}
+		after, err := d.observe(ctx, ns, set)
+		if err == nil && len(after.drift) > 0 {
+			err = fmt.Errorf("the kernel does not hold what was written: %v", after.drift)
+		}
+		return result{held: after.held, drift: before.drift, wrote: true}, err
+	})
+	return d.state(results), err
+}
+
+// result is the outcome for one family.
+type result struct {
+	held  iptables.Ruleset
+	drift []drift.Finding
+	wrote bool
+}
+
+func (d *Dataplane) observe(ctx context.Context, ns *netns.Namespace, desired iptables.Ruleset) (result, error) {
+	want, err := d.reference(ctx, desired)
+	if err != nil {
+		return result{}, err
+	}
+	have, err := d.save(ctx, ns, desired.Family)
+	if err != nil {
+		return result{}, err
+	}
+	return result{held: have, drift: drift.Compare(want, have)}, nil
+}
+
+func (d *Dataplane) state(results []result) State {
+	s := State{Backend: d.backend}
+	hash := sha256.New()
+	for _, r := range results {
+		s.Rulesets = append(s.Rulesets, r.held)
+		s.Drift = append(s.Drift, r.drift...)
+		s.Wrote = s.Wrote || r.wrote
+		hash.Write([]byte(string(r.held.Family) + "\n" + r.held.WithoutCounters().Restore()))
+	}
+	s.Hash = hex.EncodeToString(hash.Sum(nil))
+	return s
+}
+
+// each runs f for all inputs side by side (a commit of the nft backend mostly waits) and returns the results in order.
+func each[I, O any](ctx context.Context, inputs []I, f func(context.Context, I) (O, error)) ([]O, error) {
+	results := make([]O, len(inputs))
+	var group errgroup.Group // no shared context: one family's failure must not stop the other's containment
+	for i, in := range slices.All(inputs) {
+		group.Go(func() (err error) {
+			results[i], err = f(ctx, in)
+			return err
+		})
+	}
+	err := group.Wait()
+	return results, err
+}

@@ -1,0 +1,14 @@
+// Package endpoint holds a pod as the data plane sees it.
+package endpoint
+
+import "net/netip"
+
+// Endpoint is one pod of this node.
+type Endpoint struct {
+	Namespace, Name, UID string
+	Guest                string       // cluster id of the guest that it belongs to
+	IPs                  []netip.Addr // at most one of each family
+}
+
+// String is how messages name the endpoint.
+func (e Endpoint) String() string { return e.Namespace + "/" + e.Name }
