@@ -1,0 +1,109 @@
+package inject
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Result is what a pod that may be made safe needs.
+type Result struct {
+	// Patch turns the pod into the injected one (RFC 6902). It is empty for a pod that has all it needs already, and
+	// touches only what it adds: fields that this program does not know stay as they are.
+	Patch []Operation
+	// Warnings tell the author of the pod about something left undone.
+	Warnings []string
+}
+
+// Inject decides about one pod of a foreign namespace. Either the pod is refused, with the path and the way out of every
+// problem at once, or the patch makes it one that its proxy contains. Inject(Inject(pod)) is Inject(pod).
+func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
+	path := field.NewPath("spec")
+	if problems := Judge(&pod.Spec, s, path); len(problems) > 0 {
+		return Result{}, problems
+	}
+	p := &patch{}
+	addLabel(p, pod.Labels)
+	warnings := changeContainers(p, &pod.Spec, s, path)
+	addVolumes(p, pod.Spec.Volumes, path.Child("volumes"))
+	// Last, since it moves the indexes of the init containers that the operations before it name.
+	placeSidecar(p, pod.Spec.InitContainers, s, path.Child("initContainers"))
+	return Result{Patch: p.operations, Warnings: warnings}, nil
+}
+
+// Judge returns why a pod with this specification, found at path, cannot be made safe in a foreign namespace.
+func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
+	problems := judgeHost(spec, path)
+	problems = append(problems, judgePodUser(spec.SecurityContext, path.Child("securityContext"))...)
+	problems = append(problems, judgeVolumes(spec.Volumes, path.Child("volumes"))...)
+	problems = append(problems, judgeSidecar(spec, s, path)...)
+	for _, c := range tenantContainers(spec, path) {
+		problems = append(problems, judgeContainer(c)...)
+	}
+	return problems
+}
+
+// LabelWarnings names the labels of a namespace whose value is not understood, what was assumed, and what is accepted.
+func LabelWarnings(labels map[string]string) []string {
+	assumed := map[string]string{
+		apis.LabelApplyWebhook: "taken as true: the proxy is injected",
+		apis.LabelHTTPProxy:    "taken as false: no http_proxy is set",
+	}
+	var warnings []string
+	for _, name := range []string{apis.LabelApplyWebhook, apis.LabelHTTPProxy} {
+		if value, set := labels[name]; set && value != "true" && value != "false" {
+			warnings = append(warnings, fmt.Sprintf("namespace label %s=%q is %s; accepted values are true and false",
+				name, value, assumed[name]))
+		}
+	}
+	return warnings
+}
+
+func addLabel(p *patch, labels map[string]string) {
+	if _, set := labels[apis.LabelNetpolAllow]; set {
+		return
+	}
+	if len(labels) == 0 {
+		p.add("/metadata/labels", map[string]string{apis.LabelNetpolAllow: "true"})
+		return
+	}
+	p.add("/metadata/labels/"+escape(apis.LabelNetpolAllow), "true")
+}
+
+func changeContainers(p *patch, spec *corev1.PodSpec, s Settings, path *field.Path) []string {
+	var warnings []string
+	for _, c := range tenantContainers(spec, path) {
+		dropCapabilities(p, c)
+		if s.HTTPProxy {
+			warnings = append(warnings, addHTTPProxy(p, c)...)
+		}
+	}
+	return warnings
+}
+
+func addVolumes(p *patch, present []corev1.Volume, path *field.Path) {
+	count := len(present)
+	for _, wanted := range volumes() {
+		if volumeIndex(present, wanted.Name) < 0 {
+			p.appendTo(pointer(path), count, wanted)
+			count++
+		}
+	}
+}
+
+// placeSidecar puts the proxy first in line: a sidecar that another webhook pushed down the list is moved back.
+func placeSidecar(p *patch, present []corev1.Container, s Settings, path *field.Path) {
+	at := pointer(path)
+	switch index := sidecarIndex(present); {
+	case index == 0:
+	case index > 0:
+		p.move(fmt.Sprintf("%s/%d", at, index), at+"/0")
+	case len(present) == 0:
+		p.add(at, []corev1.Container{Sidecar(s)})
+	default:
+		p.add(at+"/0", Sidecar(s))
+	}
+}

@@ -1,0 +1,87 @@
+package inject
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// Settings is what the Hospital chooses about the proxy of its foreign pods.
+type Settings struct {
+	// Image is the proxy's container image; ParseImage tells what is accepted.
+	Image string
+	// Requests and Limits are the proxy's resources. A limit without a request is requested in full, as Kubernetes does.
+	Requests, Limits corev1.ResourceList
+	// HTTPProxy adds http_proxy and HTTP_PROXY to containers that have neither.
+	HTTPProxy bool
+}
+
+// requests returns Requests completed by Limits, so that the API server's defaulting has nothing left to add.
+func (s Settings) requests() corev1.ResourceList {
+	all := corev1.ResourceList{}
+	maps.Copy(all, s.Limits)
+	maps.Copy(all, s.Requests)
+	return all
+}
+
+// The grammar of an image reference, from the OCI distribution specification and its reference implementation.
+const (
+	imageHost   = `(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[a-fA-F0-9:]+\])(?::[0-9]+)?`
+	imagePart   = `[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`
+	imageTag    = `[\w][\w.-]{0,127}`
+	imageDigest = `[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}`
+	imageRef    = `^(?:` + imageHost + `/)?` + imagePart + `(?:/` + imagePart + `)*(?::` + imageTag + `)?(?:@` + imageDigest + `)?$`
+)
+
+// ParseImage returns ref when it is a container image reference, and an error that says what one looks like otherwise.
+// An image that cannot even be named would only show as InvalidImageName on every foreign pod.
+func ParseImage(ref string) (string, error) {
+	if ref == "" {
+		return "", fmt.Errorf("no image given; name one as [host[:port]/]path[:tag][@digest]")
+	}
+	if !regexp.MustCompile(imageRef).MatchString(ref) {
+		return "", fmt.Errorf("%q is not an image reference; write it as [host[:port]/]path[:tag][@digest], the path in lower case", ref)
+	}
+	return ref, nil
+}
+
+// ParseResources reads "cpu=50m,memory=64Mi". Only cpu and memory are accepted, each at most once and above zero.
+func ParseResources(text string) (corev1.ResourceList, error) {
+	list := corev1.ResourceList{}
+	if strings.TrimSpace(text) == "" {
+		return list, nil
+	}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+		key := corev1.ResourceName(name)
+		if !found || (key != corev1.ResourceCPU && key != corev1.ResourceMemory) {
+			return nil, fmt.Errorf("%q is not cpu=QUANTITY or memory=QUANTITY; write for example cpu=50m,memory=64Mi", pair)
+		}
+		if _, twice := list[key]; twice {
+			return nil, fmt.Errorf("%s is given twice; keep one", name)
+		}
+		quantity, err := resource.ParseQuantity(value)
+		if err != nil || quantity.Sign() <= 0 {
+			return nil, fmt.Errorf("%q is not a quantity above zero; write for example cpu=50m,memory=64Mi", value)
+		}
+		list[key] = quantity
+	}
+	return list, nil
+}
+
+// CheckResources refuses requests above their limits, which the API server would refuse on every foreign pod.
+func CheckResources(requests, limits corev1.ResourceList) error {
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		request, limit := requests[name], limits[name]
+		if _, limited := limits[name]; limited && request.Cmp(limit) > 0 {
+			return fmt.Errorf("the request %s=%s is above the limit %s; lower the request or raise the limit",
+				name, request.String(), limit.String())
+		}
+	}
+	return nil
+}

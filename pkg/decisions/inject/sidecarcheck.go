@@ -1,0 +1,89 @@
+package inject
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// sidecarIndex returns where the proxy stands among the init containers, -1 when it is not there.
+func sidecarIndex(list []corev1.Container) int {
+	return slices.IndexFunc(list, func(c corev1.Container) bool { return c.Name == apis.ProxyContainerName })
+}
+
+func volumeIndex(list []corev1.Volume, name string) int {
+	return slices.IndexFunc(list, func(v corev1.Volume) bool { return v.Name == name })
+}
+
+// judgeSidecar refuses a container that bears the proxy's name among the init containers and is not what would be
+// injected: a guest could otherwise bring a proxy of its own. Replacing it silently would run something other than what
+// the author of the pod reads in it.
+func judgeSidecar(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
+	index := sidecarIndex(spec.InitContainers)
+	if index < 0 {
+		return nil
+	}
+	differing := differences(expected(spec.InitContainers[index], Sidecar(s)), Sidecar(s))
+	if len(differing) == 0 {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path.Child("initContainers").Index(index), fmt.Sprintf(
+		"the container %s differs from the proxy that Data Spacer injects in %s; remove it from the pod, it is added by itself "+
+			"(when another webhook changes it, exempt this container there)", apis.ProxyContainerName, strings.Join(differing, ", ")))}
+}
+
+// expected returns c with what other admission plugins may rightly change set to what ours has: the pull policy
+// (AlwaysPullImages) and the amounts of resources (LimitRanger, autoscalers). Neither decides what the proxy does.
+func expected(c, ours corev1.Container) corev1.Container {
+	c.ImagePullPolicy = ours.ImagePullPolicy
+	c.Resources.Requests, c.Resources.Limits = ours.Resources.Requests, ours.Resources.Limits
+	return c
+}
+
+// judgeOwnVolumes refuses volumes that bear a name of the proxy's and are of another kind.
+func judgeOwnVolumes(list []corev1.Volume, path *field.Path) field.ErrorList {
+	var problems field.ErrorList
+	for _, ours := range volumes() {
+		index := volumeIndex(list, ours.Name)
+		if index < 0 || apiequality.Semantic.DeepEqual(list[index], ours) {
+			continue
+		}
+		problems = append(problems, field.Forbidden(path.Index(index), fmt.Sprintf(
+			"the volume name %s belongs to the proxy that Data Spacer injects; rename the volume", ours.Name)))
+	}
+	return problems
+}
+
+// differences names the fields in which two containers differ, sorted.
+func differences(a, b corev1.Container) []string {
+	if apiequality.Semantic.DeepEqual(a, b) {
+		return nil
+	}
+	left, right := fields(a), fields(b)
+	all := maps.Clone(left)
+	maps.Copy(all, right)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(name string) bool {
+		return left[name] == right[name]
+	})
+}
+
+// fields returns the container's fields, each as JSON.
+func fields(c corev1.Container) map[string]string {
+	raw := map[string]json.RawMessage{}
+	// Neither step can fail: a container is plain data, and its JSON an object.
+	data, _ := json.Marshal(c)
+	_ = json.Unmarshal(data, &raw)
+	text := map[string]string{}
+	for name, value := range raw {
+		text[name] = string(value)
+	}
+	return text
+}
