@@ -1,0 +1,93 @@
+package envoy
+
+import (
+	"fmt"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
+	connectionsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+	"sigs.k8s.io/yaml"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Bootstrap returns the complete configuration file of the proxy, as YAML; the same settings give the same bytes.
+// An error holds every problem of the settings (a field.ErrorList made an aggregate), or names a defect of this package.
+func Bootstrap(s Settings) ([]byte, error) {
+	if errs := s.Validate(nil); len(errs) > 0 {
+		return nil, fmt.Errorf("settings of the proxy: %w", errs.ToAggregate())
+	}
+	b := &builder{settings: s}
+	message := b.bootstrap()
+	if b.err != nil {
+		return nil, fmt.Errorf("build the proxy's configuration: %w", b.err)
+	}
+	// Envoy applies the same generated rules when it loads the file; here they name the field without an Envoy.
+	if err := message.ValidateAll(); err != nil {
+		return nil, fmt.Errorf("check the proxy's configuration: %w", err)
+	}
+	asJSON, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(message)
+	if err != nil {
+		return nil, fmt.Errorf("encode the proxy's configuration: %w", err)
+	}
+	return yaml.JSONToYAML(asJSON)
+}
+
+func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
+	return &bootstrapv3.Bootstrap{
+		Node:            b.node(),
+		Admin:           admin(),
+		OverloadManager: b.overload(),
+		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
+			Listeners: []*listenerv3.Listener{
+				b.egress(), b.ingress(), b.forwardProxy(), b.localProxy(), b.dns(), b.readiness(),
+			},
+			Clusters: []*clusterv3.Cluster{
+				b.egressCluster(), b.ingressCluster(), b.forwardCluster(), b.localCluster(), b.dnsCluster(), closedCluster(),
+			},
+		},
+	}
+}
+
+// node names the proxy in its own logs and in what its admin endpoint tells.
+func (b *builder) node() *corev3.Node {
+	return &corev3.Node{
+		Id:      b.settings.Namespace,
+		Cluster: b.settings.GuestID,
+		Metadata: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"guest":     structpb.NewStringValue(b.settings.GuestID),
+			"namespace": structpb.NewStringValue(b.settings.Namespace),
+		}},
+	}
+}
+
+// admin listens where only the proxy's own container can reach it, and answers only what reads the proxy or taps HTTP:
+// nothing there ends the proxy or changes what it does with traffic.
+func admin() *bootstrapv3.Admin {
+	var allowed []*matcherv3.StringMatcher
+	for _, path := range []string{"/ready", "/server_info", "/stats", "/clusters", "/listeners", "/config_dump", "/memory", "/tap"} {
+		allowed = append(allowed, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: path}})
+	}
+	return &bootstrapv3.Admin{
+		Address: &corev3.Address{Address: &corev3.Address_Pipe{
+			Pipe: &corev3.Pipe{Path: apis.ProxyAdminSocket, Mode: 0o600},
+		}},
+		IgnoreGlobalConnLimit: true,
+		AllowPaths:            allowed,
+	}
+}
+
+func (b *builder) overload() *overloadv3.OverloadManager {
+	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
+		Name: "envoy.resource_monitors.global_downstream_max_connections",
+		ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: b.any(&connectionsv3.DownstreamConnectionsConfig{
+			MaxActiveDownstreamConnections: int64(b.settings.MaxConnections),
+		})},
+	}}}
+}

@@ -1,0 +1,79 @@
+package envoy
+
+import (
+	"fmt"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+)
+
+// inspectedChains are the three ways of a transparent connection: plain HTTP, TLS, and whatever else there is. All end
+// at the connection's original destination.
+func (b *builder) inspectedChains(d direction, cluster string) []*listenerv3.FilterChain {
+	return []*listenerv3.FilterChain{
+		{
+			Name: string(d) + "_http",
+			FilterChainMatch: &listenerv3.FilterChainMatch{
+				// TLS may announce the same protocols by ALPN; those bytes are not HTTP that anyone here can read.
+				TransportProtocol:    "raw_buffer",
+				ApplicationProtocols: []string{"http/1.0", "http/1.1", "h2c"},
+			},
+			Filters: []*listenerv3.Filter{b.httpFilter(b.transparentHTTP(d, cluster))},
+		},
+		{
+			Name:             string(d) + "_tls",
+			FilterChainMatch: &listenerv3.FilterChainMatch{TransportProtocol: "tls"},
+			Filters:          []*listenerv3.Filter{b.tcpFilter(d, kindTLS, cluster)},
+		},
+		{
+			Name:    string(d) + "_tcp",
+			Filters: []*listenerv3.Filter{b.tcpFilter(d, kindTCP, cluster)},
+		},
+	}
+}
+
+// closedChains end every connection whose original destination is the proxy itself, here or in another pod: a direct
+// hit on a listener, or a loop.
+func (b *builder) closedChains(d direction) []*listenerv3.FilterChain {
+	var chains []*listenerv3.FilterChain
+	for _, port := range ownPorts() {
+		name := fmt.Sprintf("%s_closed_%d", d, port)
+		chains = append(chains, portChain(name, port, b.tcpFilter(d, kindClosed, clusterClosed)))
+	}
+	return chains
+}
+
+// dnsChain answers DNS over TCP from the cluster's DNS, never from the server that the application named.
+func (b *builder) dnsChain() *listenerv3.FilterChain {
+	return portChain("egress_dns", portDNS, b.tcpFilter(egress, kindDNS, clusterDNS))
+}
+
+func portChain(name string, port uint16, filter *listenerv3.Filter) *listenerv3.FilterChain {
+	return &listenerv3.FilterChain{
+		Name:             name,
+		FilterChainMatch: &listenerv3.FilterChainMatch{DestinationPort: u32(uint32(port))},
+		Filters:          []*listenerv3.Filter{filter},
+	}
+}
+
+func (b *builder) tcpFilter(d direction, kind string, cluster string) *listenerv3.Filter {
+	return &listenerv3.Filter{
+		Name: "envoy.filters.network.tcp_proxy",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(&tcpproxyv3.TcpProxy{
+			StatPrefix:       string(d) + "_" + kind,
+			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
+			IdleTimeout:      duration(idleLimit),
+			AccessLog:        []*accesslogv3.AccessLog{b.accessLog(d, kind)},
+			AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
+		})},
+	}
+}
+
+func (b *builder) httpFilter(manager *hcmv3.HttpConnectionManager) *listenerv3.Filter {
+	return &listenerv3.Filter{
+		Name:       "envoy.filters.network.http_connection_manager",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(manager)},
+	}
+}

@@ -1,0 +1,113 @@
+package envoy
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+const (
+	clusterEgress  = "egress_original_destination"
+	clusterIngress = "ingress_original_destination"
+	clusterForward = "egress_named_destination"
+	clusterLocal   = "ingress_local_application"
+	clusterDNS     = "cluster_dns"
+	clusterClosed  = "closed"
+
+	// pooledIdle is how long a connection to a server is kept for the next request. It is shorter than the keep-alive
+	// time of common servers, so that a request seldom meets a connection that its server is just closing.
+	pooledIdle = 4 * time.Second
+)
+
+func (b *builder) egressCluster() *clusterv3.Cluster {
+	return b.originalDestination(clusterEgress)
+}
+
+// ingressCluster connects from 127.0.0.6 and ::1: the node's rules tell by them that a connection has already passed
+// the proxy, and do not send it there again.
+func (b *builder) ingressCluster() *clusterv3.Cluster {
+	c := b.originalDestination(clusterIngress)
+	c.UpstreamBindConfig = &corev3.BindConfig{SourceAddress: source(netip.AddrFrom4([4]byte{127, 0, 0, 6}))}
+	if b.settings.IPv6 {
+		c.UpstreamBindConfig.ExtraSourceAddresses = []*corev3.ExtraSourceAddress{{Address: source(netip.IPv6Loopback())}}
+	}
+	return c
+}
+
+func source(addr netip.Addr) *corev3.SocketAddress {
+	return socket(corev3.SocketAddress_TCP, addr, 0).GetSocketAddress()
+}
+
+// originalDestination connects to where the downstream connection was going, by the kernel's word alone.
+func (b *builder) originalDestination(name string) *clusterv3.Cluster {
+	c := b.cluster(name)
+	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_ORIGINAL_DST}
+	c.LbPolicy = clusterv3.Cluster_CLUSTER_PROVIDED
+	c.LbConfig = &clusterv3.Cluster_OriginalDstLbConfig_{
+		OriginalDstLbConfig: &clusterv3.Cluster_OriginalDstLbConfig{UseHttpHeader: false},
+	}
+	return c
+}
+
+// dnsCluster holds the addresses of the cluster's DNS, for UDP and TCP.
+func (b *builder) dnsCluster() *clusterv3.Cluster {
+	var endpoints []*endpointv3.LbEndpoint
+	for _, addr := range b.settings.ClusterDNS {
+		endpoints = append(endpoints, &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{
+			Endpoint: &endpointv3.Endpoint{Address: socket(corev3.SocketAddress_TCP, addr, portDNS)},
+		}})
+	}
+	c := b.cluster(clusterDNS)
+	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{
+		ClusterName: clusterDNS,
+		Endpoints:   []*endpointv3.LocalityLbEndpoints{{LbEndpoints: endpoints}},
+	}
+	return c
+}
+
+// closedCluster has no member: what is sent there is closed.
+func closedCluster() *clusterv3.Cluster {
+	return &clusterv3.Cluster{
+		Name:                 clusterClosed,
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
+		ConnectTimeout:       duration(time.Second),
+		LoadAssignment:       &endpointv3.ClusterLoadAssignment{ClusterName: clusterClosed},
+	}
+}
+
+// cluster sets no limits of its own: the connections that applications may open are the limit.
+func (b *builder) cluster(name string) *clusterv3.Cluster {
+	unlimited := u32(math.MaxUint32)
+	return &clusterv3.Cluster{
+		Name:                          name,
+		ConnectTimeout:                duration(connectLimit),
+		PerConnectionBufferLimitBytes: u32(bufferLimit),
+		CircuitBreakers: &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+			MaxConnections: unlimited, MaxPendingRequests: unlimited, MaxRequests: unlimited, MaxRetries: u32(0),
+		}}},
+		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{}},
+		TypedExtensionProtocolOptions: map[string]*anypb.Any{
+			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": b.any(b.sameProtocol()),
+		},
+	}
+}
+
+// sameProtocol speaks to the server the HTTP version that the client chose.
+func (b *builder) sameProtocol() *httpv3.HttpProtocolOptions {
+	return &httpv3.HttpProtocolOptions{
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(pooledIdle)},
+		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
+			UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
+				HttpProtocolOptions:  b.http1(),
+				Http2ProtocolOptions: http2(),
+			},
+		},
+	}
+}

@@ -1,0 +1,100 @@
+package envoy
+
+import (
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tapcommonv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/tap/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	tapv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/tap/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	preservecasev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/header_formatters/preserve_case/v3"
+	"google.golang.org/protobuf/proto"
+)
+
+// hostless stands in for the Host of an HTTP/1.0 request that has none: the request goes on as HTTP/1.1, which needs
+// one. The name can belong to nobody (RFC 6761).
+const hostless = "http-1-0.invalid"
+
+// transparentHTTP reads requests and passes them on unchanged. Neither authority nor header nor CONNECT chooses a
+// destination: the only route leads to where the connection was going.
+func (b *builder) transparentHTTP(d direction, cluster string) *hcmv3.HttpConnectionManager {
+	m := b.httpManager(d, kindHTTP, virtualHost("original_destination", []string{"*"},
+		b.connectRoute(cluster, nil), b.anyRoute(cluster)))
+	m.UpgradeConfigs = upgrades("websocket", "CONNECT")
+	return m
+}
+
+// httpManager is what all HTTP listeners share: both sides see what the other sent as if the proxy were not there, the
+// request can be tapped through the admin socket, and every request is logged.
+func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHost, more ...*routev3.VirtualHost) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		CodecType:                    hcmv3.HttpConnectionManager_AUTO,
+		StatPrefix:                   string(d) + "_" + kind,
+		HttpProtocolOptions:          b.http1(),
+		Http2ProtocolOptions:         http2(),
+		ServerHeaderTransformation:   hcmv3.HttpConnectionManager_PASS_THROUGH,
+		UseRemoteAddress:             no(),
+		SkipXffAppend:                true,
+		GenerateRequestId:            no(),
+		PreserveExternalRequestId:    true,
+		Proxy_100Continue:            true,
+		NormalizePath:                no(),
+		MergeSlashes:                 false,
+		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
+		StreamIdleTimeout:            duration(idleLimit),
+		CommonHttpProtocolOptions:    &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit)},
+		AccessLog:                    []*accesslogv3.AccessLog{b.accessLog(d, kind)},
+		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
+		HttpFilters:                  []*hcmv3.HttpFilter{b.tap(d, kind), b.router()},
+		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
+			Name:         string(d) + "_" + kind,
+			VirtualHosts: append([]*routev3.VirtualHost{host}, more...),
+		}},
+	}
+}
+
+// http1 keeps the spelling of header names, trailers and the reason phrase.
+func (b *builder) http1() *corev3.Http1ProtocolOptions {
+	return &corev3.Http1ProtocolOptions{
+		AcceptHttp_10:         true,
+		DefaultHostForHttp_10: hostless,
+		EnableTrailers:        true,
+		HeaderKeyFormat: &corev3.Http1ProtocolOptions_HeaderKeyFormat{
+			HeaderFormat: &corev3.Http1ProtocolOptions_HeaderKeyFormat_StatefulFormatter{
+				StatefulFormatter: b.extension("envoy.http.stateful_header_formatters.preserve_case",
+					&preservecasev3.PreserveCaseFormatterConfig{ForwardReasonPhrase: true}),
+			},
+		},
+	}
+}
+
+// http2 allows extended CONNECT (RFC 8441), by which HTTP/2 carries websockets.
+func http2() *corev3.Http2ProtocolOptions {
+	return &corev3.Http2ProtocolOptions{AllowConnect: true}
+}
+
+// tap shows whole requests and responses to whoever asks for its id at the admin socket; until then it does nothing.
+func (b *builder) tap(d direction, kind string) *hcmv3.HttpFilter {
+	return b.httpFilterConfig("envoy.filters.http.tap", &tapv3.Tap{CommonConfig: &tapcommonv3.CommonExtensionConfig{
+		ConfigType: &tapcommonv3.CommonExtensionConfig_AdminConfig{
+			AdminConfig: &tapcommonv3.AdminConfig{ConfigId: string(d) + "-" + kind},
+		},
+	}})
+}
+
+func (b *builder) router() *hcmv3.HttpFilter {
+	return b.httpFilterConfig("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true})
+}
+
+func (b *builder) httpFilterConfig(name string, config proto.Message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.any(config)}}
+}
+
+func upgrades(types ...string) []*hcmv3.HttpConnectionManager_UpgradeConfig {
+	var configs []*hcmv3.HttpConnectionManager_UpgradeConfig
+	for _, t := range types {
+		configs = append(configs, &hcmv3.HttpConnectionManager_UpgradeConfig{UpgradeType: t})
+	}
+	return configs
+}

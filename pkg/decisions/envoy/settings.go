@@ -1,0 +1,96 @@
+package envoy
+
+import (
+	"net/netip"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Bounds and defaults of Settings.
+const (
+	DefaultProtocolDetection = 300 * time.Millisecond
+	DefaultMaxConnections    = 2048
+
+	minProtocolDetection = 10 * time.Millisecond
+	maxProtocolDetection = 30 * time.Second
+	maxMaxConnections    = 1 << 20
+	maxClusterDNS        = 8
+)
+
+// Settings is all that distinguishes the proxy of one foreign namespace from that of another.
+type Settings struct {
+	// GuestID is the guest's cluster id, the value of the namespace's label. It is logged; it may be empty.
+	GuestID string
+	// Namespace is the foreign namespace's name. It is logged.
+	Namespace string
+	// ClusterDNS are the addresses that answer every DNS query of the pods, whatever server they name.
+	// Queries are spread over them, so each must be reachable from the pods.
+	ClusterDNS []netip.Addr
+	// IPv6 adds the listeners on ::1 and ::. It needs a kernel with IPv6; interfaces may have it turned off.
+	IPv6 bool
+	// ProtocolDetection is how long a connection may stay silent before it is taken for a protocol in which the server
+	// speaks first. Those protocols are delayed by this much; plain HTTP that starts later is logged as TCP only.
+	ProtocolDetection time.Duration
+	// MaxConnections bounds the connections that applications and callers hold open at the proxy at one time.
+	MaxConnections uint32
+}
+
+// Default returns s with every field that has a default and is zero set to that default.
+func (s Settings) Default() Settings {
+	if s.ProtocolDetection == 0 {
+		s.ProtocolDetection = DefaultProtocolDetection
+	}
+	if s.MaxConnections == 0 {
+		s.MaxConnections = DefaultMaxConnections
+	}
+	return s
+}
+
+// Validate returns everything that is wrong with s, each with its path below at and the way out.
+func (s Settings) Validate(at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, problem := range validation.IsValidLabelValue(s.GuestID) {
+		errs = append(errs, field.Invalid(at.Child("guestID"), s.GuestID, problem))
+	}
+	for _, problem := range validation.IsDNS1123Label(s.Namespace) {
+		errs = append(errs, field.Invalid(at.Child("namespace"), s.Namespace, problem))
+	}
+	if s.ProtocolDetection < minProtocolDetection || s.ProtocolDetection > maxProtocolDetection {
+		errs = append(errs, field.Invalid(at.Child("protocolDetection"), s.ProtocolDetection.String(),
+			"choose a duration from "+minProtocolDetection.String()+" to "+maxProtocolDetection.String()))
+	}
+	if s.MaxConnections == 0 || s.MaxConnections > maxMaxConnections {
+		errs = append(errs, field.Invalid(at.Child("maxConnections"), s.MaxConnections, "choose a number from 1 to 1048576"))
+	}
+	return append(errs, s.validateDNS(at.Child("clusterDNS"))...)
+}
+
+func (s Settings) validateDNS(at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(s.ClusterDNS) == 0 {
+		errs = append(errs, field.Required(at, "name at least one address of the cluster's DNS service"))
+	}
+	if len(s.ClusterDNS) > maxClusterDNS {
+		errs = append(errs, field.TooMany(at, len(s.ClusterDNS), maxClusterDNS))
+	}
+	seen := map[netip.Addr]bool{}
+	for i, addr := range s.ClusterDNS {
+		switch {
+		case !usableResolver(addr):
+			errs = append(errs, field.Invalid(at.Index(i), addr.String(), "must be a unicast address without a zone that is not loopback"))
+		case addr.Is6() && !s.IPv6:
+			errs = append(errs, field.Invalid(at.Index(i), addr.String(), "is IPv6, which is turned off: leave it out or turn IPv6 on"))
+		case seen[addr]:
+			errs = append(errs, field.Duplicate(at.Index(i), addr.String()))
+		}
+		seen[addr] = true
+	}
+	return errs
+}
+
+// usableResolver refuses loopback, because inside a pod that is the pod itself, and IPv4 written as IPv6.
+func usableResolver(addr netip.Addr) bool {
+	return addr.IsValid() && !addr.IsUnspecified() && !addr.IsLoopback() && !addr.IsMulticast() && !addr.Is4In6() && addr.Zone() == ""
+}
