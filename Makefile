@@ -1,0 +1,89 @@
+# Two commands do everything on a Linux machine with Go and root: `make demo` and `make test`.
+# What they build or fetch goes to $(CACHE), outside the tree.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export DATA_SPACER_CACHE ?= $(HOME)/.cache/data-spacer
+
+BIN := $(DATA_SPACER_CACHE)/bin
+LAB := $(BIN)/lab
+# Decisions and values are what the others rest on: their statements are counted.
+PURE := ./pkg/values/... ./pkg/decisions/...
+
+# stage NAME: says which part of a long run begins, and how long the run has taken so far.
+began := $(shell date +%s)
+define stage
+@printf '\n== %s  (%s, %d s since start)\n' "$(1)" "$$(date +%T)" "$$(( $$(date +%s) - $(began) ))"
+endef
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: lab-up ## the hospital and the pharma company on a real two-node Kubernetes; leaves it up
+	$(call stage,demo: the story)
+	@$(LAB) story
+
+.PHONY: demo-down
+demo-down: $(LAB) ## remove the lab and everything it made
+	@$(LAB) down
+
+.PHONY: lab-up
+lab-up: $(LAB)
+	$(call stage,lab: a two-node Kubernetes in network namespaces)
+	@$(LAB) up
+
+.PHONY: $(LAB)
+$(LAB):
+	@mkdir -p $(BIN) && go build -o $@ ./demo/lab
+
+.PHONY: test
+test: lint test-unit test-kernel test-api test-lab ## all tests; nothing is skipped
+	$(call stage,all tests passed)
+	@true
+
+.PHONY: lint
+lint: ## golangci-lint with the linters named in .golangci.yml
+	$(call stage,lint)
+	@go build -C build/tools -o $(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@$(BIN)/golangci-lint run ./...
+
+.PHONY: test-unit
+test-unit: ## pure decisions and the shape of the code; needs no root
+	$(call stage,unit tests)
+	@go test ./...
+
+.PHONY: test-kernel
+test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
+	$(call stage,kernel tests)
+	@eval "$$($(LAB) env)" && go test -p 1 -count 1 -tags kernel $$(build/tagged kernel)
+
+.PHONY: test-api
+test-api: tools ## a real kube-apiserver and etcd
+	$(call stage,API tests)
+	@eval "$$($(LAB) env)" && go test -p 1 -count 1 -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
+
+.PHONY: test-lab
+test-lab: ## the demo's story as tests, on a lab of its own
+	$(call stage,lab scenario)
+	@$(MAKE) --no-print-directory lab-up
+	@trap '$(LAB) down' EXIT; $(LAB) exec -- go test -count 1 -tags lab ./test/lab/...
+
+.PHONY: tools
+tools: $(LAB)
+	$(call stage,upstream binaries)
+	@$(LAB) env >/dev/null
+
+.PHONY: cover
+cover: ## statement coverage of values and decisions
+	@go test -cover $(PURE)
+
+.PHONY: bench
+bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
+	@eval "$$($(LAB) env)" && go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x ./pkg/effects/... ./test/bench/...
+
+.PHONY: generate
+generate: ## RULES.md, from the planner
+	@go generate ./...
