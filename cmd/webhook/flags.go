@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"data-space.liqo.io/pkg/decisions/inject"
+	"data-space.liqo.io/pkg/programs/webhook"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+type settings struct {
+	kubeconfig string
+	level      slog.Level
+	options    webhook.Options
+}
+
+// parse reads the command line. Each flag is checked as it is read, and the error names it and what it accepts.
+func parse(args []string, stderr io.Writer) (settings, error) {
+	s := settings{options: webhook.Options{CertSource: webhook.CertSelf, Port: 9443, MetricsAddress: ":8080", HealthAddress: ":8081"}}
+	o, proxy := &s.options, &s.options.Proxy
+	proxy.Requests, _ = inject.ParseResources("cpu=50m,memory=64Mi")
+	proxy.Limits, _ = inject.ParseResources("memory=256Mi")
+	o.DNSNames = []string{webhook.Name + "." + apis.SystemNamespace + ".svc"}
+
+	f := flag.NewFlagSet("webhook", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // The caller tells the error; the package would tell it too, with all flags around it.
+	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
+	f.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	f.StringVar(&o.CertDir, "cert-dir", "/run/data-space-webhook", "`directory` of the serving certificate (tls.crt, tls.key)")
+	each(f, "envoy-image", "container image of the injected proxy (required)", &proxy.Image, inject.ParseImage)
+	each(f, "proxy-requests", "what the proxy requests (default cpu=50m,memory=64Mi)", &proxy.Requests, inject.ParseResources)
+	each(f, "proxy-limits", "what the proxy is limited to (default memory=256Mi)", &proxy.Limits, inject.ParseResources)
+	each(f, "cert-source", "self: made and rotated by this program; files: by cert-manager (default self)", &o.CertSource, webhook.ParseCertSource)
+	each(f, "dns-names", "names the API server calls the webhook by, comma-separated (default the Service's)", &o.DNSNames, parseNames)
+	each(f, "port", "TLS port for the API server (default 9443)", &o.Port, parsePort)
+	each(f, "metrics-bind-address", "host:port of the metrics, 0 for none (default :8080)", &o.MetricsAddress, parseMetrics)
+	each(f, "health-bind-address", "host:port of /healthz and /readyz (default :8081)", &o.HealthAddress, parseAddress)
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			f.SetOutput(stderr)
+			f.PrintDefaults()
+		}
+		return s, err
+	}
+	return s, check(s, f.Args())
+}
+
+// check holds what no single flag can tell.
+func check(s settings, rest []string) error {
+	if len(rest) > 0 {
+		return fmt.Errorf("unexpected argument %q; every setting is a flag, see --help", rest[0])
+	}
+	if s.options.Proxy.Image == "" {
+		return fmt.Errorf("--envoy-image is missing; name the proxy's container image")
+	}
+	if s.options.CertDir == "" {
+		return fmt.Errorf("--cert-dir is empty; name a directory")
+	}
+	if err := inject.CheckResources(s.options.Proxy.Requests, s.options.Proxy.Limits); err != nil {
+		return fmt.Errorf("--proxy-requests and --proxy-limits: %w", err)
+	}
+	return nil
+}
+
+// each adds a flag whose value is read by a parser.
+func each[T any](f *flag.FlagSet, name, usage string, target *T, parser func(string) (T, error)) {
+	f.Func(name, usage, func(text string) error {
+		value, err := parser(text)
+		if err == nil {
+			*target = value
+		}
+		return err
+	})
+}
+
+func parseNames(text string) ([]string, error) {
+	names := strings.Split(text, ",")
+	for _, name := range names {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			return nil, fmt.Errorf("%q is not a DNS name: %s", name, problems[0])
+		}
+	}
+	return names, nil
+}
+
+func parsePort(text string) (int, error) {
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return 0, fmt.Errorf("%q is not a port; use 1 to 65535", text)
+	}
+	return int(port), nil
+}
+
+func parseMetrics(text string) (string, error) {
+	if text == "0" {
+		return text, nil
+	}
+	return parseAddress(text)
+}
+
+func parseAddress(text string) (string, error) {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is not host:port; write for example :8081", text)
+	}
+	if _, err := parsePort(port); err != nil {
+		return "", err
+	}
+	return text, nil
+}

@@ -1,0 +1,51 @@
+package webhook
+
+import (
+	"fmt"
+
+	"data-space.liqo.io/pkg/decisions/inject"
+)
+
+// The objects of deploy/webhook.yaml that this program reads or writes.
+const (
+	// Name is the webhook's Service, ServiceAccount, Deployment and MutatingWebhookConfiguration.
+	Name = "data-space-webhook"
+	// SecretName is the Secret in the system namespace that holds the certificate which the program makes for itself.
+	SecretName = "data-space-webhook-cert"
+	// InjectPath is where the API server posts pods.
+	InjectPath = "/inject-pod"
+)
+
+// CertSource says who makes the serving certificate.
+type CertSource string
+
+const (
+	// CertSelf: this program makes and rotates it, keeps it in the Secret, and tells the API server its CA.
+	CertSelf CertSource = "self"
+	// CertFiles: something else (cert-manager) puts tls.crt and tls.key into the certificate directory and tells the CA.
+	CertFiles CertSource = "files"
+)
+
+// ParseCertSource accepts self and files.
+func ParseCertSource(text string) (CertSource, error) {
+	switch source := CertSource(text); source {
+	case CertSelf, CertFiles:
+		return source, nil
+	}
+	return "", fmt.Errorf("%q is unknown; use self, or files for a certificate from cert-manager", text)
+}
+
+// Options are the program's settings, each checked where it was read.
+type Options struct {
+	// Proxy is what gets injected; HTTPProxy in it is overruled by each namespace's label.
+	Proxy inject.Settings
+	// Port is where pods are posted to, over TLS.
+	Port int
+	// MetricsAddress and HealthAddress are host:port; metrics are off at "0".
+	MetricsAddress, HealthAddress string
+	// CertDir holds tls.crt (and tls.key with CertFiles). With CertSelf the program writes it.
+	CertDir    string
+	CertSource CertSource
+	// DNSNames is what the API server may call the webhook by; the first one is the certificate's subject.
+	DNSNames []string
+}

@@ -1,0 +1,140 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Run serves until ctx ends. It returns an error when the API server refuses what the program needs, or when the
+// certificate cannot be made.
+func Run(ctx context.Context, config *rest.Config, o Options, log *slog.Logger) error {
+	mgr, err := newManager(config, o, log)
+	if err != nil {
+		return err
+	}
+	if err := probe(ctx, mgr.GetAPIReader(), config.Host, o); err != nil {
+		return err
+	}
+	// The informer exists before the first request needs it.
+	if _, err := mgr.GetCache().GetInformer(ctx, namespaceMetadata(), cache.BlockUntilSynced(false)); err != nil {
+		return fmt.Errorf("watching namespaces: %w", err)
+	}
+	cert := newCertificate(o)
+	if o.CertSource == CertSelf {
+		if err := cert.rotate(mgr, o); err != nil {
+			return err
+		}
+	}
+	server := newServer(o, cert, &injector{
+		namespaces: namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}, proxy: o.Proxy, log: log,
+	})
+	if err := addServer(mgr, server, cert, o, log); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// newManager returns a manager whose cache holds the metadata of guests' namespaces and our own Secret, nothing else.
+func newManager(config *rest.Config, o Options, log *slog.Logger) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("registering the core API: %w", err)
+	}
+	guests, err := labels.Parse(apis.LabelRemoteCluster)
+	if err != nil {
+		return nil, fmt.Errorf("selecting the guests' namespaces: %w", err)
+	}
+	mgr, err := manager.New(config, manager.Options{
+		Scheme:                 scheme,
+		Logger:                 logr.FromSlogHandler(log.Handler()),
+		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
+		HealthProbeBindAddress: o.HealthAddress,
+		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
+			&corev1.Namespace{}: {Label: guests},
+			&corev1.Secret{}: {
+				Namespaces: map[string]cache.Config{apis.SystemNamespace: {}},
+				Field:      fields.OneTermEqualSelector(metav1.ObjectNameField, SecretName),
+			},
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("setting up against the API server %s: %w", config.Host, err)
+	}
+	return mgr, nil
+}
+
+// probe reads once what the program depends on, so that a refused kubeconfig or a missing object is told at once and by name
+// instead of being retried in silence.
+func probe(ctx context.Context, reader client.Reader, host string, o Options) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	namespaces := &metav1.PartialObjectMetadataList{}
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := reader.List(ctx, namespaces, client.Limit(1)); err != nil {
+		return fmt.Errorf("listing namespaces at the API server %s: %w; check --kubeconfig and the rights in deploy/webhook.yaml", host, err)
+	}
+	if o.CertSource != CertSelf {
+		return nil
+	}
+	key := client.ObjectKey{Namespace: apis.SystemNamespace, Name: SecretName}
+	if err := reader.Get(ctx, key, &corev1.Secret{}); err != nil {
+		return fmt.Errorf("reading Secret %s: %w; apply deploy/webhook.yaml, or use --cert-source=files with a certificate of your own", key, err)
+	}
+	return nil
+}
+
+func newServer(o Options, cert *certificate, handler admission.Handler) webhook.Server {
+	server := webhook.NewServer(webhook.Options{
+		Port: o.Port, CertDir: o.CertDir, CertName: cert.certFile, KeyName: cert.keyFile,
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+			c.MinVersion = tls.VersionTLS13
+			// HTTP/2 has no use here and a record of ways to exhaust a server.
+			c.NextProtos = []string{"http/1.1"}
+		}},
+	})
+	server.Register(InjectPath, &webhook.Admission{Handler: handler})
+	return server
+}
+
+// addServer starts the server once there is a certificate, and makes the program ready when it serves and is trusted.
+func addServer(mgr manager.Manager, server webhook.Server, cert *certificate, o Options, log *slog.Logger) error {
+	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		if err := cert.wait(ctx, o.CertDir, log); err != nil {
+			return nil //nolint:nilerr // It only ends early because the program does.
+		}
+		return server.Start(ctx)
+	}))
+	if err != nil {
+		return fmt.Errorf("adding the webhook server: %w", err)
+	}
+	checks := map[string]healthz.Checker{"certificate": cert.check, "server": server.StartedChecker()}
+	for name, check := range checks {
+		if err := mgr.AddReadyzCheck(name, check); err != nil {
+			return fmt.Errorf("adding the readiness check %s: %w", name, err)
+		}
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the health check: %w", err)
+	}
+	return nil
+}
