@@ -12,9 +12,6 @@ import (
 type Rules struct {
 	Proxy Owner        // the proxy's uid and its container's cgroup
 	DNS   []netip.Addr // the cluster's DNS, where the proxy may send UDP to port 53
-	// Logged are the local addresses of the proxy's own connections by its access log: they prove a connection
-	// that came and went between two looks at the socket tables.
-	Logged []netip.AddrPort
 }
 
 // Verdict is what a capture shows.
@@ -27,8 +24,7 @@ type Verdict struct {
 }
 
 // Judge sorts the packets that left the pod. A packet is the proxy's if every socket ever seen with its flow is the
-// proxy's, by uid and by cgroup. What no socket was seen with counts as a leak, unless the proxy's log names the
-// connection: an unexplained packet is never excused.
+// proxy's, by uid and by cgroup. What no socket was seen with counts as a leak: an unexplained packet is not excused.
 func Judge(packets []Packet, owners *Owners, rules Rules) Verdict {
 	verdict := Verdict{}
 	for _, packet := range packets {
@@ -58,7 +54,7 @@ func Judge(packets []Packet, owners *Owners, rules Rules) Verdict {
 
 func (p Packet) neighbour() bool {
 	return p.Ether == etherARP || p.Protocol == unix.IPPROTO_ICMPV6 &&
-		slices.Contains([]uint8{ndRouterSolicitation, ndNeighborSolicitation, ndNeighborAdvertisement}, p.ICMP)
+		slices.Contains([]uint8{ndSolicitation, ndAdvertisement}, p.ICMP)
 }
 
 // leak says why the packet is not the proxy's, or "".
@@ -70,8 +66,6 @@ func (r Rules) leak(p Packet, owners []Owner) string {
 		return "UDP to elsewhere than the cluster's DNS"
 	case p.Protocol != unix.IPPROTO_TCP && p.Protocol != unix.IPPROTO_UDP:
 		return "neither TCP nor DNS"
-	case len(owners) == 0 && p.Protocol == unix.IPPROTO_TCP && slices.Contains(r.Logged, p.Src):
-		return ""
 	case len(owners) == 0:
 		return "no socket was seen that could have sent it"
 	}

@@ -13,9 +13,7 @@ import (
 const (
 	etherIPv4, etherARP, etherIPv6 = 0x0800, 0x0806, 0x86dd
 
-	ndRouterSolicitation, ndNeighborSolicitation, ndNeighborAdvertisement = 133, 135, 136
-
-	flagSYN, flagRST, flagACK = 0x02, 0x04, 0x10
+	ndSolicitation, ndAdvertisement = 135, 136
 )
 
 var errShort = errors.New("frame is too short")
@@ -26,7 +24,6 @@ type Packet struct {
 	Ether    uint16
 	Protocol uint8 // of the IP header, after IPv6 extension headers; 0 for other frames
 	Src, Dst netip.AddrPort
-	Flags    uint8 // TCP
 	ICMP     uint8 // ICMP or ICMPv6 message type
 	Fragment bool  // not the first fragment: ports are unknown
 }
@@ -105,14 +102,11 @@ func (p *Packet) transport(src, dst netip.Addr, b []byte, at int) error {
 	}
 	switch p.Protocol {
 	case unix.IPPROTO_TCP, unix.IPPROTO_UDP:
-		if len(b) < at+8 || p.Protocol == unix.IPPROTO_TCP && len(b) < at+20 {
+		if len(b) < at+4 {
 			return errShort
 		}
 		p.Src = netip.AddrPortFrom(src, binary.BigEndian.Uint16(b[at:]))
 		p.Dst = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[at+2:]))
-		if p.Protocol == unix.IPPROTO_TCP {
-			p.Flags = b[at+13]
-		}
 	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6:
 		if len(b) < at+1 {
 			return errShort

@@ -137,15 +137,6 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestTheProxysLogExplainsOnlyWhatNoSocketDoes(t *testing.T) {
-	rules := Rules{Proxy: proxy, Logged: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:40000")}}
-	packets := []Packet{sent(t, syn4)}
-	require.Empty(t, Judge(packets, &Owners{}, rules).Leaks)
-	owners := &Owners{}
-	owners.Add(socket(unix.IPPROTO_TCP, "192.0.2.1:40000", "192.0.2.2:80", Owner{0, 8}))
-	require.Len(t, Judge(packets, owners, rules).Leaks, 1)
-}
-
 func TestWhatReachesThePodIsNotJudged(t *testing.T) {
 	packet := sent(t, ping4)
 	packet.Out = false
