@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"data-space.liqo.io/pkg/effects/dataplane"
+)
+
+// usageError is a mistake in the call: exit status 2.
+type usageError struct{ error }
+
+// options are the flags, checked.
+type options struct {
+	kubeconfig, node        string
+	socket                  string // of the container runtime; empty: look for it
+	backend                 dataplane.Backend
+	resync, verify          time.Duration
+	metrics, health, status string
+	state                   string
+	level                   slog.Level
+}
+
+// features are the known values of --enable.
+func features() []string { return []string{"redirect"} }
+
+const defaultStatusSocket = "/run/data-spacer/agent.sock"
+
+func parse(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("agent", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() {
+		fmt.Fprint(stderr, "agent enforces the foreign pods of its node; \"agent status\" tells what it enforces.\n\nFlags:\n")
+		f.PrintDefaults()
+	}
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` to reach the API server with; empty: the pod's service account")
+	f.StringVar(&o.node, "node-name", getenv("NODE_NAME"), "`name` of this node; default: the environment variable NODE_NAME")
+	enable := f.String("enable", "redirect", "comma-separated `list` of what to enforce; known: "+strings.Join(features(), ", "))
+	f.StringVar(&o.socket, "cri-socket", "", "`path` of the container runtime's socket; empty: the usual ones are tried")
+	backend := f.String("iptables-backend", "auto", "auto, nft or legacy; auto: what the node's own rules are written with")
+	f.DurationVar(&o.resync, "resync", 10*time.Second, "`time` between two looks at the runtime's whole list; its events are followed at once")
+	f.DurationVar(&o.verify, "verify-interval", time.Minute, "`time` between two looks at the rules that the kernel holds for one pod")
+	f.StringVar(&o.metrics, "metrics-bind-address", "127.0.0.1:13090", "`host:port` of /metrics; 0: none")
+	f.StringVar(&o.health, "health-bind-address", "127.0.0.1:13091", "`host:port` of /healthz and /readyz; 0: none")
+	f.StringVar(&o.status, "status-socket", defaultStatusSocket, "`path` of the unix socket that \"agent status\" asks")
+	f.StringVar(&o.state, "state-dir", "/run/data-spacer/guarded", "`folder` that remembers the guarded pods of this node across restarts")
+	level := f.String("log-level", "info", "debug, info, warn or error")
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return o, err
+		}
+		return o, usageError{err}
+	}
+	problems := []error{o.check(f.Args()), o.setLevel(*level), o.setBackend(*backend), checkFeatures(*enable)}
+	if err := errors.Join(problems...); err != nil {
+		return o, usageError{err}
+	}
+	return o, nil
+}
+
+func (o *options) check(rest []string) error {
+	var problems []error
+	say := func(bad bool, format string, args ...any) {
+		if bad {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	say(len(rest) > 0, "%q: unknown argument; the only command is \"status\", everything else is a flag (--help)", rest)
+	say(o.node == "", "--node-name: missing; give this node's name, or set the environment variable NODE_NAME (spec.nodeName)")
+	say(o.resync < time.Second, "--resync=%s: too short; give at least 1s", o.resync)
+	say(o.verify < time.Second, "--verify-interval=%s: too short; give at least 1s", o.verify)
+	say(!strings.HasPrefix(o.status, "/"), "--status-socket=%q: not an absolute path; give one, such as %s", o.status, defaultStatusSocket)
+	say(!strings.HasPrefix(o.state, "/"), "--state-dir=%q: not an absolute path; give one on the node, such as /run/data-spacer/guarded", o.state)
+	say(o.socket != "" && !strings.HasPrefix(strings.TrimPrefix(o.socket, "unix://"), "/"),
+		"--cri-socket=%q: not an absolute path; give one, such as /run/containerd/containerd.sock, or nothing to look for it", o.socket)
+	for name, address := range map[string]string{"metrics-bind-address": o.metrics, "health-bind-address": o.health} {
+		if address == "0" {
+			continue
+		}
+		_, _, err := net.SplitHostPort(address)
+		say(err != nil, "--%s=%q: not host:port; give one, such as 127.0.0.1:13090, or 0 for none", name, address)
+	}
+	return errors.Join(problems...)
+}
+
+func (o *options) setLevel(text string) error {
+	if err := o.level.UnmarshalText([]byte(text)); err != nil {
+		return fmt.Errorf("--log-level=%q: unknown; give debug, info, warn or error", text)
+	}
+	return nil
+}
+
+func (o *options) setBackend(text string) error {
+	switch text {
+	case "auto":
+	case string(dataplane.NFT), string(dataplane.Legacy):
+		o.backend = dataplane.Backend(text)
+	default:
+		return fmt.Errorf("--iptables-backend=%q: unknown; give auto, nft or legacy", text)
+	}
+	return nil
+}
+
+func checkFeatures(list string) error {
+	for name := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(features(), name) {
+			return fmt.Errorf("--enable=%q: %q is unknown; known: %s", list, name, strings.Join(features(), ", "))
+		}
+	}
+	return nil
+}
+
+type statusOptions struct{ socket, output string }
+
+func parseStatus(args []string, _ func(string) string, stderr io.Writer) (statusOptions, error) {
+	var o statusOptions
+	f := flag.NewFlagSet("agent status", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&o.socket, "status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
+	f.StringVar(&o.output, "o", "table", "table or json")
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return o, err
+		}
+		return o, usageError{err}
+	}
+	if o.output != "table" && o.output != "json" {
+		return o, usageError{fmt.Errorf("-o %q: unknown; give table or json", o.output)}
+	}
+	return o, nil
+}

@@ -1,0 +1,50 @@
+package podwatch
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+)
+
+// Events writes Kubernetes Events on pods. Equal ones are counted on one object, and a flood on one pod is cut
+// (client-go's correlator). Nothing waits for the API server.
+type Events struct {
+	broadcaster record.EventBroadcaster
+	recorder    record.EventRecorder
+}
+
+// NewEvents prepares a writer that reports as the given component of the given node.
+func NewEvents(cfg *rest.Config, component, node string) (*Events, error) {
+	api, err := typedcorev1.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the writer of Events: %w", err)
+	}
+	b := record.NewBroadcaster()
+	b.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: api.Events("")})
+	return &Events{
+		broadcaster: b,
+		recorder:    b.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component, Host: node}),
+	}, nil
+}
+
+// Normal reports what went as it should, Warning what did not. The pod need not be known to the API server's watch.
+func (e *Events) Normal(namespace, name, uid, reason, message string) {
+	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeNormal, reason, message)
+}
+
+// Warning is as Normal.
+func (e *Events) Warning(namespace, name, uid, reason, message string) {
+	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeWarning, reason, message)
+}
+
+// Close sends no more.
+func (e *Events) Close() { e.broadcaster.Shutdown() }
+
+func pod(namespace, name, uid string) *corev1.ObjectReference {
+	return &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: name, UID: types.UID(uid)}
+}

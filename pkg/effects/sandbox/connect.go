@@ -1,0 +1,102 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// callTimeout bounds each call of the runtime. A relist of a busy node takes milliseconds.
+const callTimeout = 5 * time.Second
+
+// maxMessage is what the kubelet allows as well: a list of every container of a large node.
+const maxMessage = 16 << 20
+
+// UsualSockets is where the runtimes listen, in the order in which they are tried.
+func UsualSockets() []string {
+	return []string{
+		"/run/containerd/containerd.sock",
+		"/run/crio/crio.sock",
+		"/run/k3s/containerd/containerd.sock",
+		"/run/cri-dockerd.sock",
+	}
+}
+
+// Client is a connection to the runtime of this node. It is safe for concurrent use.
+type Client struct {
+	// Socket is the path that it is connected to, Runtime the name and version that answered.
+	Socket, Runtime string
+
+	conn *grpc.ClientConn
+	cri  cri.RuntimeServiceClient
+	host host
+}
+
+// Dial connects to the runtime at the given socket (a path, or a unix:// address), or, if it is empty, to the first of
+// the usual ones that answers. The connection heals itself when the runtime restarts.
+func Dial(ctx context.Context, socket string) (*Client, error) {
+	tried := UsualSockets()
+	if socket != "" {
+		tried = []string{strings.TrimPrefix(socket, "unix://")}
+	}
+	var problems []error
+	for _, path := range tried {
+		c, err := dial(ctx, path)
+		if err == nil {
+			return c, nil
+		}
+		problems = append(problems, fmt.Errorf("%s: %w", path, err))
+	}
+	if socket == "" {
+		return nil, fmt.Errorf("no container runtime answers on this node; name its CRI socket with --cri-socket; tried: %w",
+			errors.Join(problems...))
+	}
+	return nil, fmt.Errorf("no container runtime answers at the socket of --cri-socket; tried: %w", errors.Join(problems...))
+}
+
+func dial(ctx context.Context, path string) (*Client, error) {
+	if err := isSocket(path); err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient("unix://"+path,
+		grpc.WithTransportCredentials(insecure.NewCredentials()), // a local socket that only root opens
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{Socket: path, conn: conn, cri: cri.NewRuntimeServiceClient(conn), host: host{proc: "/proc"}}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	v, err := c.cri.Version(ctx, &cri.VersionRequest{})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("it does not answer as a CRI v1 runtime: %w", plain(err)), conn.Close())
+	}
+	c.Runtime = v.GetRuntimeName() + " " + v.GetRuntimeVersion()
+	return c, nil
+}
+
+// isSocket tells apart what gRPC reports alike.
+func isSocket(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("no such file (is the folder mounted into this container?)")
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return errors.New("not a socket")
+	default:
+		return nil
+	}
+}
+
+// Close ends the connection and every stream of events.
+func (c *Client) Close() error { return c.conn.Close() }

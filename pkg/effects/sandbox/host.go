@@ -1,0 +1,137 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// host reads the node's /proc: the agent shares the host's PID namespace.
+type host struct {
+	proc string
+}
+
+// netns returns a path that opens the sandbox's network namespace. Three ways lead to it, in this order:
+//   - the runtime's own pin (a bind mount such as /run/netns/cni-…), which no process of the pod can change;
+//   - the same in the mount namespace of the node's first process, for an agent that does not see the mount;
+//   - the sandbox's first process, for a runtime that names no path.
+func (h host) netns(sandbox, pin string, pid int) (string, error) {
+	var ways []string
+	if pin != "" {
+		pin = path.Clean(pin)
+		if rest, ok := strings.CutPrefix(pin, "/var/run/"); ok {
+			pin = "/run/" + rest // by the host's symlink, which does not lead into the host's /run from here
+		}
+		ways = append(ways, pin, filepath.Join(h.proc, "1/root", pin))
+	}
+	if pid > 0 {
+		ways = append(ways, filepath.Join(h.proc, strconv.Itoa(pid), "ns/net"))
+	}
+	for _, way := range ways {
+		if !isNamespace(way) {
+			continue
+		}
+		if strings.HasSuffix(way, "/ns/net") && !h.belongs(pid, sandbox) {
+			continue
+		}
+		return way, nil
+	}
+	return "", fmt.Errorf("no network namespace of sandbox %s can be opened (tried %s): %w", sandbox, strings.Join(ways, ", "), ErrGone)
+}
+
+// isNamespace tells a namespace from the empty file that a bind mount leaves where it is not seen.
+func isNamespace(path string) bool {
+	var s unix.Statfs_t
+	return unix.Statfs(path, &s) == nil && s.Type == unix.NSFS_MAGIC
+}
+
+// process reads the control group of a container's first process, and makes sure that the number still is that process:
+// the path has the container's id in it, in every runtime and with either cgroup driver.
+func (h host) process(container string, pid int) (Process, error) {
+	cgroup, err := h.cgroup(pid)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return Process{}, fmt.Errorf("process %d of container %s: %w", pid, container, ErrGone)
+	}
+	if err != nil {
+		return Process{}, fmt.Errorf("process %d of container %s: %w", pid, container, err)
+	}
+	if strings.HasPrefix(cgroup, "/..") {
+		return Process{}, fmt.Errorf("process %d of container %s is in control group %q as seen from here: the agent runs in a "+
+			"cgroup namespace of its own and cannot name it; run it privileged, or with the host's cgroup namespace", pid, container, cgroup)
+	}
+	cgroup, ok := upTo(cgroup, container)
+	if !ok {
+		return Process{}, fmt.Errorf("process %d is in control group %q, which is not container %s's: %w", pid, cgroup, container, ErrGone)
+	}
+	return Process{PID: pid, Cgroup: cgroup, CgroupInode: h.cgroupInode(cgroup)}, nil
+}
+
+// upTo cuts the path behind the component that has the id in it: a runtime may put processes one level below the
+// container's control group (crun does), and a match on that one covers what is below.
+func upTo(cgroup, id string) (string, bool) {
+	at := strings.Index(cgroup, id)
+	if at < 0 || id == "" {
+		return cgroup, false
+	}
+	if end := strings.IndexByte(cgroup[at:], '/'); end >= 0 {
+		return cgroup[:at+end], true
+	}
+	return cgroup, true
+}
+
+// belongs reports whether the process is in one of the sandbox's control groups, in any hierarchy.
+func (h host) belongs(pid int, sandbox string) bool {
+	text, err := os.ReadFile(filepath.Join(h.proc, strconv.Itoa(pid), "cgroup"))
+	return err == nil && strings.Contains(string(text), sandbox)
+}
+
+// cgroup is the process's path in the cgroup2 hierarchy (cgroups(7): the line of hierarchy 0).
+func (h host) cgroup(pid int) (string, error) {
+	text, err := os.ReadFile(filepath.Join(h.proc, strconv.Itoa(pid), "cgroup"))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		if p, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			return strings.TrimSuffix(p, " (deleted)"), nil
+		}
+	}
+	return "", errors.New("the kernel shows no cgroup2 hierarchy (no \"0::\" line); it is needed to tell the proxy's sockets apart")
+}
+
+// cgroupInode looks the control group up where the node's first process has cgroup2 mounted; 0 if nowhere.
+func (h host) cgroupInode(cgroup string) uint64 {
+	mounts, err := os.ReadFile(filepath.Join(h.proc, "1/mountinfo"))
+	if err != nil {
+		return 0
+	}
+	point, ok := cgroup2Mount(string(mounts))
+	if !ok {
+		return 0
+	}
+	var s unix.Stat_t
+	if unix.Stat(filepath.Join(h.proc, "1/root", point, cgroup), &s) != nil {
+		return 0
+	}
+	return s.Ino
+}
+
+// cgroup2Mount finds where a whole cgroup2 hierarchy is mounted (proc_pid_mountinfo(5): after " - " the file system's
+// type; the fourth field is the mount's root).
+func cgroup2Mount(mountinfo string) (string, bool) {
+	for line := range strings.Lines(mountinfo) {
+		left, right, ok := strings.Cut(line, " - ")
+		fields := strings.Fields(left)
+		if ok && strings.HasPrefix(right, "cgroup2 ") && len(fields) > 4 && fields[3] == "/" {
+			return fields[4], true
+		}
+	}
+	return "", false
+}

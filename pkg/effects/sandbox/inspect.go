@@ -1,0 +1,132 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// Detail is what only a closer look at a sandbox tells.
+type Detail struct {
+	Ready       bool
+	HostNetwork bool         // it uses the node's own network namespace
+	IPs         []netip.Addr // as the CNI plugin answered: known before the API server knows them
+	Netns       string       // a path that opens its network namespace from here
+}
+
+// Process is a container's first process.
+type Process struct {
+	PID    int
+	Cgroup string // its cgroup2 path in the host's view, as /proc/PID/cgroup shows it
+	// CgroupInode identifies the control group itself: another one at the same path has another. 0: the node has no
+	// cgroup2 file system mounted to read it from.
+	CgroupInode uint64
+}
+
+// verboseInfo is what containerd and CRI-O put into the verbose answers' map, under "info", as JSON.
+type verboseInfo struct {
+	PID         int `json:"pid"`
+	RuntimeSpec struct {
+		Linux struct {
+			Namespaces []struct {
+				Type string `json:"type"`
+				Path string `json:"path"`
+			} `json:"namespaces"`
+		} `json:"linux"`
+	} `json:"runtimeSpec"`
+}
+
+// Sandbox looks closer at one sandbox. errors.Is ErrGone if it is no longer there.
+func (c *Client) Sandbox(ctx context.Context, id string) (Detail, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := c.cri.PodSandboxStatus(ctx, &cri.PodSandboxStatusRequest{PodSandboxId: id, Verbose: true})
+	if err != nil {
+		return Detail{}, fmt.Errorf("status of sandbox %s: %w", id, plain(err))
+	}
+	s := answer.GetStatus()
+	d := Detail{
+		Ready:       s.GetState() == cri.PodSandboxState_SANDBOX_READY,
+		HostNetwork: s.GetLinux().GetNamespaces().GetOptions().GetNetwork() == cri.NamespaceMode_NODE,
+	}
+	if !d.Ready || d.HostNetwork {
+		return d, nil
+	}
+	if d.IPs, err = addresses(s.GetNetwork()); err != nil {
+		return Detail{}, fmt.Errorf("status of sandbox %s: %w", id, err)
+	}
+	info, err := parseInfo(answer.GetInfo())
+	if err != nil {
+		return Detail{}, fmt.Errorf("status of sandbox %s: %w", id, err)
+	}
+	d.Netns, err = c.host.netns(id, netnsPath(info), info.PID)
+	return d, err
+}
+
+// Process finds a container's first process and its control group. errors.Is ErrGone if it has none: not yet, or no
+// longer.
+func (c *Client) Process(ctx context.Context, container string) (Process, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := c.cri.ContainerStatus(ctx, &cri.ContainerStatusRequest{ContainerId: container, Verbose: true})
+	if err != nil {
+		return Process{}, fmt.Errorf("status of container %s: %w", container, plain(err))
+	}
+	switch answer.GetStatus().GetState() {
+	case cri.ContainerState_CONTAINER_RUNNING, cri.ContainerState_CONTAINER_CREATED:
+	default:
+		return Process{}, fmt.Errorf("container %s runs no process: %w", container, ErrGone)
+	}
+	info, err := parseInfo(answer.GetInfo())
+	if err != nil {
+		return Process{}, fmt.Errorf("status of container %s: %w", container, err)
+	}
+	if info.PID <= 0 {
+		return Process{}, fmt.Errorf("container %s runs no process yet: %w", container, ErrGone)
+	}
+	return c.host.process(container, info.PID)
+}
+
+func parseInfo(answer map[string]string) (verboseInfo, error) {
+	var info verboseInfo
+	text, ok := answer["info"]
+	if !ok {
+		return info, fmt.Errorf("the runtime's verbose answer has no \"info\": containerd and CRI-O give one, is it another?")
+	}
+	if err := json.Unmarshal([]byte(text), &info); err != nil {
+		return info, fmt.Errorf("the runtime's verbose answer is not as expected: %w", err)
+	}
+	return info, nil
+}
+
+// netnsPath is the runtime's own name for the sandbox's network namespace; empty if it gives none.
+func netnsPath(info verboseInfo) string {
+	for _, n := range info.RuntimeSpec.Linux.Namespaces {
+		if n.Type == "network" {
+			return n.Path
+		}
+	}
+	return ""
+}
+
+func addresses(n *cri.PodSandboxNetworkStatus) ([]netip.Addr, error) {
+	texts := []string{n.GetIp()}
+	for _, more := range n.GetAdditionalIps() {
+		texts = append(texts, more.GetIp())
+	}
+	var out []netip.Addr
+	for _, t := range texts {
+		if t == "" {
+			continue
+		}
+		ip, err := netip.ParseAddr(t)
+		if err != nil {
+			return nil, fmt.Errorf("the runtime names a pod IP that is none: %w", err)
+		}
+		out = append(out, ip.Unmap())
+	}
+	return out, nil
+}

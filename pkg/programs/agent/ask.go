@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Ask gets the status from the agent that listens at the socket.
+func Ask(ctx context.Context, socket string) (NodeStatus, error) {
+	var s NodeStatus
+	client := http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent"+StatusPath, nil)
+	if err != nil {
+		return s, fmt.Errorf("ask the agent: %w", err)
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return s, fmt.Errorf("no agent answers at %s (--status-socket names another place; it takes root): %w", socket, err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // read to its end below
+	if answer.StatusCode != http.StatusOK {
+		return s, fmt.Errorf("the agent at %s answered %s", socket, answer.Status)
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&s); err != nil {
+		return s, fmt.Errorf("the answer of the agent at %s: %w", socket, err)
+	}
+	return s, nil
+}
+
+// Print writes the status as a table for people. Ages are relative to now.
+func Print(w io.Writer, s NodeStatus, now time.Time) error {
+	ready := "ready"
+	if !s.Ready {
+		ready = "not ready"
+	}
+	fmt.Fprintf(w, "node %s (%s): iptables-%s (%s), %s at %s\n", s.Node, ready, s.Backend, s.BackendSign, s.Runtime, s.Socket)
+	for _, p := range s.Problems {
+		fmt.Fprintf(w, "problem: %s\n", p)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "POD\tSTATE\tNETNS\tBACKEND\tRULES IN THE KERNEL\tDRIFT\tVERIFIED\tHASH\tPROXY\tCGROUP")
+	for _, e := range s.Endpoints {
+		container, cgroup := "-", "-"
+		if e.Proxy != nil {
+			container, cgroup = short(e.Proxy.Container), e.Proxy.Cgroup
+		}
+		fmt.Fprintf(t, "%s/%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.Namespace, e.Name, state(e), inode(e.Netns), dash(e.Backend),
+			dash(counts(e.Rules)), len(e.Drift), age(e.LastVerified, now), dash(short(e.Hash)), container, cgroup)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, e := range s.Endpoints {
+		if e.Message != "" {
+			fmt.Fprintf(w, "%s/%s: %s\n", e.Namespace, e.Name, e.Message)
+		}
+		for _, f := range e.Drift {
+			fmt.Fprintf(w, "%s/%s: drift: %s\n", e.Namespace, e.Name, f)
+		}
+	}
+	return nil
+}
+
+func state(e EndpointStatus) string {
+	if e.Reason == "" {
+		return string(e.State)
+	}
+	return string(e.State) + " (" + e.Reason + ")"
+}
+
+func inode(n uint64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func age(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return now.Sub(*t).Round(time.Second).String() + " ago"
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// short is how people name ids and hashes.
+func short(id string) string {
+	const enough = 12
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(enough, len(id))]
+}

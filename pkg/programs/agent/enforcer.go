@@ -1,0 +1,191 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// writeTimeout bounds one pod's writes. They are not cut short by the end of the program.
+const writeTimeout = 30 * time.Second
+
+// Dataplane reads and writes rulesets in network namespaces.
+type Dataplane interface {
+	Enforce(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Rewrite(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Clear(context.Context, *netns.Namespace, ...iptables.Family) error
+}
+
+// Ledger remembers what is guarded, across restarts.
+type Ledger interface {
+	All() map[string]ledger.Entry
+	Get(sandbox string) (ledger.Entry, bool)
+	Put(ledger.Entry) error
+	Delete(sandbox string) error
+}
+
+// Target is a pod's network namespace and what its rules depend on.
+type Target struct {
+	Endpoint endpoint.Endpoint
+	Sandbox  string          // id
+	Netns    string          // a path that opens it
+	Proxy    sandbox.Process // the proxy's process; zero: none runs, nothing leaves the pod
+}
+
+// Outcome is what the kernel holds after Ensure.
+type Outcome struct {
+	State    dataplane.State
+	Inode    uint64          // of the network namespace
+	Bound    bool            // the exemption belongs to the target's proxy
+	Repaired []drift.Finding // what somebody else had changed
+}
+
+// Enforcer makes network namespaces hold what is planned for them. It is safe for concurrent use: calls for one sandbox
+// wait for each other.
+type Enforcer struct {
+	settings  redirect.Settings
+	dataplane Dataplane
+	ledger    Ledger
+	locks     keyedLocks
+}
+
+// NewEnforcer returns an Enforcer.
+func NewEnforcer(s redirect.Settings, d Dataplane, l Ledger) *Enforcer {
+	return &Enforcer{settings: s, dataplane: d, ledger: l}
+}
+
+// Ensure makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
+// alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors are
+// *Failure. If the proxy cannot be bound, the pod is closed and the error says why it is.
+func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
+	defer e.locks.lock(t.Sandbox)()
+	ns, err := open(t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer ns.Close() //nolint:errcheck // read-only file
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+
+	out, err := e.write(ctx, ns, t)
+	if err == nil || t.Proxy.Cgroup == "" {
+		return out, err
+	}
+	t.Proxy = sandbox.Process{}
+	closed, closeErr := e.write(ctx, ns, t)
+	return closed, errors.Join(err, closeErr)
+}
+
+// write brings the kernel and the ledger to the target, in this order: known, written, known as verified.
+func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t Target) (Outcome, error) {
+	desired := redirect.Plan(e.settings, redirect.Proxy{Cgroup: t.Proxy.Cgroup})
+	last, known := e.ledger.Get(t.Sandbox)
+	entry := ledger.Entry{
+		Sandbox: t.Sandbox, Namespace: t.Endpoint.Namespace, Name: t.Endpoint.Name, UID: t.Endpoint.UID, Guest: t.Endpoint.Guest,
+		Netns: ns.Inode(), Plan: digest(desired), Cgroup: t.Proxy.Cgroup, Control: t.Proxy.CgroupInode,
+	}
+	if !known {
+		first := entry
+		first.Plan = ""
+		if err := e.ledger.Put(first); err != nil {
+			return Outcome{}, fail(ReasonLedger, err)
+		}
+	}
+	apply := e.dataplane.Enforce
+	if rebound(last, entry) {
+		apply = e.dataplane.Rewrite
+	}
+	state, err := apply(ctx, ns, desired)
+	if err != nil {
+		return Outcome{}, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
+	}
+	out := Outcome{State: state, Inode: ns.Inode(), Bound: t.Proxy.Cgroup != ""}
+	if last.Plan == entry.Plan && last.Netns == entry.Netns {
+		out.Repaired = state.Drift
+	}
+	if err := e.ledger.Put(entry); err != nil {
+		return out, fail(ReasonLedger, err)
+	}
+	return out, nil
+}
+
+// rebound reports whether another control group came to stand at the path that the rules were bound to: their text is
+// then right and they match nothing.
+func rebound(last, now ledger.Entry) bool {
+	return now.Cgroup != "" && last.Cgroup == now.Cgroup && last.Control != now.Control && now.Control != 0
+}
+
+// Observe reads what the target's network namespace holds now. It writes nothing.
+func (e *Enforcer) Observe(ctx context.Context, t Target) (Outcome, error) {
+	defer e.locks.lock(t.Sandbox)()
+	ns, err := open(t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer ns.Close() //nolint:errcheck // read-only file
+	state, err := e.dataplane.Observe(ctx, ns, redirect.Plan(e.settings, redirect.Proxy{Cgroup: t.Proxy.Cgroup}))
+	if err != nil {
+		return Outcome{}, fail(ReasonRead, fmt.Errorf("%s: %w", t.Endpoint, err))
+	}
+	return Outcome{State: state, Inode: ns.Inode(), Bound: t.Proxy.Cgroup != ""}, nil
+}
+
+// Clear takes the rules out of the target's network namespace and forgets it.
+func (e *Enforcer) Clear(ctx context.Context, t Target) error {
+	defer e.locks.lock(t.Sandbox)()
+	ns, err := open(t)
+	if err != nil {
+		return err
+	}
+	defer ns.Close() //nolint:errcheck // read-only file
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	families := []iptables.Family{iptables.V4}
+	if e.settings.IPv6 {
+		families = append(families, iptables.V6)
+	}
+	if err := e.dataplane.Clear(ctx, ns, families...); err != nil {
+		return fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
+	}
+	return e.ledger.Delete(t.Sandbox)
+}
+
+// Forget drops what is remembered of a sandbox that is gone.
+func (e *Enforcer) Forget(sandbox string) error {
+	defer e.locks.lock(sandbox)()
+	return e.ledger.Delete(sandbox)
+}
+
+// open opens the target's network namespace and refuses one that is not the pod's.
+func open(t Target) (*netns.Namespace, error) {
+	ns, err := netns.Open(t.Netns)
+	if err != nil {
+		return nil, fail(ReasonOpen, fmt.Errorf("%s: %w", t.Endpoint, err))
+	}
+	if err := ns.CheckPod(t.Endpoint.IPs); err != nil {
+		return nil, errors.Join(fail(refusal(err), fmt.Errorf("%s: %w", t.Endpoint, err)), ns.Close())
+	}
+	return ns, nil
+}
+
+// digest identifies what was asked for.
+func digest(desired []iptables.Ruleset) string {
+	hash := sha256.New()
+	for _, set := range desired {
+		fmt.Fprintf(hash, "%s\n%s", set.Family, set.Restore())
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}

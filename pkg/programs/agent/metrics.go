@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are the agent's Prometheus metrics.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	duration *prometheus.HistogramVec
+	writes   prometheus.Counter
+	drift    prometheus.Counter
+	repairs  prometheus.Counter
+	failures *prometheus.CounterVec
+}
+
+// NewMetrics returns metrics in a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		Registry: prometheus.NewRegistry(),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "data_space_agent_enforce_duration_seconds",
+			Help:    "Time to read one pod's rules, write them where they differ, and read them back.",
+			Buckets: prometheus.ExponentialBuckets(0.004, 2, 12),
+		}, []string{"result"}),
+		writes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "data_space_agent_writes_total", Help: "Times that one pod's rules were written.",
+		}),
+		drift: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "data_space_agent_drift_findings_total", Help: "Differences found between what was written and what the kernel held later.",
+		}),
+		repairs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "data_space_agent_drift_repaired_total", Help: "Times that one pod's rules were repaired after somebody else changed them.",
+		}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "data_space_agent_failures_total", Help: "Failures by reason.",
+		}, []string{"reason"}),
+	}
+	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, reason := range []string{ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonRead, ReasonLedger, ReasonAPI} {
+		m.failures.WithLabelValues(reason)
+	}
+	return m
+}
+
+func (m *Metrics) failure(reason string) { m.failures.WithLabelValues(reason).Inc() }
+
+// enforced counts one pass over one pod.
+func (m *Metrics) enforced(took time.Duration, out Outcome, err error) {
+	result := "unchanged"
+	switch {
+	case err != nil:
+		result = "failed"
+	case out.State.Wrote:
+		result = "written"
+	}
+	m.duration.WithLabelValues(result).Observe(took.Seconds())
+	if out.State.Wrote {
+		m.writes.Inc()
+	}
+	if len(out.Repaired) > 0 {
+		m.drift.Add(float64(len(out.Repaired)))
+		m.repairs.Inc()
+	}
+}
+
+// endpoints is the number of pods by state, counted when it is asked for.
+type endpoints struct {
+	table *table
+	desc  *prometheus.Desc
+}
+
+// watch adds what is read from the agent itself.
+func (m *Metrics) watch(a *Agent) {
+	m.Registry.MustRegister(endpoints{table: a.table, desc: prometheus.NewDesc("data_space_agent_endpoints",
+		"Foreign pods of this node by state.", []string{"state"}, nil)},
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "data_space_agent_runtime_events", Help: "1 while the container runtime sends events.",
+		}, func() float64 { return number(a.events.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "data_space_agent_api_up", Help: "1 while the API server answers.",
+		}, func() float64 { return number(a.authority.Problem() == "") }))
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Describe implements prometheus.Collector.
+func (e endpoints) Describe(to chan<- *prometheus.Desc) { to <- e.desc }
+
+// Collect implements prometheus.Collector.
+func (e endpoints) Collect(to chan<- prometheus.Metric) {
+	count := map[State]int{}
+	for _, r := range e.table.all() {
+		count[r.state]++
+	}
+	for _, s := range States() {
+		to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, float64(count[s]), string(s))
+	}
+}

@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Reasons of the Events.
+const (
+	EventEnforced        = "Enforced"
+	EventRedirectFailed  = "RedirectFailed"
+	EventDriftRepaired   = "DriftRepaired"
+	EventProxyNotRunning = "ProxyNotRunning"
+	EventProxyMissing    = "ProxyMissing"
+)
+
+// succeeded notes and reports that the kernel holds what was decided.
+func (a *Agent) succeeded(r record, target Target, out Outcome) {
+	want, now := r.want, time.Now()
+	next := r
+	next.did, next.target, next.outcome, next.verified = want, target, out, now
+	next.reason, next.message, next.complained = string(want.Reason), "", ""
+	next.state = Closed
+	if out.Bound {
+		next.state, next.stalled, next.stallSaid = Enforced, time.Time{}, ""
+	}
+	if out.State.Wrote {
+		next.written, next.writes = now, r.writes+1
+		a.Log.Info("rules written", "namespace", want.Namespace, "pod", want.Name, "state", next.state,
+			"rules", counts(out.State.RuleCounts()), "netns", out.Inode)
+	}
+	if len(out.Repaired) > 0 {
+		next.repairs++
+		a.warn(want, EventDriftRepaired, "the rules in the pod's network namespace had been changed and are as planned again: "+list(out.Repaired))
+	}
+	if next.state == Enforced && (r.state != Enforced || r.target.Proxy.Cgroup != target.Proxy.Cgroup) {
+		a.reporter.Normal(want.Namespace, want.Name, want.UID, EventEnforced,
+			fmt.Sprintf("all traffic of the pod passes %s; rules in the kernel (%s): %s",
+				apis.ProxyContainerName, out.State.Backend, counts(out.State.RuleCounts())))
+	}
+	a.table.update(want.UID, func(t *record) {
+		next.want = t.want // it may have changed meanwhile
+		*t = next
+	})
+	next.want = want
+	a.watchProxy(next)
+}
+
+// failed notes and reports a failure: the first time, and when it becomes another.
+func (a *Agent) failed(uid string, err error) {
+	r, named := a.table.get(uid)
+	if !named {
+		return
+	}
+	reason, message := reasonOf(err), err.Error()
+	a.metrics.failure(reason)
+	if r.complained != message {
+		a.warn(r.want, EventRedirectFailed, fmt.Sprintf("%s: %s", reason, message))
+	}
+	a.table.update(uid, func(r *record) {
+		r.state, r.reason, r.message, r.complained = Failed, reason, message, message
+		r.did = assign.Assignment{}
+	})
+}
+
+// watchProxy reports a proxy that does not run, once it had time to, and one that is not there at all.
+func (a *Agent) watchProxy(r record) {
+	switch {
+	case r.state != Closed:
+	case r.want.Reason == assign.ProxyMissing && r.stallSaid != EventProxyMissing:
+		a.warn(r.want, EventProxyMissing, fmt.Sprintf("the pod has no container %s, so nothing enters or leaves it: it was created "+
+			"before Data Spacer's webhook worked, or past it; create the pod again", apis.ProxyContainerName))
+		r.stallSaid = EventProxyMissing
+	case r.want.Reason != assign.ProxyDown || r.want.Stall.Reason == "" || r.stallSaid == r.want.Stall.Reason:
+	case r.stalled.IsZero():
+		r.stalled = time.Now()
+		a.queue.AddAfter(r.want.UID, patience)
+	case time.Since(r.stalled) < patience:
+		a.queue.AddAfter(r.want.UID, patience-time.Since(r.stalled))
+	default:
+		a.warn(r.want, EventProxyNotRunning, fmt.Sprintf("container %s does not run (%s), so nothing enters or leaves the pod: %s. %s",
+			apis.ProxyContainerName, r.want.Stall.Reason, r.want.Stall.Message, assign.WayOut(r.want.Namespace, r.want.Name, r.want.Stall)))
+		r.stallSaid = r.want.Stall.Reason
+	}
+	a.table.update(r.want.UID, func(t *record) { t.stalled, t.stallSaid = r.stalled, r.stallSaid })
+}
+
+// warn reports to the log and in an Event.
+func (a *Agent) warn(want assign.Assignment, reason, message string) {
+	a.Log.Warn(message, "event", reason, "namespace", want.Namespace, "pod", want.Name)
+	a.reporter.Warning(want.Namespace, want.Name, want.UID, reason, message)
+}
+
+// counts is how many rules each table of each family holds, as people read it.
+func counts(rules map[string]map[string]int) string {
+	var families []string
+	for _, family := range slices.Sorted(maps.Keys(rules)) {
+		var tables []string
+		for _, table := range slices.Sorted(maps.Keys(rules[family])) {
+			tables = append(tables, fmt.Sprintf("%s %d", table, rules[family][table]))
+		}
+		families = append(families, family+" "+strings.Join(tables, ", "))
+	}
+	return strings.Join(families, "; ")
+}
+
+// list is the first few findings, as people read them.
+func list(findings []drift.Finding) string {
+	const some = 5
+	var texts []string
+	for _, f := range findings[:min(some, len(findings))] {
+		texts = append(texts, f.String())
+	}
+	if more := len(findings) - some; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, "; ")
+}

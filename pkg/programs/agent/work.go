@@ -1,0 +1,177 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+// work carries out decisions, one pod at a time, until the queue is shut down.
+func (a *Agent) work(ctx context.Context) {
+	for {
+		uid, over := a.queue.Get()
+		if over {
+			return
+		}
+		if ctx.Err() == nil {
+			a.carryOut(ctx, uid)
+		}
+		a.queue.Done(uid)
+	}
+}
+
+// carryOut does what was decided for the pod. It is the one way for a first time, a change, a resync and a restart.
+func (a *Agent) carryOut(ctx context.Context, uid string) {
+	r, named := a.table.get(uid)
+	if !named {
+		a.queue.Forget(uid)
+		return
+	}
+	var err error
+	switch r.want.Verdict {
+	case assign.Enforce:
+		err = a.enforce(ctx, r)
+	case assign.Release:
+		err = a.release(ctx, r)
+	case assign.Exempt:
+		a.settle(uid, Exempt, string(r.want.Reason), exemption(r.want.Reason))
+	case assign.Pending:
+		a.settle(uid, Pending, string(r.want.Reason), "")
+	}
+	a.conclude(ctx, uid, err)
+}
+
+// conclude decides when the pod is looked at again.
+func (a *Agent) conclude(ctx context.Context, uid string, err error) {
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err == nil:
+		a.queue.Forget(uid)
+	case passing(err) && a.queue.NumRequeues(uid) < tolerated:
+		// The pod is ending, or its proxy is between two lives: the runtime's list will tell.
+		a.relist.Store(true)
+		a.notify()
+		a.queue.AddRateLimited(uid)
+		return
+	default:
+		a.failed(uid, err)
+		a.queue.AddRateLimited(uid)
+	}
+	a.first.looked(uid)
+}
+
+// enforce makes the pod's network namespace hold its rules.
+func (a *Agent) enforce(ctx context.Context, r record) error {
+	uid := r.want.UID
+	if age := time.Since(r.verified); r.did == r.want && (r.state == Enforced || r.state == Closed) && age < a.Verify {
+		a.watchProxy(r)
+		a.queue.AddAfter(uid, a.Verify-age)
+		return nil
+	}
+	target, hostNetwork, err := a.target(ctx, r.want)
+	if err != nil && target.Netns == "" {
+		return err
+	}
+	if hostNetwork {
+		a.settle(uid, Exempt, string(assign.HostNetwork), exemption(assign.HostNetwork))
+		return nil
+	}
+	started := time.Now()
+	out, ensureErr := a.enforcer.Ensure(ctx, target)
+	a.metrics.enforced(time.Since(started), out, ensureErr)
+	if err = errors.Join(err, ensureErr); err != nil {
+		return err
+	}
+	a.succeeded(r, target, out)
+	a.queue.AddAfter(uid, a.Verify+rand.N(a.Verify/10+1)) //nolint:gosec // spreads work, guards nothing
+	return nil
+}
+
+// target looks closer at the sandbox and its proxy. If only the proxy cannot be looked at, the target is complete without
+// it, so that the pod is closed, and the error says why.
+func (a *Agent) target(ctx context.Context, want assign.Assignment) (t Target, hostNetwork bool, err error) {
+	detail, err := a.runtime.Sandbox(ctx, want.Sandbox)
+	switch {
+	case errors.Is(err, sandbox.ErrGone):
+		return t, false, err
+	case err != nil:
+		return t, false, fail(ReasonRuntime, err)
+	case !detail.Ready:
+		return t, false, fmt.Errorf("sandbox %s is no longer ready: %w", want.Sandbox, sandbox.ErrGone)
+	case detail.HostNetwork:
+		return t, true, nil
+	}
+	t = Target{
+		Endpoint: endpoint.Endpoint{Namespace: want.Namespace, Name: want.Name, UID: want.UID, Guest: want.Guest, IPs: detail.IPs},
+		Sandbox:  want.Sandbox, Netns: detail.Netns,
+	}
+	if want.Proxy == "" {
+		return t, false, nil
+	}
+	t.Proxy, err = a.runtime.Process(ctx, want.Proxy)
+	switch {
+	case errors.Is(err, sandbox.ErrGone) && want.ProxyState == workload.Created:
+		return t, false, nil // it has no process before it starts
+	case errors.Is(err, sandbox.ErrGone):
+		return t, false, err
+	case err != nil:
+		return t, false, fail(ReasonRuntime, err)
+	}
+	return t, false, nil
+}
+
+// release takes the rules back from a pod that is no longer guarded, if the API server itself says so: the cache cannot
+// tell a namespace that is a guest's no more from one that is being deleted, whose pods stay guarded to their end.
+func (a *Agent) release(ctx context.Context, r record) error {
+	space, found, err := a.authority.Namespace(ctx, r.want.Namespace)
+	if err != nil {
+		return fail(ReasonAPI, err)
+	}
+	if !found {
+		return nil
+	}
+	if apis.IsForeign(space.Labels) && space.Labels[apis.LabelApplyWebhook] != "false" {
+		a.notify() // the cache will follow
+		return nil
+	}
+	target, hostNetwork, err := a.target(ctx, r.want)
+	if err != nil || hostNetwork {
+		return err
+	}
+	if err := a.enforcer.Clear(ctx, target); err != nil {
+		return err
+	}
+	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "why", exemption(r.want.Reason))
+	a.settle(r.want.UID, Exempt, string(r.want.Reason), exemption(r.want.Reason))
+	a.notify()
+	return nil
+}
+
+// settle notes a state that needs no work.
+func (a *Agent) settle(uid string, state State, reason, message string) {
+	a.table.update(uid, func(r *record) {
+		r.did, r.state, r.reason, r.message, r.outcome, r.target = r.want, state, reason, message, Outcome{}, Target{}
+	})
+}
+
+func exemption(r assign.Reason) string {
+	switch r {
+	case assign.HostNetwork:
+		return "the pod uses the node's own network namespace, which is never touched"
+	case assign.OptedOut:
+		return "its namespace bears the label " + apis.LabelApplyWebhook + "=false: no proxy is injected, none is enforced"
+	case assign.NotForeign:
+		return "its namespace no longer belongs to a guest"
+	default:
+		return ""
+	}
+}
