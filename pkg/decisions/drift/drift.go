@@ -59,6 +59,9 @@ func (c *comparison) add(kind Kind, where, what string) {
 }
 
 func (c *comparison) table(want, have iptables.Table) {
+	if have.Opaque {
+		c.add(Unexpected, have.Name, "something that iptables cannot show; nft list table shows it")
+	}
 	for _, w := range want.Chains {
 		h, found := have.Chain(w.Name)
 		if !found {

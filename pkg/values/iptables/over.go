@@ -1,6 +1,9 @@
 package iptables
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Over prepares the ruleset to be written over what a namespace holds now: rules known by their comment and policies
 // keep their counts, and tables that only the namespace has are blanked, last.
@@ -55,11 +58,6 @@ func (s Ruleset) WithoutCounters() Ruleset {
 			out.Tables[i].Chains[j].Count = Counter{}
 		}
 	}
-	slices.SortFunc(out.Tables, func(a, b Table) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(out.Tables, func(a, b Table) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -3,6 +3,7 @@ package iptables
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,27 +16,24 @@ func ParseSave(family Family, text string) (Ruleset, error) {
 			return Ruleset{}, fmt.Errorf("iptables-save (%s) line %d %q: %w", family, n+1, line, err)
 		}
 	}
-	if p.table != nil {
-		return Ruleset{}, fmt.Errorf("iptables-save (%s): table %s has no COMMIT", family, p.table.Name)
-	}
-	return p.set, nil
+	return p.finish()
 }
 
 type saveParser struct {
-	set   Ruleset
-	table *Table
+	set    Ruleset
+	table  *Table
+	opaque []string // tables that iptables-nft-save says it cannot show in full
 }
 
 func (p *saveParser) line(line string) error {
 	switch {
-	case line == "" || strings.HasPrefix(line, "#"):
+	case line == "":
+		return nil
+	case strings.HasPrefix(line, "#"):
+		p.remark(line)
 		return nil
 	case strings.HasPrefix(line, "*"):
-		if p.table != nil {
-			return fmt.Errorf("table %s has no COMMIT", p.table.Name)
-		}
-		p.table = &Table{Name: line[1:]}
-		return nil
+		return p.begin(line[1:])
 	case p.table == nil:
 		return fmt.Errorf("outside a table")
 	case line == "COMMIT":
@@ -48,10 +46,50 @@ func (p *saveParser) line(line string) error {
 	return p.rule(line)
 }
 
+// remark reads the one comment that matters: "# Table `NAME' is incompatible, use 'nft' tool." or "# Table `NAME'
+// contains incompatible base-chains, ...".
+func (p *saveParser) remark(line string) {
+	rest, _ := strings.CutPrefix(line, "# Table `")
+	name, told, _ := strings.Cut(rest, "' ")
+	if rest != line && !strings.ContainsAny(name, " \t") && name != "" && strings.Contains(told, "incompatible") {
+		p.opaque = append(p.opaque, name)
+	}
+}
+
+func (p *saveParser) begin(name string) error {
+	if p.table != nil {
+		return fmt.Errorf("table %s has no COMMIT", p.table.Name)
+	}
+	if _, twice := p.set.Table(name); twice || name == "" {
+		return fmt.Errorf("a table without a name of its own")
+	}
+	p.table = &Table{Name: name}
+	return nil
+}
+
+// finish marks what the text did not show.
+func (p *saveParser) finish() (Ruleset, error) {
+	if p.table != nil {
+		return Ruleset{}, fmt.Errorf("iptables-save (%s): table %s has no COMMIT", p.set.Family, p.table.Name)
+	}
+	for _, name := range p.opaque {
+		i := slices.IndexFunc(p.set.Tables, func(t Table) bool { return t.Name == name })
+		if i < 0 {
+			i = len(p.set.Tables)
+			p.set.Tables = append(p.set.Tables, Table{Name: name})
+		}
+		p.set.Tables[i].Opaque = true
+	}
+	return p.set, nil
+}
+
 func (p *saveParser) chain(line string) error {
 	f := strings.Fields(line)
 	if len(f) < 2 {
 		return fmt.Errorf("want :CHAIN POLICY [packets:bytes]")
+	}
+	if _, twice := p.table.Chain(f[0]); twice {
+		return fmt.Errorf("chain %s is declared twice", f[0])
 	}
 	c := Chain{Name: f[0], Policy: Policy(f[1])}
 	if len(f) > 2 {
@@ -70,7 +108,7 @@ func (p *saveParser) rule(line string) error {
 		return err
 	}
 	var r Rule
-	if strings.HasPrefix(words[0], "[") {
+	if len(words) > 0 && strings.HasPrefix(words[0], "[") {
 		if r.Count, err = parseCounter(words[0]); err != nil {
 			return err
 		}
@@ -89,44 +127,49 @@ func (p *saveParser) rule(line string) error {
 }
 
 func parseCounter(s string) (Counter, error) {
-	var c Counter
-	if _, err := fmt.Sscanf(s, "[%d:%d]", &c.Packets, &c.Bytes); err != nil {
-		return c, fmt.Errorf("counter %q: want [packets:bytes]", s)
+	packets, bytes, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), ":")
+	p, errP := strconv.ParseUint(packets, 10, 64)
+	b, errB := strconv.ParseUint(bytes, 10, 64)
+	c := Counter{Packets: p, Bytes: b}
+	if !ok || errP != nil || errB != nil || c.String() != s {
+		return Counter{}, fmt.Errorf("counter %q: want [packets:bytes]", s)
 	}
 	return c, nil
 }
 
-// split cuts a line into words as iptables-restore does: blanks separate, double quotes group, a backslash quotes one
-// character.
+// split cuts a line into words as iptables-restore does (add_param_to_argv in its source): blanks separate; double
+// quotes group, and end the word where they close; inside them a backslash quotes one character.
 func split(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
-	inWord, inQuotes, escaped := false, false, false
-	for _, c := range line {
-		switch {
-		case escaped:
-			word.WriteRune(c)
-			escaped = false
-		case c == '\\':
-			inWord, escaped = true, true
-		case c == '"':
-			inWord, inQuotes = true, !inQuotes
-		case c == ' ' && !inQuotes:
-			if inWord {
-				words = append(words, word.String())
-				word.Reset()
-				inWord = false
-			}
-		default:
-			word.WriteRune(c)
-			inWord = true
+	end := func(always bool) {
+		if always || word.Len() > 0 {
+			words = append(words, word.String())
+			word.Reset()
 		}
 	}
-	if inQuotes || escaped {
+	inQuotes, escaped := false, false
+	for _, c := range []byte(line) {
+		switch {
+		case escaped:
+			word.WriteByte(c)
+			escaped = false
+		case inQuotes && c == '\\':
+			escaped = true
+		case c == '"':
+			if inQuotes {
+				end(true)
+			}
+			inQuotes = !inQuotes
+		case !inQuotes && (c == ' ' || c == '\t'):
+			end(false)
+		default:
+			word.WriteByte(c)
+		}
+	}
+	if inQuotes {
 		return nil, fmt.Errorf("unfinished quotation")
 	}
-	if inWord {
-		words = append(words, word.String())
-	}
+	end(false)
 	return words, nil
 }

@@ -2,6 +2,7 @@ package iptables
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,21 @@ func (s Ruleset) Restore() string {
 		b.WriteString(t.Restore())
 	}
 	return b.String()
+}
+
+// Check returns an error if a word could not arrive as it is: iptables-restore reads lines, so a word that holds the end
+// of one would smuggle in another rule.
+func (s Ruleset) Check() error {
+	for _, t := range s.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				if i := slices.IndexFunc(r.Args, func(w string) bool { return strings.ContainsAny(w, "\n\r\x00") }); i >= 0 {
+					return fmt.Errorf("rule %q of %s/%s: the word %q holds a line end", r.Comment(), t.Name, c.Name, r.Args[i])
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // String is the rule's words as the command line has them.

@@ -31,6 +31,9 @@ type Ruleset struct {
 type Table struct {
 	Name   string
 	Chains []Chain
+	// Opaque: the kernel's table holds something that the iptables programs cannot show (native nftables chains).
+	// Writing the table takes that away.
+	Opaque bool
 }
 
 // Chain is one chain with all its rules, in order.
@@ -95,6 +98,9 @@ func (t Table) Rules() int {
 // Empty reports whether the ruleset lets everything through untouched: no rule, no own chain, no policy but ACCEPT.
 func (s Ruleset) Empty() bool {
 	for _, t := range s.Tables {
+		if t.Opaque {
+			return false
+		}
 		for _, c := range t.Chains {
 			if len(c.Rules) > 0 || c.Policy != Accept {
 				return false
