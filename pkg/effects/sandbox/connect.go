@@ -41,7 +41,8 @@ type Client struct {
 }
 
 // Dial connects to the runtime at the given socket (a path, or a unix:// address), or, if it is empty, to the first of
-// the usual ones that answers. The connection heals itself when the runtime restarts.
+// the usual ones that answers. A path that is not here is looked for where the node's first process sees it: an agent in
+// a container needs no mount of it. The connection heals itself when the runtime restarts.
 func Dial(ctx context.Context, socket string) (*Client, error) {
 	tried := UsualSockets()
 	if socket != "" {
@@ -49,7 +50,7 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 	}
 	var problems []error
 	for _, path := range tried {
-		c, err := dial(ctx, path)
+		c, err := dial(ctx, locate(path))
 		if err == nil {
 			return c, nil
 		}
@@ -72,7 +73,7 @@ func dial(ctx context.Context, path string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{Socket: path, conn: conn, cri: cri.NewRuntimeServiceClient(conn), host: host{proc: "/proc"}}
+	c := &Client{Socket: path, conn: conn, cri: cri.NewRuntimeServiceClient(conn), host: host{proc: procfs}}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	v, err := c.cri.Version(ctx, &cri.VersionRequest{})
@@ -83,12 +84,22 @@ func dial(ctx context.Context, path string) (*Client, error) {
 	return c, nil
 }
 
+// locate returns the path that leads to the node's file from here.
+func locate(path string) string {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if there := onNode(path); isSocket(there) == nil {
+			return there
+		}
+	}
+	return path
+}
+
 // isSocket tells apart what gRPC reports alike.
 func isSocket(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("no such file (is the folder mounted into this container?)")
+		return errors.New("no such file, neither here nor on the node")
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:

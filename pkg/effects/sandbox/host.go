@@ -13,6 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const procfs = "/proc"
+
+// onNode is a path as the node's first process sees it.
+func onNode(name string) string { return host{proc: procfs}.onNode(name) }
+
 // host reads the node's /proc: the agent shares the host's PID namespace.
 type host struct {
 	proc string
@@ -25,11 +30,7 @@ type host struct {
 func (h host) netns(sandbox, pin string, pid int) (string, error) {
 	var ways []string
 	if pin != "" {
-		pin = path.Clean(pin)
-		if rest, ok := strings.CutPrefix(pin, "/var/run/"); ok {
-			pin = "/run/" + rest // by the host's symlink, which does not lead into the host's /run from here
-		}
-		ways = append(ways, pin, filepath.Join(h.proc, "1/root", pin))
+		ways = append(ways, pin, h.onNode(pin))
 	}
 	if pid > 0 {
 		ways = append(ways, filepath.Join(h.proc, strconv.Itoa(pid), "ns/net"))
@@ -44,6 +45,16 @@ func (h host) netns(sandbox, pin string, pid int) (string, error) {
 		return way, nil
 	}
 	return "", fmt.Errorf("no network namespace of sandbox %s can be opened (tried %s): %w", sandbox, strings.Join(ways, ", "), ErrGone)
+}
+
+// onNode is a path as the node's first process sees it. /var/run is a symlink to /run, and an absolute one does not lead
+// into the node's file system from here.
+func (h host) onNode(name string) string {
+	name = path.Clean(name)
+	if rest, ok := strings.CutPrefix(name, "/var/run/"); ok {
+		name = "/run/" + rest
+	}
+	return filepath.Join(h.proc, "1/root", name)
 }
 
 // isNamespace tells a namespace from the empty file that a bind mount leaves where it is not seen.
