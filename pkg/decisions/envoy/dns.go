@@ -4,10 +4,13 @@ import (
 	"net/netip"
 	"time"
 
+	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
+	matcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	udpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/udp/udp_proxy/v3"
+	"google.golang.org/protobuf/proto"
 
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -35,12 +38,19 @@ func (b *builder) dns() *listenerv3.Listener {
 func (b *builder) udpProxy() *udpproxyv3.UdpProxyConfig {
 	return &udpproxyv3.UdpProxyConfig{
 		StatPrefix:                "egress_dns",
-		RouteSpecifier:            &udpproxyv3.UdpProxyConfig_Cluster{Cluster: clusterDNS},
+		RouteSpecifier:            &udpproxyv3.UdpProxyConfig_Matcher{Matcher: b.always(&udpproxyv3.Route{Cluster: clusterDNS})},
 		IdleTimeout:               duration(dnsIdle),
 		UpstreamSocketConfig:      datagrams(),
 		UsePerPacketLoadBalancing: true,
 		AccessLog:                 []*accesslogv3.AccessLog{b.accessLog(egress, kindDNS)},
 	}
+}
+
+// always is the matcher that takes the same action whatever it is shown.
+func (b *builder) always(action proto.Message) *matcherv3.Matcher {
+	return &matcherv3.Matcher{OnNoMatch: &matcherv3.Matcher_OnMatch{OnMatch: &matcherv3.Matcher_OnMatch_Action{
+		Action: &xdscorev3.TypedExtensionConfig{Name: "always", TypedConfig: b.any(action)},
+	}}}
 }
 
 func datagrams() *corev3.UdpSocketConfig {

@@ -1,0 +1,102 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/decisions/guard"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// resolvers knows the addresses that answer the cluster's DNS.
+type resolvers interface {
+	Addresses(ctx context.Context) ([]netip.Addr, error)
+}
+
+// reconciler makes one namespace hold what guard decides. It runs one namespace at a time, so its memory needs no lock.
+type reconciler struct {
+	reader    client.Reader // cached: only what setup watches can be read
+	writer    writer
+	reporter  *reporter
+	resolvers resolvers
+	config    Config
+}
+
+// Reconcile computes everything first, then writes both objects, each whether or not the other could be written.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	ns, verdict, err := r.namespace(ctx, request.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if ns.DeletionTimestamp != nil {
+		return ctrl.Result{}, nil // what it holds goes with it, and nothing new may be made in it
+	}
+	haveMap, err := get(ctx, r.reader, request.Name, apis.EnvoyConfigMapName, &corev1.ConfigMap{})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	havePolicy, err := get(ctx, r.reader, request.Name, apis.NetworkPolicyName, &networkingv1.NetworkPolicy{})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+
+	wantMap, problem := r.wantedConfigMap(ctx, ns, verdict)
+	wantPolicy := r.wantedNetworkPolicy(ns, verdict)
+	r.reporter.findings(ns, verdict.Findings, problem)
+
+	mapStep := guard.ConfigMapStep(wantMap, haveMap)
+	if problem != nil {
+		mapStep = guard.Step{Verb: guard.Keep} // what there is, is closer to right than nothing
+	}
+	return ctrl.Result{}, errors.Join(
+		r.settle(ctx, ns, mapStep, object(wantMap), object(haveMap)),
+		r.settle(ctx, ns, guard.NetworkPolicyStep(wantPolicy, havePolicy), object(wantPolicy), object(havePolicy)),
+	)
+}
+
+// namespace reads the namespace from a cache that holds guests' namespaces only: one that is not there has either gone
+// or stopped being a guest's, and in both cases nothing is wanted in it.
+func (r *reconciler) namespace(ctx context.Context, name string) (*metav1.PartialObjectMetadata, guard.Verdict, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.reader.Get(ctx, client.ObjectKey{Name: name}, ns)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, guard.Verdict{}, fmt.Errorf("read namespace %s: %w", name, err)
+	}
+	ns.Name = name
+	return ns, guard.Judge(ns.Labels), nil
+}
+
+// wantedConfigMap is nil when none is wanted, or when there is a problem that keeps it from being decided.
+func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObjectMetadata, verdict guard.Verdict) (*corev1.ConfigMap, error) {
+	if !verdict.ConfigMap {
+		return nil, nil
+	}
+	addresses, err := r.resolvers.Addresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	settings := r.config.proxy(addresses)
+	settings.GuestID, settings.Namespace = verdict.GuestID, ns.Name
+	config, err := envoy.Bootstrap(settings)
+	if err != nil {
+		return nil, err
+	}
+	return guard.ConfigMap(guard.Namespace{Name: ns.Name, UID: ns.UID}, string(config)), nil
+}
+
+func (r *reconciler) wantedNetworkPolicy(ns *metav1.PartialObjectMetadata, verdict guard.Verdict) *networkingv1.NetworkPolicy {
+	if !verdict.NetworkPolicy {
+		return nil
+	}
+	return guard.NetworkPolicy(guard.Namespace{Name: ns.Name, UID: ns.UID}, verdict.GuestID, r.config.DNS)
+}

@@ -1,0 +1,131 @@
+package controller
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/decisions/guard"
+)
+
+// Reasons of the Events that the controller puts on namespaces.
+const (
+	ReasonMalformedLabel = "MalformedLabel"    // a label of the namespace is not understood
+	ReasonUndecided      = "ProxyConfigFailed" // the proxy's configuration cannot be decided
+	ReasonRestored       = "GuardRestored"     // somebody changed an object of ours; it is as it was
+	ReasonRecreated      = "GuardRecreated"    // somebody deleted an object of ours; it is back
+)
+
+// recorder is the part of an event recorder that is used.
+type recorder interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// reporter says what happened in the log and as Events on the namespace, and says each thing once.
+type reporter struct {
+	events recorder
+	log    *slog.Logger
+	// told are the findings last reported, by namespace.
+	told map[string]string
+	// present are the objects that the cache has shown since they were last made: if one is not there, somebody deleted it.
+	present map[string]bool
+	// repaired are the versions of objects that were repaired already: if one shows up again, it is the cache that lags.
+	repaired map[string]string
+}
+
+func newReporter(events recorder, log *slog.Logger) *reporter {
+	return &reporter{
+		events: events, log: log,
+		told: map[string]string{}, present: map[string]bool{}, repaired: map[string]string{},
+	}
+}
+
+// findings reports what is wrong with the namespace when that has changed.
+func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.Finding, problem error) {
+	var notes []string
+	for _, finding := range findings {
+		notes = append(notes, finding.String())
+	}
+	if problem != nil {
+		notes = append(notes, problem.Error())
+	}
+	all := strings.Join(notes, "\n")
+	if all == r.told[ns.Name] {
+		return
+	}
+	r.told[ns.Name] = all
+	if all == "" {
+		delete(r.told, ns.Name)
+	}
+	for i, note := range notes {
+		reason := ReasonMalformedLabel
+		if i == len(findings) {
+			reason = ReasonUndecided
+		}
+		r.warn(ns, reason, note)
+	}
+}
+
+// seen notes that the cache shows the object.
+func (r *reporter) seen(have client.Object) {
+	r.present[describe(have)] = true
+}
+
+// done reports a step that was taken.
+func (r *reporter) done(ns *metav1.PartialObjectMetadata, step guard.Step, want, have client.Object) {
+	switch {
+	case step.Verb == guard.Delete:
+		r.forget(have)
+		r.log.Info("removed", "object", describe(have))
+	case step.Verb == guard.Release:
+		r.log.Info("finalizers taken off, so that it can be made again", "object", describe(have))
+	case have == nil && r.present[describe(want)]:
+		r.forget(want)
+		r.warn(ns, ReasonRecreated, describe(want)+" had been deleted and is back")
+	case have == nil:
+		r.log.Info("created", "object", describe(want))
+	default:
+		r.restored(ns, step, have)
+	}
+}
+
+func (r *reporter) restored(ns *metav1.PartialObjectMetadata, step guard.Step, have client.Object) {
+	name, version := describe(have), have.GetResourceVersion()
+	if r.repaired[name] == version {
+		return
+	}
+	r.repaired[name] = version
+	if step.Verb == guard.Replace {
+		delete(r.present, name) // its disappearance is our doing
+	}
+	var fields []string
+	for _, drift := range step.Drifts {
+		fields = append(fields, drift.Field)
+	}
+	changed := strings.Join(fields, ", ")
+	editor := guard.Editor(have, step.Drifts)
+	if editor == "" {
+		r.log.Info("updated to what is now wanted", "object", name, "fields", changed)
+		return
+	}
+	r.warn(ns, ReasonRestored, fmt.Sprintf("%s: %s had been changed by field manager %q and is as it was", name, changed, editor))
+}
+
+func (r *reporter) forget(o client.Object) {
+	delete(r.present, describe(o))
+	delete(r.repaired, describe(o))
+}
+
+func (r *reporter) warn(ns *metav1.PartialObjectMetadata, reason, note string) {
+	r.log.Warn(note, "namespace", ns.Name, "reason", reason)
+	regarding := &corev1.Namespace{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+		ObjectMeta: metav1.ObjectMeta{Name: ns.Name, UID: ns.UID},
+	}
+	r.events.Eventf(regarding, nil, corev1.EventTypeWarning, reason, "Guard", "%s", note)
+}

@@ -1,0 +1,142 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Run keeps the cluster's foreign namespaces guarded until ctx ends. It first asks the API server whether it may, so
+// that a refusal is one error and not an endless retry.
+func Run(ctx context.Context, cluster *rest.Config, config Config, log *slog.Logger) error {
+	if err := preflight(ctx, cluster); err != nil {
+		return err
+	}
+	manager, err := newManager(cluster, config)
+	if err != nil {
+		return err
+	}
+	if err := setup(manager, config, log); err != nil {
+		return err
+	}
+	log.Info("starting", "leaderElection", config.LeaderElect)
+	return manager.Start(ctx)
+}
+
+func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
+	manager, err := ctrl.NewManager(cluster, ctrl.Options{
+		Cache:                         cache.Options{ByObject: narrowed(config)},
+		LeaderElection:                config.LeaderElect,
+		LeaderElectionID:              apis.ControllerName,
+		LeaderElectionNamespace:       apis.SystemNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		HealthProbeBindAddress:        config.HealthBindAddress,
+		Metrics: metricsserver.Options{
+			BindAddress:    config.MetricsBindAddress,
+			SecureServing:  true,
+			FilterProvider: filters.WithAuthenticationAndAuthorization,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the controller: %w", err)
+	}
+	if err := manager.AddHealthzCheck("alive", healthz.Ping); err != nil {
+		return nil, err
+	}
+	return manager, manager.AddReadyzCheck("caches", func(r *http.Request) error {
+		if !manager.GetCache().WaitForCacheSync(r.Context()) {
+			return fmt.Errorf("the caches are still being filled")
+		}
+		return nil
+	})
+}
+
+// narrowed keeps everything out of the caches that no decision looks at; the controller's rights are as narrow.
+func narrowed(config Config) map[client.Object]cache.ByObject {
+	return map[client.Object]cache.ByObject{
+		&corev1.Namespace{}:           {Label: guests()},
+		&corev1.ConfigMap{}:           {Field: named(apis.EnvoyConfigMapName)},
+		&networkingv1.NetworkPolicy{}: {Field: named(apis.NetworkPolicyName)},
+		&corev1.Service{}: {Namespaces: map[string]cache.Config{
+			config.DNS.Namespace: {FieldSelector: named(config.DNSService)},
+		}},
+	}
+}
+
+func named(name string) fields.Selector {
+	return fields.OneTermEqualSelector(metav1.ObjectNameField, name)
+}
+
+// guests selects the namespaces with a guest's label; Liqo's tenant namespaces are among them, and judged later.
+func guests() labels.Selector {
+	guest, err := labels.NewRequirement(apis.LabelRemoteCluster, selection.Exists, nil)
+	if err != nil {
+		return labels.Nothing() // a constant key is valid
+	}
+	return labels.NewSelector().Add(*guest)
+}
+
+func setup(manager ctrl.Manager, config Config, log *slog.Logger) error {
+	r := &reconciler{
+		reader:    manager.GetCache(),
+		writer:    manager.GetClient(),
+		reporter:  newReporter(manager.GetEventRecorder(apis.ControllerName), log),
+		resolvers: fixed(config.ClusterDNS),
+		config:    config,
+	}
+	b := ctrl.NewControllerManagedBy(manager).Named(apis.ControllerName).
+		WithOptions(ctrlcontroller.Options{SkipNameValidation: new(true)}). // a process may run it again after it ended
+		// Its labels say whether it is foreign and what it should have; only they are read.
+		For(&corev1.Namespace{}, builder.OnlyMetadata).
+		// Whoever edits or deletes the proxy's configuration must find it restored; a guest may do both.
+		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(itsNamespace)).
+		// The same for the policy; and of both, one that is left over in a namespace that stopped being foreign while
+		// the controller was down is found by the first list.
+		Watches(&networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(itsNamespace))
+	if len(config.ClusterDNS) == 0 {
+		r.resolvers = discovered{manager.GetCache(), client.ObjectKey{Namespace: config.DNS.Namespace, Name: config.DNSService}}
+		// Its addresses are in every proxy's configuration.
+		b = b.Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(everyGuest(manager.GetCache())))
+	}
+	return b.Complete(r)
+}
+
+func itsNamespace(_ context.Context, o client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: o.GetNamespace()}}}
+}
+
+func everyGuest(reader client.Reader) handler.MapFunc {
+	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+		if err := reader.List(ctx, list); err != nil {
+			return nil // the cache ends only with the program
+		}
+		var requests []reconcile.Request
+		for _, ns := range list.Items {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: ns.Name}})
+		}
+		return requests
+	}
+}
