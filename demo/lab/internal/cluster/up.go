@@ -1,0 +1,134 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"data-space.liqo.io/demo/lab/internal/cgroup"
+	"data-space.liqo.io/demo/lab/internal/image"
+	"data-space.liqo.io/demo/lab/internal/machine"
+	"data-space.liqo.io/demo/lab/internal/plan"
+	"data-space.liqo.io/demo/lab/internal/render"
+	"data-space.liqo.io/demo/lab/internal/wiring"
+)
+
+// Up brings the lab up, or just its images up to date when it is up already. What was left of a lab that crashed goes
+// first. If it fails or is interrupted, nothing stays; except that a broken image is reported, and the lab remains.
+func (c *Cluster) Up(ctx context.Context) error {
+	if c.isUp() {
+		c.Log.Say("the lab is up already")
+		return c.Images(ctx)
+	}
+	if err := c.Down(ctx); err != nil {
+		return fmt.Errorf("clear what an earlier lab left: %w", err)
+	}
+	broken, err := c.start(ctx)
+	if err == nil {
+		err = os.WriteFile(c.marker(), nil, 0o644)
+	}
+	if err != nil {
+		c.Log.Say("failed: taking everything down; the logs stay in %s", filepath.Dir(c.Dirs.Logs("x")))
+		return errors.Join(err, c.Down(context.WithoutCancel(ctx)))
+	}
+	if broken != nil {
+		return fmt.Errorf("the lab is up, but not all images could be built: %w", broken)
+	}
+	return nil
+}
+
+// marker exists when Up has come to its end.
+func (c *Cluster) marker() string { return filepath.Join(c.Dirs.State, "up") }
+
+// isUp reports whether Up has come to its end and every machine still runs.
+func (c *Cluster) isUp() bool {
+	if _, err := os.Stat(c.marker()); err != nil {
+		return false
+	}
+	for _, name := range c.Lab.Names() {
+		if _, err := c.Pid(name); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// start does the work of Up. Images that cannot be built do not stop it; they are returned as broken.
+func (c *Cluster) start(ctx context.Context) (broken, err error) {
+	if err := c.Log.Do("certificates and configuration", func() error { return c.prepare(time.Now()) }); err != nil {
+		return nil, err
+	}
+	if err := c.Log.Do("machines and their network", c.boot); err != nil {
+		return nil, err
+	}
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.awaitNodes(both) })
+	group.Go(func() error {
+		var images []image.Built
+		images, broken = c.builder().Build(both)
+		return c.Log.Do("images are in both nodes", func() error { return c.load(both, images) })
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return broken, c.Log.Do("cluster DNS runs", func() error { return c.dns(ctx) })
+}
+
+func (c *Cluster) awaitNodes(ctx context.Context) error {
+	err := c.Log.Do("the API server answers", func() error { return until(ctx, 2*time.Minute, c.apiReady) })
+	if err != nil {
+		return err
+	}
+	return c.Log.Do("both nodes are Ready", func() error { return until(ctx, 2*time.Minute, c.nodesReady) })
+}
+
+// boot creates all machines, wires them up, and starts their programs.
+func (c *Cluster) boot() (err error) {
+	created := map[string]*machine.Machine{}
+	for _, name := range c.Lab.Names() {
+		if created[name], err = machine.Create(name, c.Dirs.Lock(name)); err != nil {
+			return err
+		}
+	}
+	hub := created[plan.SwitchName]
+	if err := wiring.Switch(hub.Pid); err != nil {
+		return err
+	}
+	for _, m := range c.Lab.Machines() {
+		if err := wiring.Join(c.Lab, m, hub.Pid, created[m.Name].Pid); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.Lab.Nodes {
+		if err := cgroup.Make(n.Name); err != nil {
+			return err
+		}
+	}
+	for _, spec := range c.specs() {
+		if err := created[spec.Name].Boot(spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) specs() []machine.Spec {
+	specs := []machine.Spec{
+		{Name: plan.SwitchName, LogDir: c.Dirs.Logs(plan.SwitchName)},
+		render.Control(c.Lab, c.Dirs),
+	}
+	for _, n := range c.Lab.Nodes {
+		specs = append(specs, render.Node(n, c.Dirs))
+	}
+	return specs
+}
+
+func (c *Cluster) apiReady(ctx context.Context) error {
+	_, err := c.kubectl(ctx, "", "get", "--raw=/readyz")
+	return err
+}

@@ -1,0 +1,72 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// booted is what a machine's first process answers when all is set up; anything else is an error's text.
+const booted = "booted"
+
+// Main is a machine's first process, inside the namespaces that Create made. It returns only when it cannot go on.
+func Main(args []string, stdin io.Reader, stdout io.WriteCloser) int {
+	if len(args) != 2 || os.Getpid() != 1 {
+		fmt.Fprintln(stdout, "this is an inner part of the lab; use the verb up")
+		return 2
+	}
+	sup, err := boot(args[1], stdin)
+	if err != nil {
+		fmt.Fprintln(stdout, err)
+		return 1
+	}
+	fmt.Fprint(stdout, booted)
+	stdout.Close()
+	sup.run()
+	return 1
+}
+
+// boot takes the lock, waits for the spec and makes the machine what the spec says.
+// When the maker dies first, the pipe ends without a spec and so does the machine.
+func boot(lock string, stdin io.Reader) (*supervisor, error) {
+	if err := hold(lock); err != nil {
+		return nil, err
+	}
+	var spec Spec
+	if err := json.NewDecoder(stdin).Decode(&spec); err != nil {
+		return nil, fmt.Errorf("read spec: %w", err)
+	}
+	if err := unix.Sethostname([]byte(spec.Name)); err != nil {
+		return nil, fmt.Errorf("set host name %s: %w", spec.Name, err)
+	}
+	if err := mounts(spec); err != nil {
+		return nil, err
+	}
+	for name, value := range spec.Sysctls {
+		if err := os.WriteFile(sysctlPath(name), []byte(value), 0); err != nil {
+			return nil, fmt.Errorf("set %s=%s: %w", name, value, err)
+		}
+	}
+	if err := leaveTerminal(spec.LogDir); err != nil {
+		return nil, err
+	}
+	return newSupervisor(spec, slog.New(slog.NewTextHandler(os.Stderr, nil))), nil
+}
+
+// leaveTerminal sends what the first process itself has to say to a log file.
+func leaveTerminal(dir string) error {
+	log, err := os.OpenFile(filepath.Join(dir, "machine.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("open the machine's log: %w", err)
+	}
+	defer log.Close()
+	if err := unix.Dup2(int(log.Fd()), 2); err != nil {
+		return fmt.Errorf("log to %s: %w", log.Name(), err)
+	}
+	return os.Chdir("/")
+}

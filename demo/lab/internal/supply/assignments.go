@@ -1,0 +1,35 @@
+package supply
+
+import (
+	"fmt"
+	"strings"
+
+	"data-space.liqo.io/demo/lab/internal/plan"
+)
+
+// Assignments are lines for a shell: a variable with the path of each program (kube-apiserver: KUBE_APISERVER), and the
+// directories that test tools ask for.
+func Assignments(dirs plan.Dirs) []string {
+	var lines []string
+	assign := func(name, value string) {
+		lines = append(lines, fmt.Sprintf("%s=%s", name, quote(value)))
+	}
+	for _, s := range sources() {
+		assign(strings.ToUpper(strings.ReplaceAll(s.name(), "-", "_")), dirs.Program(s.name()))
+	}
+	assign("ENVOY", dirs.Program("envoy"))
+	assign("CNI_BIN_DIR", dirs.Bin())
+	assign("KUBEBUILDER_ASSETS", dirs.Bin())
+	return lines
+}
+
+// quote makes one word of a POSIX shell, unchanged where nothing in it is special.
+func quote(s string) string {
+	special := strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:@%", r)
+	})
+	if !special {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

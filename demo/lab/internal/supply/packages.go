@@ -1,0 +1,75 @@
+package supply
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"data-space.liqo.io/demo/lab/internal/steps"
+)
+
+// tool is a command that must be on the machine, and the Debian package that brings it.
+type tool struct{ command, pkg string }
+
+func tools() []tool {
+	return []tool{
+		{"iptables-nft-restore", "iptables"},
+		{"iptables-legacy-restore", "iptables"},
+		{"ipset", "ipset"},
+		{"conntrack", "conntrack"},
+		{"ip", "iproute2"},
+		{"runc", "runc"},
+		{"buildah", "buildah"},
+		{"mmdebstrap", "mmdebstrap"},
+		{"tcpdump", "tcpdump"},
+		{"sysctl", "procps"},
+		{"nsenter", "util-linux"},
+		{"mount", "mount"},
+	}
+}
+
+// Packages installs the Debian packages that are missing, or says which they are when it cannot.
+func Packages(ctx context.Context, log *steps.Log) error {
+	missing := missingPackages(exec.LookPath)
+	if exec.CommandContext(ctx, "python3", "-m", "pip", "--version").Run() != nil {
+		missing = append(missing, "python3-pip")
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	list := strings.Join(missing, " ")
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
+		return fmt.Errorf("packages are missing (names as in Debian): %s; install them, or run this as root on Debian", list)
+	}
+	log.Say("installing Debian packages: %s", list)
+	for _, args := range [][]string{
+		{"update", "--quiet"},
+		append([]string{"install", "--yes", "--quiet", "--no-install-recommends"}, missing...),
+	} {
+		cmd := exec.CommandContext(ctx, "apt-get", args...)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("apt-get %s: %w\n%s", strings.Join(args, " "), err, text)
+		}
+	}
+	return nil
+}
+
+// missingPackages are the packages of the commands that lookPath does not find. Debian keeps some in /usr/sbin, which
+// an ordinary user's PATH lacks.
+func missingPackages(lookPath func(string) (string, error)) []string {
+	var missing []string
+	for _, t := range tools() {
+		_, err := lookPath(t.command)
+		if err != nil {
+			_, err = lookPath("/usr/sbin/" + t.command)
+		}
+		if err != nil && !slices.Contains(missing, t.pkg) {
+			missing = append(missing, t.pkg)
+		}
+	}
+	return missing
+}
