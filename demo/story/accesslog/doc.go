@@ -1,0 +1,2 @@
+// Package accesslog reads the JSON lines that a foreign pod's proxy writes.
+package accesslog

@@ -1,0 +1,91 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Deploy installs Data Spacer and the scenario's workloads as a user would, and waits until all of it runs.
+// It changes nothing where all is there already.
+func (w *World) Deploy(ctx context.Context) error {
+	for _, step := range []struct {
+		what  string
+		limit time.Duration
+		do    func(ctx context.Context) error
+	}{
+		{"kubectl apply -k deploy", 30 * time.Second, w.apply("-k", "deploy")},
+		{"the controller, the webhook and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
+			"deployment/data-space-controller", "deployment/data-space-webhook", "daemonset/data-space-agent")},
+		{"the webhook's certificate is known to the API server", 60 * time.Second, w.webhookTrusted},
+		{"kubectl apply -k demo/manifests", 30 * time.Second, w.apply("-k", "demo/manifests")},
+		{"the hospital's services run", 90 * time.Second, w.rollouts(hospitalSpace, "deployment/hospital")},
+		{"the restricted service runs", 60 * time.Second, w.rollouts(restrictedSpace, "deployment/restricted")},
+		{"the visitor runs", 60 * time.Second, w.visitorReady},
+		{"the guest's pods run, each with its proxy", 120 * time.Second, w.rollouts(pharmaSpace, "deployment/pharma")},
+	} {
+		bounded, cancel := context.WithTimeout(ctx, step.limit)
+		err := step.do(bounded)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%s: %w", step.what, err)
+		}
+		w.say("%s", step.what)
+	}
+	return nil
+}
+
+func (w *World) apply(args ...string) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := w.run(ctx, append([]string{"apply"}, args...)...)
+		return err
+	}
+}
+
+func (w *World) rollouts(namespace string, names ...string) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		for _, name := range names {
+			left := time.Minute
+			if deadline, set := ctx.Deadline(); set {
+				left = time.Until(deadline) - time.Second
+			}
+			_, err := w.run(ctx, "rollout", "status", "-n", namespace, name, "--timeout", left.Truncate(time.Second).String())
+			if err != nil {
+				pods, _ := w.run(context.WithoutCancel(ctx), "get", "pods", "-n", namespace, "-o", "wide")
+				return fmt.Errorf("%w; pods: %s", err, tail(pods))
+			}
+		}
+		return nil
+	}
+}
+
+// webhookTrusted waits until pods can be created in foreign namespaces: before that they are refused, and their
+// Deployment pauses longer after each attempt.
+func (w *World) webhookTrusted(ctx context.Context) error {
+	_, err := until(ctx, func(ctx context.Context) (any, error) {
+		hooks, err := w.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, "data-space-webhook", metav1.GetOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("read the webhook's configuration: %w", err)
+		}
+		for _, hook := range hooks.Webhooks {
+			if len(hook.ClientConfig.CABundle) == 0 {
+				return nil, fmt.Errorf("webhook %s has no CA yet", hook.Name)
+			}
+		}
+		if len(hooks.Webhooks) == 0 {
+			return nil, errors.New("the configuration data-space-webhook names no webhook")
+		}
+		return nil, nil
+	})
+	return err
+}
+
+func (w *World) visitorReady(ctx context.Context) error {
+	_, err := w.run(ctx, "wait", "-n", hospitalSpace, "pod/"+visitor, "--for=condition=Ready", "--timeout=60s")
+	return err
+}

@@ -1,0 +1,2 @@
+// Package table prints aligned columns whose cells wrap.
+package table
