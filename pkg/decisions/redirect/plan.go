@@ -8,12 +8,21 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// Mark is the ct mark of connections that the proxy opened or accepted. Conntrack marks belong to the pod's own network
-// namespace: they meet no other tool's.
-const Mark uint32 = 0x1303
+// Conntrack marks of connections. They belong to the pod's own network namespace: they meet no other tool's.
+const (
+	// Mark: a socket of the proxy has sent a packet of it.
+	Mark uint32 = 0x1303
+	// MarkComing: from outside, led to the proxy's port, and no socket of the proxy has answered yet.
+	MarkComing uint32 = 0x11303
+	// eitherMask makes both marks look alike.
+	eitherMask uint32 = 0xffff
+)
 
-// chainMark marks a connection as the proxy's and lets the packet pass.
-const chainMark = "DS-MARK"
+// The chains that mark a connection and let the packet pass.
+const (
+	chainMark   = "DS-MARK"
+	chainComing = "DS-COMING"
+)
 
 // Settings is what may differ between nodes.
 type Settings struct {
@@ -29,9 +38,9 @@ type Proxy struct {
 
 // Plan returns the complete desired ruleset of a foreign pod's network namespace, one per family.
 func Plan(s Settings, p Proxy) []iptables.Ruleset {
-	sets := []iptables.Ruleset{planner{family: v4, proxy: p}.ruleset()}
+	sets := []iptables.Ruleset{planner{family: ipv4(), proxy: p}.ruleset()}
 	if s.IPv6 {
-		sets = append(sets, planner{family: v6, proxy: p}.ruleset())
+		sets = append(sets, planner{family: ipv6(), proxy: p}.ruleset())
 	}
 	return sets
 }
@@ -45,16 +54,19 @@ type family struct {
 	discovery   bool   // neighbour discovery is made of packets that iptables sees (IPv4's ARP is not)
 }
 
-var (
-	v4 = family{
+func ipv4() family {
+	return family{
 		name: iptables.V4, loopback: netip.MustParsePrefix("127.0.0.0/8"),
 		icmp: "icmp", unreachable: "icmp-admin-prohibited",
 	}
-	v6 = family{
+}
+
+func ipv6() family {
+	return family{
 		name: iptables.V6, loopback: netip.MustParsePrefix("::1/128"),
 		icmp: "ipv6-icmp", unreachable: "icmp6-adm-prohibited", discovery: true,
 	}
-)
+}
 
 type planner struct {
 	family
@@ -75,13 +87,24 @@ func (p planner) filter() iptables.Table {
 		{Name: "OUTPUT", Policy: iptables.Drop, Rules: p.filterOutput()},
 	}
 	if p.bound() {
-		chains = append(chains, iptables.Chain{Name: chainMark, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
-			rule("mark", "The connection is the proxy's: whatever mark it had is overwritten.",
-				"-j", "CONNMARK", "--set-xmark", mark()+"/0xffffffff"),
-			rule("mark-accept", "And the packet passes.", "-j", "ACCEPT"),
-		}})
+		chains = append(chains, markChains()...)
 	}
 	return iptables.Table{Name: "filter", Chains: chains}
+}
+
+func markChains() []iptables.Chain {
+	return []iptables.Chain{
+		{Name: chainMark, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
+			rule("mark", "The connection is the proxy's: whatever mark it had is overwritten.",
+				"-j", "CONNMARK", "--set-xmark", hex(Mark)+"/0xffffffff"),
+			rule("mark-accept", "And the packet passes.", "-j", "ACCEPT"),
+		}},
+		{Name: chainComing, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
+			rule("coming", "The connection comes to a port of the proxy; whether it is the proxy that answers is not known yet.",
+				"-j", "CONNMARK", "--set-xmark", hex(MarkComing)+"/0xffffffff"),
+			rule("coming-accept", "And the packet passes.", "-j", "ACCEPT"),
+		}},
+	}
 }
 
 // mangle is the last look at packets, when routing is final: a socket bound to an interface can carry a redirected packet
@@ -111,16 +134,20 @@ func (p planner) proxySocket() []string {
 	return []string{"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "--path", p.proxy.Cgroup}
 }
 
-// kernelMade matches packets that belong to no process: answers that the kernel makes itself (RST, ACK of a socket in
-// TIME_WAIT, the rest of a closed socket's data). The cgroup match cannot: such packets have no full socket or a socket
-// of the kernel's.
-func kernelMade() []string {
+// unowned matches packets that no process owns: answers that the kernel makes itself (RST, ACK of a connection in
+// TIME_WAIT), sockets that nobody has accepted yet, and sockets that are closed and have something left to send.
+func unowned() []string {
 	return []string{"-m", "owner", "!", "--uid-owner", "0-4294967294"}
 }
 
-func marked() []string { return []string{"-m", "connmark", "--mark", mark()} }
+func marked() []string { return []string{"-m", "connmark", "--mark", hex(Mark)} }
 
-func mark() string { return fmt.Sprintf("%#x", Mark) }
+// markedOrComing matches both marks.
+func markedOrComing() []string {
+	return []string{"-m", "connmark", "--mark", hex(Mark) + "/" + hex(eitherMask)}
+}
+
+func hex(n uint32) string { return fmt.Sprintf("%#x", n) }
 
 func uid() string { return fmt.Sprint(apis.ProxyUID) }
 

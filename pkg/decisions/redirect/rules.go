@@ -41,7 +41,7 @@ func (p planner) filterOutput() []iptables.Rule {
 		rules = append(rules, p.proxyOutput()...)
 	}
 	if p.discovery {
-		rules = append(rules, p.neighbours("out-neighbour", kernelMade())...)
+		rules = append(rules, p.neighbours("out-neighbour", unowned())...)
 	}
 	return append(rules, p.drops("out")...)
 }
@@ -52,14 +52,18 @@ func (p planner) proxyOutput() []iptables.Rule {
 		rule("out-impersonation", "The proxy's user outside the proxy's container: somebody took its uid to pass for it. It is told so, and counted.",
 			"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "!", "--path", p.proxy.Cgroup,
 			"-j", "REJECT", "--reject-with", p.unreachable),
-		rule("out-kernel", "The kernel's own segments on the proxy's connections (RST, ACK in TIME_WAIT, the rest of a closed socket). No process owns them, so no identity can be forged here.",
-			"-p", "tcp", marked(), kernelMade(), "-j", "ACCEPT"),
 		rule("out-proxy-tcp", "TCP of the proxy's own sockets: uid and cgroup.",
 			"-p", "tcp", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
 		rule("out-proxy-dns", "DNS of the proxy's own sockets.",
 			"-p", "udp", "-m", "udp", "--dport", "53", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
-		rule("out-proxy-synack", "The listener's SYN+ACK: made from a socket that is not full yet, which the cgroup match never sees. The connection was marked when its SYN came in.",
-			"-p", "tcp", "-m", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK", marked(), "-m", "owner", "--uid-owner", uid(), "-j", "ACCEPT"),
+		rule("out-proxy-unowned", "A socket of the proxy's container that no process holds: not accepted yet, or closed with something left to send. It has no user any more, but still its cgroup.",
+			"-p", "tcp", markedOrComing(), unowned(), "-m", "cgroup", "--path", p.proxy.Cgroup, "-j", chainMark),
+		rule("out-proxy-synack", "The listener's SYN+ACK: made from a socket that is not full yet, which the cgroup match never sees. It carries no data; the connection was marked when its SYN came in.",
+			"-p", "tcp", "-m", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK", markedOrComing(), "-m", "owner", "--uid-owner", uid(), "-j", "ACCEPT"),
+		rule("out-kernel-reset", "The kernel refuses or resets a connection to the proxy: nobody listens yet, or any more. It carries no data.",
+			"-p", "tcp", "-m", "tcp", "--tcp-flags", "RST", "RST", markedOrComing(), unowned(), "-j", "ACCEPT"),
+		rule("out-kernel", "The kernel's own segments (ACK in TIME_WAIT) on a connection of which the proxy has sent a packet. On one that only came in they are not let out: whoever took it with SO_REUSEPORT could write, close, and have the kernel send the rest.",
+			"-p", "tcp", marked(), unowned(), "-j", "ACCEPT"),
 	}
 }
 
@@ -87,10 +91,13 @@ func (p planner) filterInput() []iptables.Rule {
 // proxyInput is the one way in.
 func (p planner) proxyInput() []iptables.Rule {
 	return []iptables.Rule{
-		rule("in-redirected", "A connection from outside that nat has led to the proxy.",
-			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortIngressTCP), "-m", "conntrack", "--ctstate", "DNAT", "-j", chainMark),
+		rule("in-open", "A connection from outside, at a port of the proxy, begins. An older mark of the same addresses and ports ends here.",
+			"-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortIngressTCP, apis.PortReady),
+			"-m", "tcp", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN", "-j", chainComing),
+		rule("in-redirected", "What nat has led to the proxy's ingress.",
+			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortIngressTCP), "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"),
 		rule("in-ready", "The kubelet asks whether the proxy is up; nothing else is answered on this port.",
-			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortReady), "-j", chainMark),
+			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortReady), "-j", "ACCEPT"),
 		rule("in-reply", "Answers to the proxy, and ICMP errors about its connections (path MTU).",
 			marked(), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
 	}
@@ -112,7 +119,7 @@ func (p planner) neighbours(id string, who []string) []iptables.Rule {
 // drops counts by reason what the policy would drop anyway.
 func (p planner) drops(direction string) []iptables.Rule {
 	why := map[string]string{
-		"out": "left for the wire without the proxy", "in": "came from outside, not to the proxy and not in answer to it",
+		"out": "was to leave the pod without the proxy", "in": "came from outside, not to the proxy and not in answer to it",
 	}[direction]
 	return []iptables.Rule{
 		rule(direction+"-drop-tcp", "TCP that "+why+".", "-p", "tcp", "-j", "DROP"),
@@ -127,10 +134,10 @@ func (p planner) manglePostrouting() []iptables.Rule {
 		rule("wire-loopback", "What stays on lo does not leave the pod.", "-o", "lo", "-j", "ACCEPT"),
 	}
 	if p.bound() {
-		rules = append(rules, rule("wire-proxy", "Of a connection that filter has marked as the proxy's.", marked(), "-j", "ACCEPT"))
+		rules = append(rules, rule("wire-proxy", "Of a connection that filter has marked.", markedOrComing(), "-j", "ACCEPT"))
 	}
 	if p.discovery {
-		rules = append(rules, p.neighbours("wire-neighbour", kernelMade())...)
+		rules = append(rules, p.neighbours("wire-neighbour", unowned())...)
 	}
 	return append(rules, rule("wire-drop", "Whatever else has come this far, for instance a redirected packet that a socket bound to the pod's interface carries out.", "-j", "DROP"))
 }

@@ -1,0 +1,64 @@
+package redirect
+
+const opening = `# The rules in a foreign pod
+
+Generated from the planner (pkg/decisions/redirect) by ` + "`go generate ./pkg/decisions/redirect`" + `; do not edit.
+
+This is everything that the agent writes into the network namespace of a foreign pod, for IPv4 and IPv6 alike. In the kernel
+each rule bears its name as a comment, so ` + "`iptables-save -c`" + ` inside the namespace shows the same names with their counts.
+
+**Who is the proxy?** A socket is the proxy's if its cgroup is the proxy container's *and* its user is 1303. The user alone
+can be taken by anyone who is root in the pod; the cgroup of a socket cannot. Packet marks are never looked at.
+
+**Marks.** Two marks on connections (conntrack, so no process can set them) carry that judgement to packets which show no
+socket: *proxy*, once a socket of the proxy has sent a packet of the connection, and *coming*, for a connection from outside
+that has reached the proxy's port but has not been answered by it yet.
+
+**Bound, unbound.** While the proxy's container runs, its cgroup is known and the rules are *bound* to it. Before it starts,
+and when it has stopped, they are *unbound*: the rules marked "bound only" are absent and nothing leaves or enters the pod,
+but for IPv6 neighbour discovery.
+
+**Order.** filter is written first, then mangle, then nat; each table is replaced in one transaction. Whatever stands
+half-written is closed. Tables that are not named here are emptied.
+
+| port | what the proxy listens on it for |
+|---|---|
+`
+
+const journeys = `
+## The way of a packet
+
+**An application opens a TCP connection.** ` + "`ds-nat-out-tcp`" + ` changes its destination to the proxy's egress on loopback, ` + "`ds-out-redirected`" + `
+lets it go there, and routing brings it to lo, where ` + "`ds-wire-loopback`" + ` sees it pass. If the socket was bound to the pod's own
+interface, routing keeps it there, and ` + "`ds-wire-drop`" + ` ends it. The proxy opens a connection of its own to where the application meant:
+` + "`ds-nat-out-proxy`" + ` leaves that one alone, ` + "`ds-out-proxy-tcp`" + ` recognises socket and user, marks the connection, and ` + "`ds-wire-proxy`" + `
+lets it out. Answers come in by ` + "`ds-in-reply`" + `.
+
+**An application asks a name server over UDP.** The same, by ` + "`ds-nat-out-dns`" + ` and ` + "`ds-out-proxy-dns`" + `.
+
+**An application sends anything else**: UDP, ICMP, another protocol, a segment that belongs to no connection. nat does not
+touch it, filter drops it, and the rule says which it was: ` + "`ds-out-invalid`" + `, ` + "`ds-out-drop-udp`" + `, ` + "`ds-out-drop-icmp`" + `, ` + "`ds-out-drop-other`" + `,
+or ` + "`ds-out-drop-tcp`" + `. A process that took the proxy's user is told off by ` + "`ds-out-impersonation`" + `.
+
+**A connection comes from outside.** ` + "`ds-nat-in`" + ` leads it to the proxy's ingress, ` + "`ds-in-open`" + ` marks it *coming*, ` + "`ds-in-redirected`" + ` takes
+what follows. The proxy's SYN+ACK leaves by ` + "`ds-out-proxy-synack`" + `, its first packet proper by ` + "`ds-out-proxy-tcp`" + ` (or, before
+it has accepted the connection, ` + "`ds-out-proxy-unowned`" + `), which marks it *proxy*. The proxy calls the application from a loopback
+address, and ` + "`ds-nat-out-local`" + ` leaves that call alone.
+
+**The proxy calls its own pod** by the pod's address: ` + "`ds-nat-out-self`" + ` sends it through the ingress once, as it would any caller.
+
+**Somebody calls a port of the proxy directly**: ` + "`ds-nat-in-own`" + ` leaves the destination as it is, and so ` + "`ds-in-direct`" + ` can tell and
+drop it. Only ` + "`ds-in-ready`" + ` answers, for the kubelet.
+
+**Somebody listens on a port of the proxy, too** (SO_REUSEPORT, with the proxy's user): a connection may be given to that
+socket, but ` + "`ds-in-impostor`" + ` drops its data, and whatever it sends meets ` + "`ds-out-impersonation`" + ` or, after it has closed,
+` + "`ds-out-drop-tcp`" + `, for the connection never gets the mark *proxy*.
+`
+
+func tableIntroduction(name string) string {
+	return map[string]string{
+		"filter": "The judgement. What no rule accepts is dropped.",
+		"mangle": "The last look, when routing is final.",
+		"nat":    "Routing only. It contains nothing: packets that it never sees are filter's to drop.",
+	}[name]
+}
