@@ -37,7 +37,7 @@ func run(args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "webhook: %v\n", err)
 		return 2
 	}
-	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: settings.level}))
+	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: settings.level, ReplaceAttr: plain}))
 	log.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	klog.SetSlogLogger(logger)
 
@@ -48,6 +48,14 @@ func run(args []string, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// plain logs an error's message alone: some libraries' errors would print their stack.
+func plain(_ []string, attribute slog.Attr) slog.Attr {
+	if err, is := attribute.Value.Any().(error); is {
+		attribute.Value = slog.StringValue(err.Error())
+	}
+	return attribute
 }
 
 // connect reads the kubeconfig, or what Kubernetes gives every pod when none is named.

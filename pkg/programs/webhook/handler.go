@@ -46,6 +46,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 			"cannot tell whether namespace %s is foreign: %w; try again, and see the log of %s if it stays", req.Namespace, err, Name))
 	}
 	if !guarded(req.Namespace, labels) {
+		i.log.DebugContext(ctx, "not a foreign namespace: left as it is", "namespace", req.Namespace, "pod", req.Name)
 		return admission.Allowed("")
 	}
 	pod := &corev1.Pod{}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,11 +29,11 @@ import (
 // Run serves until ctx ends. It returns an error when the API server refuses what the program needs, or when the
 // certificate cannot be made.
 func Run(ctx context.Context, config *rest.Config, o Options, log *slog.Logger) error {
-	mgr, err := newManager(config, o, log)
-	if err != nil {
+	if err := probe(ctx, config, o); err != nil {
 		return err
 	}
-	if err := probe(ctx, mgr.GetAPIReader(), config.Host, o); err != nil {
+	mgr, err := newManager(config, o, log)
+	if err != nil {
 		return err
 	}
 	// The informer exists before the first request needs it.
@@ -78,27 +79,30 @@ func newManager(config *rest.Config, o Options, log *slog.Logger) (manager.Manag
 		}},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("setting up against the API server %s: %w", config.Host, err)
+		return nil, fmt.Errorf("setting up: %w; check --metrics-bind-address and --health-bind-address", err)
 	}
 	return mgr, nil
 }
 
 // probe reads once what the program depends on, so that a refused kubeconfig or a missing object is told at once and by name
 // instead of being retried in silence.
-func probe(ctx context.Context, reader client.Reader, host string, o Options) error {
+func probe(ctx context.Context, config *rest.Config, o Options) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	namespaces := &metav1.PartialObjectMetadataList{}
-	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := reader.List(ctx, namespaces, client.Limit(1)); err != nil {
-		return fmt.Errorf("listing namespaces at the API server %s: %w; check --kubeconfig and the rights in deploy/webhook.yaml", host, err)
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
+	}
+	if _, err := clients.CoreV1().Namespaces().List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
+		return fmt.Errorf("listing namespaces at the API server %s: %w; check --kubeconfig and the rights in deploy/webhook.yaml",
+			config.Host, err)
 	}
 	if o.CertSource != CertSelf {
 		return nil
 	}
-	key := client.ObjectKey{Namespace: apis.SystemNamespace, Name: SecretName}
-	if err := reader.Get(ctx, key, &corev1.Secret{}); err != nil {
-		return fmt.Errorf("reading Secret %s: %w; apply deploy/webhook.yaml, or use --cert-source=files with a certificate of your own", key, err)
+	if _, err := clients.CoreV1().Secrets(apis.SystemNamespace).Get(ctx, SecretName, metav1.GetOptions{}); err != nil {
+		return fmt.Errorf("reading Secret %s/%s: %w; apply deploy/webhook.yaml, or use --cert-source=files with a certificate of your own",
+			apis.SystemNamespace, SecretName, err)
 	}
 	return nil
 }

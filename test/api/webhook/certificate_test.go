@@ -1,0 +1,110 @@
+//go:build api
+
+package webhook
+
+import (
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/open-policy-agent/cert-controller/pkg/rotator"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// served returns the certificate that the webhook answers with.
+func (w *world) served(t *testing.T) *x509.Certificate {
+	t.Helper()
+	//nolint:gosec // Looked at, not trusted.
+	connection, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", w.port), &tls.Config{InsecureSkipVerify: true})
+	require.NoError(t, err)
+	defer connection.Close()
+	return connection.ConnectionState().PeerCertificates[0]
+}
+
+// issue returns a certificate for the webhook, from the CA in its Secret, and its key.
+func issue(t *testing.T, secret *corev1.Secret, validity time.Duration) (cert, key []byte) {
+	t.Helper()
+	pair, err := tls.X509KeyPair(secret.Data["ca.crt"], secret.Data["ca.key"])
+	require.NoError(t, err)
+	authority, err := x509.ParseCertificate(pair.Certificate[0])
+	require.NoError(t, err)
+	maker := &rotator.CertRotator{DNSName: "localhost", ExtKeyUsages: &[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	now := time.Now()
+	cert, key, err = maker.CreateCertPEM(&rotator.KeyPairArtifacts{Cert: authority, Key: pair.PrivateKey.(*rsa.PrivateKey)},
+		now.Add(-time.Hour), now.Add(validity))
+	require.NoError(t, err)
+	return cert, key
+}
+
+func rotation(t *testing.T, w *world) {
+	namespace, running := w.foreign(t), w.process
+	require.True(t, w.injects(t.Context(), namespace))
+	first, authority := w.served(t), w.configuration(t).Webhooks[0].ClientConfig.CABundle
+
+	// A certificate that ends soon is renewed under the same CA.
+	secret := w.secret(t)
+	secret.Data["tls.crt"], secret.Data["tls.key"] = issue(t, secret, time.Hour)
+	require.NoError(t, w.client.Update(t.Context(), secret))
+	require.Eventually(t, func() bool {
+		now := w.served(t)
+		return !now.Equal(first) && time.Until(now.NotAfter) > 300*24*time.Hour
+	}, waitLong, waitStep, "the certificate is renewed:\n%s", running)
+	require.True(t, w.injects(t.Context(), namespace))
+	require.Equal(t, authority, w.configuration(t).Webhooks[0].ClientConfig.CABundle)
+
+	// A Secret that was deleted and applied again is filled again, with a new CA.
+	renewed := w.served(t)
+	require.NoError(t, w.client.Delete(t.Context(), w.secret(t)))
+	require.True(t, w.injects(t.Context(), namespace), "what is served stays while the Secret is away")
+	missing, err := w.command(fmt.Sprintf("--health-bind-address=127.0.0.1:%d", freePort(t))).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(missing), "apply deploy/webhook.yaml, or use --cert-source=files")
+	w.create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: apis.SystemNamespace, Name: secretName}})
+	require.Eventually(t, func() bool {
+		return !w.served(t).Equal(renewed) && w.injects(t.Context(), namespace)
+	}, waitLong, waitStep, "the new CA is trusted:\n%s", running)
+	require.NotEqual(t, authority, w.configuration(t).Webhooks[0].ClientConfig.CABundle)
+
+	// A CA that someone takes out of the configuration is put back.
+	configuration := w.configuration(t)
+	configuration.Webhooks[0].ClientConfig.CABundle = authority
+	require.NoError(t, w.client.Update(t.Context(), configuration))
+	require.Eventually(t, func() bool { return w.injects(t.Context(), namespace) }, waitLong, waitStep)
+
+	select {
+	case <-running.ended:
+		t.Fatalf("the webhook ended:\n%s", running)
+	default:
+	}
+}
+
+func certificateFiles(t *testing.T, w *world) {
+	w.process.stop()
+	namespace, secret, directory := w.foreign(t), w.secret(t), t.TempDir()
+	w.process = launch(t, w.command("--cert-source=files", "--cert-dir="+directory))
+	require.Eventually(t, func() bool { return w.ready() == http.StatusInternalServerError }, waitLong, waitStep, "not ready without a certificate")
+
+	write := func(cert, key []byte) {
+		require.NoError(t, os.WriteFile(filepath.Join(directory, "tls.key"), key, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(directory, "tls.crt"), cert, 0o600))
+	}
+	write(secret.Data["tls.crt"], secret.Data["tls.key"])
+	require.Eventually(t, func() bool { return w.ready() == http.StatusOK }, waitLong, waitStep, "ready with one")
+	require.True(t, w.injects(t.Context(), namespace))
+
+	first := w.served(t)
+	write(issue(t, secret, time.Hour))
+	require.Eventually(t, func() bool { return !w.served(t).Equal(first) }, waitLong, waitStep, "the files are followed")
+	require.True(t, w.injects(t.Context(), namespace))
+	require.Equal(t, secret.Data, w.secret(t).Data, "the Secret is not this process's to write")
+}
