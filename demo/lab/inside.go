@@ -28,18 +28,18 @@ func inside(c *cluster.Cluster, node string, args []string) error {
 	if err != nil {
 		return err
 	}
-	scope := machine.Network
-	if node != "" {
-		scope = machine.Everything
-	}
 	if err := os.Setenv("PATH", c.Dirs.Bin()+":"+os.Getenv("PATH")); err != nil {
 		return err
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = c.Env()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if node != "" {
+		return runUntilDone(pid, machine.Everything, cmd)
+	}
+	// Inside a PID namespace this would not work: the child cannot see there whether its parent lives.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return runUntilDone(pid, scope, cmd)
+	return runUntilDone(pid, machine.Network, cmd)
 }
 
 // runUntilDone passes SIGTERM on; a terminal sends SIGINT to the command itself.

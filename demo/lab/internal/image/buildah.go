@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,10 +18,13 @@ const acceptAll = `{"default": [{"type": "insecureAcceptAnything"}]}`
 
 func newBuildah(dir string) (buildah, error) {
 	b := buildah{dir: dir}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return b, fmt.Errorf("image storage: %w", err)
-	}
-	if err := os.WriteFile(b.policy(), []byte(acceptAll), 0o644); err != nil {
+	// Without a directory of its own for networks, buildah makes one in /etc/cni.
+	config := fmt.Sprintf("[network]\nnetwork_config_dir = %q\n", filepath.Join(dir, "networks"))
+	if err := errors.Join(
+		os.MkdirAll(dir, 0o755),
+		os.WriteFile(b.policy(), []byte(acceptAll), 0o644),
+		os.WriteFile(b.config(), []byte(config), 0o644),
+	); err != nil {
 		return b, fmt.Errorf("image storage: %w", err)
 	}
 	return b, nil
@@ -28,12 +32,14 @@ func newBuildah(dir string) (buildah, error) {
 
 func (b buildah) policy() string { return filepath.Join(b.dir, "policy.json") }
 
+func (b buildah) config() string { return filepath.Join(b.dir, "containers.conf") }
+
 func (b buildah) run(ctx context.Context, args ...string) (string, error) {
 	global := []string{
 		"--root", filepath.Join(b.dir, "storage"), "--runroot", filepath.Join(b.dir, "run"), "--storage-driver", "vfs",
 	}
 	cmd := exec.CommandContext(ctx, "buildah", append(global, args...)...)
-	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot")
+	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot", "CONTAINERS_CONF="+b.config())
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
