@@ -117,21 +117,23 @@ func (h host) cgroup(pid int) (string, error) {
 	return "", errors.New("the kernel shows no cgroup2 hierarchy (no \"0::\" line); it is needed to tell the proxy's sockets apart")
 }
 
-// cgroupInode looks the control group up where the node's first process has cgroup2 mounted; 0 if nowhere.
+// cgroupInode looks the control group up where cgroup2 is mounted, here or for the node's first process; 0 if nowhere.
 func (h host) cgroupInode(cgroup string) uint64 {
-	mounts, err := os.ReadFile(filepath.Join(h.proc, "1/mountinfo"))
-	if err != nil {
-		return 0
+	for _, view := range []string{"self", "1"} {
+		mounts, err := os.ReadFile(filepath.Join(h.proc, view, "mountinfo"))
+		if err != nil {
+			continue
+		}
+		point, ok := cgroup2Mount(string(mounts))
+		if !ok {
+			continue
+		}
+		var s unix.Stat_t
+		if unix.Stat(filepath.Join(h.proc, view, "root", point, cgroup), &s) == nil {
+			return s.Ino
+		}
 	}
-	point, ok := cgroup2Mount(string(mounts))
-	if !ok {
-		return 0
-	}
-	var s unix.Stat_t
-	if unix.Stat(filepath.Join(h.proc, "1/root", point, cgroup), &s) != nil {
-		return 0
-	}
-	return s.Ino
+	return 0
 }
 
 // cgroup2Mount finds where a whole cgroup2 hierarchy is mounted (proc_pid_mountinfo(5): after " - " the file system's
