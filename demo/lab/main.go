@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 func newCluster(stderr io.Writer) (*cluster.Cluster, error) {
-	dirs, err := plan.NewDirs()
+	name := cmp.Or(os.Getenv("DATA_SPACER_LAB"), plan.DefaultName)
+	dirs, err := plan.NewDirs(name)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func newCluster(stderr io.Writer) (*cluster.Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cluster.Cluster{Lab: plan.TwoNodes(), Dirs: dirs, Root: root, Log: steps.New(stderr)}, nil
+	return &cluster.Cluster{Lab: plan.TwoNodes(name), Dirs: dirs, Root: root, Log: steps.New(stderr)}, nil
 }
 
 // repository is the nearest directory upwards that holds the lab's pins.

@@ -1,11 +1,9 @@
 package cluster
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -59,7 +57,7 @@ func (c *Cluster) prepareControl(credentials *render.Credentials) error {
 	if files["kube-proxy.yaml"], err = render.KubeProxy(c.Lab, c.Lab.Control, c.Dirs); err != nil {
 		return err
 	}
-	return write(files, c.Dirs.Config(plan.ControlName))
+	return write(files, c.Dirs.Config(c.Lab.Control.Name))
 }
 
 func (c *Cluster) prepareNode(m plan.Machine, credentials *render.Credentials) error {
@@ -119,50 +117,4 @@ func copyFile(from, to string) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
-}
-
-// The nodes lay their own directories over paths that must exist on the machine. Those that the lab had to make are
-// remembered before they are made, so that down can take them away again.
-
-func (c *Cluster) mountPointsFile() string { return filepath.Join(c.Dirs.State, "mount-points.json") }
-
-func (c *Cluster) makeMountPoints() error {
-	var missing []string
-	for _, dir := range render.PrivateDirs() {
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			missing = append(missing, dir)
-		}
-	}
-	text, err := json.Marshal(missing)
-	if err != nil {
-		return fmt.Errorf("remember mount points: %w", err)
-	}
-	if err := os.WriteFile(c.mountPointsFile(), text, 0o644); err != nil {
-		return fmt.Errorf("remember mount points: %w", err)
-	}
-	for _, dir := range missing {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("make mount point: %w", err)
-		}
-	}
-	return nil
-}
-
-// removeMountPoints removes what makeMountPoints made, where nobody has put anything in since.
-func (c *Cluster) removeMountPoints() error {
-	text, err := os.ReadFile(c.mountPointsFile())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("recall mount points: %w", err)
-	}
-	var made []string
-	if err := json.Unmarshal(text, &made); err != nil {
-		return fmt.Errorf("recall mount points from %s: %w", c.mountPointsFile(), err)
-	}
-	for _, dir := range made {
-		_ = os.Remove(dir) // fails where it is in use by now, and then it is not ours any more
-	}
-	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"data-space.liqo.io/demo/lab/internal/machine"
-	"data-space.liqo.io/demo/lab/internal/plan"
 )
 
 // Env is the environment of a command that runs inside the lab.
@@ -20,7 +19,7 @@ func (c *Cluster) Env() []string {
 
 // kubectl runs kubectl in the control plane's network as the administrator.
 func (c *Cluster) kubectl(ctx context.Context, stdin string, args ...string) ([]byte, error) {
-	pid, err := c.Pid(plan.ControlName)
+	pid, err := c.Pid(c.Lab.Control.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"data-space.liqo.io/demo/lab/internal/plan"
 )
 
 // Status writes what there is, and fails when something that the lab itself is made of is not well. Pods of others are
@@ -33,7 +31,7 @@ func (c *Cluster) Status(ctx context.Context, out io.Writer) error {
 // Machine checks that name is a machine of the lab; the control plane when it is empty.
 func (c *Cluster) Machine(name string) (string, error) {
 	if name == "" {
-		return plan.ControlName, nil
+		return c.Lab.Control.Name, nil
 	}
 	for _, known := range c.Lab.Names() {
 		if known == name {

@@ -13,7 +13,6 @@ import (
 	"data-space.liqo.io/demo/lab/internal/cgroup"
 	"data-space.liqo.io/demo/lab/internal/image"
 	"data-space.liqo.io/demo/lab/internal/machine"
-	"data-space.liqo.io/demo/lab/internal/plan"
 	"data-space.liqo.io/demo/lab/internal/render"
 	"data-space.liqo.io/demo/lab/internal/wiring"
 )
@@ -95,7 +94,7 @@ func (c *Cluster) boot() (err error) {
 			return err
 		}
 	}
-	hub := created[plan.SwitchName]
+	hub := created[c.Lab.Switch]
 	if err := wiring.Switch(hub.Pid); err != nil {
 		return err
 	}
@@ -119,7 +118,7 @@ func (c *Cluster) boot() (err error) {
 
 func (c *Cluster) specs() []machine.Spec {
 	specs := []machine.Spec{
-		{Name: plan.SwitchName, LogDir: c.Dirs.Logs(plan.SwitchName)},
+		{Name: c.Lab.Switch, LogDir: c.Dirs.Logs(c.Lab.Switch)},
 		render.Control(c.Lab, c.Dirs),
 	}
 	for _, n := range c.Lab.Nodes {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 )
 
 // Dirs are the places where the lab keeps its files.
@@ -16,8 +17,15 @@ type Dirs struct {
 	Run string
 }
 
-// NewDirs reads the cache directory from DATA_SPACER_CACHE, or takes the user's own.
-func NewDirs() (Dirs, error) {
+// stateRoot is what the State of every lab begins with.
+const stateRoot = "/var/lib/data-spacer-lab"
+
+// NewDirs are the directories of the lab of that name. The cache, which all labs share, is named by DATA_SPACER_CACHE or
+// else lies in the user's own.
+func NewDirs(name string) (Dirs, error) {
+	if !regexp.MustCompile(`^[a-z][a-z0-9]{0,7}$`).MatchString(name) {
+		return Dirs{}, fmt.Errorf("%q cannot be a lab's name: it takes a letter and up to seven letters or digits, all lower case", name)
+	}
 	cache := os.Getenv("DATA_SPACER_CACHE")
 	if cache == "" {
 		home, err := os.UserHomeDir()
@@ -30,7 +38,20 @@ func NewDirs() (Dirs, error) {
 	if err != nil {
 		return Dirs{}, fmt.Errorf("cache directory %s: %w", cache, err)
 	}
-	return Dirs{Cache: cache, State: "/var/lib/data-spacer-lab", Run: "/run/data-spacer-lab"}, nil
+	suffix := ""
+	if name != DefaultName {
+		suffix = "-" + name
+	}
+	return Dirs{Cache: cache, State: stateRoot + suffix, Run: "/run/data-spacer-lab" + suffix}, nil
+}
+
+// States are the State directories of all labs of this machine, whichever cache they use.
+func States() ([]string, error) {
+	found, err := filepath.Glob(stateRoot + "*")
+	if err != nil {
+		return nil, fmt.Errorf("find labs: %w", err)
+	}
+	return found, nil
 }
 
 // Bin holds the programs that are built or fetched.

@@ -5,11 +5,8 @@ import (
 	"net/netip"
 )
 
-// Names of the machines that every lab has.
-const (
-	SwitchName  = "ds-switch"
-	ControlName = "ds-control"
-)
+// DefaultName is the lab's name when nobody gives another. Every machine's name begins with it.
+const DefaultName = "ds"
 
 // Machine is one member of the lab: a set of namespaces that behaves like a computer on a common wire.
 type Machine struct {
@@ -23,6 +20,8 @@ type Machine struct {
 // Lab is the address plan of a whole lab. Every address is from a documentation range (RFC 5737, RFC 3849),
 // so that a packet which escaped could reach nobody.
 type Lab struct {
+	// Switch is the name of the machine that the wire of all others ends in.
+	Switch  string
 	Control Machine
 	Nodes   []Machine
 	// PodsV4 and PodsV6 cover the pods of all nodes.
@@ -33,11 +32,13 @@ type Lab struct {
 	DNSv4, DNSv6 netip.Addr
 }
 
-// TwoNodes is the lab that the commands bring up: a control plane and two nodes, dual-stack.
-func TwoNodes() Lab {
+// TwoNodes is the lab that the commands bring up: a control plane and two nodes, dual-stack. Labs of different names
+// can be up at once; they share no wire, and so they may have the same addresses.
+func TwoNodes(name string) Lab {
 	l := Lab{
+		Switch: name + "-switch",
 		Control: Machine{
-			Name: ControlName,
+			Name: name + "-control",
 			IPv4: netip.MustParsePrefix("198.51.100.10/24"),
 			IPv6: netip.MustParsePrefix("2001:db8::10/64"),
 		},
@@ -49,15 +50,15 @@ func TwoNodes() Lab {
 		DNSv6:      netip.MustParseAddr("2001:db8:ffff::a"),
 	}
 	for i := 1; i <= 2; i++ {
-		l.Nodes = append(l.Nodes, node(i))
+		l.Nodes = append(l.Nodes, node(name, i))
 	}
 	return l
 }
 
 // node is the i-th node, from 1. Half of the pods' IPv4 /24 goes to each of at most two nodes.
-func node(i int) Machine {
+func node(name string, i int) Machine {
 	return Machine{
-		Name:   fmt.Sprintf("ds-node%d", i),
+		Name:   fmt.Sprintf("%s-node%d", name, i),
 		IPv4:   netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/24", 10+i)),
 		IPv6:   netip.MustParsePrefix(fmt.Sprintf("2001:db8::%d/64", 10+i)),
 		PodsV4: netip.MustParsePrefix(fmt.Sprintf("203.0.113.%d/25", (i-1)*128)),
@@ -70,7 +71,7 @@ func (l Lab) Machines() []Machine { return append([]Machine{l.Control}, l.Nodes.
 
 // Names are the names of all machines, the switch included.
 func (l Lab) Names() []string {
-	names := []string{SwitchName}
+	names := []string{l.Switch}
 	for _, m := range l.Machines() {
 		names = append(names, m.Name)
 	}

@@ -18,10 +18,10 @@ func Control(lab plan.Lab, dirs plan.Dirs) machine.Spec {
 		Sysctls: network(),
 		LogDir:  dirs.Logs(m.Name),
 		Programs: []machine.Program{
-			program(dirs, "etcd", etcd(dirs)),
+			program(dirs, "etcd", etcd(m, dirs)),
 			program(dirs, "kube-apiserver", apiServer(lab, dirs)),
 			program(dirs, "kube-controller-manager", controllerManager(lab, dirs)),
-			program(dirs, "kube-scheduler", scheduler(dirs)),
+			program(dirs, "kube-scheduler", scheduler(m, dirs)),
 			program(dirs, "kube-proxy", []string{"--config=" + filepath.Join(dirs.Config(m.Name), "kube-proxy.yaml")}),
 		},
 	}
@@ -50,10 +50,10 @@ func network() map[string]string {
 	}
 }
 
-func etcd(dirs plan.Dirs) []string {
+func etcd(m plan.Machine, dirs plan.Dirs) []string {
 	return []string{
 		"--name=lab",
-		"--data-dir=" + filepath.Join(dirs.Machine(plan.ControlName), "etcd"),
+		"--data-dir=" + filepath.Join(dirs.Machine(m.Name), "etcd"),
 		"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
 		"--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
 		"--initial-cluster=lab=http://127.0.0.1:2380",
@@ -62,7 +62,7 @@ func etcd(dirs plan.Dirs) []string {
 }
 
 func apiServer(lab plan.Lab, dirs plan.Dirs) []string {
-	file := configFile(dirs, plan.ControlName)
+	file := configFile(dirs, lab.Control.Name)
 	return []string{
 		"--etcd-servers=http://127.0.0.1:2379",
 		fmt.Sprintf("--advertise-address=%s", lab.APIServer().Addr()),
@@ -86,7 +86,7 @@ func apiServer(lab plan.Lab, dirs plan.Dirs) []string {
 }
 
 func controllerManager(lab plan.Lab, dirs plan.Dirs) []string {
-	file := configFile(dirs, plan.ControlName)
+	file := configFile(dirs, lab.Control.Name)
 	return []string{
 		"--kubeconfig=" + file("kube-controller-manager.kubeconfig"),
 		"--bind-address=127.0.0.1", "--leader-elect=false",
@@ -98,8 +98,8 @@ func controllerManager(lab plan.Lab, dirs plan.Dirs) []string {
 	}
 }
 
-func scheduler(dirs plan.Dirs) []string {
-	file := configFile(dirs, plan.ControlName)
+func scheduler(m plan.Machine, dirs plan.Dirs) []string {
+	file := configFile(dirs, m.Name)
 	return []string{"--kubeconfig=" + file("kube-scheduler.kubeconfig"), "--bind-address=127.0.0.1", "--leader-elect=false"}
 }
 
