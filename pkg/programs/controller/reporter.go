@@ -30,7 +30,7 @@ type recorder interface {
 type reporter struct {
 	events recorder
 	log    *slog.Logger
-	// told are the findings last reported, by namespace.
+	// told is what was last reported as wrong, by namespace.
 	told map[string]string
 	// present are the objects that the cache has shown since they were last made: if one is not there, somebody deleted it.
 	present map[string]bool
@@ -47,27 +47,20 @@ func newReporter(events recorder, log *slog.Logger) *reporter {
 
 // findings reports what is wrong with the namespace when that has changed.
 func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.Finding, problem error) {
-	var notes []string
-	for _, finding := range findings {
-		notes = append(notes, finding.String())
+	if len(findings) == 0 && problem == nil {
+		delete(r.told, ns.Name)
+		return
 	}
-	if problem != nil {
-		notes = append(notes, problem.Error())
-	}
-	all := strings.Join(notes, "\n")
+	all := fmt.Sprint(findings, problem)
 	if all == r.told[ns.Name] {
 		return
 	}
 	r.told[ns.Name] = all
-	if all == "" {
-		delete(r.told, ns.Name)
+	for _, finding := range findings {
+		r.warn(ns, nil, ReasonMalformedLabel, "Read "+finding.Label, finding.String())
 	}
-	for i, note := range notes {
-		reason := ReasonMalformedLabel
-		if i == len(findings) {
-			reason = ReasonUndecided
-		}
-		r.warn(ns, reason, note)
+	if problem != nil {
+		r.warn(ns, nil, ReasonUndecided, "Configure", problem.Error())
 	}
 }
 
@@ -86,7 +79,7 @@ func (r *reporter) done(ns *metav1.PartialObjectMetadata, step guard.Step, want,
 		r.log.Info("finalizers taken off, so that it can be made again", "object", describe(have))
 	case have == nil && r.present[describe(want)]:
 		r.forget(want)
-		r.warn(ns, ReasonRecreated, describe(want)+" had been deleted and is back")
+		r.warn(ns, want, ReasonRecreated, "Guard", describe(want)+" had been deleted and is back")
 	case have == nil:
 		r.log.Info("created", "object", describe(want))
 	default:
@@ -113,7 +106,7 @@ func (r *reporter) restored(ns *metav1.PartialObjectMetadata, step guard.Step, h
 		r.log.Info("updated to what is now wanted", "object", name, "fields", changed)
 		return
 	}
-	r.warn(ns, ReasonRestored, fmt.Sprintf("%s: %s had been changed by field manager %q and is as it was", name, changed, editor))
+	r.warn(ns, have, ReasonRestored, "Guard", fmt.Sprintf("%s: %s had been changed by field manager %q and is as it was", name, changed, editor))
 }
 
 func (r *reporter) forget(o client.Object) {
@@ -121,11 +114,17 @@ func (r *reporter) forget(o client.Object) {
 	delete(r.repaired, describe(o))
 }
 
-func (r *reporter) warn(ns *metav1.PartialObjectMetadata, reason, note string) {
+// warn logs the note and makes it an Event on the namespace. Events that agree in all but their note are counted as one
+// for some minutes, so what differs has an action or a related object of its own.
+func (r *reporter) warn(ns *metav1.PartialObjectMetadata, about client.Object, reason, action, note string) {
 	r.log.Warn(note, "namespace", ns.Name, "reason", reason)
 	regarding := &corev1.Namespace{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 		ObjectMeta: metav1.ObjectMeta{Name: ns.Name, UID: ns.UID},
 	}
-	r.events.Eventf(regarding, nil, corev1.EventTypeWarning, reason, "Guard", "%s", note)
+	var related runtime.Object
+	if about != nil {
+		related = about
+	}
+	r.events.Eventf(regarding, related, corev1.EventTypeWarning, reason, action, "%s", note)
 }

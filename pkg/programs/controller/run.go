@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -106,7 +105,6 @@ func setup(manager ctrl.Manager, config Config, log *slog.Logger) error {
 		config:    config,
 	}
 	b := ctrl.NewControllerManagedBy(manager).Named(apis.ControllerName).
-		WithOptions(ctrlcontroller.Options{SkipNameValidation: new(true)}). // a process may run it again after it ended
 		// Its labels say whether it is foreign and what it should have; only they are read.
 		For(&corev1.Namespace{}, builder.OnlyMetadata).
 		// Whoever edits or deletes the proxy's configuration must find it restored; a guest may do both.

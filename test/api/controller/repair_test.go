@@ -1,0 +1,154 @@
+//go:build api
+
+package controller
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// guest is a client with the rights that Liqo gives a guest on ConfigMaps of its namespace.
+func (w *world) guest(t *testing.T, namespace string) client.Client {
+	t.Helper()
+	role := &rbacv1.Role{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "guest"},
+		Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{""}, Resources: []string{"configmaps"},
+			Verbs: []string{"create", "delete", "get", "list", "patch", "update", "watch"},
+		}},
+	}
+	require.NoError(t, w.client.Create(t.Context(), role))
+	require.NoError(t, w.client.Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "guest"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "guest"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "pharma"}},
+	}))
+	config := rest.CopyConfig(w.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "default-0123456789ab", Groups: []string{"pharma"}}
+	config.UserAgent = "pharma-kubectl/v1"
+	c, err := client.New(config, client.Options{})
+	require.NoError(t, err)
+	return c
+}
+
+func TestWhateverAGuestDoesToItsConfigMapIsUndone(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	for what, change := range map[string]func(t *testing.T, w *world, guest client.Client, ns string){
+		"another configuration": func(t *testing.T, w *world, guest client.Client, ns string) {
+			config := w.configMap(t, ns)
+			config.Data[apis.EnvoyConfigKey] = "static_resources: {}"
+			require.NoError(t, guest.Update(t.Context(), config))
+		},
+		"another configuration that cannot be changed": func(t *testing.T, w *world, guest client.Client, ns string) {
+			config := w.configMap(t, ns)
+			config.Data[apis.EnvoyConfigKey] = "static_resources: {}"
+			config.Immutable = new(true)
+			require.NoError(t, guest.Update(t.Context(), config))
+		},
+		"another key": func(t *testing.T, w *world, guest client.Client, ns string) {
+			config := w.configMap(t, ns)
+			config.Data["lds.yaml"] = "{}"
+			require.NoError(t, guest.Update(t.Context(), config))
+		},
+		"no key": func(t *testing.T, w *world, guest client.Client, ns string) {
+			config := w.configMap(t, ns)
+			config.Data = nil
+			require.NoError(t, guest.Update(t.Context(), config))
+		},
+		"the key as binary": func(t *testing.T, w *world, guest client.Client, ns string) {
+			config := w.configMap(t, ns)
+			config.Data = nil
+			config.BinaryData = map[string][]byte{apis.EnvoyConfigKey: []byte("{}")}
+			require.NoError(t, guest.Update(t.Context(), config))
+		},
+		"no label and no owner": func(t *testing.T, w *world, guest client.Client, ns string) {
+			config := w.configMap(t, ns)
+			config.Labels, config.OwnerReferences = nil, nil
+			require.NoError(t, guest.Update(t.Context(), config))
+		},
+		"deleted": func(t *testing.T, w *world, guest client.Client, ns string) {
+			require.NoError(t, guest.Delete(t.Context(), w.configMap(t, ns)))
+		},
+		"deleted but held by a finalizer": func(t *testing.T, w *world, guest client.Client, ns string) {
+			config := w.configMap(t, ns)
+			config.Finalizers = []string{"pharma.example/stay"}
+			config.Data = nil
+			require.NoError(t, guest.Update(t.Context(), config))
+			require.NoError(t, guest.Delete(t.Context(), w.configMap(t, ns)))
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			ns := w.namespace(t, foreign())
+			w.eventuallyGuarded(t, ns)
+			want := w.configMap(t, ns)
+			change(t, w, w.guest(t, ns), ns)
+			eventually(t, "it is as it was", func() bool {
+				have := w.configMap(t, ns)
+				return have != nil && have.DeletionTimestamp == nil &&
+					len(have.Data) == 1 && have.Data[apis.EnvoyConfigKey] == want.Data[apis.EnvoyConfigKey] &&
+					len(have.BinaryData) == 0 && have.Immutable == nil &&
+					have.Labels[apis.LabelManagedBy] == apis.ControllerName &&
+					len(have.OwnerReferences) == 1 && have.OwnerReferences[0].UID == want.OwnerReferences[0].UID
+			})
+		})
+	}
+}
+
+func TestAnEditIsReportedWithItsEditor(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	ns := w.namespace(t, foreign())
+	w.eventuallyGuarded(t, ns)
+	config := w.configMap(t, ns)
+	config.Data[apis.EnvoyConfigKey] = "{}"
+	require.NoError(t, w.guest(t, ns).Update(t.Context(), config, client.FieldOwner("kubectl-edit")))
+
+	note := w.eventuallyEvent(t, ns, controller.ReasonRestored)
+	require.Contains(t, note, `data.envoy.yaml had been changed by field manager "kubectl-edit"`)
+
+	require.NoError(t, w.client.Delete(t.Context(), w.configMap(t, ns)))
+	require.Contains(t, w.eventuallyEvent(t, ns, controller.ReasonRecreated), "ConfigMap "+ns+"/data-space-envoy-config")
+	time.Sleep(quiet)
+	require.Len(t, w.event(t, ns, controller.ReasonRestored), 1, "one edit is one Event")
+	require.Len(t, w.event(t, ns, controller.ReasonRecreated), 1, "one deletion is one Event")
+}
+
+func TestAChangedNetworkPolicyIsRestored(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	ns := w.namespace(t, foreign())
+	w.eventuallyGuarded(t, ns)
+	want := w.networkPolicy(t, ns).Spec
+	restored := func() bool {
+		policy := w.networkPolicy(t, ns)
+		return policy != nil && policy.Generation > 1 && len(policy.Spec.Egress) == 2 && len(policy.Spec.Ingress) == 1
+	}
+
+	policy := w.networkPolicy(t, ns)
+	policy.Spec.Egress = append(policy.Spec.Egress, networkingv1.NetworkPolicyEgressRule{})
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	eventually(t, "the open rule is gone", restored)
+	require.Equal(t, want, w.networkPolicy(t, ns).Spec)
+
+	policy = w.networkPolicy(t, ns)
+	policy.Spec.PodSelector.MatchLabels = map[string]string{"app": "none"}
+	policy.Spec.PolicyTypes = policy.Spec.PolicyTypes[:1]
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	eventually(t, "it selects all pods again", func() bool { return len(w.networkPolicy(t, ns).Spec.PodSelector.MatchLabels) == 0 })
+	require.Equal(t, want, w.networkPolicy(t, ns).Spec)
+
+	require.NoError(t, w.client.Delete(t.Context(), w.networkPolicy(t, ns)))
+	w.eventuallyGuarded(t, ns)
+	require.Equal(t, want, w.networkPolicy(t, ns).Spec)
+}
