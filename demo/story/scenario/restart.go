@@ -58,7 +58,7 @@ func (w *World) boundTo(ctx context.Context, pod corev1.Pod, cgroup uint64) erro
 	if err != nil {
 		return fmt.Errorf("read %s: %w", pod.Name, err)
 	}
-	owner, err := w.proxyOwner(*now)
+	owner, err := proxyOwner(*now)
 	if err != nil {
 		return err
 	}

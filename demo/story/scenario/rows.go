@@ -6,18 +6,61 @@ import "time"
 func (w *World) Rows() []Row {
 	attacks := &containment{world: w}
 	return []Row{
-		{"The hospital gets the guest's /results, which the guest computes from the hospital's data", "200 and a study of 10 patients", 60 * time.Second, w.results},
-		{"Every request of the guest's /process/20 is in its proxy's access log", "20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20)},
-		{"The guest's pods have one init container, the proxy, and no capability added", "only data-space-proxy; none added", 10 * time.Second, w.shapes},
-		{"Both agents report the guest's pod enforced", "enforced, rules per table read from the kernel", 30 * time.Second, w.bothAgents},
-		{"Nothing leaves a guest's pod but its proxy's packets: restricted Service and pods tried by TCP, UDP, DNS, ICMP, IPv6, forged uid, SO_MARK, bound device, raw sockets", "each packet on the node's end of the veth is of the proxy's sockets (uid and cgroup, by the kernel)", 40 * time.Second, attacks.contained},
-		{"The capture was not blind", "it saw the proxy's packets to the restricted addresses, and its DNS", time.Second, attacks.awake},
-		{"What the attacker was answered went through the proxy", "a line in its access log for each", time.Second, attacks.known},
-		{"The hospital's own pods hold no rule of ours", "iptables-save of their namespaces is empty (nft, legacy, IPv4, IPv6)", 20 * time.Second, w.untouched},
-		{"The nodes' own rules stay as they are while the agents enforce a new pod", "iptables-save before, while and after: byte-identical (counters aside; nft, legacy, IPv4, IPv6)", 60 * time.Second, w.nodesKept},
-		{"A deleted ConfigMap comes back", "the same content in a new object", 15 * time.Second, w.configReturns},
-		{"A deleted or opened NetworkPolicy comes back", "the same rules", 20 * time.Second, w.policyReturns},
-		{"A killed proxy is bound again", "another cgroup, and /results works", 60 * time.Second, w.proxyReturns},
-		{"A Job of the guest completes", "complete, although the proxy never ends by itself", 60 * time.Second, w.jobCompletes},
+		{
+			"The hospital gets the guest's /results, computed from the hospital's data",
+			"200 and a study of 10 patients", 60 * time.Second, w.results,
+		},
+		{
+			"The guest's pods have one init container, the proxy, and no capability added",
+			"only data-space-proxy; none added", 10 * time.Second, w.shapes,
+		},
+		{
+			"Both agents report the guest's pod enforced",
+			"enforced; rules per table, read from the kernel", 30 * time.Second, w.bothAgents,
+		},
+		{
+			"Nothing leaves a guest's pod unproxied: TCP, UDP, DNS and ICMP to the restricted Service and pods, IPv4 and IPv6, forged uid, SO_MARK, bound device, raw socket, the proxy's own ports",
+			"each packet on the node's end of the veth is of the proxy's sockets: uid and cgroup, by the kernel", 60 * time.Second, attacks.contained,
+		},
+		{
+			"The capture was awake: it saw the proxy",
+			"packets of the proxy to the restricted addresses, and DNS", time.Second, attacks.awake,
+		},
+		{
+			"The capture would see a leak: the same attempts from a pod that nobody guards",
+			"TCP, UDP and ICMP of each family leave, and count as leaks", time.Second, attacks.escapes,
+		},
+		{
+			"The hospital's own pods hold no rule of ours",
+			"iptables-save in their namespaces is empty (nft, legacy, IPv4, IPv6)", 20 * time.Second, w.untouched,
+		},
+		{
+			"The nodes' own rules stay as they are while the agents enforce new pods of the guest",
+			"iptables-save before, while and after: byte-identical but for counters (nft, legacy, IPv4, IPv6)", 60 * time.Second, w.nodesKept,
+		},
+		{
+			"A deleted ConfigMap comes back",
+			"the same content in a new object", 15 * time.Second, w.configReturns,
+		},
+		{
+			"A NetworkPolicy that is deleted, or opened by an edit, comes back",
+			"the same rules", 20 * time.Second, w.policyReturns,
+		},
+		{
+			"Every request of the guest's /process/20 is in its proxy's access log",
+			"20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20),
+		},
+		{
+			"What the attacker was answered went through the proxy",
+			"a line in its access log for each", 20 * time.Second, attacks.known,
+		},
+		{
+			"A killed proxy is bound again",
+			"another cgroup, and /results works", 60 * time.Second, w.proxyReturns,
+		},
+		{
+			"A Job of the guest completes",
+			"complete, although its proxy never ends by itself", 60 * time.Second, w.jobCompletes,
+		},
 	}
 }

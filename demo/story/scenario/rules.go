@@ -3,14 +3,12 @@ package scenario
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/effects/netns"
 )
@@ -98,93 +96,6 @@ func (w *World) nodeRules(ctx context.Context, nodes []string) (map[string]strin
 		}
 	}
 	return found, nil
-}
-
-// nodesKept lets both agents enforce a new pod of the guest, and compares the nodes' own rules before, while it runs
-// and after it has gone. The new pods belong to no Service, so that kube-proxy has nothing to change.
-func (w *World) nodesKept(ctx context.Context) (observed string, err error) {
-	guests, err := w.guests(ctx)
-	if err != nil {
-		return "", err
-	}
-	nodes := []string{}
-	for _, guest := range guests {
-		nodes = append(nodes, guest.Spec.NodeName)
-	}
-	before, err := w.nodeRules(ctx, nodes)
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		err = errors.Join(err, w.removeNewcomers(context.WithoutCancel(ctx), guests))
-	}()
-	for _, guest := range guests {
-		if err := w.enforceNewcomer(ctx, guest); err != nil {
-			return "", err
-		}
-	}
-	while, err := w.nodeRules(ctx, nodes)
-	if err != nil {
-		return "", err
-	}
-	if err := w.removeNewcomers(ctx, guests); err != nil {
-		return "", err
-	}
-	after, err := w.nodeRules(ctx, nodes)
-	if err != nil {
-		return "", err
-	}
-	lines := []string{}
-	for _, node := range nodes {
-		if before[node] != while[node] || before[node] != after[node] {
-			return "", fmt.Errorf("%s: %s", node, tail(difference(before[node], while[node])+difference(before[node], after[node])))
-		}
-		lines = append(lines, fmt.Sprintf("%s: %d rules, %d bytes, three times the same", node, ruleLines(before[node]), len(before[node])))
-	}
-	return strings.Join(lines, "; "), nil
-}
-
-func newcomer(guest corev1.Pod) string { return "newcomer-" + guest.Spec.NodeName }
-
-// enforceNewcomer starts a pod of the guest next to another and waits until the agent there has enforced it.
-func (w *World) enforceNewcomer(ctx context.Context, guest corev1.Pod) error {
-	grace := int64(0)
-	token := false
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: newcomer(guest), Namespace: pharmaSpace, Labels: map[string]string{"app": "newcomer"}},
-		Spec: corev1.PodSpec{
-			NodeSelector:                  map[string]string{corev1.LabelHostname: guest.Spec.NodeName},
-			TerminationGracePeriodSeconds: &grace,
-			AutomountServiceAccountToken:  &token,
-			Containers: []corev1.Container{{
-				Name: appContainer, Image: guest.Spec.Containers[0].Image, ImagePullPolicy: corev1.PullIfNotPresent,
-			}},
-		},
-	}
-	if _, err := w.kube.CoreV1().Pods(pharmaSpace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("start %s: %w", pod.Name, err)
-	}
-	_, err := until(ctx, func(ctx context.Context) (any, error) {
-		made, err := w.kube.CoreV1().Pods(pharmaSpace).Get(ctx, pod.Name, metav1.GetOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", pod.Name, err)
-		}
-		if made.Spec.NodeName == "" {
-			return nil, fmt.Errorf("%s has no node yet", pod.Name)
-		}
-		return w.enforcedPod(ctx, *made)
-	})
-	return err
-}
-
-// removeNewcomers deletes the pods that nodesKept made, and waits until they have gone.
-func (w *World) removeNewcomers(ctx context.Context, guests []corev1.Pod) error {
-	failed := error(nil)
-	for _, guest := range guests {
-		_, err := w.run(ctx, "delete", "pod", "-n", pharmaSpace, newcomer(guest), "--ignore-not-found", "--wait", "--timeout=30s")
-		failed = errors.Join(failed, err)
-	}
-	return failed
 }
 
 // difference lists the lines that only one of two texts has.

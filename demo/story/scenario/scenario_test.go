@@ -118,9 +118,22 @@ func TestEnforced(t *testing.T) {
 func TestWhatTheAttackerGotIsCounted(t *testing.T) {
 	require.Equal(t, 1, answered([]string{"tcp\t192.0.2.1:80\tanswered HTTP/1.1 404 Not Found", "ping\t192.0.2.1\tanswered 8 bytes", "udp\tx\tno answer"}))
 	require.Equal(t, 1, probed([]accesslog.Entry{{Direction: "egress", Path: "/probe"}, {Direction: "ingress", Path: "/probe"}, {Path: "/x"}}))
-	target := netip.MustParseAddrPort("192.0.2.1:80")
-	packets := []wire.Packet{{Out: true, Dst: target}, {Out: false, Dst: target}, {Out: true, Src: target}}
-	require.Equal(t, 1, headedFor(packets, map[string][]netip.AddrPort{"-service": {target}}))
+}
+
+func TestPacketsAimedAtTheForbiddenAreSortedByKind(t *testing.T) {
+	aims := field{
+		services: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:80")},
+		pods:     []netip.AddrPort{netip.MustParseAddrPort("192.0.2.9:8080"), netip.MustParseAddrPort("[2001:db8::9]:8080")},
+	}
+	require.Equal(t, []string{"ICMP IPv4", "ICMP IPv6", "TCP IPv4", "TCP IPv6", "UDP IPv4", "UDP IPv6"}, aims.kinds())
+	sent := wire.Packet{Out: true, Protocol: 6, Dst: netip.MustParseAddrPort("192.0.2.1:443")}
+	packets := []wire.Packet{
+		sent,
+		{Protocol: 6, Dst: netip.MustParseAddrPort("192.0.2.1:80")},
+		{Out: true, Protocol: 17, Dst: netip.MustParseAddrPort("192.0.2.53:53")},
+	}
+	require.Equal(t, []wire.Packet{sent}, aims.aimed(packets))
+	require.Equal(t, []string{"TCP IPv4"}, kinds(aims.aimed(packets)))
 }
 
 func TestRun(t *testing.T) {

@@ -1,0 +1,111 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// nodesKept lets both agents enforce a new pod of the guest, and compares the nodes' own rules before, while it runs
+// and after it has gone. The new pods belong to no Service, so that kube-proxy has nothing to change.
+func (w *World) nodesKept(ctx context.Context) (observed string, err error) {
+	guests, err := w.guests(ctx)
+	if err != nil {
+		return "", err
+	}
+	nodes := []string{}
+	for _, guest := range guests {
+		nodes = append(nodes, guest.Spec.NodeName)
+	}
+	before, err := w.nodeRules(ctx, nodes)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		err = errors.Join(err, w.removeNewcomers(context.WithoutCancel(ctx), guests))
+	}()
+	group, bounded := errgroup.WithContext(ctx)
+	for _, guest := range guests {
+		group.Go(func() error { return w.enforceNewcomer(bounded, guest) })
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	while, err := w.nodeRules(ctx, nodes)
+	if err != nil {
+		return "", err
+	}
+	if err := w.removeNewcomers(ctx, guests); err != nil {
+		return "", err
+	}
+	after, err := w.nodeRules(ctx, nodes)
+	if err != nil {
+		return "", err
+	}
+	lines := []string{}
+	for _, node := range nodes {
+		if before[node] != while[node] || before[node] != after[node] {
+			return "", fmt.Errorf("%s: %s", node, tail(difference(before[node], while[node])+difference(before[node], after[node])))
+		}
+		lines = append(lines, fmt.Sprintf("%s: %d rules, %d bytes, three times the same", node, ruleLines(before[node]), len(before[node])))
+	}
+	return strings.Join(lines, "; "), nil
+}
+
+func newcomer(guest corev1.Pod) string { return "newcomer-" + guest.Spec.NodeName }
+
+// enforceNewcomer starts a pod of the guest next to another and waits until the agent there has enforced it.
+func (w *World) enforceNewcomer(ctx context.Context, guest corev1.Pod) error {
+	if err := w.removePod(ctx, pharmaSpace, newcomer(guest)); err != nil {
+		return err
+	}
+	pod := barePod(pharmaSpace, newcomer(guest), guest.Spec.Containers[0].Image)
+	pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: guest.Spec.NodeName}
+	if _, err := w.kube.CoreV1().Pods(pharmaSpace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("start %s: %w", pod.Name, err)
+	}
+	_, err := until(ctx, func(ctx context.Context) (any, error) {
+		made, err := w.kube.CoreV1().Pods(pharmaSpace).Get(ctx, pod.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", pod.Name, err)
+		}
+		if made.Spec.NodeName == "" {
+			return nil, fmt.Errorf("%s has no node yet", pod.Name)
+		}
+		return w.enforcedPod(ctx, *made)
+	})
+	return err
+}
+
+// removeNewcomers deletes the pods that nodesKept made, and waits until they have gone.
+func (w *World) removeNewcomers(ctx context.Context, guests []corev1.Pod) error {
+	failed := error(nil)
+	for _, guest := range guests {
+		failed = errors.Join(failed, w.removePod(ctx, pharmaSpace, newcomer(guest)))
+	}
+	return failed
+}
+
+// barePod is a pod with the guest's program that belongs to no workload and no Service, and ends at once.
+func barePod(namespace, name, image string) *corev1.Pod {
+	grace, token := int64(0), false
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": "visiting"}},
+		Spec: corev1.PodSpec{
+			TerminationGracePeriodSeconds: &grace,
+			AutomountServiceAccountToken:  &token,
+			Containers:                    []corev1.Container{{Name: appContainer, Image: image, ImagePullPolicy: corev1.PullIfNotPresent}},
+		},
+	}
+}
+
+// removePod deletes a pod if it is there, and waits until it has gone.
+func (w *World) removePod(ctx context.Context, namespace, name string) error {
+	_, err := w.run(ctx, "delete", "pod", "-n", namespace, name, "--ignore-not-found", "--wait", "--timeout=30s")
+	return err
+}
