@@ -4,6 +4,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 export DATA_SPACER_CACHE ?= $(HOME)/.cache/data-spacer
 
 BIN := $(DATA_SPACER_CACHE)/bin
@@ -24,7 +25,8 @@ help: ## show this list
 .PHONY: demo
 demo: lab-up ## the hospital and the pharma company on a real two-node Kubernetes; leaves it up
 	$(call stage,demo: the story)
-	@$(LAB) story
+	@go build -o $(BIN)/story ./demo/story
+	@$(LAB) exec -- $(BIN)/story
 
 .PHONY: demo-down
 demo-down: $(LAB) ## remove the lab and everything it made
@@ -34,6 +36,10 @@ demo-down: $(LAB) ## remove the lab and everything it made
 lab-up: $(LAB)
 	$(call stage,lab: a two-node Kubernetes in network namespaces)
 	@$(LAB) up
+
+.PHONY: images
+images: $(LAB) ## build the images from build/ and demo/build/
+	@$(LAB) images
 
 .PHONY: $(LAB)
 $(LAB):
@@ -66,10 +72,11 @@ test-api: tools ## a real kube-apiserver and etcd
 	@eval "$$($(LAB) env)" && go test -p 1 -count 1 -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
 
 .PHONY: test-lab
-test-lab: ## the demo's story as tests, on a lab of its own
+test-lab: export DATA_SPACER_LAB := test
+test-lab: lab-up ## the demo's story as tests, on a lab of its own
 	$(call stage,lab scenario)
-	@$(MAKE) --no-print-directory lab-up
-	@trap '$(LAB) down' EXIT; $(LAB) exec -- go test -count 1 -tags lab ./test/lab/...
+	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
+	@trap '$(LAB) down' EXIT; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v
 
 .PHONY: tools
 tools: $(LAB)
