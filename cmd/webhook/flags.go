@@ -110,7 +110,7 @@ func parseMetrics(text string) (string, error) {
 func parseAddress(text string) (string, error) {
 	_, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return "", fmt.Errorf("%q is not host:port; write for example :8081", text)
+		return "", fmt.Errorf("%q is not host:port; write for example :8080", text)
 	}
 	if _, err := parsePort(port); err != nil {
 		return "", err

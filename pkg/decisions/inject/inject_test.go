@@ -38,6 +38,7 @@ func TestGoldens(t *testing.T) {
 }
 
 func golden(t *testing.T, file string) {
+	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	require.NoError(t, err)
 	require.NotEmpty(t, archive.Files)

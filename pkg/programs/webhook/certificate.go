@@ -43,14 +43,14 @@ func newCertificate(o Options) *certificate {
 }
 
 // wait blocks until the files hold a certificate with its key.
-func (c *certificate) wait(ctx context.Context, dir string, log *slog.Logger) error {
+func (c *certificate) wait(ctx context.Context, dir string, logger *slog.Logger) error {
 	for told := false; ; told = true {
 		_, err := tls.LoadX509KeyPair(filepath.Join(dir, c.certFile), filepath.Join(dir, c.keyFile))
 		if err == nil {
 			return nil
 		}
 		if !told {
-			log.InfoContext(ctx, "waiting for the serving certificate", "directory", dir, "reason", err)
+			logger.InfoContext(ctx, "waiting for the serving certificate", "directory", dir, "reason", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -114,7 +114,7 @@ func (f *certificateFile) Reconcile(ctx context.Context, req reconcile.Request) 
 	cert, key := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		// The rotator has not filled the Secret yet, or is about to replace what someone else wrote there.
-		return reconcile.Result{}, nil
+		return reconcile.Result{}, nil //nolint:nilerr // Not an error: another event follows.
 	}
 	if err := replace(f.path, slices.Concat(key, cert)); err != nil {
 		return reconcile.Result{}, fmt.Errorf("writing the certificate: %w", err)

@@ -67,9 +67,9 @@ func (i *injector) answer(ctx context.Context, pod *corev1.Pod, namespace string
 	if name == "" {
 		name = pod.GenerateName
 	}
-	log := i.log.With("namespace", namespace, "pod", name)
+	logger := i.log.With("namespace", namespace, "pod", name)
 	if len(problems) > 0 {
-		log.WarnContext(ctx, "pod refused", "problems", problems.ToAggregate().Error())
+		logger.WarnContext(ctx, "pod refused", "problems", problems.ToAggregate().Error())
 		status := apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("Pod").GroupKind(), name, problems).Status()
 		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status}}
 	}
@@ -83,7 +83,7 @@ func (i *injector) answer(ctx context.Context, pod *corev1.Pod, namespace string
 	}
 	kind := admissionv1.PatchTypeJSONPatch
 	response.Patch, response.PatchType = data, &kind
-	log.InfoContext(ctx, "proxy injected")
+	logger.InfoContext(ctx, "proxy injected")
 	return response
 }
 

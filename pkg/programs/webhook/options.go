@@ -11,7 +11,7 @@ const (
 	// Name is the webhook's Service, ServiceAccount, Deployment and MutatingWebhookConfiguration.
 	Name = "data-space-webhook"
 	// SecretName is the Secret in the system namespace that holds the certificate which the program makes for itself.
-	SecretName = "data-space-webhook-cert"
+	SecretName = "data-space-webhook-cert" //nolint:gosec // A name, no secret.
 	// InjectPath is where the API server posts pods.
 	InjectPath = "/inject-pod"
 )
@@ -20,9 +20,9 @@ const (
 type CertSource string
 
 const (
-	// CertSelf: this program makes and rotates it, keeps it in the Secret, and tells the API server its CA.
+	// CertSelf says that this program makes and rotates it, keeps it in the Secret, and tells the API server its CA.
 	CertSelf CertSource = "self"
-	// CertFiles: something else (cert-manager) puts tls.crt and tls.key into the certificate directory and tells the CA.
+	// CertFiles says that something else (cert-manager) puts tls.crt and tls.key into the certificate directory and tells the CA.
 	CertFiles CertSource = "files"
 )
 

@@ -28,11 +28,11 @@ import (
 
 // Run serves until ctx ends. It returns an error when the API server refuses what the program needs, or when the
 // certificate cannot be made.
-func Run(ctx context.Context, config *rest.Config, o Options, log *slog.Logger) error {
+func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logger) error {
 	if err := probe(ctx, config, o); err != nil {
 		return err
 	}
-	mgr, err := newManager(config, o, log)
+	mgr, err := newManager(config, o, logger)
 	if err != nil {
 		return err
 	}
@@ -47,16 +47,16 @@ func Run(ctx context.Context, config *rest.Config, o Options, log *slog.Logger) 
 		}
 	}
 	server := newServer(o, cert, &injector{
-		namespaces: namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}, proxy: o.Proxy, log: log,
+		namespaces: namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}, proxy: o.Proxy, log: logger,
 	})
-	if err := addServer(mgr, server, cert, o, log); err != nil {
+	if err := addServer(mgr, server, cert, o, logger); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
 }
 
 // newManager returns a manager whose cache holds the metadata of guests' namespaces and our own Secret, nothing else.
-func newManager(config *rest.Config, o Options, log *slog.Logger) (manager.Manager, error) {
+func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("registering the core API: %w", err)
@@ -67,7 +67,7 @@ func newManager(config *rest.Config, o Options, log *slog.Logger) (manager.Manag
 	}
 	mgr, err := manager.New(config, manager.Options{
 		Scheme:                 scheme,
-		Logger:                 logr.FromSlogHandler(log.Handler()),
+		Logger:                 logr.FromSlogHandler(logger.Handler()),
 		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress: o.HealthAddress,
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
@@ -121,9 +121,9 @@ func newServer(o Options, cert *certificate, handler admission.Handler) webhook.
 }
 
 // addServer starts the server once there is a certificate, and makes the program ready when it serves and is trusted.
-func addServer(mgr manager.Manager, server webhook.Server, cert *certificate, o Options, log *slog.Logger) error {
+func addServer(mgr manager.Manager, server webhook.Server, cert *certificate, o Options, logger *slog.Logger) error {
 	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		if err := cert.wait(ctx, o.CertDir, log); err != nil {
+		if err := cert.wait(ctx, o.CertDir, logger); err != nil {
 			return nil //nolint:nilerr // It only ends early because the program does.
 		}
 		return server.Start(ctx)

@@ -24,7 +24,6 @@ import (
 // served returns the certificate that the webhook answers with.
 func (w *world) served(t *testing.T) *x509.Certificate {
 	t.Helper()
-	//nolint:gosec // Looked at, not trusted.
 	connection, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", w.port), &tls.Config{InsecureSkipVerify: true})
 	require.NoError(t, err)
 	defer connection.Close()
@@ -47,6 +46,7 @@ func issue(t *testing.T, secret *corev1.Secret, validity time.Duration) (cert, k
 }
 
 func rotation(t *testing.T, w *world) {
+	t.Helper()
 	namespace, running := w.foreign(t), w.process
 	require.True(t, w.injects(t.Context(), namespace))
 	first, authority := w.served(t), w.configuration(t).Webhooks[0].ClientConfig.CABundle
@@ -88,7 +88,31 @@ func rotation(t *testing.T, w *world) {
 	}
 }
 
+// twoReplicas starts two at once without a certificate: they race for making it, and must end up with the same CA.
+func twoReplicas(t *testing.T, w *world) {
+	t.Helper()
+	w.process.stop()
+	secret := w.secret(t)
+	secret.Data = nil
+	require.NoError(t, w.client.Update(t.Context(), secret))
+	other := *w
+	other.port, other.certDir, other.health = freePort(t), t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	other.process = launch(t, other.command())
+	defer other.process.stop()
+	w.start(t)
+	require.Eventually(t, func() bool { return other.ready() == http.StatusOK }, waitLong, waitStep, "%s", other.process)
+
+	require.True(t, w.injects(t.Context(), w.foreign(t)))
+	authorities := x509.NewCertPool()
+	require.True(t, authorities.AppendCertsFromPEM(w.configuration(t).Webhooks[0].ClientConfig.CABundle))
+	for _, replica := range []*world{w, &other} {
+		_, err := replica.served(t).Verify(x509.VerifyOptions{Roots: authorities, DNSName: "localhost"})
+		require.NoError(t, err)
+	}
+}
+
 func certificateFiles(t *testing.T, w *world) {
+	t.Helper()
 	w.process.stop()
 	namespace, secret, directory := w.foreign(t), w.secret(t), t.TempDir()
 	w.process = launch(t, w.command("--cert-source=files", "--cert-dir="+directory))

@@ -60,12 +60,14 @@ func liqoSpec() *corev1apply.PodSpecApplyConfiguration {
 }
 
 func liqoApplies(t *testing.T, w *world) {
+	t.Helper()
 	namespace := w.foreign(t)
 	requireProxy(t, w.apply(t, labelled(namespace, "first").WithSpec(liqoSpec())))
 	w.reapply(t, namespace, liqoSpec(), liqoSpec())
 }
 
 func liqoCreates(t *testing.T, w *world) {
+	t.Helper()
 	namespace := w.foreign(t)
 	p := pod(namespace, "app")
 	p.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "migrate:1"}}

@@ -19,6 +19,7 @@ import (
 
 // reinvoked has a mesh whose webhook is called after ours and puts its sidecar before everything else.
 func reinvoked(t *testing.T, w *world) {
+	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(prependMesh))
 	t.Cleanup(server.Close)
 	mesh := &admissionregistrationv1.MutatingWebhookConfiguration{

@@ -35,6 +35,7 @@ func (w *world) may(t *testing.T, verb, group, resource, namespace, name string)
 
 // rights: that those granted are enough shows in every other story, since the process has no others.
 func rights(t *testing.T, w *world) {
+	t.Helper()
 	const registration = "admissionregistration.k8s.io"
 	require.True(t, w.may(t, "update", "", "secrets", apis.SystemNamespace, secretName))
 	require.True(t, w.may(t, "update", registration, "mutatingwebhookconfigurations", "", name))
@@ -57,6 +58,7 @@ func rights(t *testing.T, w *world) {
 
 // badCalls: each gives one message that names the thing and the way out, and a status that tells who is to blame.
 func badCalls(t *testing.T, w *world) {
+	t.Helper()
 	w.serviceAccount(t, "default")
 	stranger, err := w.clients.CoreV1().ServiceAccounts("default").
 		CreateToken(t.Context(), "default", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
@@ -91,6 +93,7 @@ func badCalls(t *testing.T, w *world) {
 }
 
 func outage(t *testing.T, w *world) {
+	t.Helper()
 	foreign, tenant, plain := w.foreign(t), w.foreign(t, apis.LabelTenantNamespace, "true"), w.namespace(t, nil)
 	before := pod(foreign, "before")
 	w.create(t, before)

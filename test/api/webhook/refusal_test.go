@@ -18,6 +18,7 @@ import (
 func ptr[T any](value T) *T { return &value }
 
 func refused(t *testing.T, w *world) {
+	t.Helper()
 	namespace := w.foreign(t)
 	for what, c := range map[string]struct {
 		change func(*corev1.PodSpec)
@@ -83,6 +84,7 @@ func requireUnchanged(t *testing.T, p *corev1.Pod) {
 }
 
 func updates(t *testing.T, w *world) {
+	t.Helper()
 	name := w.foreign(t, apis.LabelApplyWebhook, "false")
 	p := w.unsafePod(t, name)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
@@ -96,6 +98,7 @@ func updates(t *testing.T, w *world) {
 
 // misScoped sends the webhook everything about pods in every namespace.
 func misScoped(t *testing.T, w *world) {
+	t.Helper()
 	all := w.configuration(t)
 	all.ObjectMeta = metav1.ObjectMeta{Name: "all-too-much"}
 	hook := &all.Webhooks[0]

@@ -43,6 +43,7 @@ func TestWebhook(t *testing.T) {
 		{"a failed call names what to do", badCalls},
 		{"an outage stops foreign pods only", outage},
 		{"the certificate is renewed without a restart", rotation},
+		{"two replicas that start at once serve under one CA", twoReplicas},
 		{"certificates from files serve as well", certificateFiles},
 	} {
 		t.Run(story.name, func(t *testing.T) { story.run(t, w) })
@@ -91,6 +92,7 @@ func requireNoProxy(t *testing.T, p *corev1.Pod) {
 }
 
 func injected(t *testing.T, w *world) {
+	t.Helper()
 	p := pod(w.foreign(t), "app")
 	p.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "migrate:1"}}
 	w.create(t, p)
@@ -106,6 +108,7 @@ func injected(t *testing.T, w *world) {
 }
 
 func untouched(t *testing.T, w *world) {
+	t.Helper()
 	w.serviceAccount(t, metav1.NamespaceSystem)
 	w.serviceAccount(t, apis.SystemNamespace)
 	for what, namespace := range map[string]string{
@@ -123,6 +126,7 @@ func untouched(t *testing.T, w *world) {
 }
 
 func templates(t *testing.T, w *world) {
+	t.Helper()
 	namespace := w.foreign(t)
 	job, set := jobAndReplicaSet(namespace, pod(namespace, "").Spec)
 	w.create(t, job)
@@ -146,6 +150,7 @@ func templates(t *testing.T, w *world) {
 }
 
 func copied(t *testing.T, w *world) {
+	t.Helper()
 	namespace := w.foreign(t)
 	first := pod(namespace, "first")
 	w.create(t, first)
@@ -161,6 +166,7 @@ func copied(t *testing.T, w *world) {
 }
 
 func defaulted(t *testing.T, w *world) {
+	t.Helper()
 	namespace := w.foreign(t)
 	w.create(t, limitRange(namespace))
 	p := pod(namespace, "app")
@@ -173,6 +179,7 @@ func defaulted(t *testing.T, w *world) {
 }
 
 func httpProxy(t *testing.T, w *world) {
+	t.Helper()
 	p := pod(w.foreign(t, apis.LabelHTTPProxy, "true"), "app")
 	p.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "migrate:1"}}
 	p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: "own", Image: "own:1",
@@ -197,6 +204,7 @@ func environment(c corev1.Container) map[string]string {
 }
 
 func malformedLabel(t *testing.T, w *world) {
+	t.Helper()
 	namespace := w.foreign(t, apis.LabelApplyWebhook, "False")
 	w.warnings.take()
 	p := pod(namespace, "app")

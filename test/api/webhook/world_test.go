@@ -4,7 +4,9 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -105,13 +107,23 @@ func manifest(t *testing.T, file string) []*unstructured.Unstructured {
 	reader, err := os.Open(filepath.Join(root, "deploy", file))
 	require.NoError(t, err)
 	defer reader.Close()
+	return decode(t, reader)
+}
+
+// decode reads the documents of a manifest.
+func decode(t *testing.T, reader io.Reader) []*unstructured.Unstructured {
+	t.Helper()
 	var objects []*unstructured.Unstructured
 	for decoder := yaml.NewYAMLOrJSONDecoder(reader, 4096); ; {
 		object := &unstructured.Unstructured{}
-		if err := decoder.Decode(object); err != nil {
+		err := decoder.Decode(object)
+		if errors.Is(err, io.EOF) {
 			return objects
 		}
-		objects = append(objects, object)
+		require.NoError(t, err)
+		if object.Object != nil { // A comment alone between two separators.
+			objects = append(objects, object)
+		}
 	}
 }
 

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/programs/webhook"
+)
+
+func TestAnImageIsAllThatMustBeSaid(t *testing.T) {
+	s, err := parse([]string{"--envoy-image=docker.io/data-spacer/envoy:dev"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "docker.io/data-spacer/envoy:dev", s.options.Proxy.Image)
+	require.Equal(t, []string{"data-space-webhook.data-spacer.svc"}, s.options.DNSNames)
+	require.Equal(t, webhook.CertSelf, s.options.CertSource)
+	require.Equal(t, 9443, s.options.Port)
+	require.Equal(t, "64Mi", s.options.Proxy.Requests.Memory().String())
+}
+
+func TestEverySettingIsRead(t *testing.T) {
+	s, err := parse([]string{
+		"--envoy-image=envoy", "--kubeconfig=/k", "--log-level=debug", "--cert-dir=/c", "--cert-source=files", "--port=1",
+		"--dns-names=a.b,localhost", "--metrics-bind-address=0", "--health-bind-address=127.0.0.1:1",
+		"--proxy-requests=cpu=1", "--proxy-limits=",
+	}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "/k", s.kubeconfig)
+	require.Equal(t, "DEBUG", s.level.String())
+	require.Equal(t, webhook.CertFiles, s.options.CertSource)
+	require.Equal(t, []string{"a.b", "localhost"}, s.options.DNSNames)
+	require.Equal(t, "0", s.options.MetricsAddress)
+	require.Equal(t, "127.0.0.1:1", s.options.HealthAddress)
+	require.Equal(t, 1, s.options.Port)
+	require.Len(t, s.options.Proxy.Requests, 1)
+	require.Empty(t, s.options.Proxy.Limits)
+}
+
+func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
+	for argument, message := range map[string]string{
+		"--envoy-image=UPPER":          "for flag -envoy-image: \"UPPER\" is not an image reference; write it as",
+		"--envoy-image=":               "for flag -envoy-image: no image given; name one as",
+		"--proxy-requests=disk=1":      "for flag -proxy-requests: \"disk=1\" is not cpu=QUANTITY or memory=QUANTITY; write for example",
+		"--proxy-requests=memory=1Gi":  "--proxy-requests and --proxy-limits: the request memory=1Gi is above the limit 256Mi; lower",
+		"--proxy-limits=cpu=0":         "for flag -proxy-limits: \"0\" is not a quantity above zero; write for example",
+		"--cert-source=vault":          "for flag -cert-source: \"vault\" is unknown; use self, or files",
+		"--cert-dir=":                  "--cert-dir is empty; name a directory",
+		"--port=0":                     "for flag -port: \"0\" is not a port; use 1 to 65535",
+		"--dns-names=a_b":              "for flag -dns-names: \"a_b\" is not a DNS name",
+		"--metrics-bind-address=x":     "for flag -metrics-bind-address: \"x\" is not host:port; write for example :8080",
+		"--health-bind-address=:99999": "for flag -health-bind-address: \"99999\" is not a port; use 1 to 65535",
+		"--log-level=loud":             "for flag -log-level",
+		"--unknown":                    "flag provided but not defined: -unknown",
+		"surplus":                      "unexpected argument \"surplus\"; every setting is a flag, see --help",
+	} {
+		_, err := parse([]string{"--envoy-image=envoy", argument}, nil)
+		require.ErrorContains(t, err, message, argument)
+	}
+	_, err := parse(nil, nil)
+	require.EqualError(t, err, "--envoy-image is missing; name the proxy's container image")
+}
+
+func TestACallThatIsWrongEndsWithTwoAndHelpWithZero(t *testing.T) {
+	var told strings.Builder
+	require.Equal(t, 2, run(nil, &told))
+	require.Equal(t, "webhook: --envoy-image is missing; name the proxy's container image\n", told.String())
+	told.Reset()
+	require.Equal(t, 0, run([]string{"--help"}, &told))
+	require.Contains(t, told.String(), "-envoy-image")
+}
