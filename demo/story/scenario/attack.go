@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/demo/story/wire"
 	"data-space.liqo.io/pkg/effects/netns"
@@ -97,24 +96,7 @@ func (w *World) field(ctx context.Context) (field, error) {
 
 // unguarded starts a pod with the guest's program in a namespace of the Hospital.
 func (w *World) unguarded(ctx context.Context, image string) (corev1.Pod, error) {
-	const name = "unguarded"
-	if err := w.removePod(ctx, hospitalSpace, name); err != nil {
-		return corev1.Pod{}, err
-	}
-	pod := barePod(hospitalSpace, name, image)
-	if _, err := w.kube.CoreV1().Pods(hospitalSpace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
-		return corev1.Pod{}, fmt.Errorf("start %s: %w", name, err)
-	}
-	return until(ctx, func(ctx context.Context) (corev1.Pod, error) {
-		now, err := w.kube.CoreV1().Pods(hospitalSpace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return corev1.Pod{}, fmt.Errorf("read %s: %w", name, err)
-		}
-		if now.Status.Phase != corev1.PodRunning {
-			return corev1.Pod{}, fmt.Errorf("%s is %s", name, now.Status.Phase)
-		}
-		return *now, nil
-	})
+	return w.startPod(ctx, barePod(hospitalSpace, "unguarded", image))
 }
 
 // attack watches one pod while its probe runs, and while the pod does its ordinary work.
@@ -125,23 +107,32 @@ func (w *World) attack(ctx context.Context, pod corev1.Pod, peers []corev1.Pod, 
 		return a, fmt.Errorf("watch %s: %w", pod.Name, err)
 	}
 	defer capture.Close() //nolint:errcheck // nothing was written
+	err = during(ctx, capture, func() (err error) {
+		if a.answers, err = w.probe(ctx, pod, peers, aims); err != nil {
+			return err
+		}
+		_, err = w.resultsAt(ctx, netip.AddrPortFrom(addresses(pod)[0], 8080).String())
+		return err
+	})
+	if err != nil {
+		return a, fmt.Errorf("attack from %s: %w", pod.Name, err)
+	}
+	a.where = pod.Spec.NodeName + " " + capture.Interface
+	a.verdict = wire.Judge(capture.Packets, &capture.Owners, wire.Rules{Proxies: []wire.Owner{proxy}, DNS: aims.dns})
+	a.aimed = aims.aimed(capture.Packets)
+	return a, nil
+}
+
+// during runs do while the capture runs, and a little longer: late packets get their time.
+func during(ctx context.Context, capture *wire.Capture, do func() error) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	group := errgroup.Group{}
 	group.Go(func() error { return capture.Run(watching) })
-	a.answers, err = w.probe(ctx, pod, peers, aims)
-	if err == nil {
-		_, err = w.resultsAt(ctx, netip.AddrPortFrom(addresses(pod)[0], 8080).String())
-		time.Sleep(300 * time.Millisecond) // late packets get their time
-	}
+	err := do()
+	time.Sleep(300 * time.Millisecond)
 	stop()
-	if err := errors.Join(err, group.Wait()); err != nil {
-		return a, fmt.Errorf("attack from %s: %w", pod.Name, err)
-	}
-	a.where = pod.Spec.NodeName + " " + capture.Interface
-	a.verdict = wire.Judge(capture.Packets, &capture.Owners, wire.Rules{Proxy: proxy, DNS: aims.dns})
-	a.aimed = aims.aimed(capture.Packets)
-	return a, nil
+	return errors.Join(err, group.Wait())
 }
 
 // proxyOwner is what the kernel knows the proxy's sockets by, found without the agent's help.

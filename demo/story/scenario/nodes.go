@@ -61,24 +61,13 @@ func newcomer(guest corev1.Pod) string { return "newcomer-" + guest.Spec.NodeNam
 
 // enforceNewcomer starts a pod of the guest next to another and waits until the agent there has enforced it.
 func (w *World) enforceNewcomer(ctx context.Context, guest corev1.Pod) error {
-	if err := w.removePod(ctx, pharmaSpace, newcomer(guest)); err != nil {
-		return err
-	}
 	pod := barePod(pharmaSpace, newcomer(guest), guest.Spec.Containers[0].Image)
 	pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: guest.Spec.NodeName}
-	if _, err := w.kube.CoreV1().Pods(pharmaSpace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("start %s: %w", pod.Name, err)
+	made, err := w.startPod(ctx, pod)
+	if err != nil {
+		return err
 	}
-	_, err := until(ctx, func(ctx context.Context) (any, error) {
-		made, err := w.kube.CoreV1().Pods(pharmaSpace).Get(ctx, pod.Name, metav1.GetOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", pod.Name, err)
-		}
-		if made.Spec.NodeName == "" {
-			return nil, fmt.Errorf("%s has no node yet", pod.Name)
-		}
-		return w.enforcedPod(ctx, *made)
-	})
+	_, err = until(ctx, func(ctx context.Context) (any, error) { return w.enforcedPod(ctx, made) })
 	return err
 }
 
@@ -102,6 +91,26 @@ func barePod(namespace, name, image string) *corev1.Pod {
 			Containers:                    []corev1.Container{{Name: appContainer, Image: image, ImagePullPolicy: corev1.PullIfNotPresent}},
 		},
 	}
+}
+
+// startPod makes the pod, in place of an earlier one of that name, and waits until all of its containers run.
+func (w *World) startPod(ctx context.Context, pod *corev1.Pod) (corev1.Pod, error) {
+	if err := w.removePod(ctx, pod.Namespace, pod.Name); err != nil {
+		return corev1.Pod{}, err
+	}
+	if _, err := w.kube.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+		return corev1.Pod{}, fmt.Errorf("start %s: %w", pod.Name, err)
+	}
+	return until(ctx, func(ctx context.Context) (corev1.Pod, error) {
+		now, err := w.kube.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+		if err != nil {
+			return corev1.Pod{}, fmt.Errorf("read %s: %w", pod.Name, err)
+		}
+		if now.Status.Phase != corev1.PodRunning {
+			return corev1.Pod{}, fmt.Errorf("%s is %s", pod.Name, now.Status.Phase)
+		}
+		return *now, nil
+	})
 }
 
 // removePod deletes a pod if it is there, and waits until it has gone.

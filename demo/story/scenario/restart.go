@@ -11,61 +11,104 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"data-space.liqo.io/demo/story/wire"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// proxyReturns kills the proxy of one of the guest's pods from outside, and waits until its successor is bound and
-// carries traffic.
-func (w *World) proxyReturns(ctx context.Context) (string, error) {
+// proxyReturns kills the proxy of a pod of the guest from outside, and waits until its successor is bound and carries
+// traffic. The guest attacks as soon as its proxy is dead, and the pod is watched all the time. The pod is a new one:
+// the kubelet pauses longer before each restart of the same container.
+func (w *World) proxyReturns(ctx context.Context) (observed string, err error) {
 	guests, err := w.guests(ctx)
 	if err != nil {
 		return "", err
 	}
-	pod := guests[0]
-	before, err := w.enforcedPod(ctx, pod)
+	aims, err := w.field(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := killProxy(pod); err != nil {
+	pod, err := w.startPod(ctx, barePod(pharmaSpace, "mortal", guests[0].Spec.Containers[0].Image))
+	if err != nil {
 		return "", err
 	}
-	start := time.Now()
-	after, err := until(ctx, func(ctx context.Context) (string, error) {
-		now, err := w.enforcedPod(ctx, pod)
-		if err != nil {
-			return "", err
-		}
-		if now.Proxy.CgroupInode == before.Proxy.CgroupInode || now.Proxy.PID == before.Proxy.PID {
-			return "", errors.New("the agent still has the exemption bound to the dead proxy")
-		}
-		return fmt.Sprintf("cgroup %d, was %d", now.Proxy.CgroupInode, before.Proxy.CgroupInode), w.boundTo(ctx, pod, now.Proxy.CgroupInode)
+	defer func() { err = errors.Join(err, w.removePod(context.WithoutCancel(ctx), pod.Namespace, pod.Name)) }()
+	if _, err := w.works(ctx, pod); err != nil {
+		return "", err
+	}
+	first, err := proxyOwner(pod)
+	if err != nil {
+		return "", err
+	}
+	capture, err := w.watch(ctx, pod)
+	if err != nil {
+		return "", err
+	}
+	defer capture.Close() //nolint:errcheck // nothing was written
+	second := wire.Owner{}
+	err = during(ctx, capture, func() (err error) {
+		observed, second, err = w.killed(ctx, pod, first, aims)
+		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	bound := since(start)
-	host := netip.AddrPortFrom(addresses(pod)[0], 8080).String()
-	answer, err := until(ctx, func(ctx context.Context) (string, error) { return w.resultsAt(ctx, host) })
-	if err != nil {
-		return "", fmt.Errorf("bound again (%s), but /results: %w", after, err)
+	verdict := wire.Judge(capture.Packets, &capture.Owners, wire.Rules{Proxies: []wire.Owner{first, second}, DNS: aims.dns})
+	if len(verdict.Leaks) > 0 {
+		return "", fmt.Errorf("%d flows left without the proxy: %s", len(verdict.Leaks), tail(fmt.Sprint(verdict.Leaks)))
 	}
-	return fmt.Sprintf("bound again after %s (%s), /results after %s: %s", bound, after, since(start), answer), nil
+	return fmt.Sprintf("%s; %d packets left, all of the first or the second proxy's sockets", observed, verdict.Packets), nil
 }
 
-// boundTo checks the agent's word: the running proxy's sockets are in this cgroup.
-func (w *World) boundTo(ctx context.Context, pod corev1.Pod, cgroup uint64) error {
+// killed kills the proxy, attacks, and waits for the next proxy to be bound and to work.
+func (w *World) killed(ctx context.Context, pod corev1.Pod, first wire.Owner, aims field) (string, wire.Owner, error) {
+	if err := killProxy(pod); err != nil {
+		return "", wire.Owner{}, err
+	}
+	start := time.Now()
+	attempts := make(chan error, 1)
+	go func() {
+		_, err := w.probe(ctx, pod, nil, aims)
+		attempts <- err
+	}()
+	second, err := until(ctx, func(ctx context.Context) (wire.Owner, error) { return w.bound(ctx, pod, first) })
+	took := since(start)
+	if err := errors.Join(err, <-attempts); err != nil {
+		return "", second, err
+	}
+	answer, err := w.works(ctx, pod)
+	if err != nil {
+		return "", second, fmt.Errorf("bound again, but /results: %w", err)
+	}
+	return fmt.Sprintf("bound to cgroup %d after %s (was %d); /results: %s", second.Cgroup, took, first.Cgroup, answer), second, nil
+}
+
+// works asks the pod itself for /results until it answers.
+func (w *World) works(ctx context.Context, pod corev1.Pod) (string, error) {
+	host := netip.AddrPortFrom(addresses(pod)[0], 8080).String()
+	return until(ctx, func(ctx context.Context) (string, error) { return w.resultsAt(ctx, host) })
+}
+
+// bound returns the proxy that runs in the pod, if it is another than before and the agent has bound the exemption to
+// the cgroup that its sockets really are in.
+func (w *World) bound(ctx context.Context, pod corev1.Pod, before wire.Owner) (wire.Owner, error) {
+	endpoint, err := w.enforcedPod(ctx, pod)
+	if err != nil {
+		return wire.Owner{}, err
+	}
 	now, err := w.kube.CoreV1().Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("read %s: %w", pod.Name, err)
+		return wire.Owner{}, fmt.Errorf("read %s: %w", pod.Name, err)
 	}
 	owner, err := proxyOwner(*now)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return owner, err
+	case owner == before:
+		return owner, errors.New("the proxy was not restarted")
+	case owner.Cgroup != endpoint.Proxy.CgroupInode:
+		return owner, fmt.Errorf("the proxy runs in cgroup %d, the agent bound %d", owner.Cgroup, endpoint.Proxy.CgroupInode)
 	}
-	if owner.Cgroup != cgroup {
-		return fmt.Errorf("the proxy runs in cgroup %d, the agent bound %d", owner.Cgroup, cgroup)
-	}
-	return nil
+	return owner, nil
 }
 
 func killProxy(pod corev1.Pod) error {

@@ -55,8 +55,8 @@ func (w *World) Rows() []Row {
 			"a line in its access log for each", 20 * time.Second, attacks.known,
 		},
 		{
-			"A killed proxy is bound again",
-			"another cgroup, and /results works", 60 * time.Second, w.proxyReturns,
+			"A killed proxy is bound again, and nothing leaves meanwhile although the guest tries",
+			"another cgroup, /results works, each packet is of a proxy's sockets", 60 * time.Second, w.proxyReturns,
 		},
 		{
 			"A Job of the guest completes",

@@ -117,7 +117,7 @@ func TestACaptureTellsWhoSent(t *testing.T) {
 	stop()
 	require.NoError(t, <-done)
 
-	rules := Rules{Proxy: self(t), DNS: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}
+	rules := Rules{Proxies: []Owner{self(t)}, DNS: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}
 	verdict := Judge(capture.Packets, &capture.Owners, rules)
 	require.Greater(t, verdict.ProxyTCP, 100)
 	require.Equal(t, 1, verdict.ProxyDNS)
@@ -126,6 +126,6 @@ func TestACaptureTellsWhoSent(t *testing.T) {
 	}
 	require.NotEmpty(t, verdict.Leaks)
 
-	rules.Proxy.Cgroup++
+	rules.Proxies[0].Cgroup++
 	require.Zero(t, Judge(capture.Packets, &capture.Owners, rules).ProxyTCP)
 }

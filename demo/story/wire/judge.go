@@ -10,8 +10,8 @@ import (
 
 // Rules say what may leave the pod.
 type Rules struct {
-	Proxy Owner        // the proxy's uid and its container's cgroup
-	DNS   []netip.Addr // the cluster's DNS, where the proxy may send UDP to port 53
+	Proxies []Owner      // the proxy's uid and its container's cgroup; of a restarted one, before and after
+	DNS     []netip.Addr // the cluster's DNS, where the proxy may send UDP to port 53
 }
 
 // Verdict is what a capture shows.
@@ -70,7 +70,7 @@ func (r Rules) leak(p Packet, owners []Owner) string {
 		return "no socket was seen that could have sent it"
 	}
 	for _, owner := range owners {
-		if owner != r.Proxy {
+		if !slices.Contains(r.Proxies, owner) {
 			return fmt.Sprintf("sent by uid %d in cgroup %d, not by the proxy", owner.UID, owner.Cgroup)
 		}
 	}

@@ -82,7 +82,7 @@ func judged(t *testing.T, text string, sockets ...Socket) Verdict {
 	for _, socket := range sockets {
 		owners.Add(socket)
 	}
-	rules := Rules{Proxy: proxy, DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}
+	rules := Rules{Proxies: []Owner{proxy}, DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}
 	return Judge([]Packet{sent(t, text)}, owners, rules)
 }
 
