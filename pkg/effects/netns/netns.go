@@ -71,10 +71,24 @@ func (n *Namespace) Do(f func() error) error {
 	return n.handle.Do(func(ns.NetNS) error { return f() })
 }
 
-// CheckPod returns nil if the namespace may be written to for a pod with these IPs: it is neither this process's nor the
+// threadPath is the network namespace of the calling thread. /proc/self would show that of the process's first thread,
+// and Do may have sent just that one elsewhere.
+const threadPath = "/proc/thread-self/ns/net"
+
+// hosts are the paths of the namespaces that are no pod's: where this process lives, and where the node's first process
+// does. If this process is itself the first it sees, there is no other to compare with.
+func hosts() []string {
+	if os.Getpid() == 1 {
+		return []string{threadPath}
+	}
+	return []string{threadPath, "/proc/1/ns/net"}
+}
+
+// CheckPod returns nil if the namespace may be written to for a pod with these IPs: it is neither the caller's nor the
 // node's first process's, and it holds at least one of the IPs. Errors satisfy errors.Is with ErrHost or ErrNotThePods.
+// Do not call it from within Do.
 func (n *Namespace) CheckPod(ips []netip.Addr) error {
-	for _, host := range []string{"/proc/self/ns/net", "/proc/1/ns/net"} {
+	for _, host := range hosts() {
 		id, err := identify(host)
 		if errors.Is(err, os.ErrPermission) {
 			continue // not allowed to look at process 1: then it is not ours to enter either

@@ -6,13 +6,11 @@ import (
 	"runtime"
 
 	"github.com/containernetworking/plugins/pkg/ns"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
 // Scratch makes a network namespace that nobody else knows; it is gone with Close. Needs CAP_SYS_ADMIN.
 func Scratch() (made *Namespace, err error) {
-	// The thread that makes it must come back to where it was; if it cannot, it stays locked and dies with its goroutine.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -25,21 +23,25 @@ func Scratch() (made *Namespace, err error) {
 	return made, nil
 }
 
+// scratch runs on a goroutine of its own. The thread that makes the namespace must come back to where it was: if it
+// cannot, it stays locked, and so dies with the goroutine and never serves another.
 func scratch() (*Namespace, error) {
 	runtime.LockOSThread()
 	origin, err := ns.GetCurrentNS()
 	if err != nil {
-		return nil, err
-	}
-	defer origin.Close() //nolint:errcheck // read-only file
-	handle, err := netns.New()
-	if err != nil {
 		runtime.UnlockOSThread()
 		return nil, err
 	}
-	defer handle.Close() //nolint:errcheck // read-only file
-	made, openErr := Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
+	defer origin.Close() //nolint:errcheck // read-only file
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
+	}
+	made, openErr := Open(threadPath)
 	if err := origin.Set(); err != nil {
+		if openErr == nil {
+			openErr = made.Close()
+		}
 		return nil, errors.Join(err, openErr)
 	}
 	runtime.UnlockOSThread()
