@@ -37,6 +37,9 @@ func (d *Dataplane) save(ctx context.Context, ns *netns.Namespace, f iptables.Fa
 }
 
 func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset) error {
+	if err := set.Check(); err != nil {
+		return err
+	}
 	args := []string{"--counters"}
 	if d.backend == Legacy {
 		args = append(args, "--wait", lockWait)
@@ -63,13 +66,11 @@ func run(ctx context.Context, ns *netns.Namespace, input, name string, args ...s
 	return stdout.String(), nil
 }
 
-var refusedLine = regexp.MustCompile(`line:? (\d+)`)
-
 // explain joins what the program complained of into one line, with the input line that it meant and, where the kernel
 // lacks a match or a target, the way out.
 func explain(complaint, input string) string {
 	text := strings.Join(strings.Fields(complaint), " ")
-	if m := refusedLine.FindStringSubmatch(complaint); m != nil {
+	if m := regexp.MustCompile(`line:? (\d+)`).FindStringSubmatch(complaint); m != nil {
 		lines := strings.Split(input, "\n")
 		if n, err := strconv.Atoi(m[1]); err == nil && n >= 1 && n <= len(lines) {
 			text += fmt.Sprintf(" (line %d is %q)", n, lines[n-1])
