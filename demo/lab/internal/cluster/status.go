@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 )
 
@@ -25,6 +26,7 @@ func (c *Cluster) Status(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "\n%s", text)
 	}
+	fmt.Fprintf(out, "\nlogs: %s\n", filepath.Dir(c.Dirs.Logs(c.Lab.Switch)))
 	return errors.Join(c.apiReady(ctx), c.nodesReady(ctx), c.dnsReady(ctx, time.Second))
 }
 

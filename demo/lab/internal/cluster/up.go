@@ -28,9 +28,6 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return fmt.Errorf("clear what an earlier lab left: %w", err)
 	}
 	broken, err := c.start(ctx)
-	if err == nil {
-		err = os.WriteFile(c.marker(), nil, 0o644)
-	}
 	if err != nil {
 		c.Log.Say("failed: taking everything down; the logs stay in %s", filepath.Dir(c.Dirs.Logs("x")))
 		return errors.Join(err, c.Down(context.WithoutCancel(ctx)))
@@ -62,7 +59,12 @@ func (c *Cluster) start(ctx context.Context) (broken, err error) {
 	if err := c.Log.Do("certificates and configuration", func() error { return c.prepare(time.Now()) }); err != nil {
 		return nil, err
 	}
-	if err := c.Log.Do("machines and their network", c.boot); err != nil {
+	var machines []*machine.Machine
+	err = c.Log.Do("machines and their network", func() (err error) {
+		machines, err = c.boot()
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	group, both := errgroup.WithContext(ctx)
@@ -75,7 +77,23 @@ func (c *Cluster) start(ctx context.Context) (broken, err error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return broken, c.Log.Do("cluster DNS runs", func() error { return c.dns(ctx) })
+	if err := c.Log.Do("cluster DNS runs", func() error { return c.dns(ctx) }); err != nil {
+		return nil, err
+	}
+	return broken, c.keep(machines)
+}
+
+// keep lets the machines outlive this command, and remembers that Up has come to its end.
+func (c *Cluster) keep(machines []*machine.Machine) error {
+	for _, m := range machines {
+		if err := m.Keep(); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(c.marker(), nil, 0o644); err != nil {
+		return fmt.Errorf("remember that the lab is up: %w", err)
+	}
+	return nil
 }
 
 func (c *Cluster) awaitNodes(ctx context.Context) error {
@@ -87,29 +105,40 @@ func (c *Cluster) awaitNodes(ctx context.Context) error {
 }
 
 // boot creates all machines, wires them up, and starts their programs.
-func (c *Cluster) boot() (err error) {
+func (c *Cluster) boot() ([]*machine.Machine, error) {
+	var all []*machine.Machine
 	created := map[string]*machine.Machine{}
 	for _, name := range c.Lab.Names() {
-		if created[name], err = machine.Create(name, c.Dirs.Lock(name)); err != nil {
-			return err
+		m, err := machine.Create(name, c.Dirs.Lock(name))
+		if err != nil {
+			return nil, err
 		}
+		all, created[name] = append(all, m), m
 	}
-	hub := created[c.Lab.Switch]
-	if err := wiring.Switch(hub.Pid); err != nil {
-		return err
-	}
-	for _, m := range c.Lab.Machines() {
-		if err := wiring.Join(c.Lab, m, hub.Pid, created[m.Name].Pid); err != nil {
-			return err
-		}
+	if err := c.wire(created); err != nil {
+		return nil, err
 	}
 	for _, n := range c.Lab.Nodes {
 		if err := cgroup.Make(n.Name); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, spec := range c.specs() {
 		if err := created[spec.Name].Boot(spec); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// wire joins the machines to the switch.
+func (c *Cluster) wire(machines map[string]*machine.Machine) error {
+	hub := machines[c.Lab.Switch].Pid
+	if err := wiring.Switch(hub); err != nil {
+		return err
+	}
+	for _, m := range c.Lab.Machines() {
+		if err := wiring.Join(c.Lab, m, hub, machines[m.Name].Pid); err != nil {
 			return err
 		}
 	}

