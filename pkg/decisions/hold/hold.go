@@ -1,0 +1,102 @@
+package hold
+
+import (
+	"fmt"
+
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/gate"
+)
+
+// Verdict is what is to become of the pod.
+type Verdict string
+
+// The verdicts.
+const (
+	Pass    Verdict = "Pass"    // it starts
+	Enforce Verdict = "Enforce" // it starts once its rules are in the kernel
+	Refuse  Verdict = "Refuse"  // it does not start now; the kubelet tries again
+)
+
+// Reasons, for machines.
+const (
+	NotForeign       = "NotForeign"       // its namespace is not a guest's
+	OptedOut         = "OptedOut"         // its namespace is a guest's, and the Hospital has taken the guard off
+	NoSuchNamespace  = "NoSuchNamespace"  // the API server has no such namespace, so it cannot be a guest's
+	Unmarked         = "Unmarked"         // nobody knows its namespace, but a guest's pod would bear the mark
+	Exempt           = "Exempt"           // nobody knows its namespace, but it is one that the cluster itself needs
+	ForeignNamespace = "ForeignNamespace" // its namespace is a guest's
+	Marked           = "Marked"           // it was admitted in a guest's namespace
+	UnknownNamespace = "UnknownNamespace" // nobody can say whose its namespace is
+	AgentAway        = "AgentAway"        // it is a guest's, and nobody here can enforce it
+)
+
+// Known is what is known of a pod that is about to start.
+type Known struct {
+	Namespace string
+	Space     gate.Space // whose its namespace is, by the best source there is
+	Fresh     bool       // that source follows the API server now; otherwise it is a memory
+	Live      bool       // the API server itself was asked, just now
+	Missing   bool       // Live, and there is no such namespace
+	Mark      gate.Mark
+	Exempt    bool // its namespace is one of those that the cluster itself needs
+	Marks     bool // every foreign pod bears the mark: the absence of one can be trusted where it would be seen
+	Alone     bool // nobody here can write rules: the plugin, without an agent
+}
+
+// Decision is the verdict, and why.
+type Decision struct {
+	Verdict Verdict
+	Guest   string // cluster id, for Enforce
+	Reason  string
+	Message string // for Refuse: what is wrong, and the way out
+}
+
+// Ask reports whether the API server itself should be asked before Judge: where what is known may be too old to let a
+// pod pass. A namespace may have been made again, as a guest's, under a name that was none's.
+func Ask(k Known) bool {
+	return !k.Live && k.Space.Class != gate.Foreign && (!k.Fresh || k.Space.Class == gate.Unknown || k.Mark.Set)
+}
+
+// Judge decides. What is not known to be harmless does not pass.
+func Judge(k Known) Decision {
+	switch {
+	case k.Space.Class == gate.Foreign:
+		return guarded(k, k.Space.Guest, ForeignNamespace)
+	case k.Mark.Set && (!k.Live || k.Missing):
+		return guarded(k, k.Mark.Guest, Marked)
+	case k.Space.Class == gate.OptedOut:
+		return Decision{Verdict: Pass, Reason: OptedOut}
+	case k.Space.Class == gate.Ordinary:
+		return Decision{Verdict: Pass, Reason: NotForeign}
+	case k.Missing:
+		return Decision{Verdict: Pass, Reason: NoSuchNamespace}
+	case k.Exempt:
+		return Decision{Verdict: Pass, Reason: Exempt}
+	case k.Marks && k.Mark.Shown:
+		return Decision{Verdict: Pass, Reason: Unmarked}
+	default:
+		return Decision{Verdict: Refuse, Reason: UnknownNamespace, Message: unknown(k)}
+	}
+}
+
+// guarded is the decision over a guest's pod.
+func guarded(k Known, guest, reason string) Decision {
+	if !k.Alone {
+		return Decision{Verdict: Enforce, Guest: guest, Reason: reason}
+	}
+	return Decision{Verdict: Refuse, Reason: AgentAway, Message: fmt.Sprintf(
+		"the pod is guest %q's (namespace %s), and the agent that would guard it does not answer on this node; %s",
+		guest, k.Namespace, seeAgent)}
+}
+
+func unknown(k Known) string {
+	if k.Alone {
+		return fmt.Sprintf("namespace %s is not on this node's list: it was made while the agent did not answer here, so nobody "+
+			"can say whether it is a guest's; %s", k.Namespace, seeAgent)
+	}
+	return fmt.Sprintf("namespace %s is new to this node's agent, and the API server, which could say whether it is a guest's, "+
+		"does not answer; the pod starts once it does", k.Namespace)
+}
+
+// seeAgent is the way out when the agent is away.
+const seeAgent = "the pod starts once it does: kubectl get pods -n " + apis.SystemNamespace + " -l app.kubernetes.io/name=data-space-agent -o wide"

@@ -1,0 +1,26 @@
+package gate
+
+// AnnotationGuest is on every pod that was admitted in a foreign namespace; its value is the guest's cluster id. It says
+// what the pod is where nobody can be asked: by the runtime's CNI capability CapabilityAnnotations it reaches the plugin.
+const AnnotationGuest = "data-space.liqo.io/guest"
+
+// CapabilityAnnotations is the CNI capability by which containerd and CRI-O hand on a pod's annotations.
+const CapabilityAnnotations = "io.kubernetes.cri.pod-annotations"
+
+// annotationSource is set by the kubelet on every pod that it runs (pkg/kubelet/types: ConfigSourceAnnotationKey): where
+// it is seen, all annotations are.
+const annotationSource = "kubernetes.io/config.source"
+
+// Mark is what a pod's annotations say about it.
+type Mark struct {
+	Shown bool   `json:"shown,omitempty"` // the runtime shows annotations: the absence of a mark means something
+	Set   bool   `json:"set,omitempty"`   // the pod bears the mark
+	Guest string `json:"guest,omitempty"`
+}
+
+// MarkOf reads a pod's mark from the annotations that the runtime handed on, nil if it handed on none.
+func MarkOf(annotations map[string]string) Mark {
+	_, shown := annotations[annotationSource]
+	guest, set := annotations[AnnotationGuest]
+	return Mark{Shown: shown || set, Set: set, Guest: guest}
+}

@@ -1,0 +1,107 @@
+package gate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+// Class is what a namespace is to the guard.
+type Class string
+
+// The classes.
+const (
+	Unknown  Class = ""         // nobody has said
+	Ordinary Class = "ordinary" // of no concern
+	Foreign  Class = "foreign"  // its pods are guarded
+	OptedOut Class = "optedOut" // a guest's, but the Hospital has taken the guard off
+)
+
+// ClassOf judges a namespace by its labels.
+func ClassOf(labels map[string]string) Class {
+	switch {
+	case !apis.IsForeign(labels):
+		return Ordinary
+	case !apis.WebhookEnabled(labels):
+		return OptedOut
+	default:
+		return Foreign
+	}
+}
+
+// Space is one namespace: its class, and whose it is.
+type Space struct {
+	Class Class
+	Guest string // cluster id
+}
+
+// SpaceOf judges a namespace.
+func SpaceOf(n workload.Namespace) Space {
+	return Space{Class: ClassOf(n.Labels), Guest: n.Labels[apis.LabelRemoteCluster]}
+}
+
+// Spaces is every namespace of the cluster at one moment. It is what the agent leaves on the node.
+type Spaces struct {
+	Version  int               `json:"version"`
+	Written  time.Time         `json:"written"`
+	Foreign  map[string]string `json:"foreign"`  // name: cluster id
+	OptedOut map[string]string `json:"optedOut"` // name: cluster id
+	Ordinary []string          `json:"ordinary"` // sorted
+}
+
+// SpacesOf makes the list.
+func SpacesOf(all []workload.Namespace) Spaces {
+	s := Spaces{Version: Version, Foreign: map[string]string{}, OptedOut: map[string]string{}, Ordinary: []string{}}
+	for _, n := range all {
+		switch space := SpaceOf(n); space.Class {
+		case Foreign:
+			s.Foreign[n.Name] = space.Guest
+		case OptedOut:
+			s.OptedOut[n.Name] = space.Guest
+		default:
+			s.Ordinary = append(s.Ordinary, n.Name)
+		}
+	}
+	slices.Sort(s.Ordinary)
+	return s
+}
+
+// Lookup says what is known of a namespace. The zero Spaces knows none.
+func (s Spaces) Lookup(name string) Space {
+	if guest, ok := s.Foreign[name]; ok {
+		return Space{Class: Foreign, Guest: guest}
+	}
+	if guest, ok := s.OptedOut[name]; ok {
+		return Space{Class: OptedOut, Guest: guest}
+	}
+	if _, ok := slices.BinarySearch(s.Ordinary, name); ok {
+		return Space{Class: Ordinary}
+	}
+	return Space{}
+}
+
+// Len is the number of namespaces.
+func (s Spaces) Len() int { return len(s.Foreign) + len(s.OptedOut) + len(s.Ordinary) }
+
+// Same reports whether both list the same, whenever they were written.
+func (s Spaces) Same(t Spaces) bool {
+	return maps.Equal(s.Foreign, t.Foreign) && maps.Equal(s.OptedOut, t.OptedOut) && slices.Equal(s.Ordinary, t.Ordinary)
+}
+
+// DecodeSpaces parses a list and checks it.
+func DecodeSpaces(text []byte) (Spaces, error) {
+	var s Spaces
+	if err := json.Unmarshal(text, &s); err != nil {
+		return Spaces{}, fmt.Errorf("read the list of namespaces: %w", err)
+	}
+	if s.Version != Version {
+		return Spaces{}, fmt.Errorf("the list of namespaces is of version %d: %w", s.Version, errVersion)
+	}
+	slices.Sort(s.Ordinary)
+	return s, nil
+}
