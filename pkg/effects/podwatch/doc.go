@@ -1,3 +1,3 @@
-// Package podwatch is the agent's view of the API server: the pods of its node, the namespaces that belong to guests, and
-// the Events that it writes on them. Both kinds are watched narrowed and kept stripped.
+// Package podwatch is the agent's view of the API server: the pods of its node, the labels of all namespaces, and the Events
+// that it writes on pods. Both kinds are kept stripped.
 package podwatch

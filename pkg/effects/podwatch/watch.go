@@ -4,16 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -23,7 +22,8 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// Watch keeps the pods of one node and the namespaces of guests. It is safe for concurrent use.
+// Watch keeps the pods of one node, and the labels of all namespaces: whoever holds pods until they are known to be harmless
+// must know both kinds. It is safe for concurrent use.
 type Watch struct {
 	node   string
 	log    *slog.Logger
@@ -39,10 +39,6 @@ func New(cfg *rest.Config, node string, log *slog.Logger) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	guests, err := labels.NewRequirement(apis.LabelRemoteCluster, selection.Exists, nil)
-	if err != nil {
-		return nil, fmt.Errorf("label selector of foreign namespaces: %w", err)
-	}
 	w := &Watch{node: node, log: log}
 	w.broken.Store("")
 	noCopy := true
@@ -56,7 +52,6 @@ func New(cfg *rest.Config, node string, log *slog.Logger) (*Watch, error) {
 				UnsafeDisableDeepCopy: &noCopy, // readers below only read
 			},
 			namespaceMeta(): {
-				Label:                 labels.NewSelector().Add(*guests),
 				Transform:             stripNamespace,
 				UnsafeDisableDeepCopy: &noCopy,
 			},
@@ -145,14 +140,9 @@ func (w *Watch) Namespaces(ctx context.Context) ([]workload.Namespace, error) {
 	if !w.Synced() {
 		return nil, nil
 	}
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := w.cache.List(ctx, list); err != nil {
-		return nil, fmt.Errorf("list the guests' namespaces: %w", err)
-	}
-	out := make([]workload.Namespace, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, workload.Namespace{Name: list.Items[i].Name, Labels: list.Items[i].Labels})
-	}
-	return out, nil
+	all, err := w.Spaces(ctx)
+	return slices.DeleteFunc(all, func(n workload.Namespace) bool {
+		_, guests := n.Labels[apis.LabelRemoteCluster]
+		return !guests
+	}), err
 }

@@ -1,0 +1,64 @@
+package podwatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+// Space is what the watch holds of a namespace, whoever's it is. found is false if it holds none of that name: there is
+// none, or it is newer than the last change that came in, or the lists have not arrived yet.
+func (w *Watch) Space(ctx context.Context, name string) (space workload.Namespace, found bool, err error) {
+	if !w.Synced() {
+		return workload.Namespace{}, false, nil
+	}
+	object := namespaceMeta()
+	err = w.cache.Get(ctx, client.ObjectKey{Name: name}, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return workload.Namespace{}, false, nil
+	case err != nil:
+		return workload.Namespace{}, false, fmt.Errorf("look up namespace %s: %w", name, err)
+	}
+	return workload.Namespace{Name: name, Labels: object.Labels}, true, nil
+}
+
+// errNotSynced: the first complete lists have not arrived.
+var errNotSynced = errors.New("the first complete list of namespaces has not arrived")
+
+// Spaces lists every namespace of the cluster. It is an error to ask before Synced.
+func (w *Watch) Spaces(ctx context.Context) ([]workload.Namespace, error) {
+	if !w.Synced() {
+		return nil, errNotSynced
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := w.cache.List(ctx, list); err != nil {
+		return nil, fmt.Errorf("list the namespaces: %w", err)
+	}
+	out := make([]workload.Namespace, 0, len(list.Items))
+	for i := range list.Items {
+		out = append(out, workload.Namespace{Name: list.Items[i].Name, Labels: list.Items[i].Labels})
+	}
+	return out, nil
+}
+
+// OnSpace calls notify after each change of a namespace.
+func (w *Watch) OnSpace(ctx context.Context, notify func()) error {
+	informer, err := w.cache.GetInformer(ctx, namespaceMeta(), cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	if _, err := informer.AddEventHandler(onAnyChange(notify)); err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	return nil
+}
