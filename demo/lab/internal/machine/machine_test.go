@@ -13,8 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain lets a test start this binary again as a process that holds a lock.
+// TestMain lets a test start this binary again, as a machine's first process or as one that only holds a lock.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == Verb {
+		os.Exit(Main(os.Args[2:], os.Stdin, os.Stdout))
+	}
 	path := os.Getenv("TEST_HOLD_LOCK")
 	if path == "" {
 		os.Exit(m.Run())
