@@ -54,6 +54,7 @@ type Agent struct {
 	metrics   *Metrics
 	queue     workqueue.TypedRateLimitingInterface[string] // pod UIDs
 	table     *table
+	starting  starting // enforced by the gate, not listed by the runtime yet
 
 	events  atomic.Bool   // the runtime's stream of events stands
 	relist  atomic.Bool   // the runtime's list may have changed
@@ -213,6 +214,10 @@ func (a *Agent) sweep(boxes []workload.Sandbox) {
 	}
 	for id, e := range a.enforcer.ledger.All() {
 		if alive[id] {
+			a.starting.listed(id)
+			continue
+		}
+		if a.starting.holds(id, time.Now()) {
 			continue
 		}
 		if err := a.enforcer.Forget(id); err != nil {

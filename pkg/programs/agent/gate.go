@@ -1,0 +1,184 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+
+	"data-space.liqo.io/pkg/effects/localsock"
+	"data-space.liqo.io/pkg/effects/spacefile"
+	"data-space.liqo.io/pkg/values/gate"
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+// Spaces is what the watches hold of all namespaces.
+type Spaces interface {
+	Space(ctx context.Context, name string) (space workload.Namespace, found bool, err error)
+	Spaces(context.Context) ([]workload.Namespace, error)
+	OnSpace(ctx context.Context, notify func()) error
+}
+
+// Chain is the node's CNI configuration, which the gate's plugin has a place in.
+type Chain interface {
+	Keep(ctx context.Context) error // puts the plugin in and back in, until the context ends
+}
+
+// GateConfig is how pods are held.
+type GateConfig struct {
+	Socket string   // where the CNI plugin asks
+	File   string   // the list of namespaces that stays on the node
+	Exempt []string // namespaces whose pods start even when nobody knows these namespaces
+	Marks  bool     // every foreign pod bears gate.AnnotationGuest
+}
+
+// Bounds of the gate.
+const (
+	gateConnections = 256                     // pods of the node that start at the same time; more wait to be accepted
+	gateWriters     = 8                       // of them, those whose rules are being written
+	gateReading     = 2 * time.Second         // for a request to arrive, and for an answer to be taken
+	gateAsking      = 1500 * time.Millisecond // for the API server; within gate.Decision
+	gateEnforcing   = gate.Enforcement - 5*time.Second
+	gatePolling     = 20 * time.Millisecond // at the start
+)
+
+// Gate holds pods' starts until they are enforced. Make it with NewGate, then Run it once, beside the Agent.
+type Gate struct {
+	GateConfig
+	agent   *Agent
+	spaces  Spaces
+	chain   Chain
+	metrics gateMetrics
+
+	memory  atomic.Pointer[gate.Spaces] // what the file holds
+	changed chan struct{}               // a namespace may have changed
+	stood   context.CancelFunc          // ends the keeping of the chain
+	standby chan struct{}               // closed once it has ended
+	asking  singleflight.Group          // of the API server, by namespace
+	writers chan struct{}
+}
+
+// NewGate returns the gate of an agent. It reads what an earlier agent left on the node.
+func NewGate(a *Agent, spaces Spaces, chain Chain, c GateConfig) (*Gate, error) {
+	g := &Gate{
+		GateConfig: c, agent: a, spaces: spaces, chain: chain, metrics: newGateMetrics(a.metrics.Registry),
+		changed: make(chan struct{}, 1), standby: make(chan struct{}), writers: make(chan struct{}, gateWriters),
+	}
+	list, err := spacefile.Read(c.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		a.Log.Warn("the list of namespaces of an earlier agent is of no use: it is written anew", "error", err)
+	}
+	g.memory.Store(&list)
+	return g, nil
+}
+
+// Run opens the gate once it can tell foreign pods from others, and then puts the plugin into the node's CNI chain. When
+// the context ends it stops answering and leaves the plugin where it is.
+func (g *Gate) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if err := g.spaces.OnSpace(ctx, g.notify); err != nil {
+		return err
+	}
+	group.Go(func() error { g.remember(ctx); return nil })
+	group.Go(func() error { return g.open(ctx) })
+	return group.Wait()
+}
+
+// open waits until there is something to judge by, then serves.
+func (g *Gate) open(ctx context.Context) error {
+	for g.memory.Load().Len() == 0 {
+		select {
+		case <-ctx.Done():
+			close(g.standby)
+			return nil
+		case <-time.After(gatePolling):
+		}
+	}
+	listener, err := Listen(ctx, g.Socket)
+	if err != nil {
+		close(g.standby)
+		return fmt.Errorf("open the gate: %w", err)
+	}
+	keeping, stop := context.WithCancel(ctx)
+	defer stop()
+	g.stood = stop
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(g.standby)
+		return g.chain.Keep(keeping)
+	})
+	group.Go(func() error {
+		return g.serve(ctx, localsock.Listener{Listener: listener, Refused: func(err error) {
+			g.agent.Log.Warn("a connection to the gate was refused", "error", err)
+		}})
+	})
+	g.agent.Log.Info("the gate is open: pods are held until they are enforced", "socket", g.Socket,
+		"namespaces", g.memory.Load().Len(), "complete", g.agent.cluster.Synced())
+	return group.Wait()
+}
+
+// notify says that a namespace may have changed. It never waits.
+func (g *Gate) notify() {
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+// remember writes the list of namespaces to the node after each change, once the watch is complete.
+func (g *Gate) remember(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := time.Duration(0)
+		if err := g.note(ctx); err != nil {
+			g.agent.metrics.failure(ReasonLedger)
+			g.agent.Log.Error("the list of namespaces on the node is not up to date", "error", err)
+			pause = time.Second
+			g.notify()
+		}
+		select {
+		case <-ctx.Done():
+		case <-g.changed:
+		case <-g.unsynced():
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(coalesce, pause)):
+		}
+	}
+}
+
+// unsynced ends a wait soon while the first lists are still to come: their end is no change of a namespace.
+func (g *Gate) unsynced() <-chan time.Time {
+	if g.agent.cluster.Synced() {
+		return nil
+	}
+	return time.After(gatePolling)
+}
+
+// note writes the list of namespaces, if it is another than the one on the node.
+func (g *Gate) note(ctx context.Context) error {
+	if !g.agent.cluster.Synced() {
+		return nil
+	}
+	all, err := g.spaces.Spaces(ctx)
+	if err != nil {
+		return err
+	}
+	list := gate.SpacesOf(all)
+	if g.memory.Load().Same(list) {
+		return nil
+	}
+	list.Written = time.Now().UTC()
+	if err := spacefile.Write(g.File, list); err != nil {
+		return err
+	}
+	g.memory.Store(&list)
+	return nil
+}
