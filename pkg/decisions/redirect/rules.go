@@ -29,14 +29,19 @@ func rule(id, reason string, words ...any) iptables.Rule {
 }
 
 func (p planner) filterOutput() []iptables.Rule {
-	rules := []iptables.Rule{
+	var rules []iptables.Rule
+	if p.bound() {
+		rules = append(rules, rule("out-impersonation", "The proxy's user outside the proxy's container: somebody took its uid to pass for it. It is told so, and counted, even on lo.",
+			"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "!", "--path", p.proxy.Cgroup,
+			"-j", "REJECT", "--reject-with", p.unreachable))
+	}
+	rules = append(rules,
 		rule("out-loopback", "What stays on lo does not leave the pod. Calls of the proxy's ports are judged where they arrive, in INPUT.",
 			"-o", "lo", "-j", "ACCEPT"),
 		rule("out-redirected", "A packet that nat has just led to the proxy: it still shows the interface of its first route. mangle/POSTROUTING checks that it takes lo.",
 			"-d", p.loopback.String(), "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"),
 		rule("out-invalid", "Conntrack cannot place it, so nat has not seen it: it would leave with inner addresses or past the redirect.",
-			"-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP"),
-	}
+			"-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP"))
 	if p.bound() {
 		rules = append(rules, p.proxyOutput()...)
 	}
@@ -49,9 +54,6 @@ func (p planner) filterOutput() []iptables.Rule {
 // proxyOutput is the one way out.
 func (p planner) proxyOutput() []iptables.Rule {
 	return []iptables.Rule{
-		rule("out-impersonation", "The proxy's user outside the proxy's container: somebody took its uid to pass for it. It is told so, and counted.",
-			"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "!", "--path", p.proxy.Cgroup,
-			"-j", "REJECT", "--reject-with", p.unreachable),
 		rule("out-proxy-tcp", "TCP of the proxy's own sockets: uid and cgroup.",
 			"-p", "tcp", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
 		rule("out-proxy-dns", "DNS of the proxy's own sockets.",
