@@ -1,0 +1,191 @@
+package netpol
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"data-space.liqo.io/pkg/values/ipset"
+	"data-space.liqo.io/pkg/values/netpolicy"
+)
+
+// Packet opens a connection, as the node's filter sees it: its destination is final, its source still the sender's.
+type Packet struct {
+	From, To netip.Addr
+	Protocol netpolicy.Protocol // or any other protocol's name
+	Port     uint16             // destination
+	Node     bool               // a process of this node sends it
+	ToNode   bool               // a process of this node gets it
+}
+
+// Verdict is what becomes of a packet, and why.
+type Verdict struct {
+	Allowed         bool
+	Egress, Ingress Finding
+	Unknown         bool // an end of it is an address that no known pod holds, and such are closed
+}
+
+// Finding is one direction's part of a verdict.
+type Finding struct {
+	Pod     netpolicy.Key   // whose direction it is; empty: no pod of this node, nothing is judged
+	Chain   string          // the pod's chain; empty: no policy judges this direction of the pod
+	Allowed bool            // also true where nothing is judged
+	Policy  netpolicy.Key   // the policy that allows it
+	Rule    string          // its rule, as the kernel's comment names it
+	Against []netpolicy.Key // the policies that judge the direction and do not allow it, if none does
+}
+
+// Allowed judges a packet.
+func (x *Index) Allowed(p Packet) bool {
+	if x.unknown(p) {
+		return false
+	}
+	for _, d := range directions() {
+		pod := x.judged(d, p)
+		if pod == nil || pod.chain[d] == nil {
+			continue
+		}
+		if by, _ := x.allows(pod.chain[d], p); by == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Explain judges a packet and says why.
+func (x *Index) Explain(p Packet) Verdict {
+	v := Verdict{Unknown: x.unknown(p), Egress: x.find(egress, p), Ingress: x.find(ingress, p)}
+	v.Allowed = !v.Unknown && v.Egress.Allowed && v.Ingress.Allowed
+	return v
+}
+
+func (x *Index) find(d direction, p Packet) Finding {
+	pod := x.judged(d, p)
+	if pod == nil {
+		return Finding{Allowed: true}
+	}
+	f := Finding{Pod: pod.Key, Allowed: true}
+	t := pod.chain[d]
+	if t == nil {
+		return f
+	}
+	f.Chain = t.name
+	by, clause := x.allows(t, p)
+	if by != nil {
+		f.Policy, f.Rule = by.policy.Key, clause.comment(by)
+		return f
+	}
+	f.Allowed = false
+	for _, c := range t.policies {
+		f.Against = append(f.Against, c.policy.Key)
+	}
+	return f
+}
+
+// judged is the pod whose direction is judged; nil if it is not this node's to judge. A pod always reaches itself, and
+// a node its pods.
+func (x *Index) judged(d direction, p Packet) *pod {
+	ip := p.From
+	if d == ingress {
+		ip = p.To
+	}
+	pod := x.holder(ip)
+	if pod == nil || !pod.local(x) || p.From == p.To || d == ingress && p.Node {
+		return nil
+	}
+	return pod
+}
+
+// allows returns the first policy, and its clause, that allows the packet.
+func (x *Index) allows(t *targetChain, p Packet) (*policyChain, clause) {
+	far := p.From
+	if t.dir == egress {
+		far = p.To
+	}
+	for _, c := range t.policies {
+		for _, cl := range c.clauses {
+			if cl.allows(far, p) {
+				return c, cl
+			}
+		}
+	}
+	return nil, clause{}
+}
+
+func (c clause) allows(far netip.Addr, p Packet) bool {
+	if c.block != nil && !c.block.Contains(far) {
+		return false
+	}
+	if c.members != nil {
+		if _, in := c.members.entries[ipset.Address(far)]; !in {
+			return false
+		}
+	}
+	if c.named != nil {
+		e := ipset.Address(p.To)
+		e.Protocol, e.Port = string(p.Protocol), p.Port
+		_, in := c.named.entries[e]
+		return in
+	}
+	if c.protocol != "" && c.protocol != p.Protocol {
+		return false
+	}
+	return len(c.ports) == 0 || slices.ContainsFunc(c.ports, func(r netpolicy.Port) bool {
+		return r.First <= p.Port && p.Port <= r.Last
+	})
+}
+
+// unknown reports whether an end of the packet is a closed address.
+func (x *Index) unknown(p Packet) bool {
+	ends := []netip.Addr{p.From, p.To}
+	switch {
+	case p.Node:
+		ends = nil
+	case p.ToNode:
+		ends = ends[:1]
+	}
+	return slices.ContainsFunc(ends, func(ip netip.Addr) bool {
+		if _, known := x.known.entries[ipset.Address(ip)]; known {
+			return false
+		}
+		for e := range x.closed.entries {
+			if e.Prefix.Contains(ip) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// String says it in a sentence or two.
+func (v Verdict) String() string {
+	var parts []string
+	if v.Unknown {
+		parts = append(parts, "refused: no pod is known to have the address, and unknown addresses are closed here")
+	}
+	for _, d := range directions() {
+		f := v.Egress
+		if d == ingress {
+			f = v.Ingress
+		}
+		parts = append(parts, f.describe(d))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (f Finding) describe(d direction) string {
+	switch {
+	case f.Pod == netpolicy.Key{}:
+		return fmt.Sprintf("%s: not judged here (no pod of this node)", d)
+	case f.Chain == "":
+		return fmt.Sprintf("%s of %s: allowed, no policy judges it", d, f.Pod)
+	case f.Allowed:
+		return fmt.Sprintf("%s of %s: allowed by %q in %s", d, f.Pod, f.Rule, f.Chain)
+	}
+	names := make([]string, len(f.Against))
+	for i, k := range f.Against {
+		names[i] = k.String()
+	}
+	return fmt.Sprintf("%s of %s: refused, none of its policies allows it (%s) in %s", d, f.Pod, strings.Join(names, ", "), f.Chain)
+}

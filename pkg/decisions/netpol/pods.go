@@ -1,0 +1,202 @@
+package netpol
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"data-space.liqo.io/pkg/values/ipset"
+	"data-space.liqo.io/pkg/values/netpolicy"
+)
+
+func (c PodSeen) apply(x *Index) {
+	ns := x.namespace(c.Pod.Namespace)
+	p, ok := ns.pods[c.Pod.Name]
+	switch {
+	case !ok:
+		p = &pod{ns: ns, sets: map[*set][]ipset.Entry{}}
+		ns.pods[c.Pod.Name] = p
+	case p.Equal(c.Pod):
+		return
+	}
+	x.change(p, c.Pod, false)
+}
+
+func (c PodGone) apply(x *Index) {
+	ns, ok := x.namespaces[c.Key.Namespace]
+	if !ok || ns.pods[c.Key.Name] == nil {
+		return
+	}
+	p := ns.pods[c.Key.Name]
+	x.change(p, p.Pod, true)
+	delete(ns.pods, c.Key.Name)
+	x.tx.emptied(ns)
+}
+
+// change gives the pod its new value and follows up: itself, and whoever gains or loses an address by it.
+func (x *Index) change(p *pod, next netpolicy.Pod, gone bool) {
+	claimed := p.claimed()
+	changed := &pod{Pod: next, gone: gone}
+	ips := slices.Concat(claimed, changed.claimed())
+	before := x.holders(ips)
+	for _, ip := range claimed {
+		x.claims[ip] = slices.DeleteFunc(x.claims[ip], func(q *pod) bool { return q == p })
+	}
+	p.Pod, p.gone = next, gone
+	for _, ip := range p.claimed() {
+		x.claims[ip] = append(x.claims[ip], p)
+		slices.SortFunc(x.claims[ip], precedence)
+	}
+	concerned := map[*pod]struct{}{p: {}}
+	for i, holder := range x.holders(ips) {
+		if holder != before[i] {
+			concerned[holder], concerned[before[i]] = struct{}{}, struct{}{}
+		}
+		if holder == nil {
+			delete(x.claims, ips[i])
+		}
+	}
+	delete(concerned, nil)
+	if gone || p.Node != x.settings.Node {
+		delete(p.ns.local, p)
+	} else {
+		p.ns.local[p] = struct{}{}
+	}
+	x.tx.pods = x.tx.pods || len(concerned) > 1
+	for q := range concerned {
+		x.refresh(q)
+	}
+	x.await(p)
+	x.reclose()
+}
+
+// claimed are the addresses that the pod says it has and that policies may name it by.
+func (p *pod) claimed() []netip.Addr {
+	if p.gone || !p.Judged() {
+		return nil
+	}
+	return p.IPs
+}
+
+func (x *Index) holders(ips []netip.Addr) []*pod {
+	out := make([]*pod, len(ips))
+	for i, ip := range ips {
+		out[i] = x.holder(ip)
+	}
+	return out
+}
+
+// holder is the pod that has the address now.
+func (x *Index) holder(ip netip.Addr) *pod {
+	if claims := x.claims[ip]; len(claims) > 0 {
+		return claims[0]
+	}
+	return nil
+}
+
+// precedence orders pods that claim one address: who is not leaving, then who came last; the rest only so that every
+// node decides alike.
+func precedence(a, b *pod) int {
+	if a.Terminating != b.Terminating {
+		if a.Terminating {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Or(cmp.Compare(b.Created, a.Created), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
+// refresh follows up a change of the pod: its addresses, its groups, its chains.
+func (x *Index) refresh(p *pod) {
+	before := p.ips
+	p.ips = nil
+	for _, ip := range p.claimed() {
+		if x.holder(ip) == p {
+			p.ips = append(p.ips, ip)
+		}
+	}
+	x.tx.moved(before, p.ips)
+	want := map[*set][]ipset.Entry{}
+	if len(p.ips) > 0 {
+		look := func(s *set) {
+			if entries := s.group.entriesOf(p); len(entries) > 0 {
+				want[s] = entries
+			}
+		}
+		x.broad.each(p.Labels, look)
+		p.ns.groups.each(p.Labels, look)
+	}
+	for s := range p.sets {
+		if _, stays := want[s]; !stays && !s.standing {
+			x.enter(p, s, nil)
+		}
+	}
+	for s, entries := range want {
+		x.enter(p, s, entries)
+	}
+	x.enter(p, x.known, p.localEntries(x))
+	x.retarget(p)
+}
+
+// local reports whether the pod's packets are judged here.
+func (p *pod) local(x *Index) bool { return !p.gone && p.Node == x.settings.Node && len(p.ips) > 0 }
+
+func (p *pod) localEntries(x *Index) []ipset.Entry {
+	if !p.local(x) {
+		return nil
+	}
+	entries := make([]ipset.Entry, len(p.ips))
+	for i, ip := range p.ips {
+		entries[i] = ipset.Address(ip)
+	}
+	return entries
+}
+
+// enter makes the pod's members of the set exactly these.
+func (x *Index) enter(p *pod, s *set, entries []ipset.Entry) {
+	for _, e := range p.sets[s] {
+		if !slices.Contains(entries, e) && s.entries[e] == p {
+			x.tx.touch(s, e)
+			delete(s.entries, e)
+		}
+	}
+	for _, e := range entries {
+		if holder, there := s.entries[e]; !there || holder != p {
+			x.tx.touch(s, e)
+			s.entries[e] = p
+		}
+	}
+	if len(entries) == 0 {
+		delete(p.sets, s)
+		return
+	}
+	p.sets[s] = entries
+}
+
+// await notes whether the pod is a foreign one that runs here, or is about to, without an address.
+func (x *Index) await(p *pod) {
+	if !p.gone && p.Judged() && p.Node == x.settings.Node && len(p.IPs) == 0 && p.ns.foreign() {
+		x.waiting[p] = struct{}{}
+		return
+	}
+	delete(x.waiting, p)
+}
+
+// reclose closes or opens the addresses that no known pod holds.
+func (x *Index) reclose() {
+	close := x.settings.closes() && (x.settings.Unknown == UnknownClosed || len(x.waiting) > 0)
+	for _, prefix := range x.settings.PodCIDRs {
+		for _, half := range ipset.Halves(prefix.Masked()) {
+			e := ipset.Entry{Prefix: half}
+			if _, there := x.closed.entries[e]; there == close {
+				continue
+			}
+			x.tx.touch(x.closed, e)
+			if close {
+				x.closed.entries[e] = nil
+			} else {
+				delete(x.closed.entries, e)
+			}
+		}
+	}
+}

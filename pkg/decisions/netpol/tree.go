@@ -1,0 +1,195 @@
+package netpol
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// tree leads a packet from one direction's root to the chain of the pod, by four low bits of the address after another
+// (pods of a node share the high ones). It grows where more pods than a leaf takes share their low bits.
+type tree struct {
+	dir      direction
+	family   iptables.Family
+	leafPods int
+	branches [16]map[netip.Addr]leaf
+	written  [16][]string // names of the chains of each branch
+	dirty    [16]bool
+	fresh    bool // the root must be written
+}
+
+type leaf struct {
+	pod   *pod
+	chain string
+}
+
+func newTree(d direction, f iptables.Family, leafPods int) *tree {
+	return &tree{dir: d, family: f, leafPods: leafPods}
+}
+
+func (x *Index) treeOf(d direction, ip netip.Addr) *tree {
+	t, ok := x.tree[d][familyOf(ip)]
+	if !ok {
+		return newTree(d, familyOf(ip), 1) // the family is not written on this node
+	}
+	return t
+}
+
+func familyOf(ip netip.Addr) iptables.Family {
+	if ip.Is4() {
+		return iptables.V4
+	}
+	return iptables.V6
+}
+
+// nibble is the four bits of the address at a depth, counted from the low end.
+func nibble(ip netip.Addr, depth int) int {
+	bytes := ip.AsSlice()
+	b := bytes[len(bytes)-1-depth/2]
+	if depth%2 == 1 {
+		b >>= 4
+	}
+	return int(b & 0xf)
+}
+
+// mask is an address that has the value in the four bits at the depth.
+func (t *tree) mask(depth, value int) string {
+	size := 4
+	if t.family == iptables.V6 {
+		size = 16
+	}
+	bytes := make([]byte, size)
+	if depth%2 == 1 {
+		value <<= 4
+	}
+	bytes[size-1-depth/2] = byte(value) //nolint:gosec // four bits, shifted by four at most
+	ip, _ := netip.AddrFromSlice(bytes)
+	return ip.String()
+}
+
+func (t *tree) set(ip netip.Addr, l leaf) {
+	n := nibble(ip, 0)
+	if t.branches[n][ip] == l {
+		return
+	}
+	if t.branches[n] == nil {
+		t.branches[n] = map[netip.Addr]leaf{}
+	}
+	t.branches[n][ip] = l
+	t.dirty[n] = true
+}
+
+// remove takes the address away unless it leads to another pod by now.
+func (t *tree) remove(ip netip.Addr, p *pod) {
+	n := nibble(ip, 0)
+	if t.branches[n][ip].pod == p {
+		delete(t.branches[n], ip)
+		t.dirty[n] = true
+	}
+}
+
+// changed returns the chains of the branches that changed, and the names of those that are no more.
+func (t *tree) changed(x *Index) (chains []iptables.Chain, gone []string) {
+	root := false
+	for n := range t.branches {
+		if !t.dirty[n] {
+			continue
+		}
+		t.dirty[n] = false
+		var grown []iptables.Chain
+		if len(t.branches[n]) > 0 {
+			ips := make([]netip.Addr, 0, len(t.branches[n]))
+			for ip := range t.branches[n] {
+				ips = append(ips, ip)
+			}
+			slices.SortFunc(ips, netip.Addr.Compare)
+			grown = t.grow(x, t.branchChain(t.dir.rootChain(), n), ips, 1)
+		}
+		names := make([]string, len(grown))
+		for i, c := range grown {
+			names[i] = c.Name
+		}
+		for _, old := range t.written[n] {
+			if !slices.Contains(names, old) {
+				gone = append(gone, old)
+			}
+		}
+		root = root || (len(names) == 0) != (len(t.written[n]) == 0)
+		t.written[n] = names
+		chains = append(chains, grown...)
+	}
+	if root {
+		chains = append(chains, t.root())
+	}
+	return chains, gone
+}
+
+func (t *tree) root() iptables.Chain {
+	var which []int
+	for n := range t.branches {
+		if len(t.branches[n]) > 0 {
+			which = append(which, n)
+		}
+	}
+	return t.fork(t.dir.rootChain(), which, 0)
+}
+
+// maxDepth keeps the chains' names short enough.
+const maxDepth = 8
+
+// grow makes the chain of the addresses, which agree in the bits below depth, and all chains under it.
+func (t *tree) grow(x *Index, name string, ips []netip.Addr, depth int) []iptables.Chain {
+	if len(ips) <= t.leafPods || depth >= maxDepth {
+		return []iptables.Chain{t.leaves(x, name, ips)}
+	}
+	var parts [16][]netip.Addr
+	var which []int
+	for _, ip := range ips {
+		parts[nibble(ip, depth)] = append(parts[nibble(ip, depth)], ip)
+	}
+	var under []iptables.Chain
+	for n, part := range parts {
+		if len(part) > 0 {
+			which = append(which, n)
+			under = append(under, t.grow(x, t.branchChain(name, n), part, depth+1)...)
+		}
+	}
+	return append(under, t.fork(name, which, depth))
+}
+
+func (t *tree) branchChain(parent string, n int) string {
+	digit := "0123456789abcdef"[n : n+1]
+	if parent == t.dir.rootChain() {
+		return parent + "-" + digit
+	}
+	return parent + digit
+}
+
+func (t *tree) fork(name string, which []int, depth int) iptables.Chain {
+	c := iptables.Chain{Name: name, Policy: iptables.NoPolicy}
+	for _, n := range which {
+		c.Rules = append(c.Rules, words(t.dir.way().local, t.mask(depth, n)+"/"+t.mask(depth, 15), "-g", t.branchChain(name, n)))
+	}
+	return c
+}
+
+// leaves leads each address to its pod's chain. A pod always reaches itself: that is no packet for the chain.
+func (t *tree) leaves(x *Index, name string, ips []netip.Addr) iptables.Chain {
+	c := iptables.Chain{Name: name, Policy: iptables.NoPolicy}
+	for _, ip := range ips {
+		l := t.branches[nibble(ip, 0)][ip]
+		own := netip.PrefixFrom(ip, ip.BitLen()).String()
+		c.Rules = append(c.Rules, words(ends(t.dir, own, own), comment(x, "pod "+l.pod.String()), "-g", l.chain))
+	}
+	return c
+}
+
+// ends matches packets of the judged pod whose other end is not the given one, source first as iptables prints it.
+func ends(d direction, local, notFar string) []string {
+	if d == egress {
+		return []string{"-s", local, "!", "-d", notFar}
+	}
+	return strings.Fields("! -s " + notFar + " -d " + local)
+}

@@ -1,0 +1,136 @@
+package netpolicy
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Key names a namespaced object.
+type Key struct{ Namespace, Name string }
+
+// String is how messages and rules name it.
+func (k Key) String() string { return k.Namespace + "/" + k.Name }
+
+// Protocol is a transport protocol by the name that iptables and ipset give it.
+type Protocol string
+
+// The protocols of the API.
+const (
+	TCP  Protocol = "tcp"
+	UDP  Protocol = "udp"
+	SCTP Protocol = "sctp"
+)
+
+// ProtocolOf reads the API's name of a protocol; ok is false for one that nobody here knows.
+func ProtocolOf(p corev1.Protocol) (protocol Protocol, ok bool) {
+	switch p {
+	case corev1.ProtocolTCP, "":
+		return TCP, true
+	case corev1.ProtocolUDP:
+		return UDP, true
+	case corev1.ProtocolSCTP:
+		return SCTP, true
+	}
+	return "", false
+}
+
+// NamedPort is a container port that policies may call by its name.
+type NamedPort struct {
+	Name     string
+	Protocol Protocol
+	Number   uint16
+}
+
+// Namespace is a namespace, as far as policies see it.
+type Namespace struct {
+	Name   string
+	Labels map[string]string
+}
+
+// Pod is a pod, as far as policies see it.
+type Pod struct {
+	Key
+	UID     string
+	Node    string
+	Created int64 // Unix seconds
+	Labels  map[string]string
+	IPs     []netip.Addr // at most one of each family
+	Ports   []NamedPort  // the first of each name and protocol counts
+
+	HostNetwork bool // it has the node's addresses: neither target nor peer
+	Finished    bool // Succeeded or Failed: its IP may already be another pod's
+	Terminating bool // keeps its access until it is gone
+}
+
+// Judged reports whether policies say anything about the pod, as target or as peer.
+func (p Pod) Judged() bool { return !p.HostNetwork && !p.Finished }
+
+// Port resolves a port's name for connections to this pod.
+func (p Pod) Port(name string, protocol Protocol) (number uint16, ok bool) {
+	for _, port := range p.Ports {
+		if port.Name == name && port.Protocol == protocol {
+			return port.Number, true
+		}
+	}
+	return 0, false
+}
+
+// Equal reports whether policies could not tell the two apart.
+func (p Pod) Equal(q Pod) bool {
+	return p.Key == q.Key && p.UID == q.UID && p.Node == q.Node && p.Created == q.Created &&
+		p.HostNetwork == q.HostNetwork && p.Finished == q.Finished && p.Terminating == q.Terminating &&
+		slices.Equal(p.IPs, q.IPs) && slices.Equal(p.Ports, q.Ports) && maps.Equal(p.Labels, q.Labels)
+}
+
+// PodOf reads a pod. The labels are shared with the object.
+func PodOf(p *corev1.Pod) Pod {
+	out := Pod{
+		Key: Key{p.Namespace, p.Name}, UID: string(p.UID), Node: p.Spec.NodeName,
+		Created: p.CreationTimestamp.Unix(), Labels: p.Labels, IPs: addresses(p.Status),
+		HostNetwork: p.Spec.HostNetwork,
+		Finished:    p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
+		Terminating: p.DeletionTimestamp != nil,
+	}
+	for _, c := range p.Spec.Containers {
+		out.Ports = appendPorts(out.Ports, c)
+	}
+	for _, c := range p.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			out.Ports = appendPorts(out.Ports, c)
+		}
+	}
+	return out
+}
+
+// addresses reads the pod's IPs. An IPv4 address in IPv6 clothes is the IPv4 address.
+func addresses(s corev1.PodStatus) []netip.Addr {
+	texts := make([]string, 0, len(s.PodIPs)+1)
+	for _, ip := range s.PodIPs {
+		texts = append(texts, ip.IP)
+	}
+	if len(texts) == 0 && s.PodIP != "" {
+		texts = append(texts, s.PodIP)
+	}
+	var out []netip.Addr
+	for _, t := range texts {
+		if a, err := netip.ParseAddr(strings.TrimSpace(t)); err == nil && !slices.Contains(out, a.Unmap()) {
+			out = append(out, a.Unmap())
+		}
+	}
+	return out
+}
+
+func appendPorts(ports []NamedPort, c corev1.Container) []NamedPort {
+	for _, p := range c.Ports {
+		protocol, ok := ProtocolOf(p.Protocol)
+		if p.Name == "" || !ok || p.ContainerPort < 1 || p.ContainerPort > 65535 {
+			continue
+		}
+		ports = append(ports, NamedPort{Name: p.Name, Protocol: protocol, Number: uint16(p.ContainerPort)})
+	}
+	return ports
+}
