@@ -59,6 +59,8 @@ func (c *Client) stream(ctx context.Context, live *atomic.Bool, notify func()) e
 	defer settled.Stop()
 	for {
 		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case err := <-arrived:
 			if err != nil {
 				return fmt.Errorf("events of %s: %w", c.Socket, plain(err))
