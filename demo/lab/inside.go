@@ -13,10 +13,10 @@ import (
 	"data-space.liqo.io/demo/lab/internal/machine"
 )
 
-// exitStatus is how a command that ran inside the lab ended; it has said itself why.
-type exitStatus int
+// exitError is the status with which a command that ran inside the lab ended; it has said itself why.
+type exitError int
 
-func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+func (s exitError) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // inside runs a command in the control plane's network when node is empty, and otherwise on that machine altogether.
 func inside(c *cluster.Cluster, node string, args []string) error {
@@ -57,7 +57,7 @@ func runUntilDone(pid int, scope machine.Scope, cmd *exec.Cmd) error {
 		case err := <-done:
 			var exit *exec.ExitError
 			if errors.As(err, &exit) && exit.Exited() {
-				return exitStatus(exit.ExitCode())
+				return exitError(exit.ExitCode())
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)

@@ -43,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		defer stop()
 		err = v.run(ctx, c, args[1:], stdout)
 	}
-	var status exitStatus
+	var status exitError
 	if errors.As(err, &status) {
 		return int(status)
 	}

@@ -11,11 +11,11 @@ import (
 
 func TestHierarchiesAreReadFromMountinfo(t *testing.T) {
 	const text = `22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-30 25 0:25 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
-31 30 0:26 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct
-32 30 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset
-33 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
-34 30 0:29 / /var/lib/other/cgroup rw - cgroup cgroup rw,cpu
+30 25 0:25 / /sys/fs/cgroup rw,relatime - tmpfs none rw,mode=755
+31 30 0:26 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup none rw,cpu,cpuacct
+32 30 0:27 / /sys/fs/cgroup/cpuset rw - cgroup none rw,cpuset
+33 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 none rw
+34 30 0:29 / /var/lib/other/cgroup rw - cgroup none rw,cpu
 `
 	found, err := hierarchies(strings.NewReader(text))
 	require.NoError(t, err)

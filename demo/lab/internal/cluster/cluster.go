@@ -54,7 +54,7 @@ func (c *Cluster) Exclusive() (release func(), err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the cache: %w", err), f.Close())
 	}
-	return func() { f.Close() }, nil
+	return func() { _ = f.Close() }, nil
 }
 
 // Pid is the first process of a machine. It fails with ErrDown when the machine does not run.

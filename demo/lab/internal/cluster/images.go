@@ -45,7 +45,7 @@ func (c *Cluster) load(ctx context.Context, images []image.Built) error {
 		return nil
 	})
 	if err == nil && loaded.Load() > 0 {
-		c.Log.Say("loaded %d images", loaded.Load())
+		c.Log.Say("copied %d images into nodes", loaded.Load())
 	}
 	return err
 }

@@ -31,7 +31,7 @@ func Main(args []string, stdin io.Reader, stdout io.WriteCloser) int {
 		return 1
 	}
 	fmt.Fprint(stdout, booted)
-	stdout.Close()
+	_ = stdout.Close()
 	go sup.run()
 	var last string
 	if err := orders.Decode(&last); err != nil || last != keep {
@@ -70,13 +70,13 @@ func boot(lock string, orders *json.Decoder) (*supervisor, error) {
 
 // leaveTerminal sends what the first process itself has to say to a log file.
 func leaveTerminal(dir string) error {
-	log, err := os.OpenFile(filepath.Join(dir, "machine.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, "machine.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("open the machine's log: %w", err)
 	}
-	defer log.Close()
-	if err := unix.Dup2(int(log.Fd()), 2); err != nil {
-		return fmt.Errorf("log to %s: %w", log.Name(), err)
+	defer file.Close()
+	if err := unix.Dup2(int(file.Fd()), 2); err != nil {
+		return fmt.Errorf("log to %s: %w", file.Name(), err)
 	}
 	return os.Chdir("/")
 }

@@ -55,7 +55,7 @@ func enter(pid int, scope Scope) error {
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
-			f.Close()
+			_ = f.Close()
 		}
 	}()
 	for _, name := range namespacesOf(scope) {

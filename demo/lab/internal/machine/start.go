@@ -95,7 +95,7 @@ func Stop(ctx context.Context, path string) error {
 // waitGone waits until the process of a pidfd has ended; a first process ends after all others of its machine.
 func waitGone(ctx context.Context, fd int, path string) error {
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 200)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 200) //nolint:gosec // G115: a descriptor is small
 		if n > 0 {
 			return nil
 		}

@@ -77,13 +77,13 @@ func spawn(p Program, logDir string) (int, error) {
 		return 0, err
 	}
 	defer null.Close()
-	log, err := os.OpenFile(filepath.Join(logDir, p.Name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	output, err := os.OpenFile(filepath.Join(logDir, p.Name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return 0, err
 	}
-	defer log.Close()
+	defer output.Close()
 	process, err := os.StartProcess(p.Path, append([]string{p.Path}, p.Args...), &os.ProcAttr{
-		Dir: "/", Env: p.Env, Files: []*os.File{null, log, log},
+		Dir: "/", Env: p.Env, Files: []*os.File{null, output, output},
 	})
 	if err != nil {
 		return 0, err

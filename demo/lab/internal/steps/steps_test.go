@@ -10,8 +10,7 @@ import (
 
 func TestAStepIsSaidWhenItHasSucceeded(t *testing.T) {
 	var out strings.Builder
-	log := New(&out)
-	require.NoError(t, log.Do("etcd answers", func() error { return nil }))
+	require.NoError(t, New(&out).Do("etcd answers", func() error { return nil }))
 	require.Regexp(t, `^ +\d+\.\ds  etcd answers \(0\.0s\)\n$`, out.String())
 }
 

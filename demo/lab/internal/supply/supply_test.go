@@ -15,15 +15,15 @@ import (
 
 func TestTheVersionComesFromTheRequireLine(t *testing.T) {
 	block := []byte("module m\n\nrequire (\n\tk8s.io/kubernetes-csi v0.1.0\n\tk8s.io/kubernetes v1.36.3 // why\n)\n")
-	version, err := requiredVersion(block, "k8s.io/kubernetes")
+	version, err := kubernetesVersion(block)
 	require.NoError(t, err)
 	require.Equal(t, "v1.36.3", version)
 
-	version, err = requiredVersion([]byte("require k8s.io/kubernetes v1.2.3\n"), "k8s.io/kubernetes")
+	version, err = kubernetesVersion([]byte("require k8s.io/kubernetes v1.2.3\n"))
 	require.NoError(t, err)
 	require.Equal(t, "v1.2.3", version)
 
-	_, err = requiredVersion([]byte("require k8s.io/api v1.2.3\n"), "k8s.io/kubernetes")
+	_, err = kubernetesVersion([]byte("require k8s.io/api v1.2.3\n"))
 	require.ErrorContains(t, err, "does not require k8s.io/kubernetes")
 }
 

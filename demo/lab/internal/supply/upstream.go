@@ -3,6 +3,7 @@ package supply
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -101,7 +102,7 @@ func (u Upstream) recipe(s source) (recipe, error) {
 	}
 	version := ""
 	if s.stamped {
-		if version, err = requiredVersion(mod, "k8s.io/kubernetes"); err != nil {
+		if version, err = kubernetesVersion(mod); err != nil {
 			return r, err
 		}
 	}
@@ -155,12 +156,11 @@ func stamp(mod, sum []byte, args []string) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// requiredVersion reads the version of a module from a go.mod.
-func requiredVersion(mod []byte, module string) (string, error) {
-	line := regexp.MustCompile(`(?m)^\s*(?:require\s+)?` + regexp.QuoteMeta(module) + `\s+(v\S+)`)
-	match := line.FindSubmatch(mod)
+// kubernetesVersion reads from a go.mod which version of Kubernetes it requires.
+func kubernetesVersion(mod []byte) (string, error) {
+	match := regexp.MustCompile(`(?m)^\s*(?:require\s+)?k8s\.io/kubernetes\s+(v\S+)`).FindSubmatch(mod)
 	if match == nil {
-		return "", fmt.Errorf("the upstream go.mod does not require %s", module)
+		return "", errors.New("the upstream go.mod does not require k8s.io/kubernetes")
 	}
 	return string(match[1]), nil
 }

@@ -33,15 +33,15 @@ func open(pid int) (*network, error) {
 	}
 	h, err := netlink.NewHandleAt(ns)
 	if err != nil {
-		ns.Close()
+		_ = ns.Close()
 		return nil, fmt.Errorf("netlink in the network namespace of pid %d: %w", pid, err)
 	}
 	return &network{h, ns}, nil
 }
 
 func (n *network) close() {
-	n.Handle.Close()
-	n.ns.Close()
+	n.Close()
+	_ = n.ns.Close()
 }
 
 // Switch makes the bridge in the network namespace of pid.

@@ -19,9 +19,10 @@ import (
 // TestMain lets a test start this binary again as a machine's first process.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == machine.Verb {
-		os.Exit(machine.Main(os.Args[2:], os.Stdin, os.Stdout))
+		machine.Main(os.Args[2:], os.Stdin, os.Stdout)
+		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func boots(t *testing.T, name string) int {
