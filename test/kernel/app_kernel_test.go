@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -77,7 +76,7 @@ func TestTheApplication(t *testing.T) {
 		t.Run("gets no datagram out that is not DNS", func(t *testing.T) {
 			w.requireCounted(t, f, "ds-out-drop-udp", func() {
 				for _, to := range []netip.Addr{f.node, f.far} {
-					_, err := w.app.Talk(kit.Talk{Dial: udp(at(to, 9)), Send: secret})
+					_, err := w.app.Talk(kit.Talk{Dial: short(udp(at(to, 9))), Send: secret})
 					require.Error(t, err)
 				}
 			})
@@ -215,14 +214,14 @@ func TestSocketsBoundToTheInterface(t *testing.T) {
 		attempt := func() {
 			for _, port := range []uint16{80, 13031} {
 				d := tcp(at(f.far, port))
-				d.Device, d.Timeout = "eth0", 300*time.Millisecond
-				_, err := w.app.Talk(kit.Talk{Dial: d, Send: secret})
+				d.Device = "eth0"
+				_, err := w.app.Talk(kit.Talk{Dial: short(d), Send: secret})
 				require.Error(t, err)
 			}
 			for _, port := range []uint16{53, 9} {
 				d := udp(at(f.far, port))
 				d.Device = "eth0"
-				_, err := w.app.Talk(kit.Talk{Dial: d, Send: secret})
+				_, err := w.app.Talk(kit.Talk{Dial: short(d), Send: secret})
 				require.Error(t, err)
 			}
 		}

@@ -62,8 +62,10 @@ func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a,
 // everywhere runs f for both backends and families; the world is shared by the families of a backend.
 func everywhere(t *testing.T, f func(t *testing.T, w *world, f family)) {
 	t.Helper()
+	t.Parallel()
 	for _, b := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
 		t.Run(string(b), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, b)
 			for _, fam := range families() {
 				t.Run(string(fam.name), func(t *testing.T) {

@@ -72,8 +72,9 @@ func (p planner) proxyOutput() []iptables.Rule {
 func (p planner) filterInput() []iptables.Rule {
 	var rules []iptables.Rule
 	if p.bound() {
-		rules = append(rules, rule("in-impostor", "Data for a socket on one of the proxy's ports that is not the proxy's (SO_REUSEPORT): never delivered.",
-			"-p", "tcp", "-m", "multiport", "--dports", ports(proxyPorts()...), "-m", "cgroup", "!", "--path", p.proxy.Cgroup, "-j", "DROP"))
+		rules = append(rules, rule("in-impostor", "Data from outside for a socket that is not the proxy's, on a port of the proxy (SO_REUSEPORT): not delivered. On lo the kernel does not tell whose socket it is; there such a socket can hear the pod's own applications, and cannot answer.",
+			"!", "-i", "lo", "-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortIngressTCP, apis.PortReady),
+			"-m", "cgroup", "!", "--path", p.proxy.Cgroup, "-j", "DROP"))
 	}
 	rules = append(rules,
 		rule("in-direct", "A direct call of the proxy's transparent ports or of its ingress, from the pod or from outside: only what nat led there has a destination to go on to.",

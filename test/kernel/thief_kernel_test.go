@@ -1,0 +1,190 @@
+//go:build kernel
+
+package kernel_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/test/kit"
+)
+
+// thief is a process of the application's container that took the proxy's user.
+func (w *world) thief(t *testing.T) *kit.Actor {
+	t.Helper()
+	return kit.NewActor(t, w.identity(uint32(apis.ProxyUID), w.cgroups.app))
+}
+
+func TestTheProxysUserOutsideItsContainer(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		thief := w.thief(t)
+		for name, d := range map[string]kit.Dial{
+			"TCP": tcp(at(f.far, 80)), "DNS": udp(at(f.far, 53)), "a datagram": udp(at(f.far, 9)), "TCP on loopback": tcp(at(f.loopback, apis.PortEgressHTTP)),
+		} {
+			t.Run("is refused and counted: "+name, func(t *testing.T) {
+				w.requireCounted(t, f, "ds-out-impersonation", func() {
+					_, err := thief.Talk(kit.Talk{Dial: short(d), Send: secret})
+					require.Error(t, err)
+				})
+				w.requireSecretKept(t)
+			})
+		}
+		t.Run("is refused and counted: a ping", func(t *testing.T) {
+			w.requireCounted(t, f, "ds-out-impersonation", func() { require.Error(t, thief.Ping(f.far)) })
+			w.requireSecretKept(t)
+		})
+	})
+}
+
+func TestAnotherUserInTheProxysContainer(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		for name, who := range map[string]kit.Identity{
+			"root": {NS: w.NS, Cgroup: w.cgroups.proxy, Keep: kit.ContainerCapabilities()}, "a user": w.identity(1000, w.cgroups.proxy),
+		} {
+			t.Run("is led to the proxy like any application: "+name, func(t *testing.T) {
+				stray := kit.NewActor(t, who)
+				say := unique(t, "stray")
+				got, err := stray.Talk(kit.Talk{Dial: tcp(at(f.far, 80)), Send: say})
+				require.NoError(t, err)
+				require.Equal(t, "egress "+say, got.Text)
+				_, err = stray.Talk(kit.Talk{Dial: short(udp(at(f.far, 9))), Send: secret})
+				require.Error(t, err)
+				require.Error(t, stray.Ping(f.far))
+				w.requireSecretKept(t)
+			})
+		}
+	})
+}
+
+func TestDirectCallsOfTheProxysPorts(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		closed := []uint16{apis.PortEgressTCP, apis.PortIngressTCP, apis.PortIngressHTTP}
+		attempt := func(a *kit.Actor, d kit.Dial) {
+			t.Helper()
+			_, err := a.Talk(kit.Talk{Dial: short(d), Send: "direct"})
+			require.Error(t, err, "%s", d.To)
+		}
+		t.Run("are dropped, from the application", func(t *testing.T) {
+			w.requireCounted(t, f, "ds-in-direct", func() {
+				for _, port := range closed {
+					attempt(w.app, tcp(at(f.loopback, port)))
+					attempt(w.app, tcp(at(f.pod, port)))
+				}
+			})
+		})
+		t.Run("are dropped, from outside, also those of the explicit proxy", func(t *testing.T) {
+			w.requireCounted(t, f, "ds-in-direct", func() {
+				for _, port := range append(closed, apis.PortEgressHTTP) {
+					attempt(w.node, tcp(at(f.pod, port)))
+				}
+			})
+			w.requireNothingLeft(t)
+		})
+		t.Run("of its name server are dropped from outside", func(t *testing.T) {
+			_, err := w.node.Talk(kit.Talk{Dial: short(udp(at(f.pod, apis.PortDNS))), Send: "name?"})
+			require.Error(t, err)
+			w.requireNothingLeft(t)
+		})
+		for _, l := range append(w.ingress, w.egress...) {
+			for _, c := range w.proxy.Accepted(l) {
+				require.NotEqual(t, "direct", c.Heard)
+			}
+		}
+	})
+}
+
+// impostors is how many connections a test makes: the kernel spreads them evenly over the sockets of a port.
+const impostors = 24
+
+// TestSomebodyElseListensOnAPortOfTheProxy: with the proxy's user a process can join its port (SO_REUSEPORT), and is given
+// half of the connections. It gets no data and nothing of what it says leaves.
+func TestSomebodyElseListensOnAPortOfTheProxy(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		thief := w.thief(t)
+		for name, quits := range map[string]bool{"waits": false, "speaks first and closes": true} {
+			t.Run("that of the ingress, and "+name, func(t *testing.T) {
+				id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.outer, apis.PortIngressTCP), Reuse: true, Greet: secret, Close: quits})
+				defer thief.StopListening(id) //nolint:errcheck // ends with the test
+				w.wire.Take()
+				taken := w.knock(t, w.node, at(f.pod, 80))
+				require.NotZero(t, taken, "it was given some connections: the test shows something")
+				time.Sleep(600 * time.Millisecond) // for what is sent again
+				for _, p := range w.wire.Take() {
+					require.NotContains(t, string(p.Payload), secret, "%s", p)
+				}
+				for _, c := range thief.Accepted(id) {
+					require.Zero(t, c.Bytes)
+				}
+			})
+		}
+		t.Run("that of the egress", func(t *testing.T) {
+			id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.loopback, apis.PortEgressTCP), Reuse: true})
+			defer thief.StopListening(id) //nolint:errcheck // ends with the test
+			require.NotZero(t, w.knock(t, w.app, at(f.far, 80)), "what it was given stays without an answer")
+			w.requireNothingLeft(t)
+		})
+	})
+}
+
+// knock makes connections and returns how many of them the proxy did not answer.
+func (w *world) knock(t *testing.T, who *kit.Actor, to netip.AddrPort) int {
+	t.Helper()
+	var unanswered atomic.Int32
+	var group sync.WaitGroup
+	for range impostors {
+		group.Go(func() {
+			got, err := who.Talk(kit.Talk{Dial: short(tcp(to)), Send: "data for the proxy"})
+			if err != nil || got.Bytes == 0 {
+				unanswered.Add(1)
+			}
+			if strings.Contains(got.Text, secret) {
+				t.Errorf("the impostor was heard: %q", got.Text)
+			}
+		})
+	}
+	group.Wait()
+	return int(unanswered.Load())
+}
+
+// With one mark for both directions, what such an impostor has written when it closes is sent by the
+// kernel, in nobody's name.
+func TestWithOneMarkForComingAndProxyAnImpostorsLastWordsWouldLeave(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		thief := w.thief(t)
+		desired := w.bound()
+		for i := range desired {
+			desired[i] = desired[i].Edit(func(_, chain string, r iptables.Rule) iptables.Rule {
+				if at := slices.Index(r.Args, "--set-xmark"); chain == "DS-COMING" && at > 0 {
+					r.Args[at+1] = fmt.Sprintf("%#x/0xffffffff", redirect.Mark)
+				}
+				return r
+			})
+		}
+		w.enforce(desired)
+		defer w.enforce(w.bound())
+		id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.outer, apis.PortIngressTCP), Reuse: true, Greet: secret, Close: true})
+		defer thief.StopListening(id) //nolint:errcheck // ends with the test
+		heard := false
+		for range impostors {
+			c, err := w.node.Dial(tcp(at(f.pod, 80)))
+			require.NoError(t, err)
+			defer w.node.Close(c) //nolint:errcheck // ends with the test
+		}
+		time.Sleep(time.Second)
+		for _, p := range w.wire.Take() {
+			heard = heard || p.Out && string(p.Payload) == secret
+		}
+		require.True(t, heard, "or one mark is enough: make the planner simpler")
+	})
+}
