@@ -32,17 +32,13 @@ func (h host) netns(sandbox, pin string, pid int) (string, error) {
 	if pin != "" {
 		ways = append(ways, pin, h.onNode(pin))
 	}
-	if pid > 0 {
-		ways = append(ways, filepath.Join(h.proc, strconv.Itoa(pid), "ns/net"))
+	if way := filepath.Join(h.proc, strconv.Itoa(pid), "ns/net"); pid > 0 && h.belongs(pid, sandbox) {
+		ways = append(ways, way)
 	}
 	for _, way := range ways {
-		if !isNamespace(way) {
-			continue
+		if isNamespace(way) {
+			return way, nil
 		}
-		if strings.HasSuffix(way, "/ns/net") && !h.belongs(pid, sandbox) {
-			continue
-		}
-		return way, nil
 	}
 	return "", fmt.Errorf("no network namespace of sandbox %s can be opened (tried %s): %w", sandbox, strings.Join(ways, ", "), ErrGone)
 }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAWrongCallNamesTheFlagAndTheWayOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"no node":             {nil, []string{"--node-name", "NODE_NAME"}},
+		"unknown feature":     {[]string{"--enable=redirect,magic"}, []string{"--enable", `"magic"`, "known: redirect"}},
+		"nothing to do":       {[]string{"--enable="}, []string{"--enable", "known: redirect"}},
+		"unknown backend":     {[]string{"--iptables-backend=ebtables"}, []string{"--iptables-backend", "auto, nft or legacy"}},
+		"resync too short":    {[]string{"--resync=1ms"}, []string{"--resync", "at least 1s"}},
+		"verify too short":    {[]string{"--verify-interval=0s"}, []string{"--verify-interval", "at least 1s"}},
+		"not an address":      {[]string{"--metrics-bind-address=nowhere"}, []string{"--metrics-bind-address", "host:port"}},
+		"not a path":          {[]string{"--status-socket=agent.sock"}, []string{"--status-socket", "absolute path"}},
+		"not a socket's path": {[]string{"--cri-socket=tcp://x"}, []string{"--cri-socket", "/run/containerd/containerd.sock"}},
+		"unknown level":       {[]string{"--log-level=loud"}, []string{"--log-level", "debug, info, warn or error"}},
+		"unknown flag":        {[]string{"--enabel=redirect"}, []string{"enabel"}},
+		"unknown command":     {[]string{"--node-name=n", "stauts"}, []string{"stauts", `"status"`}},
+		"status as what":      {[]string{"status", "-o", "xml"}, []string{"-o", "table or json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, problem bytes.Buffer
+			code := run(t.Context(), test.args, func(string) string { return "" }, &out, &problem)
+			require.Equal(t, 2, code)
+			for _, part := range test.want {
+				require.Contains(t, problem.String(), part)
+			}
+		})
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	var out bytes.Buffer
+	o, err := parse(nil, func(name string) string { return map[string]string{"NODE_NAME": "node-1"}[name] }, &out)
+	require.NoError(t, err)
+	require.Equal(t, "node-1", o.node)
+	require.Empty(t, o.backend, "it is detected")
+	require.Equal(t, 0, run(t.Context(), []string{"--help"}, func(string) string { return "" }, &out, &out))
+	require.Contains(t, out.String(), "-verify-interval")
+}
+
+func TestNoAgentToAsk(t *testing.T) {
+	var out, problem bytes.Buffer
+	code := run(t.Context(), []string{"status", "--status-socket=" + t.TempDir() + "/none.sock"}, func(string) string { return "" }, &out, &problem)
+	require.Equal(t, 1, code)
+	require.Contains(t, problem.String(), "none.sock")
+}
