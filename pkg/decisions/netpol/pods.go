@@ -63,6 +63,9 @@ func (x *Index) change(p *pod, next netpolicy.Pod, gone bool) {
 		p.ns.local[p] = struct{}{}
 	}
 	x.tx.pods = x.tx.pods || len(concerned) > 1
+	for q := range concerned { // all of them first: one's chains may make a group that looks at the others
+		x.settle(q)
+	}
 	for q := range concerned {
 		x.refresh(q)
 	}
@@ -106,8 +109,8 @@ func precedence(a, b *pod) int {
 	return cmp.Or(cmp.Compare(b.Created, a.Created), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-// refresh follows up a change of the pod: its addresses, its groups, its chains.
-func (x *Index) refresh(p *pod) {
+// settle finds out which addresses the pod holds.
+func (x *Index) settle(p *pod) {
 	before := p.ips
 	p.ips = nil
 	for _, ip := range p.claimed() {
@@ -116,6 +119,10 @@ func (x *Index) refresh(p *pod) {
 		}
 	}
 	x.tx.moved(before, p.ips)
+}
+
+// refresh follows up a change of the pod: its groups, its chains.
+func (x *Index) refresh(p *pod) {
 	want := map[*set][]ipset.Entry{}
 	if len(p.ips) > 0 {
 		look := func(s *set) {
