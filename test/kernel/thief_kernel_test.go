@@ -117,8 +117,9 @@ func TestSomebodyElseListensOnAPortOfTheProxy(t *testing.T) {
 				id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.outer, apis.PortIngressTCP), Reuse: true, Greet: secret, Close: quits})
 				defer thief.StopListening(id) //nolint:errcheck // ends with the test
 				w.wire.Take()
-				taken := w.knock(t, w.node, at(f.pod, 80))
-				require.NotZero(t, taken, "it was given some connections: the test shows something")
+				w.requireCounted(t, f, "ds-in-impostor", func() {
+					require.NotZero(t, w.knock(t, w.node, at(f.pod, 80)), "it was given some connections: the test shows something")
+				})
 				time.Sleep(600 * time.Millisecond) // for what is sent again
 				for _, p := range w.wire.Take() {
 					require.NotContains(t, string(p.Payload), secret, "%s", p)

@@ -59,11 +59,13 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
+func backends() []dataplane.Backend { return []dataplane.Backend{dataplane.NFT, dataplane.Legacy} }
+
 // everywhere runs f for both backends and families; the world is shared by the families of a backend.
 func everywhere(t *testing.T, f func(t *testing.T, w *world, f family)) {
 	t.Helper()
 	t.Parallel()
-	for _, b := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+	for _, b := range backends() {
 		t.Run(string(b), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, b)

@@ -53,6 +53,12 @@ func (a *Actor) Write(id int, text string) error {
 	return a.call("write", transfer{ID: id, Text: text}, nil)
 }
 
+// WriteBulk writes that many bytes to a connection.
+func (a *Actor) WriteBulk(id, bytes int) error {
+	a.t.Helper()
+	return a.call("write", transfer{ID: id, Bulk: bytes}, nil)
+}
+
 // Read reads what comes within the time.
 func (a *Actor) Read(id int, within time.Duration) (Answer, error) {
 	a.t.Helper()

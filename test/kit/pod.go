@@ -22,6 +22,9 @@ var (
 	// FarV4 and FarV6 are on the node as well, but the pod reaches them through a router.
 	FarV4 = netip.MustParseAddr("198.51.100.10")
 	FarV6 = netip.MustParseAddr("2001:db8:1::10")
+	// BehindV4 and BehindV6 are in the namespace that Behind makes, and so are the next ones.
+	BehindV4 = netip.MustParseAddr("198.51.100.130")
+	BehindV6 = netip.MustParseAddr("2001:db8:2::2")
 )
 
 // Pod is a pod's network namespace, joined by a veth to a node's.
@@ -59,6 +62,57 @@ func NewPod(t testing.TB) Pod {
 	return p
 }
 
+// Behind makes a namespace that is reached through the node, which has only packets of the given size pass towards it: it
+// answers longer ones by "fragmentation needed" or "packet too big".
+func (p Pod) Behind(t testing.TB, mtu int) *netns.Namespace {
+	t.Helper()
+	behind := NewNamespace(t)
+	var fd int
+	in(t, behind, func() { fd = threadNamespace(t) })
+	defer unix.Close(fd) //nolint:errcheck // read-only file
+	gateway4, gateway6 := netip.MustParseAddr("198.51.100.129"), netip.MustParseAddr("2001:db8:2::1")
+	in(t, p.Node, func() {
+		veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "narrow", MTU: mtu}, PeerName: "eth0", PeerNamespace: netlink.NsFd(fd), PeerMTU: 1500}
+		require.NoError(t, netlink.LinkAdd(veth))
+		address(t, "narrow", gateway4, 29)
+		address(t, "narrow", gateway6, 64)
+		up(t, "narrow")
+		Sysctl(t, "net/ipv4/ip_forward", "1")
+		Sysctl(t, "net/ipv6/conf/all/forwarding", "1")
+	})
+	in(t, behind, func() {
+		for _, a := range []netip.Addr{BehindV4, BehindV4.Next()} {
+			address(t, "eth0", a, 29)
+		}
+		for _, a := range []netip.Addr{BehindV6, BehindV6.Next()} {
+			address(t, "eth0", a, 64)
+		}
+		up(t, "lo")
+		up(t, "eth0")
+		defaultRoute(t, gateway4)
+		defaultRoute(t, gateway6)
+	})
+	return behind
+}
+
+// FlushNeighbours makes both ends forget each other's link addresses.
+func (p Pod) FlushNeighbours(t testing.TB) {
+	t.Helper()
+	for ns, name := range map[*netns.Namespace]string{p.NS: "eth0", p.Node: "pod0"} {
+		in(t, ns, func() {
+			link, err := netlink.LinkByName(name)
+			require.NoError(t, err)
+			for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+				known, err := netlink.NeighList(link.Attrs().Index, family)
+				require.NoError(t, err)
+				for _, n := range known {
+					_ = netlink.NeighDel(&n) // one that cannot be deleted, as multicast ones, does no harm
+				}
+			}
+		})
+	}
+}
+
 // NewNamespace makes an empty network namespace.
 func NewNamespace(t testing.TB) *netns.Namespace {
 	t.Helper()
@@ -66,6 +120,7 @@ func NewNamespace(t testing.TB) *netns.Namespace {
 	ns, err := netns.Scratch()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, ns.Close()) })
+	in(t, ns, func() { Sysctl(t, "net/ipv6/conf/default/dad_transmits", "0") }) // link-local addresses, too
 	return ns
 }
 

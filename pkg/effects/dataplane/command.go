@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,18 +67,40 @@ func run(ctx context.Context, ns *netns.Namespace, input, name string, args ...s
 	return stdout.String(), nil
 }
 
-// explain joins what the program complained of into one line, with the input line that it meant and, where the kernel
-// lacks a match or a target, the way out.
+// explain joins what the program complained of into one line, with the rule that it meant and, where the kernel lacks a
+// match or a target, the way out.
 func explain(complaint, input string) string {
 	text := strings.Join(strings.Fields(complaint), " ")
 	if m := regexp.MustCompile(`line:? (\d+)`).FindStringSubmatch(complaint); m != nil {
-		lines := strings.Split(input, "\n")
-		if n, err := strconv.Atoi(m[1]); err == nil && n >= 1 && n <= len(lines) {
-			text += fmt.Sprintf(" (line %d is %q)", n, lines[n-1])
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			text += refused(strings.Split(input, "\n"), n-1)
 		}
 	}
-	if strings.Contains(complaint, "missing kernel module") {
+	if strings.Contains(complaint, "missing kernel module") || strings.Contains(complaint, "No chain/target/match by that name") {
 		text += "; the node's kernel lacks that netfilter extension: load its module (xt_cgroup, xt_owner, xt_connmark, xt_conntrack, xt_multiport, xt_comment, xt_hl, xt_REDIRECT) or use another kernel"
 	}
 	return text
+}
+
+// refused shows the line that was refused. Where the kernel refused a table as a whole, at its COMMIT, it shows which one,
+// and the control groups that it names: one that is gone is the usual reason.
+func refused(lines []string, at int) string {
+	if at < 0 || at >= len(lines) {
+		return ""
+	}
+	if lines[at] != "COMMIT" {
+		return fmt.Sprintf(" (line %d is %q)", at+1, lines[at])
+	}
+	table, paths := "", []string{}
+	for _, line := range lines[:at] {
+		if strings.HasPrefix(line, "*") {
+			table, paths = line[1:], nil
+		}
+		if _, after, ok := strings.Cut(line, "--path "); ok {
+			if path := strings.Fields(after)[0]; !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return fmt.Sprintf(" (the kernel refused table %s as a whole; control groups that it names: %v)", table, paths)
 }
