@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,10 +196,12 @@ func (a *Agent) join(ctx context.Context, boxes []workload.Sandbox) error {
 	}
 	decisions := assign.Join(world)
 	listed := a.trouble.Load() == ""
+	var first []string
 	if world.Synced && listed {
-		a.first.begin(decisions)
+		first = a.first.begin(decisions)
 	}
-	for _, uid := range a.table.replace(decisions) {
+	// A remembered pod may have been looked at before the lists were complete: its decision is then no change.
+	for _, uid := range append(a.table.replace(decisions), first...) {
 		a.queue.Add(uid)
 	}
 	if listed {
@@ -233,12 +237,12 @@ type firstRound struct {
 	open  map[string]bool
 }
 
-// begin notes the pods of the first complete decision.
-func (f *firstRound) begin(decisions map[string]assign.Assignment) {
+// begin notes the pods of the first complete decision, and returns those that are to be looked at.
+func (f *firstRound) begin(decisions map[string]assign.Assignment) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.begun {
-		return
+		return nil
 	}
 	f.begun = true
 	for uid, d := range decisions {
@@ -246,6 +250,7 @@ func (f *firstRound) begin(decisions map[string]assign.Assignment) {
 			f.open[uid] = true
 		}
 	}
+	return slices.Collect(maps.Keys(f.open))
 }
 
 // looked says that the pod was looked at, whatever came of it.
