@@ -23,20 +23,23 @@ type Targets struct {
 
 // parse reads `-service ADDR:PORT,… -pod ADDR:PORT,… -peer ADDR,… -uid N -ports N,…`.
 func parse(args []string) (Targets, error) {
-	targets := Targets{}
+	targets := Targets{UID: 1303}
 	flags := flag.NewFlagSet("probe", flag.ContinueOnError)
 	flags.Func("service", "addr:port,… of the forbidden Service", list(&targets.Services, netip.ParseAddrPort))
 	flags.Func("pod", "addr:port,… of the forbidden pods", list(&targets.Pods, netip.ParseAddrPort))
 	flags.Func("peer", "addr,… of another pod of the tenant", list(&targets.Peers, netip.ParseAddr))
 	flags.Func("ports", "the proxy's own ports", list(&targets.Ports, parsePort))
-	uid := flags.Uint("uid", 1303, "the proxy's uid and gid, to be forged")
+	flags.Func("uid", "the proxy's uid and gid, to be forged", func(text string) error {
+		uid, err := strconv.ParseUint(text, 10, 32)
+		targets.UID = uint32(uid)
+		return err
+	})
 	if err := flags.Parse(args); err != nil {
 		return Targets{}, err
 	}
 	if flags.NArg() != 0 {
 		return Targets{}, fmt.Errorf("probe: %q is no flag", flags.Arg(0))
 	}
-	targets.UID = uint32(*uid)
 	return targets, nil
 }
 

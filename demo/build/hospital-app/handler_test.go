@@ -35,7 +35,7 @@ func TestHospitalAnswers(t *testing.T) {
 
 func TestTheWholeFileIsTenPatients(t *testing.T) {
 	recorder := httptest.NewRecorder()
-	newHandler(patients()).ServeHTTP(recorder, httptest.NewRequest("GET", "/patients", nil))
+	newHandler(patients()).ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/patients", nil))
 	var file []Patient
 	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &file))
 	require.Len(t, file, 10)

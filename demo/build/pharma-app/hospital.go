@@ -63,7 +63,7 @@ func (h *hospital) process(ctx context.Context, n int) (map[string]int, error) {
 			continue
 		}
 		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20))
-		answer.Body.Close()
+		_ = answer.Body.Close()
 		counts[strconv.Itoa(answer.StatusCode)]++
 	}
 	return counts, nil

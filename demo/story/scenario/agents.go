@@ -89,6 +89,15 @@ func (w *World) bothAgents(ctx context.Context) (string, error) {
 	})
 }
 
+// restartAgents replaces the agent of every node, and waits until the new ones are ready.
+func (w *World) restartAgents(ctx context.Context) error {
+	_, err := w.run(ctx, "delete", "pods", "-n", apis.SystemNamespace, "-l", "app.kubernetes.io/name="+agentName, "--wait", "--timeout=30s")
+	if err != nil {
+		return err
+	}
+	return w.rollouts(apis.SystemNamespace, "daemonset/"+agentName)(ctx)
+}
+
 // counts is "v4 filter 12 nat 6, v6 filter 14 nat 6".
 func counts(rules map[string]map[string]int) string {
 	families := []string{}

@@ -106,7 +106,7 @@ func (w *World) attack(ctx context.Context, pod corev1.Pod, peers []corev1.Pod, 
 	if err != nil {
 		return a, fmt.Errorf("watch %s: %w", pod.Name, err)
 	}
-	defer capture.Close() //nolint:errcheck // nothing was written
+	defer capture.Close()
 	err = during(ctx, capture, func() (err error) {
 		if a.answers, err = w.probe(ctx, pod, peers, aims); err != nil {
 			return err
@@ -158,11 +158,11 @@ func (w *World) watch(ctx context.Context, pod corev1.Pod) (*wire.Capture, error
 	if spaces[0], err = w.nodeNetwork(ctx, pod.Spec.NodeName); err != nil {
 		return nil, err
 	}
-	defer spaces[0].Close() //nolint:errcheck // read-only file
+	defer spaces[0].Close()
 	if spaces[1], err = podNetwork(pod); err != nil {
 		return nil, err
 	}
-	defer spaces[1].Close() //nolint:errcheck // read-only file
+	defer spaces[1].Close()
 	return wire.Open(spaces[0], spaces[1], []uint16{apis.PortIngressTCP})
 }
 

@@ -11,8 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// nodesKept lets both agents enforce a new pod of the guest, and compares the nodes' own rules before, while it runs
-// and after it has gone. The new pods belong to no Service, so that kube-proxy has nothing to change.
+// nodesKept starts both agents anew and lets them enforce a new pod of the guest, and compares the nodes' own rules
+// before, while that pod runs and after it has gone. What is started belongs to no Service, so that kube-proxy has
+// nothing to change.
 func (w *World) nodesKept(ctx context.Context) (observed string, err error) {
 	guests, err := w.guests(ctx)
 	if err != nil {
@@ -29,6 +30,9 @@ func (w *World) nodesKept(ctx context.Context) (observed string, err error) {
 	defer func() {
 		err = errors.Join(err, w.removeNewcomers(context.WithoutCancel(ctx), guests))
 	}()
+	if err := w.restartAgents(ctx); err != nil {
+		return "", err
+	}
 	group, bounded := errgroup.WithContext(ctx)
 	for _, guest := range guests {
 		group.Go(func() error { return w.enforceNewcomer(bounded, guest) })

@@ -43,7 +43,7 @@ func (w *World) proxyReturns(ctx context.Context) (observed string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer capture.Close() //nolint:errcheck // nothing was written
+	defer capture.Close()
 	second := wire.Owner{}
 	err = during(ctx, capture, func() (err error) {
 		observed, second, err = w.killed(ctx, pod, first, aims)

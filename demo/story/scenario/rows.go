@@ -35,7 +35,7 @@ func (w *World) Rows() []Row {
 			"iptables-save in their namespaces is empty (nft, legacy, IPv4, IPv6)", 20 * time.Second, w.untouched,
 		},
 		{
-			"The nodes' own rules stay as they are while the agents enforce new pods of the guest",
+			"The nodes' own rules stay as they are while the agents restart and enforce new pods of the guest",
 			"iptables-save before, while and after: byte-identical but for counters (nft, legacy, IPv4, IPv6)", 60 * time.Second, w.nodesKept,
 		},
 		{

@@ -19,7 +19,7 @@ func savers() []string {
 }
 
 // What differs between two prints of the same rules: packet counters, and the comments with the time of the print.
-var volatile = regexp.MustCompile(`(?m)\[\d+:\d+\]|^#.*\n`) //nolint:gochecknoglobals // a constant in all but name
+var volatile = regexp.MustCompile(`(?m)\[\d+:\d+\]|^#.*\n`)
 
 // rules reads every rule of a network namespace with the machine's own iptables.
 func rules(ctx context.Context, space *netns.Namespace) (string, error) {
@@ -77,7 +77,7 @@ func podRules(ctx context.Context, pod corev1.Pod) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer space.Close() //nolint:errcheck // read-only file
+	defer space.Close()
 	return rules(ctx, space)
 }
 

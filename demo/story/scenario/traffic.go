@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -88,7 +89,7 @@ func logged(entries []accesslog.Entry, n int, hospital []string) (string, error)
 			code = 404
 		}
 		found := slices.ContainsFunc(entries, func(e accesslog.Entry) bool {
-			return e.Direction == "egress" && e.Kind == "http" && e.Method == "GET" && e.Path == path && e.Code == code &&
+			return e.Direction == "egress" && e.Kind == "http" && e.Method == http.MethodGet && e.Path == path && e.Code == code &&
 				slices.ContainsFunc(hospital, func(a string) bool { return strings.Contains(e.UpstreamHost, a) })
 		})
 		if !found {

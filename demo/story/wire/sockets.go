@@ -25,7 +25,7 @@ type Socket struct {
 
 // Layout of the answers (linux/inet_diag.h, struct inet_diag_msg) and of the request (struct inet_diag_req_v2).
 const (
-	requestSize    = 56
+	requestSize    = unix.NLMSG_HDRLEN + 56
 	messageSize    = 72
 	attrCgroup     = 21 // INET_DIAG_CGROUP_ID
 	sockDiagFamily = 20 // SOCK_DIAG_BY_FAMILY
@@ -114,8 +114,8 @@ func (d *diag) find(local, remote netip.AddrPort) (Socket, bool, error) {
 }
 
 func newRequest(family, protocol uint8, flags uint16) []byte {
-	request := make([]byte, unix.NLMSG_HDRLEN+requestSize)
-	binary.NativeEndian.PutUint32(request[0:], uint32(len(request)))
+	request := make([]byte, requestSize)
+	binary.NativeEndian.PutUint32(request[0:], requestSize)
 	binary.NativeEndian.PutUint16(request[4:], sockDiagFamily)
 	binary.NativeEndian.PutUint16(request[6:], unix.NLM_F_REQUEST|flags)
 	request[unix.NLMSG_HDRLEN], request[unix.NLMSG_HDRLEN+1] = family, protocol
@@ -136,7 +136,7 @@ func parseDump(b []byte, protocol uint8) (found []Socket, done bool, err error) 
 		case kind == unix.NLMSG_DONE:
 			return found, true, nil
 		case kind == unix.NLMSG_ERROR && len(body) >= 4:
-			return found, true, unix.Errno(-int32(binary.NativeEndian.Uint32(body)))
+			return found, true, unix.Errno(^binary.NativeEndian.Uint32(body) + 1) // a negative number
 		case kind == sockDiagFamily && len(body) >= messageSize:
 			if socket := parseSocket(body, protocol); socket.Owner.Cgroup != 0 {
 				found = append(found, socket)
