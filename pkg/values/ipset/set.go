@@ -103,11 +103,11 @@ type Op struct {
 	Entry  Entry  // Add and Del only
 }
 
-// String is the line.
+// String is the line; a set that is made is emptied as well, for -exist keeps one that is there.
 func (o Op) String() string {
 	switch o.Verb {
 	case Create:
-		return fmt.Sprintf("create %s %s family %s maxelem %d", o.Set, o.Type, o.Family, maxElements)
+		return fmt.Sprintf("create %s %s family %s maxelem %d\nflush %s", o.Set, o.Type, o.Family, maxElements, o.Set)
 	case Add, Del:
 		return fmt.Sprintf("%s %s %s", o.Verb, o.Set, o.Entry)
 	default:

@@ -1,0 +1,154 @@
+package nodefilter
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/ipset"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// Filter writes and reads one node's filter. Calls must not overlap, but Cut and Bridges may run beside the others.
+type Filter struct {
+	node    *netns.Namespace
+	backend dataplane.Backend
+
+	mu   sync.Mutex
+	seen map[string][]iptables.Rule // how iptables-save prints a chain, by its text as it was written
+}
+
+// New returns the filter of the node whose network namespace is given. Nothing is written yet.
+func New(node *netns.Namespace, backend dataplane.Backend) *Filter {
+	return &Filter{node: node, backend: backend, seen: map[string][]iptables.Rule{}}
+}
+
+// Apply writes a change, in its order; the families do not wait for each other. It must follow a Converge. After an
+// error the kernel may hold a part of the change, and only Converge makes it whole.
+func (f *Filter) Apply(ctx context.Context, d netpol.Delta) error {
+	if err := f.writeSets(ctx, d.Before); err != nil {
+		return err
+	}
+	var group errgroup.Group
+	for _, c := range d.Chains {
+		group.Go(func() error {
+			return f.restore(ctx, c.Family, chainLines(c.Changed, c.Gone, nil))
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return f.writeSets(ctx, d.After)
+}
+
+// Clear takes away every jump, chain and set that is ours, of this version or an older one.
+func (f *Filter) Clear(ctx context.Context, families ...iptables.Family) error {
+	var group errgroup.Group
+	for _, family := range families {
+		group.Go(func() error {
+			held, err := f.readChains(ctx, family)
+			if err != nil {
+				return err
+			}
+			lines := append(held.unhook(nil), chainLines(nil, held.names(), nil)...)
+			if len(lines) == 0 {
+				return nil
+			}
+			return f.restore(ctx, family, lines)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("clear the node's filter: %w", err)
+	}
+	sets, err := f.readSets(ctx)
+	if err != nil {
+		return err
+	}
+	ops := make([]ipset.Op, len(sets))
+	for i, s := range sets {
+		ops[i] = ipset.Op{Verb: ipset.Destroy, Set: s.Name}
+	}
+	return f.writeSets(ctx, ops)
+}
+
+func (f *Filter) writeSets(ctx context.Context, ops []ipset.Op) error {
+	if len(ops) == 0 {
+		return nil
+	}
+	if _, err := f.run(ctx, ipset.Restore(ops), "ipset", "-exist", "restore"); err != nil {
+		return fmt.Errorf("write the node's IP sets: %w", err)
+	}
+	return nil
+}
+
+func (f *Filter) readSets(ctx context.Context) ([]ipset.Set, error) {
+	out, err := f.run(ctx, "", "ipset", "save")
+	if err != nil {
+		return nil, fmt.Errorf("read the node's IP sets: %w", err)
+	}
+	return ipset.ParseSave(netpol.SetPrefix, out)
+}
+
+// program is the iptables program of the family and the backend.
+func (f *Filter) program(family iptables.Family, verb string) string {
+	name := "iptables"
+	if family == iptables.V6 {
+		name = "ip6tables"
+	}
+	return name + "-" + string(f.backend) + "-" + verb
+}
+
+// lockWait is how many seconds we wait for another holder of the xtables lock (legacy only; nft does without).
+const lockWait = "60"
+
+// restore writes lines to the filter table in one transaction.
+func (f *Filter) restore(ctx context.Context, family iptables.Family, lines []string) error {
+	return f.restoreIn(ctx, f.node, family, lines)
+}
+
+func (f *Filter) restoreIn(ctx context.Context, ns *netns.Namespace, family iptables.Family, lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	args := []string{"--noflush", "--counters"}
+	if f.backend == dataplane.Legacy {
+		args = append(args, "--wait", lockWait)
+	}
+	input := "*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
+	_, err := runIn(ctx, ns, input, f.program(family, "restore"), args...)
+	if err != nil {
+		return fmt.Errorf("write the node's filter: %w", err)
+	}
+	return nil
+}
+
+// chainLines are the lines that fill the chains and remove the gone. All are declared, and so emptied, first: none is in
+// the way of another. counts are those that the rules keep, by chain.
+func chainLines(changed []iptables.Chain, gone []string, counts map[string][]iptables.Counter) []string {
+	var lines []string
+	for _, c := range changed {
+		lines = append(lines, ":"+c.Name+" - [0:0]")
+	}
+	for _, name := range gone {
+		lines = append(lines, ":"+name+" - [0:0]")
+	}
+	for _, c := range changed {
+		for i, r := range c.Rules {
+			var count iptables.Counter
+			if kept := counts[c.Name]; i < len(kept) {
+				count = kept[i]
+			}
+			lines = append(lines, fmt.Sprintf("%s -A %s %s", count, c.Name, r))
+		}
+	}
+	for _, name := range gone {
+		lines = append(lines, "-X "+name)
+	}
+	return lines
+}

@@ -1,0 +1,107 @@
+package nodefilter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// held is what the kernel's filter table holds of one family.
+type held struct{ table iptables.Table }
+
+func (f *Filter) readChains(ctx context.Context, family iptables.Family) (held, error) {
+	out, err := f.run(ctx, "", f.program(family, "save"), "--counters", "-t", "filter")
+	if err != nil {
+		return held{}, fmt.Errorf("read the node's filter: %w", err)
+	}
+	set, err := iptables.ParseSave(family, out)
+	if err != nil {
+		return held{}, err
+	}
+	table, _ := set.Table("filter")
+	return held{table: table}, nil
+}
+
+func ours(chain string) bool { return strings.HasPrefix(chain, netpol.ChainPrefix) }
+
+// names are the chains that are ours.
+func (h held) names() []string {
+	var out []string
+	for _, c := range h.table.Chains {
+		if ours(c.Name) {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+func (h held) byName() map[string]iptables.Chain {
+	out := make(map[string]iptables.Chain, len(h.table.Chains))
+	for _, c := range h.table.Chains {
+		out[c.Name] = c
+	}
+	return out
+}
+
+// target is where a rule jumps or goes to.
+func target(r iptables.Rule) string {
+	for i, word := range r.Args {
+		if (word == "-j" || word == "-g") && i+1 < len(r.Args) {
+			return r.Args[i+1]
+		}
+	}
+	return ""
+}
+
+// unhook are the lines that take away the jumps to our chains out of others', but for the hooks that are right: alone
+// and in first place.
+func (h held) unhook(right []netpol.Hook) []string {
+	var lines []string
+	for _, c := range h.table.Chains {
+		if ours(c.Name) {
+			continue
+		}
+		for _, r := range c.Rules {
+			if ours(target(r)) && !slices.ContainsFunc(right, func(k netpol.Hook) bool { return k.Chain == c.Name }) {
+				lines = append(lines, "-D "+c.Name+" "+r.String())
+			}
+		}
+	}
+	return lines
+}
+
+// hooked reports whether the hook is the first rule of its chain, and the only one there that leads to us.
+func (h held) hooked(hook netpol.Hook) bool {
+	for i, r := range h.byName()[hook.Chain].Rules {
+		if i == 0 {
+			if !slices.Equal(r.Args, []string{"-j", hook.Target}) {
+				return false
+			}
+		} else if ours(target(r)) {
+			return false
+		}
+	}
+	return len(h.byName()[hook.Chain].Rules) > 0
+}
+
+// hookLines make every hook right. Other rules stay, in their order.
+func (h held) hookLines(hooks []netpol.Hook) (lines, moved []string) {
+	var right []netpol.Hook
+	for _, k := range hooks {
+		if h.hooked(k) {
+			right = append(right, k)
+		}
+	}
+	lines = h.unhook(right)
+	for _, k := range hooks {
+		if !slices.Contains(right, k) {
+			lines = append(lines, "-I "+k.Chain+" 1 -j "+k.Target)
+			moved = append(moved, k.Chain)
+		}
+	}
+	return lines, moved
+}
