@@ -40,7 +40,7 @@ func (a *Agent) succeeded(r record, target Target, out Outcome) {
 		next.repairs++
 		a.warn(want, EventDriftRepaired, "the rules in the pod's network namespace had been changed and are as planned again: "+list(out.Repaired))
 	}
-	if next.state == Enforced && (r.state != Enforced || r.target.Proxy.Cgroup != target.Proxy.Cgroup) {
+	if next.state == Enforced && out.State.Wrote && (r.state != Enforced || r.target.Proxy.Cgroup != target.Proxy.Cgroup) {
 		a.reporter.Normal(want.Namespace, want.Name, want.UID, EventEnforced,
 			fmt.Sprintf("all traffic of the pod passes %s; rules in the kernel (%s): %s",
 				apis.ProxyContainerName, out.State.Backend, counts(out.State.RuleCounts())))
