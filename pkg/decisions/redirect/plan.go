@@ -45,6 +45,28 @@ func Plan(s Settings, p Proxy) []iptables.Ruleset {
 	return sets
 }
 
+// Closed returns rulesets by which nothing leaves or enters the pod, neighbour discovery included. They need no extension
+// of the kernel and name nothing that may be gone: the last resort where Plan cannot be written.
+func Closed(s Settings) []iptables.Ruleset {
+	families := []family{ipv4()}
+	if s.IPv6 {
+		families = append(families, ipv6())
+	}
+	var sets []iptables.Ruleset
+	for _, f := range families {
+		sets = append(sets, iptables.Ruleset{Family: f.name, Tables: []iptables.Table{{Name: "filter", Chains: []iptables.Chain{
+			{Name: "INPUT", Policy: iptables.Drop, Rules: []iptables.Rule{closedRule("-i")}},
+			{Name: "FORWARD", Policy: iptables.Drop},
+			{Name: "OUTPUT", Policy: iptables.Drop, Rules: []iptables.Rule{closedRule("-o")}},
+		}}}})
+	}
+	return sets
+}
+
+func closedRule(direction string) iptables.Rule {
+	return iptables.Rule{Args: []string{direction, "lo", "-j", "ACCEPT"}, Reason: "The pod talks to itself."}
+}
+
 // family is what differs between the address families.
 type family struct {
 	name        iptables.Family

@@ -196,6 +196,22 @@ func TestBound(t *testing.T) {
 	})
 }
 
+func TestClosedNeedsNothingOfTheKernelAndAcceptsLoopbackOnly(t *testing.T) {
+	require.Len(t, redirect.Closed(redirect.Settings{}), 1)
+	sets := redirect.Closed(redirect.Settings{IPv6: true})
+	require.Equal(t, []iptables.Family{iptables.V4, iptables.V6}, []iptables.Family{sets[0].Family, sets[1].Family})
+	for _, set := range sets {
+		for _, c := range set.Tables[0].Chains {
+			require.Equal(t, iptables.Drop, c.Policy)
+		}
+		each(set, func(_ string, r iptables.Rule) {
+			require.NotContains(t, r.Args, "-m")
+			require.Contains(t, r.Args, "lo")
+			require.NotEmpty(t, r.Reason)
+		})
+	}
+}
+
 func TestMarksAreToldApartByOneBitAndJoinedByTheMask(t *testing.T) {
 	require.NotEqual(t, redirect.Mark, redirect.MarkComing)
 	require.Equal(t, redirect.Mark&0xffff, redirect.MarkComing&0xffff)

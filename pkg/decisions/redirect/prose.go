@@ -19,7 +19,8 @@ and when it has stopped, they are *unbound*: the rules marked "bound only" are a
 but for IPv6 neighbour discovery.
 
 **Order.** filter is written first, then mangle, then nat; each table is replaced in one transaction. Whatever stands
-half-written is closed. Tables that are not named here are emptied.
+half-written is closed. Tables that are not named here are emptied. Where the kernel refuses even the unbound rules, filter
+alone is written: it drops everything but loopback.
 
 | port | what the proxy listens on it for |
 |---|---|

@@ -1,14 +1,14 @@
 package dataplane
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"os/exec"
 	"slices"
 	"strings"
 
-	ipt "github.com/coreos/go-iptables/iptables"
+	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // Backend is the kernel interface that the iptables programs use: a node should see one of them only.
@@ -24,15 +24,11 @@ const (
 func hints() []string { return []string{"KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY"} }
 
 // Detect says which backend this node uses, and by what sign. It looks at the network namespace of the caller, which
-// must be the node's, and writes nothing: the legacy programs are asked only about tables that exist, for a mere look
-// makes them create a table.
+// must be the node's, and writes nothing: it asks the -save programs only, for others make the kernel create a table by
+// merely looking at it.
 func Detect() (Backend, string, error) {
-	legacyTables, err := existingLegacyTables()
-	if err != nil {
-		return "", "", err
-	}
-	nft, nftErr := look(NFT, []string{"mangle", "filter", "nat"})
-	legacy, legacyErr := look(Legacy, legacyTables)
+	nft, nftErr := look(NFT)
+	legacy, legacyErr := look(Legacy)
 	switch {
 	case nftErr != nil && legacyErr != nil:
 		return "", "", fmt.Errorf("neither iptables backend works on this node: %w", errors.Join(nftErr, legacyErr))
@@ -51,37 +47,35 @@ func Detect() (Backend, string, error) {
 // sight is what one backend holds.
 type sight struct {
 	hint   string
-	chains int
+	chains int // own ones: the built-in chains come with any table
 }
 
-func look(b Backend, tables []string) (sight, error) {
-	client, err := ipt.New(ipt.Path("iptables-" + string(b)))
-	if err != nil {
-		return sight{}, fmt.Errorf("iptables-%s: %w", b, err)
-	}
+func look(b Backend) (sight, error) {
 	var s sight
-	for _, table := range tables {
-		chains, err := client.ListChains(table)
+	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
+		name := b.programs(f).save
+		var complaint bytes.Buffer
+		cmd := exec.Command(name)
+		cmd.Stderr = &complaint
+		text, err := cmd.Output()
 		if err != nil {
-			return sight{}, fmt.Errorf("iptables-%s: list chains of %s: %w", b, table, err)
+			return sight{}, failure(name, err, complaint.String(), "")
 		}
-		s.chains += len(chains)
-		for _, hint := range hints() {
-			if slices.Contains(chains, hint) {
-				s.hint = hint
-			}
-		}
+		s.add(string(text))
 	}
 	return s, nil
 }
 
-func existingLegacyTables() ([]string, error) {
-	text, err := os.ReadFile("/proc/net/ip_tables_names")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // ip_tables is not loaded
+func (s *sight) add(saved string) {
+	for line := range strings.Lines(saved) {
+		chain, own := strings.CutPrefix(line, ":")
+		name, policy, _ := strings.Cut(chain, " ")
+		if !own || !strings.HasPrefix(policy, string(iptables.NoPolicy)) {
+			continue
+		}
+		s.chains++
+		if slices.Contains(hints(), name) {
+			s.hint = name
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("which legacy tables exist: %w", err)
-	}
-	return strings.Fields(string(text)), nil
 }

@@ -46,6 +46,12 @@ func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptabl
 		args = append(args, "--wait", lockWait)
 	}
 	_, err := run(ctx, ns, set.Restore(), d.backend.programs(set.Family).restore, args...)
+	if err == nil {
+		return nil
+	}
+	if other, _ := ns.InOtherUserNamespace(); other {
+		err = fmt.Errorf("%w; the pod has a user namespace of its own, in which the kernel matches no socket owners for us: it must run with hostUsers: true", err)
+	}
 	return err
 }
 
@@ -58,13 +64,18 @@ func run(ctx context.Context, ns *netns.Namespace, input, name string, args ...s
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 		return cmd.Run()
 	})
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", fmt.Errorf("%s is not installed here: install iptables 1.8 or newer, or choose the other --iptables-backend", name)
-	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", name, err, explain(stderr.String(), input))
+		return "", failure(name, err, stderr.String(), input)
 	}
 	return stdout.String(), nil
+}
+
+// failure says which program failed, why, and what to do about it.
+func failure(name string, err error, complaint, input string) error {
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%s is not installed here: install iptables 1.8 or newer, or choose the other --iptables-backend", name)
+	}
+	return fmt.Errorf("%s: %w: %s", name, err, explain(complaint, input))
 }
 
 // explain joins what the program complained of into one line, with the rule that it meant and, where the kernel lacks a

@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"data-space.liqo.io/pkg/decisions/drift"
 	"data-space.liqo.io/pkg/effects/netns"
@@ -64,7 +62,9 @@ func (d *Dataplane) Observe(ctx context.Context, ns *netns.Namespace, desired []
 
 // Enforce makes the namespace hold exactly the desired rulesets, whole tables, whatever was there. It writes only if the
 // kernel holds something else, keeps the counters of rules that stay, and reads back what it wrote: a nil error means
-// that the kernel holds it. After an error the tables that were written stay; their order makes that a closed state.
+// that the kernel holds it. After an error the tables that were written stay; their order makes that a closed state. If not
+// even the first could be written, what was there stays: in a new namespace that is nothing, and the caller must write
+// something simpler (redirect.Closed).
 func (d *Dataplane) Enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset) (State, error) {
 	return d.enforce(ctx, ns, desired, false)
 }
@@ -143,16 +143,19 @@ func (d *Dataplane) state(results []result) State {
 	return s
 }
 
-// each runs f for all inputs side by side (a commit of the nft backend mostly waits) and returns the results in order.
+// each runs f for all inputs side by side (a commit of the nft backend mostly waits) and returns the results in order, and
+// the first error in that order. All run to their end: one family's failure must not stop the other's containment.
 func each[I, O any](ctx context.Context, inputs []I, f func(context.Context, I) (O, error)) ([]O, error) {
-	results := make([]O, len(inputs))
-	var group errgroup.Group // no shared context: one family's failure must not stop the other's containment
-	for i, in := range slices.All(inputs) {
-		group.Go(func() (err error) {
-			results[i], err = f(ctx, in)
-			return err
-		})
+	results, errs := make([]O, len(inputs)), make([]error, len(inputs))
+	var group sync.WaitGroup
+	for i, in := range inputs {
+		group.Go(func() { results[i], errs[i] = f(ctx, in) })
 	}
-	err := group.Wait()
-	return results, err
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return results, err
+		}
+	}
+	return results, nil
 }

@@ -110,6 +110,25 @@ func (n *Namespace) CheckPod(ips []netip.Addr) error {
 	return nil
 }
 
+// InOtherUserNamespace reports whether the namespace belongs to another user namespace than this process's, as that of a
+// pod with hostUsers: false does. There the kernel refuses rules that match the owners of sockets (xt_owner).
+func (n *Namespace) InOtherUserNamespace() (bool, error) {
+	fd, err := unix.IoctlRetInt(int(n.handle.Fd()), unix.NS_GET_USERNS)
+	if errors.Is(err, unix.EPERM) {
+		return true, nil // it is not below ours
+	}
+	if err != nil {
+		return false, fmt.Errorf("user namespace of network namespace %s: %w", n.path, err)
+	}
+	defer unix.Close(fd) //nolint:errcheck // read-only file
+	theirs, err := identify(fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil {
+		return false, err
+	}
+	ours, err := identify("/proc/self/ns/user")
+	return theirs != ours, err
+}
+
 func (n *Namespace) addresses() ([]netip.Addr, error) {
 	var held []netip.Addr
 	err := n.Do(func() error {

@@ -1,0 +1,136 @@
+//go:build kernel
+
+package dataplane_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/test/kit"
+)
+
+// spoiled is the plan with one rule changed.
+func spoiled(t *testing.T, comment string, change func([]string) []string) []iptables.Ruleset {
+	t.Helper()
+	desired := bound(t)
+	for i := range desired {
+		desired[i] = desired[i].Edit(func(_, _ string, r iptables.Rule) iptables.Rule {
+			if r.Comment() == comment {
+				r.Args = change(r.Args)
+			}
+			return r
+		})
+	}
+	return desired
+}
+
+func TestCheck(t *testing.T) {
+	ctx := context.Background()
+	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Run("passes what the kernel can hold, whatever cgroup it names", func(t *testing.T) {
+			require.NoError(t, dataplane.New(b).Check(ctx, redirect.Plan(settings(), redirect.Proxy{Cgroup: "/no/such/cgroup"})))
+			require.NoError(t, dataplane.New(b).Check(ctx, redirect.Plan(settings(), redirect.Proxy{})))
+		})
+		for name, change := range map[string]func([]string) []string{
+			"a match that does not exist":   func(args []string) []string { return slices.Concat([]string{"-m", "nosuchmatch"}, args) },
+			"a target that does not exist":  func(args []string) []string { args[len(args)-1] = "NOSUCHTARGET"; return args },
+			"an option that does not exist": func(args []string) []string { return slices.Concat([]string{"--no-such-option"}, args) },
+		} {
+			t.Run("names the rule that needs "+name, func(t *testing.T) {
+				err := dataplane.New(b).Check(ctx, spoiled(t, "ds-out-drop-udp", change))
+				require.ErrorContains(t, err, program(b, iptables.V4)+"-restore")
+				if name == "a target that does not exist" && b == dataplane.NFT {
+					require.ErrorContains(t, err, "NOSUCHTARGET") // it takes it for a chain, and notices at COMMIT
+					return
+				}
+				require.ErrorContains(t, err, "ds-out-drop-udp")
+			})
+		}
+		t.Run("refuses a word that would start another line", func(t *testing.T) {
+			desired := redirect.Plan(settings(), redirect.Proxy{Cgroup: "/x\n-A OUTPUT -j ACCEPT"})
+			_, err := dataplane.New(b).Enforce(ctx, kit.NewNamespace(t), desired)
+			require.ErrorContains(t, err, "line end")
+		})
+	})
+}
+
+func TestAFailedWriteLeavesWhatWasThere(t *testing.T) {
+	ctx := context.Background()
+	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		plane, ns := dataplane.New(b), kit.NewNamespace(t)
+		before := redirect.Plan(settings(), redirect.Proxy{})
+		_, err := plane.Enforce(ctx, ns, before)
+		require.NoError(t, err)
+		_, err = plane.Enforce(ctx, ns, redirect.Plan(settings(), redirect.Proxy{Cgroup: "/no/such/cgroup"}))
+		require.ErrorContains(t, err, "/no/such/cgroup")
+		state, err := plane.Observe(ctx, ns, before)
+		require.NoError(t, err)
+		require.Empty(t, state.Drift)
+	})
+}
+
+func TestAMissingProgramIsNamedWithItsPackage(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for _, b := range backends() {
+		_, err := dataplane.New(b).Enforce(context.Background(), kit.NewNamespace(t), redirect.Plan(settings(), redirect.Proxy{}))
+		require.ErrorContains(t, err, program(b, iptables.V4))
+		require.ErrorContains(t, err, "install iptables")
+	}
+	_, _, err := dataplane.Detect()
+	require.ErrorContains(t, err, "install iptables")
+}
+
+func TestACancelledContextEndsTheCall(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, b := range backends() {
+		_, err := dataplane.New(b).Enforce(ctx, kit.NewNamespace(t), redirect.Plan(settings(), redirect.Proxy{}))
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+// userNamespaced makes a network namespace as a runtime makes it for a pod with hostUsers: false.
+func userNamespaced(t *testing.T) *netns.Namespace {
+	t.Helper()
+	holder := exec.Command("sleep", "60")
+	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
+	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET, UidMappings: ids, GidMappings: ids}
+	require.NoError(t, holder.Start())
+	t.Cleanup(func() {
+		require.NoError(t, holder.Process.Kill())
+		_ = holder.Wait() // it was killed
+	})
+	ns, err := netns.Open(fmt.Sprintf("/proc/%d/ns/net", holder.Process.Pid))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, ns.Close()) })
+	return ns
+}
+
+func TestAPodWithItsOwnUsers(t *testing.T) {
+	ctx := context.Background()
+	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		plane, ns := dataplane.New(b), userNamespaced(t)
+		t.Run("cannot be bound, and the error says why", func(t *testing.T) {
+			_, err := plane.Enforce(ctx, ns, bound(t))
+			require.ErrorContains(t, err, "hostUsers: true")
+		})
+		t.Run("can be closed", func(t *testing.T) {
+			state, err := plane.Enforce(ctx, ns, redirect.Closed(settings()))
+			require.NoError(t, err)
+			require.True(t, state.Wrote)
+			for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
+				requireGolden(t, fmt.Sprintf("%s-%s-closed.txt", b, f), saved(t, ns, b, f))
+			}
+		})
+	})
+}
