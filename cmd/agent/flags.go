@@ -26,6 +26,7 @@ type options struct {
 	metrics, health, status string
 	state                   string
 	level                   slog.Level
+	gate                    gateOptions
 }
 
 // features are the known values of --enable.
@@ -52,6 +53,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	f.StringVar(&o.health, "health-bind-address", "127.0.0.1:13091", "`host:port` of /healthz and /readyz; 0: none")
 	f.StringVar(&o.status, "status-socket", defaultStatusSocket, "`path` of the unix socket that \"agent status\" asks")
 	f.StringVar(&o.state, "state-dir", "/run/data-spacer/guarded", "`folder` that remembers the guarded pods of this node across restarts")
+	o.gate.flags(f)
 	level := f.String("log-level", "info", "debug, info, warn or error")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -59,7 +61,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 		}
 		return o, usageError{err}
 	}
-	problems := []error{o.check(f.Args()), o.setLevel(*level), o.setBackend(*backend), checkFeatures(*enable)}
+	problems := []error{o.check(f.Args()), o.gate.check(), o.setLevel(*level), o.setBackend(*backend), checkFeatures(*enable)}
 	if err := errors.Join(problems...); err != nil {
 		return o, usageError{err}
 	}
@@ -73,7 +75,7 @@ func (o *options) check(rest []string) error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	say(len(rest) > 0, "%q: unknown argument; the only command is \"status\", everything else is a flag (--help)", rest)
+	say(len(rest) > 0, "%q: unknown argument; the commands are \"status\", \"install-cni\" and \"uninstall-cni\", everything else is a flag (--help)", rest)
 	say(o.node == "", "--node-name: missing; give this node's name, or set the environment variable NODE_NAME (spec.nodeName)")
 	say(o.resync < time.Second, "--resync=%s: too short; give at least 1s", o.resync)
 	say(o.verify < time.Second, "--verify-interval=%s: too short; give at least 1s", o.verify)

@@ -1,4 +1,5 @@
-// Command agent enforces the foreign pods of its node, and tells what it enforces (agent status).
+// Command agent enforces the foreign pods of its node, tells what it enforces (agent status), and puts its
+// CNI plugin into the node's chain (agent install-cni, agent uninstall-cni).
 package main
 
 import (
@@ -24,9 +25,11 @@ func main() {
 
 // run returns the exit status: 0 when told to stop, 1 when the program failed, 2 when it was called wrongly.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	command := serve
-	if len(args) > 0 && args[0] == "status" {
-		command, args = status, args[1:]
+	var command command = serve
+	if len(args) > 0 {
+		if c, ok := commands()[args[0]]; ok {
+			command, args = c, args[1:]
+		}
 	}
 	err := command(ctx, args, getenv, stdout, stderr)
 	var usage usageError
@@ -40,6 +43,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		fmt.Fprintln(stderr, "agent:", err)
 		return 1
 	}
+}
+
+type command func(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error
+
+// commands are what the agent does besides serving.
+func commands() map[string]command {
+	return map[string]command{"status": status, "install-cni": installCNI, "uninstall-cni": uninstallCNI}
 }
 
 // status asks the agent of this node.

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// ErrInvalid: the text is no configuration that a runtime could use. It may be half written.
+// ErrInvalid means that the text is no configuration that a runtime could use. It may be half written.
 var ErrInvalid = errors.New("not a CNI configuration")
 
 // Put returns the list with the entry, a JSON object of the given type, as its last plugin and nowhere else. A list that

@@ -118,6 +118,7 @@ func TestTake(t *testing.T) {
 func TestTheConfigurationOfOnePluginBecomesAList(t *testing.T) {
 	got, err := conflist.FromConf([]byte("\n{\"name\":\"n\\\"\",\"cniVersion\":\"0.4.0\",\"type\":\"bridge\",\"x\":[1]}\n"))
 	require.NoError(t, err)
+	//nolint:testifylint // to the byte
 	require.Equal(t, `{
   "cniVersion": "0.4.0",
   "name": "n\"",

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrPeer: the other end, or the file, is not root's.
+// ErrPeer means that the other end, or the file, is not root's.
 var ErrPeer = errors.New("not root's")
 
 // Listener accepts root's connections only; others are closed unread. Refused, if set, hears of each.
@@ -89,7 +89,7 @@ func peer(conn net.Conn) error {
 	var cred *unix.Ucred
 	var credErr error
 	if err := raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) //nolint:gosec // a file descriptor
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	}); err != nil {
 		return fmt.Errorf("who is at the other end of %s: %w", conn.LocalAddr(), err)
 	}

@@ -106,10 +106,10 @@ func (g *Gate) open(ctx context.Context) error {
 		close(g.standby)
 		return fmt.Errorf("open the gate: %w", err)
 	}
+	group, ctx := errgroup.WithContext(ctx)
 	keeping, stop := context.WithCancel(ctx)
 	defer stop()
 	g.stood = stop
-	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(g.standby)
 		return g.chain.Keep(keeping)

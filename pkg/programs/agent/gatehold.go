@@ -16,7 +16,7 @@ import (
 // EventStartRefused is the reason of the Event on a pod that may not start now.
 const EventStartRefused = "StartRefused"
 
-// ReasonBusy: too many pods wait to be enforced at the same time.
+// ReasonBusy means that too many pods wait to be enforced at the same time.
 const ReasonBusy = "Busy"
 
 // answer decides and does what was decided. working is called before work that takes time.

@@ -33,7 +33,7 @@ func ask(ctx context.Context, socket string, r gate.Request) (gate.Answer, error
 	if err != nil {
 		return gate.Answer{}, fmt.Errorf("%w: %w", errAway, err)
 	}
-	defer conn.Close() //nolint:errcheck // all was read
+	defer conn.Close()
 	if err := conn.SetWriteDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return gate.Answer{}, fmt.Errorf("%w: %w", errAway, err)
 	}

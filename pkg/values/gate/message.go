@@ -90,8 +90,8 @@ func (a Answer) Final() bool { return a.Verdict != Working }
 
 var (
 	errVersion   = errors.New("another version of the protocol: the CNI plugin and the agent on this node are of different releases; restart the agent, which installs its own plugin")
-	containerIDs = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}$`)     //nolint:gochecknoglobals // a compiled constant
-	objectNames  = regexp.MustCompile(`^[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?$`) //nolint:gochecknoglobals // a compiled constant
+	containerIDs = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}$`)
+	objectNames  = regexp.MustCompile(`^[a-z0-9]([a-z0-9.\-]{0,251}[a-z0-9])?$`)
 )
 
 const maxIPs = 16

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"data-space.liqo.io/pkg/effects/cniconf"
+	"data-space.liqo.io/pkg/effects/podwatch"
+	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/gate"
+)
+
+// gateOptions are the flags of the gate and of the commands that install it.
+type gateOptions struct {
+	mode, socket, spaces string
+	exempt               string
+	marks                string
+	conf, bin, plugin    string
+}
+
+// Values of --gate and --unmarked.
+const (
+	gateCNI, gateOff         = "cni", "off"
+	unmarkedHeld, unmarkedGo = "held", "start"
+)
+
+// paths adds the flags that every command about the gate has.
+func (g *gateOptions) paths(f *flag.FlagSet) {
+	f.StringVar(&g.conf, "cni-conf-dir", "/etc/cni/net.d", "`folder` of the runtime's CNI configurations")
+	f.StringVar(&g.bin, "cni-bin-dir", "/opt/cni/bin", "`folder` of the runtime's CNI plugins")
+	f.StringVar(&g.socket, "gate-socket", gate.Socket, "`path` of the unix socket that the CNI plugin asks")
+	f.StringVar(&g.spaces, "namespaces-file", gate.SpacesFile, "`path` of the list of namespaces that stays on the node, for the CNI plugin to judge by when no agent answers")
+}
+
+// entry adds the flags that make up the plugin's entry.
+func (g *gateOptions) entry(f *flag.FlagSet) {
+	f.StringVar(&g.plugin, "cni-plugin", "/usr/local/bin/cni", "`path` of the CNI plugin to install")
+	f.StringVar(&g.exempt, "gate-exempt", "kube-system,"+apis.SystemNamespace,
+		"comma-separated `list` of namespaces whose pods start even when neither the agent nor the node's list knows these namespaces")
+	f.StringVar(&g.marks, "unmarked", unmarkedHeld,
+		"what becomes of a pod without the annotation "+gate.AnnotationGuest+" when nobody can say whose its namespace is: held, or start "+
+			"(right only where admission sets the annotation on every foreign pod)")
+}
+
+// flags adds all flags.
+func (g *gateOptions) flags(f *flag.FlagSet) {
+	f.StringVar(&g.mode, "gate", gateOff, "cni: a CNI plugin holds foreign pods until they are enforced; off: they are enforced once they are seen")
+	g.paths(f)
+	g.entry(f)
+}
+
+func (g *gateOptions) check() error {
+	var problems []error
+	if g.mode != "" && g.mode != gateCNI && g.mode != gateOff {
+		problems = append(problems, fmt.Errorf("--gate=%q: unknown; give cni or off", g.mode))
+	}
+	if g.marks != "" && g.marks != unmarkedHeld && g.marks != unmarkedGo {
+		problems = append(problems, fmt.Errorf("--unmarked=%q: unknown; give held or start", g.marks))
+	}
+	for name, value := range map[string]string{
+		"cni-conf-dir": g.conf, "cni-bin-dir": g.bin, "gate-socket": g.socket, "namespaces-file": g.spaces,
+	} {
+		if !strings.HasPrefix(value, "/") {
+			problems = append(problems, fmt.Errorf("--%s=%q: not an absolute path; give one", name, value))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (g *gateOptions) exempted() []string {
+	var out []string
+	for name := range strings.SplitSeq(g.exempt, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (g *gateOptions) chain(log *slog.Logger) *cniconf.Chain {
+	entry := gate.NewEntry(g.exempted(), g.marks == unmarkedGo)
+	entry.Socket, entry.Spaces = g.socket, g.spaces
+	return &cniconf.Chain{Conf: g.conf, Bin: g.bin, Source: g.plugin, Entry: entry, Log: log}
+}
+
+// runGate runs the gate until the context ends.
+func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch.Watch, log *slog.Logger) error {
+	if o.mode == gateOff {
+		log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
+		return nil
+	}
+	chain := o.chain(log)
+	g, err := agent.NewGate(a, watch, chain, agent.GateConfig{
+		Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo,
+	})
+	if err != nil {
+		return err
+	}
+	chain.Restored = g.Restored
+	return g.Run(ctx)
+}
+
+// installCNI puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.
+func installCNI(_ context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
+	var o gateOptions
+	f := flag.NewFlagSet("agent install-cni", flag.ContinueOnError)
+	o.paths(f)
+	o.entry(f)
+	if err := parseGate(f, args, &o, stderr); err != nil {
+		return err
+	}
+	changed, err := o.chain(slog.New(slog.DiscardHandler)).Install()
+	tell(stdout, "written", changed)
+	if errors.Is(err, cniconf.ErrNone) {
+		return fmt.Errorf("%w: the plugin is in place, its entry is not; run this again once the cluster's CNI plugin has written its configuration", err)
+	}
+	return err
+}
+
+// uninstallCNI tells an agent that runs not to put the plugin back, takes the entry out, and then the plugin.
+func uninstallCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
+	var o gateOptions
+	f := flag.NewFlagSet("agent uninstall-cni", flag.ContinueOnError)
+	o.paths(f)
+	if err := parseGate(f, args, &o, stderr); err != nil {
+		return err
+	}
+	stood, err := agent.StandDown(ctx, o.socket)
+	if err != nil {
+		return err
+	}
+	if stood {
+		fmt.Fprintln(stdout, "the agent of this node no longer puts the plugin back, until it is restarted")
+	}
+	changed, err := o.chain(slog.New(slog.DiscardHandler)).Uninstall()
+	tell(stdout, "undone", changed)
+	if err != nil {
+		return err
+	}
+	return agent.RemoveTraces(o.spaces)
+}
+
+func parseGate(f *flag.FlagSet, args []string, o *gateOptions, stderr io.Writer) error {
+	f.SetOutput(stderr)
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return usageError{err}
+	}
+	if f.NArg() > 0 {
+		return usageError{fmt.Errorf("%q: unknown argument; %s takes flags only (--help)", f.Args(), f.Name())}
+	}
+	if err := o.check(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+func tell(w io.Writer, what string, files []string) {
+	for _, file := range files {
+		fmt.Fprintf(w, "%s: %s\n", what, file)
+	}
+	if len(files) == 0 {
+		fmt.Fprintln(w, "nothing to be "+what)
+	}
+}
