@@ -1,0 +1,191 @@
+//go:build kernel
+
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"data-space.liqo.io/pkg/effects/cniconf"
+	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/gate"
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+func (a *api) Space(_ context.Context, name string) (workload.Namespace, bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	labels, found := a.spaces[name]
+	return workload.Namespace{Name: name, Labels: labels}, found && !a.away, nil
+}
+
+func (a *api) Spaces(context.Context) ([]workload.Namespace, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []workload.Namespace
+	for name, labels := range a.spaces {
+		out = append(out, workload.Namespace{Name: name, Labels: labels})
+	}
+	return out, nil
+}
+
+func (a *api) OnSpace(context.Context, func()) error { return nil }
+
+// gated is a node whose runtime calls the CNI plugin.
+type gated struct {
+	*node
+	chain        *cniconf.Chain
+	socket, list string
+}
+
+func newGated(t *testing.T) gated {
+	t.Helper()
+	n := newNode(t)
+	dir := filepath.Dir(n.socket)
+	g := gated{node: n, socket: dir + "/gate.sock", list: dir + "/state/namespaces.json"}
+	entry := gate.NewEntry([]string{"kube-system"}, true)
+	entry.Socket, entry.Spaces = g.socket, g.list
+	g.chain = &cniconf.Chain{
+		Conf: dir + "/cni", Bin: dir + "/bin", Source: dir + "/plugin", Entry: entry, Log: slog.New(slog.DiscardHandler),
+	}
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", g.chain.Source, "data-space.liqo.io/cmd/cni")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	n.stop()
+	config, err := os.ReadFile(dir + "/config.toml")
+	require.NoError(t, err)
+	text := regexp.MustCompile(`bin_dirs = \[(.*)\]`).ReplaceAllString(string(config), fmt.Sprintf("bin_dirs = [$1, %q]", g.chain.Bin))
+	text = strings.Replace(text, "nri.v1.nri\"]\n  disable = true", fmt.Sprintf("nri.v1.nri\"]\n  socket_path = %q", dir+"/nri.sock"), 1)
+	require.NoError(t, os.WriteFile(dir+"/config.toml", []byte(text), 0o600))
+	n.start()
+	return g
+}
+
+// open runs the gate beside an agent until stop is called.
+func (g gated) open(t *testing.T, r running, a *api) (stop func()) {
+	t.Helper()
+	program, err := agent.NewGate(r.Agent, a, g.chain, agent.GateConfig{
+		Socket: g.socket, File: g.list, Exempt: []string{"kube-system"}, Marks: true,
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- program.Run(ctx) }()
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(g.chain.Conf, "test.conflist"))
+		return err == nil && strings.Contains(string(text), gate.PluginType)
+	}, 5*time.Second, time.Millisecond, "the plugin is put into the chain")
+	time.Sleep(200 * time.Millisecond) // for the runtime to see it
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// try makes a sandbox and returns what the runtime says.
+func (g gated) try(config *cri.PodSandboxConfig) (string, error) {
+	answer, err := g.runtime.RunPodSandbox(g.t.Context(), &cri.RunPodSandboxRequest{Config: config})
+	return answer.GetPodSandboxId(), err
+}
+
+func (g gated) config(namespace, name string, annotations ...string) *cri.PodSandboxConfig {
+	c := g.sandboxConfig(namespace, name)
+	c.Annotations = map[string]string{"kubernetes.io/config.source": "api"} // as the kubelet sets it
+	for i := 0; i < len(annotations); i += 2 {
+		c.Annotations[annotations[i]] = annotations[i+1]
+	}
+	return c
+}
+
+func TestAPodIsHeldUntilItsRulesStand(t *testing.T) {
+	g := newGated(t)
+	client, err := sandbox.Dial(t.Context(), g.node.socket)
+	require.NoError(t, err)
+	defer client.Close()
+	a := newAPI()
+	state := filepath.Join(t.TempDir(), "guarded")
+	r := startAgent(t, g.node, a, state)
+	stop := g.open(t, r, a)
+
+	box, err := g.try(g.config("pharma", "held"))
+	require.NoError(t, err)
+	rules := g.rules(client, box)
+	require.Equal(t, 2, strings.Count(rules, ":OUTPUT DROP"), "both families are closed when the runtime says that the sandbox is ready")
+	r.reaches("held", agent.Closed)
+	require.Empty(t, a.told(agent.EventDriftRepaired))
+
+	own, err := g.try(g.config("hospital", "own"))
+	require.NoError(t, err)
+	require.Empty(t, g.rules(client, own))
+
+	t.Run("the plugin's CHECK tells drift", func(t *testing.T) {
+		// The runtime never asks; the plugin is asked as a runtime would.
+		require.NoError(t, g.check(client, box, "pharma", "held"))
+		g.spoil(client, box)
+		require.ErrorContains(t, g.check(client, box, "pharma", "held"), "filter/OUTPUT")
+		require.NoError(t, g.check(client, own, "hospital", "own"))
+	})
+
+	t.Run("a namespace that the watch has not seen is asked for", func(t *testing.T) {
+		a.set(func() { a.away = true; a.spaces["new"] = map[string]string{apis.LabelRemoteCluster: "pharma-1"} })
+		box, err := g.try(g.config("new", "fresh"))
+		require.NoError(t, err)
+		require.Contains(t, g.rules(client, box), ":OUTPUT DROP")
+		a.set(func() { a.away = false })
+	})
+
+	t.Run("what cannot be enforced does not start, and says so on the pod", func(t *testing.T) {
+		_, err := g.ask(gate.Request{
+			Op: gate.Add, Container: "deadbeef", Netns: fmt.Sprintf("/proc/%d/ns/net", os.Getpid()), Namespace: "pharma", Name: "host",
+		})
+		require.NoError(t, err)
+		require.Len(t, a.told(agent.EventStartRefused), 1)
+		require.Contains(t, a.told(agent.EventStartRefused)[0], "HostNamespace")
+	})
+
+	stop()
+	r.stop()
+	t.Run("without an agent no foreign pod starts, and every other does", func(t *testing.T) {
+		_, err := g.try(g.config("pharma", "held-2"))
+		require.ErrorContains(t, err, "Data Spacer holds pod pharma/held-2 (AgentAway)")
+		require.ErrorContains(t, err, "kubectl get pods -n data-spacer")
+		_, err = g.try(g.config("hospital", "own-2"))
+		require.NoError(t, err)
+		_, err = g.try(g.config("made-since", "own-3"))
+		require.NoError(t, err, "its namespace is not on the list, but a guest's pod would bear the mark")
+		_, err = g.try(g.config("made-since", "foreign", gate.AnnotationGuest, "pharma-1"))
+		require.ErrorContains(t, err, "AgentAway")
+		_, err = g.try(g.config("hospital", "renamed", gate.AnnotationGuest, "pharma-1"))
+		require.ErrorContains(t, err, "AgentAway", "a namespace made again under an old name")
+		_, err = g.try(g.sandboxConfig("made-since", "dumb"))
+		require.ErrorContains(t, err, "UnknownNamespace", "a runtime that shows no annotations proves nothing")
+		_, err = g.try(g.sandboxConfig("kube-system", "dns"))
+		require.NoError(t, err)
+	})
+	t.Run("its pods can be deleted all the same", func(t *testing.T) { g.removePod(box) })
+	t.Run("and the next agent lets them start", func(t *testing.T) {
+		r := startAgent(t, g.node, a, state)
+		g.open(t, r, a)
+		box, err := g.try(g.config("pharma", "held-2"))
+		require.NoError(t, err)
+		require.Contains(t, g.rules(client, box), ":OUTPUT DROP")
+	})
+}
