@@ -4,17 +4,10 @@ package agent_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,132 +18,6 @@ import (
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/apis"
 )
-
-// program is the agent as it is installed.
-type program struct {
-	t       *testing.T
-	c       *cluster
-	command *exec.Cmd
-	output  *buffer
-	socket  string
-	metrics string
-	health  string
-}
-
-// buffer is safe for concurrent use.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// startProgram runs the agent; state is the folder that outlives it.
-func startProgram(t *testing.T, c *cluster, n *node, kubeconfig, state string, args ...string) *program {
-	t.Helper()
-	p := &program{t: t, c: c, output: &buffer{}, socket: filepath.Join(state, "agent.sock"), metrics: freePort(t), health: freePort(t)}
-	p.command = exec.Command(c.binary, append([]string{
-		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft",
-		"--status-socket=" + p.socket, "--state-dir=" + filepath.Join(state, "guarded"),
-		"--metrics-bind-address=" + p.metrics, "--health-bind-address=" + p.health,
-	}, args...)...)
-	p.command.Env = append(os.Environ(), "GOMEMLIMIT=44MiB")
-	p.command.Stderr = p.output
-	require.NoError(t, p.command.Start())
-	t.Cleanup(func() {
-		p.stop()
-		if t.Failed() {
-			t.Log(p.output.String())
-		}
-	})
-	return p
-}
-
-// stop ends it as the kubelet does, and expects that it ends well and soon.
-func (p *program) stop() {
-	p.t.Helper()
-	if p.command.ProcessState != nil {
-		return
-	}
-	require.NoError(p.t, p.command.Process.Signal(syscall.SIGTERM))
-	ended := make(chan error, 1)
-	go func() { ended <- p.command.Wait() }()
-	select {
-	case err := <-ended:
-		require.NoError(p.t, err, p.output.String())
-	case <-time.After(20 * time.Second):
-		_ = p.command.Process.Kill()
-		<-ended
-		require.Fail(p.t, "the agent does not stop", p.output.String())
-	}
-}
-
-// status is what "agent status" prints.
-func (p *program) status() string {
-	p.t.Helper()
-	out, err := exec.Command(p.c.binary, "status", "--status-socket="+p.socket).CombinedOutput()
-	require.NoError(p.t, err, string(out))
-	return string(out)
-}
-
-// get returns the body, or what went wrong.
-func get(address, path string) string {
-	answer, err := http.Get("http://" + address + path)
-	if err != nil {
-		return err.Error()
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err.Error()
-	}
-	return answer.Status + "\n" + string(body)
-}
-
-func (p *program) ready() {
-	p.t.Helper()
-	require.Eventually(p.t, func() bool { return strings.HasPrefix(get(p.health, "/readyz"), "200") }, 20*time.Second, 20*time.Millisecond,
-		"%s", p.output)
-}
-
-// reaches waits until the pod is in that state with that proxy.
-func (p *program) reaches(name string, state agent.State, proxy string) agent.EndpointStatus {
-	p.t.Helper()
-	var last agent.EndpointStatus
-	require.Eventually(p.t, func() bool {
-		var s agent.NodeStatus
-		out, err := exec.Command(p.c.binary, "status", "--status-socket="+p.socket, "-o", "json").Output()
-		if err != nil || json.Unmarshal(out, &s) != nil {
-			return false
-		}
-		for _, e := range s.Endpoints {
-			if e.Name == name {
-				last = e
-				return e.State == state && (proxy == "" || e.Proxy != nil && e.Proxy.Container == proxy)
-			}
-		}
-		return false
-	}, 15*time.Second, 20*time.Millisecond, "%s: last seen %+v", name, &last)
-	return last
-}
 
 func TestTheProgramAsItIsInstalled(t *testing.T) {
 	c := newCluster(t)

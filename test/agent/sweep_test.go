@@ -1,4 +1,4 @@
-//go:build kernel || api
+//go:build kernel || api || bench
 
 package agent_test
 

@@ -1,0 +1,94 @@
+//go:build bench
+
+package agent_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// What a node with many foreign pods costs between changes: at most 60 MiB and 1 % of a core.
+const (
+	pods        = 30
+	maxResident = 60 << 20
+	maxCore     = 0.01
+	watched     = 2 * time.Minute
+)
+
+func TestThirtyPodsAtRest(t *testing.T) {
+	c := newCluster(t)
+	n := newNode(t)
+	c.namespace("pharma", map[string]string{apis.LabelRemoteCluster: "pharma-1"})
+	p := startProgram(t, c, n, c.kubeconfig(c.config.Host, apis.SystemNamespace, account), t.TempDir())
+	p.ready()
+
+	var all sync.WaitGroup
+	for i := range pods {
+		name := fmt.Sprintf("job-%d", i)
+		pod := c.pod("pharma", name)
+		all.Go(func() {
+			config := n.sandboxConfig("pharma", name)
+			config.Metadata.Uid = string(pod.UID)
+			box := n.runPod(config)
+			n.run(n.create(config, box, apis.ProxyContainerName, 0))
+			n.run(n.create(config, box, "app", 0))
+		})
+	}
+	all.Wait()
+	for i := range pods {
+		p.reaches(fmt.Sprintf("job-%d", i), agent.Enforced, "")
+	}
+	time.Sleep(10 * time.Second)
+
+	pid := p.command.Process.Pid
+	before := busy(t, pid)
+	time.Sleep(watched)
+	core := (busy(t, pid) - before).Seconds() / watched.Seconds()
+	resident := memory(t, pid)
+	t.Logf("%d pods at rest: %.2f %% of a core, %.1f MiB resident", pods, core*100, float64(resident)/(1<<20))
+	require.LessOrEqual(t, resident, maxResident)
+	require.LessOrEqual(t, core, maxCore)
+}
+
+// busy is the CPU time that the process and its ended children have used (proc_pid_stat(5): utime, stime, cutime, cstime,
+// in hundredths of a second).
+func busy(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	var ticks int
+	for _, f := range fields[11:15] {
+		v, err := strconv.Atoi(f)
+		require.NoError(t, err)
+		ticks += v
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// memory is the resident set of the process in bytes.
+func memory(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			v, err := strconv.Atoi(f[1])
+			require.NoError(t, err)
+			return v << 10
+		}
+	}
+	require.Fail(t, "no VmRSS")
+	return 0
+}
