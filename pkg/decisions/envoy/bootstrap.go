@@ -43,6 +43,7 @@ func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 	return &bootstrapv3.Bootstrap{
 		Node:            b.node(),
 		Admin:           admin(),
+		LayeredRuntime:  b.limits(),
 		OverloadManager: b.overload(),
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
 			Listeners: []*listenerv3.Listener{
@@ -78,16 +79,31 @@ func admin() *bootstrapv3.Admin {
 		Address: &corev3.Address{Address: &corev3.Address_Pipe{
 			Pipe: &corev3.Pipe{Path: apis.ProxyAdminSocket, Mode: 0o600},
 		}},
-		IgnoreGlobalConnLimit: true,
-		AllowPaths:            allowed,
+		AllowPaths: allowed,
 	}
 }
 
+// limits bounds each listener that applications and callers can fill. What probes and the admin socket need is not
+// bounded: Envoy can exempt a listener from a bound on the whole, but (as of 1.40) every connection that such a listener
+// closes then counts as one of the others closed, and the bound is soon none.
+func (b *builder) limits() *bootstrapv3.LayeredRuntime {
+	fields := map[string]*structpb.Value{}
+	for _, listener := range []string{listenerEgress, listenerForward, listenerIngress, listenerLocal} {
+		key := "envoy.resource_limits.listener." + listener + ".connection_limit"
+		fields[key] = structpb.NewNumberValue(float64(b.settings.MaxConnections))
+	}
+	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
+		Name:           "limits",
+		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: fields}},
+	}}}
+}
+
+// overload bounds the whole a little above the sum of limits: it is met only by a flood of the readiness port.
 func (b *builder) overload() *overloadv3.OverloadManager {
 	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
 		Name: "envoy.resource_monitors.global_downstream_max_connections",
 		ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: b.any(&connectionsv3.DownstreamConnectionsConfig{
-			MaxActiveDownstreamConnections: int64(b.settings.MaxConnections),
+			MaxActiveDownstreamConnections: 4*int64(b.settings.MaxConnections) + spareConnections,
 		})},
 	}}}
 }

@@ -25,6 +25,8 @@ const (
 	bufferLimit = 64 << 10
 	// datagramLimit is the largest DNS message over UDP, in bytes, that resolvers announce in practice (RFC 6891).
 	datagramLimit = 4096
+	// spareConnections are for probes and the admin socket.
+	spareConnections = 64
 	// portDNS is where every resolver listens.
 	portDNS uint16 = 53
 )

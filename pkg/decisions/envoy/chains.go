@@ -9,7 +9,7 @@ import (
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 )
 
-// inspectedChains are the three ways of a transparent connection: plain HTTP, TLS, and whatever else there is. All end
+// inspectedChains are the ways of the connections whose protocol is known: plain HTTP and TLS. Like otherChain, they end
 // at the connection's original destination.
 func (b *builder) inspectedChains(d direction, cluster string) []*listenerv3.FilterChain {
 	return []*listenerv3.FilterChain{
@@ -27,10 +27,15 @@ func (b *builder) inspectedChains(d direction, cluster string) []*listenerv3.Fil
 			FilterChainMatch: &listenerv3.FilterChainMatch{TransportProtocol: "tls"},
 			Filters:          []*listenerv3.Filter{b.tcpFilter(d, kindTLS, cluster)},
 		},
-		{
-			Name:    string(d) + "_tcp",
-			Filters: []*listenerv3.Filter{b.tcpFilter(d, kindTCP, cluster)},
-		},
+	}
+}
+
+// otherChain takes what matches nothing else. It must be the listener's default: a chain that asks for less than another
+// is not tried after it (Envoy takes the most specific transport protocol, and does not come back).
+func (b *builder) otherChain(d direction, cluster string) *listenerv3.FilterChain {
+	return &listenerv3.FilterChain{
+		Name:    string(d) + "_tcp",
+		Filters: []*listenerv3.Filter{b.tcpFilter(d, kindTCP, cluster)},
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // except to the pod itself: neither by address, nor by a name that resolves to
 // loopback, nor to a port of a proxy.
 func (b *builder) forwardProxy() *listenerv3.Listener {
-	l := b.listener("egress_http_proxy", egress)
+	l := b.listener(listenerForward, egress)
 	b.onLoopback(l, apis.PortEgressHTTP)
 	m := b.httpManager(egress, kindHTTPProxy, virtualHost("named_destination", []string{"*"},
 		b.connectRoute(clusterForward, &routev3.RouteAction_UpgradeConfig_ConnectConfig{}), b.anyRoute(clusterForward)))
@@ -33,7 +33,7 @@ func (b *builder) forwardProxy() *listenerv3.Listener {
 // localProxy hands requests to this pod's own applications on loopback, and to nothing else: every other authority is
 // refused, whatever it resolves to.
 func (b *builder) localProxy() *listenerv3.Listener {
-	l := b.listener("ingress_http_proxy", ingress)
+	l := b.listener(listenerLocal, ingress)
 	b.onLoopback(l, apis.PortIngressHTTP)
 	local := []string{"localhost", "localhost:*", "127.0.0.1", "127.0.0.1:*", "[::1]", "[::1]:*"}
 	m := b.httpManager(ingress, kindHTTPProxy,
@@ -63,7 +63,9 @@ func (b *builder) forwardNames() *dfpcommonv3.DnsCacheConfig {
 // localNames is "localhost" only, since localProxy asks for nothing else. It means 127.0.0.1; [::1] can be written out.
 func (b *builder) localNames() *dfpcommonv3.DnsCacheConfig {
 	names := b.names("local_applications")
-	names.DnsLookupFamily = clusterv3.Cluster_V4_ONLY
+	if b.settings.IPv6 {
+		names.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED
+	}
 	return names
 }
 

@@ -23,21 +23,31 @@ const (
 	ingress direction = "ingress"
 )
 
+// The listeners that applications and callers can fill.
+const (
+	listenerEgress  = "egress_tcp"
+	listenerIngress = "ingress_tcp"
+	listenerForward = "egress_http_proxy"
+	listenerLocal   = "ingress_http_proxy"
+)
+
 // egress takes every outgoing TCP connection of the pod, redirected here, and sends it on to where it was going.
 func (b *builder) egress() *listenerv3.Listener {
-	l := b.transparent("egress_tcp", egress)
+	l := b.transparent(listenerEgress, egress)
 	b.onLoopback(l, apis.PortEgressTCP)
 	l.FilterChains = slices.Concat(
 		b.closedChains(egress), []*listenerv3.FilterChain{b.dnsChain()}, b.inspectedChains(egress, clusterEgress))
+	l.DefaultFilterChain = b.otherChain(egress, clusterEgress)
 	return l
 }
 
 // ingress takes every incoming TCP connection of the pod and hands it to the pod's own address, from the loopback
 // addresses by which the node's rules know that it has passed the proxy.
 func (b *builder) ingress() *listenerv3.Listener {
-	l := b.transparent("ingress_tcp", ingress)
+	l := b.transparent(listenerIngress, ingress)
 	b.onEveryAddress(l, apis.PortIngressTCP)
 	l.FilterChains = slices.Concat(b.closedChains(ingress), b.inspectedChains(ingress, clusterIngress))
+	l.DefaultFilterChain = b.otherChain(ingress, clusterIngress)
 	return l
 }
 

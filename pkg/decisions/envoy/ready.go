@@ -9,12 +9,11 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// readiness answers the kubelet's probes of the proxy, unlogged and however many connections there are. It is open to
-// everyone who can reach the pod, so it tells nothing but that the proxy runs.
+// readiness answers the kubelet's probes of the proxy, unlogged and however many connections the other listeners have. It is
+// open to everyone who can reach the pod, so it tells nothing but that the proxy runs.
 func (b *builder) readiness() *listenerv3.Listener {
 	l := b.listener("readiness", ingress)
 	b.onEveryAddress(l, apis.PortReady)
-	l.IgnoreGlobalConnLimit = true
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix:                 "readiness",
 		ServerHeaderTransformation: hcmv3.HttpConnectionManager_PASS_THROUGH,

@@ -11,7 +11,7 @@ import (
 // Bounds and defaults of Settings.
 const (
 	DefaultProtocolDetection = 300 * time.Millisecond
-	DefaultMaxConnections    = 2048
+	DefaultMaxConnections    = 1024
 
 	minProtocolDetection = 10 * time.Millisecond
 	maxProtocolDetection = 30 * time.Second
@@ -31,9 +31,11 @@ type Settings struct {
 	// IPv6 adds the listeners on ::1 and ::. It needs a kernel with IPv6; interfaces may have it turned off.
 	IPv6 bool
 	// ProtocolDetection is how long a connection may stay silent before it is taken for a protocol in which the server
-	// speaks first. Those protocols are delayed by this much; plain HTTP that starts later is logged as TCP only.
+	// speaks first. Those protocols are delayed by this much, as is a first message of less than five bytes; plain HTTP
+	// that starts later is logged as TCP only. A client that ends its side (FIN) before the protocol is known is
+	// disconnected, which Envoy offers no way to change.
 	ProtocolDetection time.Duration
-	// MaxConnections bounds the connections that applications and callers hold open at the proxy at one time.
+	// MaxConnections bounds the connections held open at one time at each of the transparent and explicit listeners.
 	MaxConnections uint32
 }
 

@@ -1,0 +1,158 @@
+//go:build kernel
+
+package envoy
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// unknown is long enough to be seen at once to be neither TLS nor HTTP.
+const unknown = "\x00\x01\x02\x03\x04\x05\x06\x07"
+
+// adminClient speaks HTTP/2, as tapping through a socket file needs.
+func (w *world) adminClient() *http.Client {
+	protocols := &http.Protocols{}
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Timeout: waitLong, Transport: &http.Transport{
+		Protocols: protocols,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", w.admin())
+		},
+	}}
+}
+
+func TestTheAdminSocketIsForTheProxyOnlyAndReadsOnly(t *testing.T) {
+	w := newWorld(t, settings())
+	info, err := os.Stat(w.admin())
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.EqualValues(t, 1303, info.Sys().(*syscall.Stat_t).Uid)
+	for path, code := range map[string]int{"/ready": 200, "/config_dump": 200, "/stats": 200, "/quitquitquit": 403, "/logging": 403, "/drain_listeners": 403} {
+		response, err := w.adminClient().Post("http://admin"+path, "", nil)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, code, response.StatusCode, path)
+	}
+}
+
+func TestHTTPCanBeTapped(t *testing.T) {
+	w := newWorld(t, settings())
+	w.record(t, w.peer, peer4, 8080, ok)
+	request := `{"config_id":"egress-http","tap_config":{"match":{"any_match":true},"output_config":{"sinks":[{"streaming_admin":{}}]}}}`
+	response, err := w.adminClient().Post("http://admin/tap", "application/json", strings.NewReader(request))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	w.exchange(t, w.pod, peer4, 8080, "POST /tapped HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+	scanner := bufio.NewScanner(response.Body)
+	for scanner.Scan() {
+		if strings.Contains(scanner.Text(), "/tapped") {
+			return
+		}
+	}
+	require.Fail(t, "the request was not shown")
+}
+
+func TestConnectionsAreBoundedAndProbesArePassedOn(t *testing.T) {
+	s := settings()
+	s.MaxConnections = 5
+	w := newWorld(t, s)
+	w.listen(t, w.peer, peer4, 7, echo)
+	w.probe(t, 10)
+	require.Equal(t, 5, w.open(t, 20))
+	w.probe(t, 10)
+	require.Zero(t, w.open(t, 20), "probes do not wear the bound down")
+}
+
+// open opens connections that stay open, up to limit, and returns how many it could.
+func (w *world) open(t *testing.T, limit int) int {
+	t.Helper()
+	for n := range limit {
+		c := w.connection(t, w.pod, "tcp", peer4, 7)
+		fmt.Fprint(c, unknown)
+		if _, err := io.ReadFull(c, make([]byte, len(unknown))); err != nil {
+			return n
+		}
+	}
+	return limit
+}
+
+func (w *world) probe(t *testing.T, times int) {
+	t.Helper()
+	for range times {
+		response, err := w.client(w.peer, false).Get("http://" + pod4 + ":13043/ready")
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode)
+	}
+}
+
+func TestAProxyThatWasKilledStartsAgain(t *testing.T) {
+	w := newWorld(t, settings())
+	require.NoError(t, w.proxy.Process.Kill())
+	require.Error(t, w.proxy.Wait())
+	w.start(t, settings())
+	got := w.record(t, w.peer, peer4, 8080, ok)
+	w.exchange(t, w.pod, peer4, 8080, "GET /again HTTP/1.1\r\nHost: h\r\n\r\n")
+	take(t, got)
+}
+
+func TestWithoutIPv6NothingListensThere(t *testing.T) {
+	s := settings()
+	s.IPv6, s.ClusterDNS = false, s.ClusterDNS[:1]
+	w := newWorld(t, s)
+	w.resolver(t, echoed)
+	got := w.record(t, w.peer, peer4, 8080, ok)
+	w.exchange(t, w.pod, peer4, 8080, "GET /four HTTP/1.1\r\nHost: h\r\n\r\n")
+	take(t, got)
+	in(t, w.pod, `test -z "$(ss -6 -H -ltun)"`)
+}
+
+func TestItStartsWhereInterfacesHaveIPv6TurnedOff(t *testing.T) {
+	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}}
+	w.connect(t)
+	w.redirect(t)
+	in(t, w.pod, "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1")
+	w.start(t, settings())
+	got := w.record(t, w.peer, peer4, 8080, ok)
+	w.exchange(t, w.pod, peer4, 8080, "GET /four HTTP/1.1\r\nHost: h\r\n\r\n")
+	take(t, got)
+}
+
+// TestWhatItCosts is here for its log: memory at rest and with a thousand connections held open.
+func TestWhatItCosts(t *testing.T) {
+	w := newWorld(t, settings())
+	w.listen(t, w.peer, peer4, 7, echo)
+	rest := w.memory(t)
+	began := time.Now()
+	require.Equal(t, 1000, w.open(t, 1000))
+	busy := w.memory(t)
+	t.Logf("at rest %d KiB, with 1000 connections %d KiB, %v per connection", rest, busy, time.Since(began)/1000)
+	require.Less(t, busy, 256<<10, "the sidecar's limit")
+}
+
+func (w *world) memory(t testing.TB) int {
+	t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.proxy.Process.Pid))
+	require.NoError(t, err)
+	var kib int
+	for _, line := range strings.Split(string(raw), "\n") {
+		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
+			return kib
+		}
+	}
+	require.Fail(t, "no VmRSS")
+	return 0
+}

@@ -1,0 +1,277 @@
+//go:build kernel
+
+package envoy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/testutils"
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Where things are: a pod with its proxy, and everything else on the other side of a veth.
+const (
+	pod4, pod6     = "198.51.100.2", "2001:db8:1::2"
+	peer4, peer6   = "198.51.100.3", "2001:db8:1::3"
+	other4, other6 = "198.51.100.4", "2001:db8:1::4" // of the same side, where nothing listens unless a test does
+	dns4, dns6     = "198.51.100.10", "2001:db8:1::a"
+
+	waitLong = 10 * time.Second
+	waitStep = 20 * time.Millisecond
+)
+
+// family is what a test does once for IPv4 and once for IPv6.
+type family struct{ pod, peer, other, dns, loopback string }
+
+func eachFamily(t *testing.T, test func(t *testing.T, f family)) {
+	t.Run("IPv4", func(t *testing.T) { test(t, family{pod4, peer4, other4, dns4, "127.0.0.1"}) })
+	t.Run("IPv6", func(t *testing.T) { test(t, family{pod6, peer6, other6, dns6, "::1"}) })
+}
+
+// world is the two network namespaces and the proxy in the pod's.
+type world struct {
+	pod, peer ns.NetNS
+	proxy     *exec.Cmd
+	stdout    *lines
+	stderr    *lines
+}
+
+func program(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("ENVOY")
+	if path == "" {
+		cache := os.Getenv("DATA_SPACER_CACHE")
+		if cache == "" {
+			home, err := os.UserHomeDir()
+			require.NoError(t, err)
+			cache = filepath.Join(home, ".cache", "data-spacer")
+		}
+		path = filepath.Join(cache, "bin", "envoy")
+	}
+	_, err := os.Stat(path)
+	require.NoError(t, err, "no Envoy: set ENVOY to the program, or build the lab's binaries with `make tools`")
+	return path
+}
+
+func settings() envoy.Settings {
+	return envoy.Settings{
+		GuestID: "pharma", Namespace: "pharma-space", IPv6: true,
+		ClusterDNS: []netip.Addr{netip.MustParseAddr(dns4), netip.MustParseAddr(dns6)},
+	}.Default()
+}
+
+// newWorld makes the namespaces, redirects the pod's traffic as the node agent does (as far as the proxy sees it), and
+// starts the proxy as the sidecar is started.
+func newWorld(t testing.TB, s envoy.Settings) *world {
+	t.Helper()
+	require.Zero(t, os.Geteuid(), "these tests make network namespaces: run them as root")
+	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}}
+	w.connect(t)
+	w.redirect(t)
+	w.start(t, s)
+	return w
+}
+
+func namespace(t testing.TB) ns.NetNS {
+	t.Helper()
+	n, err := testutils.NewNS()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, n.Close())
+		require.NoError(t, testutils.UnmountNS(n))
+	})
+	return n
+}
+
+func in(t testing.TB, n ns.NetNS, command string) {
+	t.Helper()
+	out, err := exec.Command("nsenter", "--net="+n.Path(), "sh", "-ec", command).CombinedOutput()
+	require.NoError(t, err, "%s: %s", command, out)
+}
+
+func (w *world) connect(t testing.TB) {
+	t.Helper()
+	in(t, w.pod, fmt.Sprintf("ip link add eth0 type veth peer name eth0 netns %s", w.peer.Path()))
+	for n, addresses := range map[ns.NetNS][]string{w.pod: {pod4, pod6}, w.peer: {peer4, peer6, other4, other6, dns4, dns6}} {
+		commands := []string{"ip link set lo up", "ip link set eth0 up"}
+		for _, address := range addresses {
+			bits, flags := "/24", ""
+			if strings.Contains(address, ":") {
+				bits, flags = "/64", " nodad"
+				if address != pod6 && address != peer6 {
+					flags += " preferred_lft 0" // no call comes from it
+				}
+			}
+			commands = append(commands, "ip addr add "+address+bits+" dev eth0"+flags)
+		}
+		in(t, n, strings.Join(commands, "\n"))
+	}
+}
+
+// redirect is the part of the node agent's rules that the proxy works behind.
+func (w *world) redirect(t testing.TB) {
+	t.Helper()
+	for _, restore := range []string{"iptables-restore", "ip6tables-restore"} {
+		in(t, w.pod, restore+` <<END
+*nat
+-A OUTPUT -m owner --uid-owner 1303 -j RETURN
+-A OUTPUT -o lo -j RETURN
+-A OUTPUT -p udp --dport 53 -j REDIRECT --to-ports 13053
+-A OUTPUT -p tcp -j REDIRECT --to-ports 13031
+-A PREROUTING ! -i lo -p tcp -m multiport ! --dports 13041,13043 -j REDIRECT --to-ports 13041
+COMMIT
+END`)
+	}
+}
+
+// start runs Envoy with the sidecar's arguments, uid and lack of capabilities. A mount namespace of its own gives it the
+// directories that a pod would, and takes them away when it ends.
+func (w *world) start(t testing.TB, s envoy.Settings) {
+	t.Helper()
+	config, err := envoy.Bootstrap(s)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "envoy.yaml")
+	require.NoError(t, os.WriteFile(file, config, 0o600))
+	script := fmt.Sprintf(`
+mount -t tmpfs tmpfs /run
+mkdir -p %[1]s && chown 1303:1303 %[1]s
+touch /run/envoy && mount --bind %[2]s /run/envoy
+install -o 1303 -m 0400 %[3]s /run/envoy.yaml
+exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs --pdeathsig KILL \
+  /run/envoy -c /run/envoy.yaml --disable-hot-restart --concurrency 1 --log-level warning --file-flush-interval-msec 20`,
+		apis.ProxyRuntimeDir, program(t), file)
+	w.proxy = exec.Command("nsenter", "--net="+w.pod.Path(), "unshare", "--mount", "sh", "-ec", script)
+	w.proxy.Env = append(os.Environ(), "POD_NAME=pharma-app")
+	w.proxy.Stdout, w.proxy.Stderr = w.stdout, w.stderr
+	w.proxy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(t, w.proxy.Start())
+	t.Cleanup(func() {
+		_ = w.proxy.Process.Kill() // the script and nsenter have become Envoy: one process
+		_ = w.proxy.Wait()
+		if t.Failed() {
+			t.Log(w.stderr.all(), w.stdout.all())
+		}
+	})
+	require.Eventually(t, func() bool {
+		c, err := w.dial(w.peer, "tcp", net.JoinHostPort(pod4, "13043"))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}, waitLong, waitStep, "the proxy starts")
+}
+
+// admin is the path of the admin socket as this process can reach it.
+func (w *world) admin() string {
+	return fmt.Sprintf("/proc/%d/root%s", w.proxy.Process.Pid, apis.ProxyAdminSocket)
+}
+
+// dial opens a connection from inside a network namespace.
+func (w *world) dial(from ns.NetNS, network, address string) (net.Conn, error) {
+	var c net.Conn
+	err := from.Do(func(ns.NetNS) error {
+		var err error
+		c, err = net.DialTimeout(network, address, waitLong)
+		return err
+	})
+	return c, err
+}
+
+// connection is dial for a test that cannot go on without; it cannot hang.
+func (w *world) connection(t testing.TB, from ns.NetNS, network, host string, port int) net.Conn {
+	t.Helper()
+	c, err := w.dial(from, network, net.JoinHostPort(host, fmt.Sprint(port)))
+	require.NoError(t, err)
+	require.NoError(t, c.SetDeadline(time.Now().Add(waitLong)))
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// listen serves every connection to an address inside a network namespace, until the test's end.
+func (w *world) listen(t testing.TB, where ns.NetNS, host string, port int, serve func(net.Conn)) {
+	t.Helper()
+	var l net.Listener
+	require.NoError(t, where.Do(func(ns.NetNS) error {
+		var err error
+		l, err = net.Listen("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+		return err
+	}))
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_ = c.SetDeadline(time.Now().Add(2 * waitLong))
+				serve(c)
+			}()
+		}
+	}()
+}
+
+// logged waits for the access log line that fits, and returns it.
+func (w *world) logged(t testing.TB, fits func(line map[string]any) bool) map[string]any {
+	t.Helper()
+	var found map[string]any
+	require.Eventually(t, func() bool {
+		for _, line := range w.log(t) {
+			if fits(line) {
+				found = line
+				return true
+			}
+		}
+		return false
+	}, waitLong, waitStep, "an access log line")
+	return found
+}
+
+func (w *world) log(t testing.TB) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	for _, raw := range strings.Split(w.stdout.all(), "\n") {
+		if raw == "" || !strings.HasSuffix(raw, "}") {
+			continue
+		}
+		line := map[string]any{}
+		require.NoError(t, json.Unmarshal([]byte(raw), &line), raw)
+		all = append(all, line)
+	}
+	return all
+}
+
+// lines collects what a process writes.
+type lines struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *lines) all() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
+}
