@@ -71,7 +71,15 @@ func (b *Builder) one(ctx context.Context, i Image) (Built, error) {
 	if err := b.program(ctx, i, filepath.Join(contextDir, i.Name)); err != nil {
 		return Built{}, err
 	}
-	digest, err := digestOf(baseStamp(), i.Dockerfile, filepath.Join(contextDir, i.Name))
+	files := []string{i.Dockerfile, filepath.Join(contextDir, i.Name)}
+	for _, p := range i.More {
+		to := filepath.Join(contextDir, filepath.Base(p))
+		if err := b.compile(ctx, p, to); err != nil {
+			return Built{}, err
+		}
+		files = append(files, to)
+	}
+	digest, err := digestOf(baseStamp(), files...)
 	if err != nil {
 		return Built{}, err
 	}
@@ -99,10 +107,15 @@ func (b *Builder) program(ctx context.Context, i Image, to string) error {
 	if i.Package == "" {
 		return link(i.Program, to)
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", b.Root, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", to, i.Package)
+	return b.compile(ctx, i.Package, to)
+}
+
+// compile builds a Go program.
+func (b *Builder) compile(ctx context.Context, program, to string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", b.Root, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", to, program)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", i.Package, err, text)
+		return fmt.Errorf("go build %s: %w\n%s", program, err, text)
 	}
 	return nil
 }

@@ -13,10 +13,13 @@ import (
 // Image is something to build.
 type Image struct {
 	Name string
-	// Dockerfile is the path of its Dockerfile, whose context is one program named as the image.
+	// Dockerfile is the path of its Dockerfile, whose context is one program named as the image, and those besides it that
+	// the Dockerfile copies to /usr/local/bin.
 	Dockerfile string
 	// Package is the directory of the Go program that goes in, below the repository; or else Program is the path of a ready one.
 	Package, Program string
+	// More are the directories of Go programs that go in besides.
+	More []string
 	// Debian says that the image stands on Debian's files; otherwise on nothing.
 	Debian bool
 }
@@ -69,6 +72,11 @@ func describe(root, sources, dockerfile string, dirs plan.Dirs) (Image, bool, er
 	}
 	if len(program) > 0 {
 		image.Package = "./" + filepath.Join(sources, image.Name)
+		for _, name := range copied(string(text)) {
+			if name != image.Name {
+				image.More = append(image.More, "./"+filepath.Join(sources, name))
+			}
+		}
 		return image, true, nil
 	}
 	image.Program = dirs.Program(image.Name)
@@ -83,4 +91,17 @@ func defaultBase(dockerfile string) string {
 		return ""
 	}
 	return match[1]
+}
+
+// copied are the programs that a Dockerfile copies to /usr/local/bin.
+func copied(dockerfile string) []string {
+	var names []string
+	for _, match := range regexp.MustCompile(`(?m)^COPY\s+((?:\S+\s+)+)/usr/local/bin/`).FindAllStringSubmatch(dockerfile, -1) {
+		for _, word := range strings.Fields(match[1]) {
+			if !strings.HasPrefix(word, "--") {
+				names = append(names, word)
+			}
+		}
+	}
+	return names
 }

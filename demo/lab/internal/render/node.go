@@ -12,7 +12,7 @@ import (
 // network namespaces and the lock of iptables.
 func PrivateDirs() []string {
 	return []string{
-		"/etc/cni", "/opt/cni", "/var/lib/cni", "/var/lib/containerd", "/var/lib/kubelet",
+		"/etc/cni", "/opt/cni", "/var/lib/cni", "/var/lib/containerd", "/var/lib/data-spacer", "/var/lib/kubelet",
 		"/var/log/containers", "/var/log/pods",
 	}
 }
