@@ -36,9 +36,9 @@ func serve(ctx context.Context, args []string, getenv func(string) string, _, st
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.level}))
-	ctrllog.SetLogger(logr.FromSlogHandler(log.Handler()))
-	klog.SetSlogLogger(log)
+	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.level}))
+	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler()))
+	klog.SetSlogLogger(logger) //nolint:forbidigo // The bridge by which client-go logs through ours.
 
 	settings := redirect.Settings{IPv6: hasIPv6()}
 	writer, sign, err := checkNode(ctx, o, settings)
@@ -53,32 +53,32 @@ func serve(ctx context.Context, args []string, getenv func(string) string, _, st
 	if err != nil {
 		return err
 	}
-	defer runtime.Close() //nolint:errcheck // the program ends
-	watch, events, err := connect(ctx, o, memory, log)
+	defer runtime.Close()
+	watch, events, err := connect(ctx, o, memory, logger)
 	if err != nil {
 		return err
 	}
 	defer events.Close()
 
 	config := agent.Config{
-		Node: o.node, Resync: o.resync, Verify: o.verify, Workers: workers, Log: log,
-		Backend: string(writer.backend), BackendSign: sign, Runtime: runtime.Runtime, Socket: runtime.Socket,
+		Node: o.node, Resync: o.resync, Verify: o.verify, Workers: workers, Log: logger,
+		Backend: string(writer.backend), BackendSign: sign, RuntimeName: runtime.Runtime, Socket: runtime.Socket,
 	}
 	a := agent.New(config, agent.Parts{
 		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: events,
 		Enforcer: agent.NewEnforcer(settings, writer.Dataplane, memory), Metrics: agent.NewMetrics(),
 	})
-	log.Info("agent starts", "node", o.node, "backend", config.Backend, "why", sign, "ipv6", settings.IPv6,
+	logger.Info("agent starts", "node", o.node, "backend", config.Backend, "why", sign, "ipv6", settings.IPv6,
 		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))
-	if err := work(ctx, o, a, watch, log); err != nil {
+	if err := work(ctx, o, a, watch, logger); err != nil {
 		return err
 	}
-	log.Info("agent stops: every rule stays in place")
+	logger.Info("agent stops: every rule stays in place")
 	return nil
 }
 
 // work runs the agent and its servers.
-func work(ctx context.Context, o options, a *agent.Agent, watch *podwatch.Watch, log *slog.Logger) error {
+func work(ctx context.Context, o options, a *agent.Agent, watch *podwatch.Watch, logger *slog.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stop, cancel := context.WithCancel(ctx) // for servers, when a later one cannot listen
 	defer cancel()
@@ -100,18 +100,18 @@ func work(ctx context.Context, o options, a *agent.Agent, watch *podwatch.Watch,
 		group.Go(func() error { return agent.Serve(stop, listener, s.handler) })
 	}
 	group.Go(func() error { return a.Run(ctx) })
-	group.Go(func() error { return runGate(ctx, o.gate, a, watch, log) })
+	group.Go(func() error { return runGate(ctx, o.gate, a, watch, logger) })
 	return group.Wait()
 }
 
 // connect reads the kubeconfig and asks the API server once. An API server that is not reached stops a first start; an
 // agent that guards pods already goes on without it.
-func connect(ctx context.Context, o options, memory *ledger.Ledger, log *slog.Logger) (*podwatch.Watch, *podwatch.Events, error) {
+func connect(ctx context.Context, o options, memory *ledger.Ledger, logger *slog.Logger) (*podwatch.Watch, *podwatch.Events, error) {
 	config, source, err := apiConfig(o.kubeconfig)
 	if err != nil {
 		return nil, nil, err
 	}
-	watch, err := podwatch.New(config, o.node, log)
+	watch, err := podwatch.New(config, o.node, logger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +130,7 @@ func connect(ctx context.Context, o options, memory *ledger.Ledger, log *slog.Lo
 		return nil, nil, fmt.Errorf("the API server at %s, named by %s, cannot be reached: %w; is the address right, and does this "+
 			"node have a route to it?", config.Host, source, err)
 	default:
-		log.Warn("the API server cannot be reached: existing rules stay, the pods guarded before stay enforced, and it is tried on",
+		logger.Warn("the API server cannot be reached: existing rules stay, the pods guarded before stay enforced, and it is tried on",
 			"server", config.Host, "guarded", guarded, "error", err)
 	}
 	return watch, events, nil

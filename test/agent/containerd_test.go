@@ -116,12 +116,12 @@ func (n *node) daemon(dir string) (start, stop func()) {
 	var daemon *exec.Cmd
 	var conn *grpc.ClientConn
 	start = func() {
-		log, err := os.OpenFile(dir+"/containerd.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		file, err := os.OpenFile(dir+"/containerd.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		require.NoError(n.t, err)
-		defer log.Close()
+		defer file.Close()
 		daemon = exec.Command(cache(n.t, "containerd"), "-c", dir+"/config.toml")
 		daemon.Env = append(os.Environ(), "PATH="+filepath.Dir(cache(n.t, "containerd"))+":"+os.Getenv("PATH"))
-		daemon.Stdout, daemon.Stderr = log, log
+		daemon.Stdout, daemon.Stderr = file, file
 		daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		require.NoError(n.t, n.netns.Do(func(ns.NetNS) error { return daemon.Start() }))
 		conn, err = grpc.NewClient("unix://"+n.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -222,6 +222,8 @@ func (n *node) runPod(config *cri.PodSandboxConfig) string {
 }
 
 // create makes a container, and does not start it.
+//
+//nolint:unparam // the bench makes others than the proxy
 func (n *node) create(config *cri.PodSandboxConfig, sandbox, name string, attempt uint32) string {
 	n.t.Helper()
 	answer, err := n.runtime.CreateContainer(n.t.Context(), &cri.CreateContainerRequest{

@@ -128,6 +128,8 @@ func (p *program) ready() {
 }
 
 // reaches waits until the pod is in that state with that proxy.
+//
+//nolint:unparam // the bench has more than one pod
 func (p *program) reaches(name string, state agent.State, proxy string) agent.EndpointStatus {
 	p.t.Helper()
 	var last agent.EndpointStatus

@@ -32,7 +32,7 @@ func UsualSockets() []string {
 
 // Client is a connection to the runtime of this node. It is safe for concurrent use.
 type Client struct {
-	// Socket is the path that it is connected to, Runtime the name and version that answered.
+	// Socket is the path that it is connected to, as the node sees it; Runtime the name and version that answered.
 	Socket, Runtime string
 
 	conn *grpc.ClientConn
@@ -52,6 +52,7 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 	for _, path := range tried {
 		c, err := dial(ctx, locate(path))
 		if err == nil {
+			c.Socket = path
 			return c, nil
 		}
 		problems = append(problems, fmt.Errorf("%s: %w", path, err))
@@ -73,7 +74,7 @@ func dial(ctx context.Context, path string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{Socket: path, conn: conn, cri: cri.NewRuntimeServiceClient(conn), host: host{proc: procfs}}
+	c := &Client{conn: conn, cri: cri.NewRuntimeServiceClient(conn), host: host{proc: procfs}}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	v, err := c.cri.Version(ctx, &cri.VersionRequest{})

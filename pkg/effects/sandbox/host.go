@@ -116,7 +116,7 @@ func (h host) cgroup(pid int) (string, error) {
 // cgroupInode looks the control group up where cgroup2 is mounted, here or for the node's first process; 0 if nowhere.
 func (h host) cgroupInode(cgroup string) uint64 {
 	for _, view := range []string{"self", "1"} {
-		mounts, err := os.ReadFile(filepath.Join(h.proc, view, "mountinfo"))
+		mounts, err := os.ReadFile(filepath.Join(h.proc, view, "mountinfo")) //nolint:gosec // below /proc
 		if err != nil {
 			continue
 		}

@@ -67,8 +67,8 @@ func TestTheProxysControlGroup(t *testing.T) {
 	t.Run("the control group is identified where cgroup2 is mounted", func(t *testing.T) {
 		h := proc(t, map[string]string{
 			"7/cgroup":                               "0::/pods/" + id + "\n",
-			"self/mountinfo":                         "31 2 0:9 / /sys rw - sysfs sysfs rw\n",
-			"1/mountinfo":                            "31 2 0:9 /part /odd rw - cgroup2 cgroup2 rw\n32 2 0:9 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n",
+			"self/mountinfo":                         "31 2 0:9 / /sys rw - sysfs none rw\n",
+			"1/mountinfo":                            "31 2 0:9 /part /odd rw - cgroup2 none rw\n32 2 0:9 / /sys/fs/cgroup rw shared:9 - cgroup2 none rw\n",
 			"1/root/sys/fs/cgroup/pods/" + id + "/x": "",
 		})
 		p, err := h.process(id, 7)

@@ -12,7 +12,7 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// ErrGone: the sandbox or the container ended while it was looked at. During deletion this is the normal course.
+// ErrGone means that the sandbox or the container ended while it was looked at. During deletion this is the normal course.
 var ErrGone = errors.New("gone")
 
 // List returns every sandbox of the node with its containers, dead ones included. It costs two calls, whatever the number.

@@ -29,7 +29,7 @@ func Ask(ctx context.Context, socket string) (NodeStatus, error) {
 	if err != nil {
 		return s, fmt.Errorf("no agent answers at %s (--status-socket names another place; it takes root): %w", socket, err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // read to its end below
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		return s, fmt.Errorf("the agent at %s answered %s", socket, answer.Status)
 	}

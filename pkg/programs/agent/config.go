@@ -14,7 +14,7 @@ type Config struct {
 	Log     *slog.Logger
 
 	Backend, BackendSign string // which iptables backend the node uses, and how that is known
-	Runtime, Socket      string // the container runtime and where it answers
+	RuntimeName, Socket  string // the container runtime and where it answers
 }
 
 // Times that need no flag.

@@ -69,14 +69,14 @@ func NewEnforcer(s redirect.Settings, d Dataplane, l Ledger) *Enforcer {
 
 // Ensure makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
 // alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors are
-// *Failure. If the proxy cannot be bound, the pod is closed and the error says why it is.
+// *ReasonError. If the proxy cannot be bound, the pod is closed and the error says why it is.
 func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
 	defer e.locks.lock(t.Sandbox)()
 	ns, err := open(t)
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer ns.Close() //nolint:errcheck // read-only file
+	defer ns.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 
@@ -135,7 +135,7 @@ func (e *Enforcer) Observe(ctx context.Context, t Target) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer ns.Close() //nolint:errcheck // read-only file
+	defer ns.Close()
 	state, err := e.dataplane.Observe(ctx, ns, redirect.Plan(e.settings, redirect.Proxy{Cgroup: t.Proxy.Cgroup}))
 	if err != nil {
 		return Outcome{}, fail(ReasonRead, fmt.Errorf("%s: %w", t.Endpoint, err))
@@ -150,7 +150,7 @@ func (e *Enforcer) Clear(ctx context.Context, t Target) error {
 	if err != nil {
 		return err
 	}
-	defer ns.Close() //nolint:errcheck // read-only file
+	defer ns.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	families := []iptables.Family{iptables.V4}

@@ -21,22 +21,22 @@ const (
 	ReasonOther         = "Other"
 )
 
-// Failure is an error with a reason.
-type Failure struct {
+// ReasonError is an error with a reason.
+type ReasonError struct {
 	Reason string
 	Err    error
 }
 
-func (f *Failure) Error() string { return f.Err.Error() }
+func (f *ReasonError) Error() string { return f.Err.Error() }
 
 // Unwrap returns the error.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *ReasonError) Unwrap() error { return f.Err }
 
-func fail(reason string, err error) error { return &Failure{Reason: reason, Err: err} }
+func fail(reason string, err error) error { return &ReasonError{Reason: reason, Err: err} }
 
 // reasonOf is the reason of a failure.
 func reasonOf(err error) string {
-	if f, ok := errors.AsType[*Failure](err); ok {
+	if f, ok := errors.AsType[*ReasonError](err); ok {
 		return f.Reason
 	}
 	return ReasonOther

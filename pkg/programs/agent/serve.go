@@ -68,7 +68,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	if !strings.HasPrefix(address, "/") {
 		return lc.Listen(ctx, "tcp", address)
 	}
-	if err := os.MkdirAll(filepath.Dir(address), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(address), 0o750); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	var d net.Dialer

@@ -63,7 +63,7 @@ const readers = 2
 func (a *Agent) Status(ctx context.Context) NodeStatus {
 	s := NodeStatus{
 		Node: a.Node, Ready: a.Ready(), Backend: a.Backend, BackendSign: a.BackendSign,
-		Runtime: a.Config.Runtime, Socket: a.Socket, Events: a.events.Load(), Problems: a.problems(),
+		Runtime: a.RuntimeName, Socket: a.Socket, Events: a.events.Load(), Problems: a.problems(),
 	}
 	records := a.table.all()
 	s.Endpoints = make([]EndpointStatus, len(records))

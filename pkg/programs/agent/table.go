@@ -37,7 +37,6 @@ type record struct {
 
 	verified, written time.Time
 	writes, repairs   int
-	misses            int // times in a row that the pod seemed to be ending
 
 	complained string    // the failure that was last said in an Event
 	stalled    time.Time // since when the proxy does not run
