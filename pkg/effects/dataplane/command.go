@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -26,11 +27,26 @@ func (b Backend) programs(f iptables.Family) programs {
 	return programs{restore: prefix + "-restore", save: prefix + "-save"}
 }
 
-// lockWait is how many seconds the legacy backend waits for another holder of the xtables lock.
+// lockWait is how many seconds the legacy backend waits for another holder of its lock.
 const lockWait = "10"
 
+// lockFile is what the legacy programs lock instead of the node's /run/xtables.lock: a file that each network namespace
+// has for itself, per family. A pod does not wait until kube-proxy has written the node's rules, nor one family for the
+// other. Tables are replaced whole and the kernel itself refuses a replacement that was overtaken. Older
+// programs do not know the variable and lock as ever.
+func lockFile(f iptables.Family) string {
+	if f == iptables.V6 {
+		return "XTABLES_LOCKFILE=/proc/self/net/snmp6"
+	}
+	return "XTABLES_LOCKFILE=/proc/self/net/dev"
+}
+
+// save reads what the namespace holds.
 func (d *Dataplane) save(ctx context.Context, ns *netns.Namespace, f iptables.Family) (iptables.Ruleset, error) {
-	out, err := run(ctx, ns, "", d.backend.programs(f).save, "--counters")
+	if d.backend.untouched(ns, f) {
+		return iptables.Ruleset{Family: f}, nil
+	}
+	out, err := run(ctx, ns, f, "", d.backend.programs(f).save, "--counters")
 	if err != nil {
 		return iptables.Ruleset{}, err
 	}
@@ -45,7 +61,7 @@ func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptabl
 	if d.backend == Legacy {
 		args = append(args, "--wait", lockWait)
 	}
-	_, err := run(ctx, ns, set.Restore(), d.backend.programs(set.Family).restore, args...)
+	_, err := run(ctx, ns, set.Family, set.Restore(), d.backend.programs(set.Family).restore, args...)
 	if err == nil {
 		return nil
 	}
@@ -57,10 +73,11 @@ func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptabl
 
 // run runs a program inside the namespace and returns its standard output. The error carries the command, its stderr,
 // and the line of the input that it refused.
-func run(ctx context.Context, ns *netns.Namespace, input, name string, args ...string) (string, error) {
+func run(ctx context.Context, ns *netns.Namespace, f iptables.Family, input, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	err := ns.Do(func() error {
 		cmd := exec.CommandContext(ctx, name, args...)
+		cmd.Env = append(os.Environ(), lockFile(f))
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 		return cmd.Run()
 	})

@@ -5,10 +5,12 @@ package dataplane_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -97,6 +99,18 @@ func TestACancelledContextEndsTheCall(t *testing.T) {
 		_, err := dataplane.New(b).Enforce(ctx, kit.NewNamespace(t), redirect.Plan(settings(), redirect.Proxy{}))
 		require.ErrorIs(t, err, context.Canceled)
 	}
+}
+
+// TestAPodDoesNotWaitForTheNodesRules: whoever holds the node's xtables lock, kube-proxy for instance, does not hold up a pod.
+func TestAPodDoesNotWaitForTheNodesRules(t *testing.T) {
+	lock, err := os.OpenFile("/run/xtables.lock", os.O_RDONLY|os.O_CREATE, 0o600)
+	require.NoError(t, err)
+	defer lock.Close() //nolint:errcheck // read-only file
+	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	start := time.Now()
+	_, err = dataplane.New(dataplane.Legacy).Enforce(context.Background(), kit.NewNamespace(t), redirect.Plan(settings(), redirect.Proxy{}))
+	require.NoError(t, err)
+	require.Less(t, time.Since(start), 5*time.Second, "the wait for the node's lock would end after ten")
 }
 
 // userNamespaced makes a network namespace as a runtime makes it for a pod with hostUsers: false.
