@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -81,6 +82,14 @@ func TestTheApplication(t *testing.T) {
 				}
 			})
 			w.requireSecretKept(t)
+		})
+		t.Run("cannot tell routers which groups it joins", func(t *testing.T) {
+			rule := map[iptables.Family]string{iptables.V4: "ds-out-drop-other", iptables.V6: "ds-out-drop-icmp"}[f.name]
+			w.requireCounted(t, f, rule, func() {
+				require.NoError(t, w.app.Join(map[iptables.Family]netip.Addr{iptables.V4: addr("239.1.2.3"), iptables.V6: addr("ff05::1234")}[f.name]))
+				time.Sleep(100 * time.Millisecond) // MLD waits a moment
+			})
+			w.requireNothingLeft(t)
 		})
 		t.Run("gets no ping out", func(t *testing.T) {
 			w.requireCounted(t, f, "ds-out-drop-icmp", func() { require.Error(t, w.app.Ping(f.far)) })

@@ -5,6 +5,7 @@ package kernel_test
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,6 +101,21 @@ func TestConnectionsToTheProxyEndAsTheyShould(t *testing.T) {
 			_, err := w.node.Dial(tcp(at(f.pod, 80)))
 			require.ErrorContains(t, err, "refused")
 			w.ingress = []int{w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Reuse: true, Echo: "ingress "})}
+		})
+		t.Run("acknowledged while the proxy has not accepted them yet", func(t *testing.T) {
+			for _, l := range w.ingress {
+				require.NoError(t, w.proxy.StopListening(l))
+			}
+			w.ingress = []int{w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Reuse: true, Hold: true})}
+			w.requireCounted(t, f, "ds-out-proxy-unowned", func() {
+				id, err := w.node.Dial(tcp(at(f.pod, 80)))
+				require.NoError(t, err)
+				require.NoError(t, w.node.Write(id, "early"))
+				require.Eventually(t, func() bool {
+					return slices.ContainsFunc(w.wire.Left(), func(p kit.Packet) bool { return p.Flags == kit.ACK })
+				}, 2*time.Second, 10*time.Millisecond)
+				require.NoError(t, w.node.Close(id))
+			})
 		})
 		t.Run("closed by it first: the last segments are answered from TIME_WAIT", func(t *testing.T) {
 			for _, l := range w.ingress {

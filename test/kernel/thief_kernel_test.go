@@ -104,6 +104,36 @@ func TestDirectCallsOfTheProxysPorts(t *testing.T) {
 	})
 }
 
+// Addresses and ports of a connection that bears the proxy's mark are no way out for others.
+func TestTheAddressesOfTheProxysConnections(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		t.Run("let no forged segment of a live connection out", func(t *testing.T) {
+			id, err := w.proxy.Dial(tcp(at(f.far, 80)))
+			require.NoError(t, err)
+			defer w.proxy.Close(id) //nolint:errcheck // ends with the test
+			require.NoError(t, w.proxy.Write(id, "hello"))
+			got, err := w.proxy.Read(id, time.Second)
+			require.NoError(t, err)
+			w.wire.Take()
+			for _, flags := range []kit.Flags{kit.ACK, kit.PSH | kit.ACK, kit.RST, kit.SYN | kit.ACK, kit.FIN | kit.ACK} {
+				_ = w.app.SendRaw(kit.Raw{To: f.far, Protocol: 6, Payload: segment(f, got.Local.Port(), 80, flags, secret)}) // refused or dropped
+			}
+			w.requireSecretKept(t)
+		})
+		for name, call := range map[string]kit.Dial{"TCP": tcp(at(f.far, 80)), "DNS": udp(at(f.far, 53))} {
+			t.Run("are of no use to another socket after they were closed: "+name, func(t *testing.T) {
+				call.From = at(f.pod, 40000+uint16(len(name)))
+				_, err := w.proxy.Talk(kit.Talk{Dial: call, Send: "hello"})
+				require.NoError(t, err)
+				w.wire.Take()
+				_, _ = w.app.Talk(kit.Talk{Dial: short(call), Send: secret}) // led to the proxy, or dropped
+				_, _ = w.thief(t).Talk(kit.Talk{Dial: short(call), Send: secret})
+				w.requireSecretKept(t)
+			})
+		}
+	})
+}
+
 // impostors is how many connections a test makes: the kernel spreads them evenly over the sockets of a port.
 const impostors = 24
 

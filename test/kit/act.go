@@ -31,6 +31,7 @@ func act(input io.Reader, output io.Writer) int {
 		"raw":      with(raw),
 		"ping":     with(ping),
 		"flood":    with(flood),
+		"join":     with(w.join),
 	}
 	var mu sync.Mutex
 	answers := json.NewEncoder(output)

@@ -24,8 +24,9 @@ func NewCgroup(t testing.TB, nested ...string) Cgroup {
 	requireRoot(t)
 	dir, err := os.MkdirTemp(cgroup2Mount(t), "data-spacer-test-*")
 	require.NoError(t, err)
-	c := Cgroup{Path: "/" + filepath.Base(dir), Dir: dir}
-	t.Cleanup(func() { c.remove(t) })
+	outermost := Cgroup{Path: "/" + filepath.Base(dir), Dir: dir}
+	t.Cleanup(func() { outermost.remove(t) })
+	c := outermost
 	for _, name := range nested {
 		c = c.Child(t, name)
 	}

@@ -25,6 +25,7 @@ type Listen struct {
 	Bulk    int    // how many further bytes to say after the first that was heard
 	Echo    string // said before each echo of what was heard; empty: no answer
 	Close   bool   // closes at once after Greet
+	Hold    bool   // accepts nothing: connections wait in the kernel
 }
 
 // Accepted is one connection that a listener got.
@@ -78,6 +79,7 @@ func (w *world) listen(l Listen) (int, error) {
 		})
 		return errors.Join(err, os.NewSyscallError("SO_REUSEPORT", failed))
 	}}
+	config.SetMultipathTCP(false) // Envoy's are plain sockets, too
 	if l.Network == "udp" {
 		p, err := config.ListenPacket(context.Background(), "udp", l.At.String())
 		if err != nil {
@@ -91,7 +93,9 @@ func (w *world) listen(l Listen) (int, error) {
 			return 0, err
 		}
 		served.close = s.Close
-		go served.connections(s)
+		if !l.Hold {
+			go served.connections(s)
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -30,6 +31,28 @@ func (a *Actor) SendRaw(r Raw) error {
 func (a *Actor) Ping(to netip.Addr) error {
 	a.t.Helper()
 	return a.call("ping", to, nil)
+}
+
+// Join makes the kernel join a multicast group: it tells the routers (IGMP, MLD).
+func (a *Actor) Join(group netip.Addr) error {
+	a.t.Helper()
+	return a.call("join", group, nil)
+}
+
+func (w *world) join(group netip.Addr) (struct{}, error) {
+	eth0, err := net.InterfaceByName("eth0")
+	if err != nil {
+		return struct{}{}, err
+	}
+	c, err := net.ListenMulticastUDP("udp", eth0, net.UDPAddrFromAddrPort(netip.AddrPortFrom(group, 5000)))
+	if err != nil {
+		return struct{}{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last++
+	w.listeners[w.last] = &listener{close: c.Close}
+	return struct{}{}, nil
 }
 
 // Flood is a stream of packets: every kind that an application without capabilities can send.
