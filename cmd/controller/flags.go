@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -43,8 +44,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "dns-namespace", "`namespace` of the DNS Service and its pods (default kube-system)", &c.DNS.Namespace, parseName)
 	each(f, "dns-pod-labels", "`labels` of the DNS pods, key=value, comma-separated (default k8s-app=kube-dns)", &c.DNS.PodLabels, parseLabels)
 	f.BoolVar(&c.IPv6, "ipv6", true, "whether proxies listen on IPv6 too; false where nodes have no IPv6 in their kernel")
-	f.DurationVar(&c.ProtocolDetection, "protocol-detection-timeout", envoy.DefaultProtocolDetection,
-		"how long a proxy waits for a connection's first bytes; protocols in which the server speaks first wait that long")
+	each(f, "protocol-detection-timeout", "`duration` that a proxy waits for a connection's first bytes; protocols in which the server"+
+		" speaks first wait that long (default "+envoy.DefaultProtocolDetection.String()+")", &c.ProtocolDetection, parseDetection)
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
 	each(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
 	each(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, parseBind)
@@ -83,6 +84,15 @@ func parseAddresses(text string) ([]netip.Addr, error) {
 		addresses = append(addresses, addr)
 	}
 	return addresses, nil
+}
+
+// parseDetection leaves the bounds to the proxy's settings, where zero means the default.
+func parseDetection(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d == 0 {
+		return 0, fmt.Errorf("%q is not a duration above zero; write for example 300ms", text)
+	}
+	return d, nil
 }
 
 func parseName(text string) (string, error) {

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
+	for flag, want := range map[string]string{
+		"--cluster-dns=kube-dns":               "-cluster-dns: \"kube-dns\" is not an IP address; write for example 10.96.0.10",
+		"--cluster-dns=127.0.0.1":              "--cluster-dns",
+		"--cluster-dns=192.0.2.1,192.0.2.1":    "Duplicate value",
+		"--dns-namespace=Kube":                 "-dns-namespace: a lowercase RFC 1123 label",
+		"--dns-service=":                       "-dns-service",
+		"--dns-pod-labels=":                    "-dns-pod-labels: write key=value",
+		"--dns-pod-labels=a in (b)":            "-dns-pod-labels: write key=value",
+		"--ipv6=perhaps":                       "-ipv6",
+		"--protocol-detection-timeout=1h":      "--protocol-detection-timeout: protocolDetection: Invalid value: \"1h0m0s\": choose a duration from 10ms to 30s",
+		"--protocol-detection-timeout=0s":      "-protocol-detection-timeout: \"0s\" is not a duration above zero",
+		"--protocol-detection-timeout=quickly": "-protocol-detection-timeout",
+		"--metrics-bind-address=8443":          "-metrics-bind-address: \"8443\" is not host:port; write for example :8081, or 0 for none",
+		"--health-bind-address=:http":          "-health-bind-address: \"http\" is not a port; use 1 to 65535",
+		"--log-level=loud":                     "-log-level",
+		"--colour=blue":                        "-colour",
+		"now":                                  `unexpected argument "now"; every setting is a flag`,
+	} {
+		t.Run(flag, func(t *testing.T) {
+			var out bytes.Buffer
+			require.Equal(t, 2, run([]string{flag}, &out))
+			require.Contains(t, out.String(), want)
+			require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+		})
+	}
+}
+
+func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
+	var out bytes.Buffer
+	require.Zero(t, run([]string{"--help"}, &out))
+	for _, flag := range []string{
+		"-kubeconfig", "-cluster-dns", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout",
+		"-leader-elect", "-metrics-bind-address", "-health-bind-address", "-log-level", "-v",
+	} {
+		require.Contains(t, out.String(), flag)
+	}
+}
+
+func TestFlagsArriveWhereTheyBelong(t *testing.T) {
+	s, err := parse([]string{
+		"--kubeconfig=k", "--cluster-dns=192.0.2.1, 2001:db8::1", "--dns-service=s", "--dns-namespace=n", "--dns-pod-labels=a=b,c=d",
+		"--ipv6=false", "--protocol-detection-timeout=1s", "--leader-elect", "--metrics-bind-address=0", "--health-bind-address=[::1]:81", "-v",
+	}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "k", s.kubeconfig)
+	require.EqualValues(t, -4, s.level)
+	require.Len(t, s.config.ClusterDNS, 2)
+	require.Equal(t, "s", s.config.DNSService)
+	require.Equal(t, "n", s.config.DNS.Namespace)
+	require.Equal(t, map[string]string{"a": "b", "c": "d"}, s.config.DNS.PodLabels)
+	require.False(t, s.config.IPv6)
+	require.Equal(t, time.Second, s.config.ProtocolDetection)
+	require.True(t, s.config.LeaderElect)
+	require.Equal(t, "0", s.config.MetricsBindAddress)
+	require.Equal(t, "[::1]:81", s.config.HealthBindAddress)
+}
+
+func TestARefusedKubeconfigIsOneMessageThatNamesTheFile(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Unauthorized","message":"Unauthorized","code":401}`))
+	}))
+	defer refusing.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for name, test := range map[string]struct{ content, want string }{
+		"refused":     {kubeconfig(refusing.URL), "does not accept the credentials"},
+		"unreachable": {kubeconfig(gone.URL), "connection refused"},
+		"not YAML":    {"{", "name a kubeconfig file that can be read"},
+		"empty":       {"", "name a kubeconfig file that can be read"},
+		"not there":   {"-", "no such file or directory; name a kubeconfig file that can be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "kubeconfig")
+			if test.content != "-" {
+				require.NoError(t, os.WriteFile(file, []byte(test.content), 0o600))
+			}
+			var out bytes.Buffer
+			require.Equal(t, 1, run([]string{"--kubeconfig=" + file}, &out))
+			require.Contains(t, out.String(), file)
+			require.Contains(t, out.String(), test.want)
+			require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+		})
+	}
+}
+
+func TestOutsideOfAPodAKubeconfigIsNeeded(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	var out bytes.Buffer
+	require.Equal(t, 1, run(nil, &out))
+	require.Contains(t, out.String(), "--kubeconfig: none given, and this is no pod")
+}
+
+func kubeconfig(server string) string {
+	return `apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{name: c, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "` + server + `"}}]
+users: [{name: u, user: {token: secret}}]
+`
+}
