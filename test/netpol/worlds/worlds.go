@@ -216,6 +216,24 @@ func (w *World) Mutate() Event {
 	}
 }
 
+// Relabel changes the labels of a pod that has an address, or of a namespace.
+func (w *World) Relabel() Event {
+	for range 20 {
+		i := w.random.IntN(len(w.Pods))
+		if slotOf(w.Pods[i]) >= 0 && !w.chance(15) {
+			p := w.Pods[i].DeepCopy()
+			p.Labels = w.podLabels()
+			w.Pods[i] = p
+			return Event{Pod: p}
+		}
+	}
+	i := w.random.IntN(len(w.Namespaces))
+	ns := w.Namespaces[i].DeepCopy()
+	ns.Labels = w.labels(ns.Name)
+	w.Namespaces[i] = ns
+	return Event{Namespace: ns}
+}
+
 func (w *World) changePod(i int) Event {
 	p := w.Pods[i].DeepCopy()
 	switch n := w.random.IntN(10); {
