@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/demo/story/accesslog"
+	"data-space.liqo.io/demo/story/wire"
 )
 
 // containment runs the attacks once; its rows are different views of them.
@@ -24,23 +25,44 @@ var errNoCapture = errors.New("there is no capture to look at: the attempts fail
 // contained makes all attempts from all of the guest's pods at once, while each pod's packets are captured on the
 // node's end of its veth, and reports what was not the proxy's.
 func (c *containment) contained(ctx context.Context) (string, error) {
+	return captured(func() (string, wire.Verdict, error) { return c.attempt(ctx) })
+}
+
+// captured makes an experiment again, up to three times in all, while its only fault are connections that ended before
+// the kernel could be asked whose they were: on a busy machine that happens, and proves nothing either way. A leak does
+// not go away by being looked at again, and only a capture without any fault counts.
+func captured(experiment func() (string, wire.Verdict, error)) (string, error) {
+	for try := 1; ; try++ {
+		observed, verdict, err := experiment()
+		switch {
+		case err != nil:
+			return "", err
+		case len(verdict.Leaks) == 0 && try > 1:
+			return fmt.Sprintf("%s (capture %d)", observed, try), nil
+		case len(verdict.Leaks) == 0:
+			return observed, nil
+		case verdict.Unseen < len(verdict.Leaks) || try == 3:
+			return "", fmt.Errorf("%d flows left without the proxy: %s", len(verdict.Leaks), tail(strings.Join(verdict.Leaks, "; ")))
+		}
+	}
+}
+
+func (c *containment) attempt(ctx context.Context) (string, wire.Verdict, error) {
 	c.start = time.Now().Add(-time.Second)
+	total := wire.Verdict{}
 	attacks, control, err := c.world.attackAll(ctx)
 	if err != nil {
-		return "", err
+		return "", total, err
 	}
 	c.attacks, c.control = attacks, control
-	lines, leaks := []string{}, []string{}
+	lines := []string{}
 	for _, a := range c.attacks {
 		lines = append(lines, fmt.Sprintf("%s: %d attempts, %d packets left: TCP %d and DNS %d of the proxy's sockets, other %d",
 			a.where, len(a.answers), a.verdict.Packets, a.verdict.ProxyTCP, a.verdict.ProxyDNS,
-			a.verdict.Packets-a.verdict.ProxyTCP-a.verdict.ProxyDNS))
-		leaks = append(leaks, a.verdict.Leaks...)
+			a.verdict.Packets-a.verdict.ProxyTCP-a.verdict.ProxyDNS-a.verdict.Refusals))
+		total.Leaks, total.Unseen = append(total.Leaks, a.verdict.Leaks...), total.Unseen+a.verdict.Unseen
 	}
-	if len(leaks) > 0 {
-		return "", fmt.Errorf("%d flows left without the proxy: %s", len(leaks), tail(strings.Join(leaks, "; ")))
-	}
-	return strings.Join(lines, "; "), nil
+	return strings.Join(lines, "; "), total, nil
 }
 
 // awake proves that the captures were not blind: they saw the proxy go to the restricted addresses, and its DNS.

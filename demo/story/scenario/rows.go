@@ -56,7 +56,7 @@ func (w *World) Rows() []Row {
 		},
 		{
 			"A killed proxy is bound again, and nothing leaves meanwhile although the guest tries",
-			"another cgroup, /results works, each packet is of a proxy's sockets", 60 * time.Second, w.proxyReturns,
+			"another cgroup, /results works, each packet is of a proxy's sockets (but the kernel's reset to callers while none listens)", 60 * time.Second, w.proxyReturns,
 		},
 		{
 			"A Job of the guest completes",

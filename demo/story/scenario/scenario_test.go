@@ -136,6 +136,34 @@ func TestPacketsAimedAtTheForbiddenAreSortedByKind(t *testing.T) {
 	require.Equal(t, []string{"TCP IPv4"}, kinds(aims.aimed(packets)))
 }
 
+func TestOnlyAnUnseenSocketIsLookedAtAgain(t *testing.T) {
+	clean, unseen := wire.Verdict{}, wire.Verdict{Leaks: []string{"x"}, Unseen: 1}
+	leak := wire.Verdict{Leaks: []string{"x", "y"}, Unseen: 1}
+	for name, row := range map[string]struct {
+		verdicts []wire.Verdict
+		observed string
+		failed   string
+	}{
+		"clean":                 {[]wire.Verdict{clean}, "seen", ""},
+		"clean the second time": {[]wire.Verdict{unseen, clean}, "seen (capture 2)", ""},
+		"a leak counts at once": {[]wire.Verdict{leak}, "", "2 flows left"},
+		"never clean":           {[]wire.Verdict{unseen, unseen, unseen}, "", "1 flows left"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			observed, err := captured(func() (string, wire.Verdict, error) {
+				n++
+				return "seen", row.verdicts[n-1], nil
+			})
+			require.Equal(t, len(row.verdicts), n)
+			require.Equal(t, row.observed, observed)
+			if row.failed != "" {
+				require.ErrorContains(t, err, row.failed)
+			}
+		})
+	}
+}
+
 func TestRun(t *testing.T) {
 	t.Run("an error is what was observed", func(t *testing.T) {
 		result := Run(context.Background(), Row{Limit: time.Second, Observe: func(context.Context) (string, error) {

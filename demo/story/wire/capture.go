@@ -35,8 +35,10 @@ func Open(node, pod *netns.Namespace, ingress []uint16) (*Capture, error) {
 			return fmt.Errorf("the pod's eth0: %w", err)
 		}
 		peer = link.Attrs().ParentIndex
-		capture.diag, err = openDiag()
-		return err
+		if capture.diag, err = openDiag(); err != nil {
+			return err
+		}
+		return capture.look(unix.IPPROTO_TCP, unix.IPPROTO_UDP)
 	})
 	if err != nil {
 		return nil, errors.Join(err, capture.Close())
@@ -53,7 +55,7 @@ func Open(node, pod *netns.Namespace, ingress []uint16) (*Capture, error) {
 	if err != nil {
 		return nil, errors.Join(err, capture.Close())
 	}
-	return capture, capture.look()
+	return capture, nil
 }
 
 // openWire opens a packet(7) socket on one interface of the calling thread's network namespace.
@@ -121,7 +123,7 @@ func (c *Capture) Run(ctx context.Context) error {
 	if stats.Drops > 0 {
 		return fmt.Errorf("the capture on %s missed %d frames: it proves nothing, run it again", c.Interface, stats.Drops)
 	}
-	return c.look()
+	return c.look(unix.IPPROTO_TCP, unix.IPPROTO_UDP)
 }
 
 // ahead lets the calling goroutine's thread run as soon as there is something to do, busy as the machine may be. Where
@@ -145,7 +147,7 @@ func (c *Capture) ask(packet Packet) error {
 	case unix.IPPROTO_TCP:
 		locals = append(locals, c.Owners.Ingress...)
 	case unix.IPPROTO_UDP:
-		return c.look()
+		return c.look(unix.IPPROTO_UDP)
 	default:
 		return nil
 	}
@@ -161,9 +163,9 @@ func (c *Capture) ask(packet Packet) error {
 	return nil
 }
 
-// look adds all sockets of the pod to the known owners.
-func (c *Capture) look() error {
-	sockets, err := c.diag.sockets()
+// look adds all sockets of the protocols to the known owners. For TCP that takes milliseconds.
+func (c *Capture) look(protocols ...uint8) error {
+	sockets, err := c.diag.sockets(protocols...)
 	if err != nil {
 		return err
 	}

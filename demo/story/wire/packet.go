@@ -14,6 +14,8 @@ const (
 	etherIPv4, etherARP, etherIPv6 = 0x0800, 0x0806, 0x86dd
 
 	ndSolicitation, ndAdvertisement = 135, 136
+
+	flagSYN, flagRST = 0x02, 0x04
 )
 
 var errShort = errors.New("frame is too short")
@@ -24,6 +26,7 @@ type Packet struct {
 	Ether    uint16
 	Protocol uint8 // of the IP header, after IPv6 extension headers; 0 for other frames
 	Src, Dst netip.AddrPort
+	Flags    uint8 // TCP
 	ICMP     uint8 // ICMP or ICMPv6 message type
 	Fragment bool  // not the first fragment: ports are unknown
 }
@@ -102,11 +105,14 @@ func (p *Packet) transport(src, dst netip.Addr, b []byte, at int) error {
 	}
 	switch p.Protocol {
 	case unix.IPPROTO_TCP, unix.IPPROTO_UDP:
-		if len(b) < at+4 {
+		if len(b) < at+4 || p.Protocol == unix.IPPROTO_TCP && len(b) < at+14 {
 			return errShort
 		}
 		p.Src = netip.AddrPortFrom(src, binary.BigEndian.Uint16(b[at:]))
 		p.Dst = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[at+2:]))
+		if p.Protocol == unix.IPPROTO_TCP {
+			p.Flags = b[at+13]
+		}
 	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6:
 		if len(b) < at+1 {
 			return errShort

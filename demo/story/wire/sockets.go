@@ -47,12 +47,12 @@ func openDiag() (*diag, error) {
 
 func (d *diag) Close() error { return unix.Close(d.fd) }
 
-// sockets lists all TCP and UDP sockets that have an owner: what the kernel keeps of closed connections (TIME_WAIT, and
+// sockets lists all sockets of the protocols (TCP, UDP) that have an owner: what the kernel keeps of closed connections (TIME_WAIT, and
 // FIN_WAIT2 without a process) or not yet accepted ones (SYN_RECV) has none, and no cgroup.
-func (d *diag) sockets() ([]Socket, error) {
+func (d *diag) sockets(protocols ...uint8) ([]Socket, error) {
 	all := []Socket{}
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		for _, protocol := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
+		for _, protocol := range protocols {
 			found, err := d.dump(family, protocol)
 			if err != nil {
 				return nil, fmt.Errorf("list sockets of family %d, protocol %d: %w", family, protocol, err)

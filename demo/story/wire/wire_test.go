@@ -132,9 +132,24 @@ func TestJudge(t *testing.T) {
 			verdict := judged(t, row.frame, row.sockets...)
 			require.Len(t, verdict.Leaks, 1)
 			require.Contains(t, verdict.Leaks[0], row.reason)
+			require.Equal(t, strings.Contains(name, "TCP without a socket"), verdict.Unseen == 1)
 			require.Zero(t, verdict.ProxyTCP+verdict.ProxyDNS)
 		})
 	}
+}
+
+func TestAResetIsTheKernelsOnlyInAnswerToACaller(t *testing.T) {
+	pod, caller := netip.MustParseAddrPort("192.0.2.1:13043"), netip.MustParseAddrPort("192.0.2.2:40000")
+	call := Packet{Ether: etherIPv4, Protocol: unix.IPPROTO_TCP, Src: caller, Dst: pod, Flags: flagSYN}
+	reset := Packet{Out: true, Ether: etherIPv4, Protocol: unix.IPPROTO_TCP, Src: pod, Dst: caller, Flags: flagRST}
+	require.Equal(t, Verdict{Packets: 1, Refusals: 1}, Judge([]Packet{call, reset}, &Owners{}, Rules{}))
+	require.Len(t, Judge([]Packet{reset, call}, &Owners{}, Rules{}).Leaks, 1, "a reset out of nowhere")
+	data := reset
+	data.Flags = 0x18
+	require.Len(t, Judge([]Packet{call, data}, &Owners{}, Rules{}).Leaks, 1, "data of no socket")
+	owners := &Owners{}
+	owners.Add(Socket{Protocol: unix.IPPROTO_TCP, Local: pod, Remote: caller, Owner: Owner{0, 8}})
+	require.Len(t, Judge([]Packet{call, reset}, owners, Rules{}).Leaks, 1, "a reset of the app's socket")
 }
 
 func TestWhatReachesThePodIsNotJudged(t *testing.T) {
