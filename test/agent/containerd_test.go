@@ -25,6 +25,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"data-space.liqo.io/pkg/effects/dataplane"
 )
 
 const pauseImage = "docker.io/data-spacer-test/pause:1"
@@ -36,6 +38,7 @@ type node struct {
 	socket  string
 	runtime cri.RuntimeServiceClient
 	parent  string // control group of its pods
+	backend dataplane.Backend
 
 	start func()
 	stop  func()
@@ -57,7 +60,7 @@ func newNode(t *testing.T) *node {
 		}
 		return netlink.LinkSetUp(lo)
 	}))
-	n := &node{t: t, netns: handle, socket: filepath.Join(dir, "containerd.sock"), parent: "/" + filepath.Base(dir)}
+	n := &node{t: t, netns: handle, socket: filepath.Join(dir, "containerd.sock"), parent: "/" + filepath.Base(dir), backend: dataplane.NFT}
 	t.Cleanup(func() {
 		require.NoError(t, handle.Close())
 		require.NoError(t, testutils.UnmountNS(handle))

@@ -96,7 +96,9 @@ func TestJoin(t *testing.T) {
 		"a proxy that was created and not started may have a process already": {
 			assign.World{Synced: true, Namespaces: []workload.Namespace{foreign()}, Pods: []workload.Pod{pod()},
 				Sandboxes: []workload.Sandbox{box("box", true, 1, proxy("old", workload.Exited, 1), proxy("new", workload.Created, 2))}},
-			with(func(a *assign.Assignment) { a.Reason, a.Proxy, a.ProxyState = assign.ProxyDown, "new", workload.Created }),
+			with(func(a *assign.Assignment) {
+				a.Reason, a.Proxy, a.ProxyState = assign.ProxyDown, "new", workload.Created
+			}),
 		},
 		"a running proxy goes before a created one, and the newest before older ones": {
 			assign.World{Synced: true, Namespaces: []workload.Namespace{foreign()}, Pods: []workload.Pod{pod()},

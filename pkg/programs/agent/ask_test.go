@@ -1,0 +1,49 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/drift"
+)
+
+func TestTheTableForPeople(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	verified := now.Add(-7 * time.Second)
+	var out strings.Builder
+	require.NoError(t, Print(&out, NodeStatus{
+		Node: "node-1", Backend: "nft", BackendSign: "the kubelet's chain is there", Runtime: "containerd 2", Socket: "/run/c.sock",
+		Problems: []string{"API server: connection refused"},
+		Endpoints: []EndpointStatus{
+			{
+				Namespace: "pharma", Name: "job", State: Enforced, Netns: 42, Backend: "nft", Hash: "0123456789abcdef0123", LastVerified: &verified,
+				Rules: map[string]map[string]int{"ipv6": {"nat": 6, "filter": 18}, "ipv4": {"filter": 14}},
+				Proxy: &ProxyStatus{Container: "fedcba9876543210", Cgroup: "/kubepods/x"},
+			},
+			{
+				Namespace: "pharma", Name: "odd", State: Failed, Reason: "Drift", Message: "repaired soon",
+				Drift: []drift.Finding{{Family: "ipv4", Kind: drift.Missing, Where: "nat/OUTPUT", What: "rule"}},
+			},
+		},
+	}, now))
+	lines := strings.Split(out.String(), "\n")
+	require.Equal(t, "node node-1 (not ready): iptables-nft (the kubelet's chain is there), containerd 2 at /run/c.sock", lines[0])
+	require.Equal(t, "problem: API server: connection refused", lines[1])
+	require.Equal(t, strings.Fields(`pharma/job Enforced 42 nft ipv4 filter 14; ipv6 filter 18, nat 6 0 7s ago 0123456789ab fedcba987654 /kubepods/x`),
+		strings.Fields(lines[3]))
+	require.Equal(t, strings.Fields("pharma/odd Failed (Drift) - - - 1 never - - -"), strings.Fields(lines[4]))
+	require.Equal(t, "pharma/odd: repaired soon", lines[5])
+	require.Equal(t, "pharma/odd: drift: ipv4 nat/OUTPUT: missing rule", lines[6])
+}
+
+func TestLongListsOfFindingsAreCut(t *testing.T) {
+	findings := make([]drift.Finding, 7)
+	for i := range findings {
+		findings[i] = drift.Finding{Family: "ipv4", Kind: drift.Missing, Where: "filter", What: "x"}
+	}
+	require.True(t, strings.HasSuffix(list(findings), "; and 2 more"))
+	require.Equal(t, "ipv4 filter: missing x", list(findings[:1]))
+}

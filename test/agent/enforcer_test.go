@@ -1,0 +1,245 @@
+//go:build kernel
+
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/testutils"
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/workload"
+	"data-space.liqo.io/test/kit"
+)
+
+// target is a network namespace that holds the pod's IP.
+func target(t *testing.T) agent.Target {
+	t.Helper()
+	handle, err := testutils.NewNS()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, handle.Close())
+		require.NoError(t, testutils.UnmountNS(handle))
+	})
+	ip := netip.MustParseAddr("203.0.113.7")
+	require.NoError(t, handle.Do(func(ns.NetNS) error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		address, err := netlink.ParseAddr(ip.String() + "/32")
+		return errors.Join(err, netlink.AddrAdd(lo, address), netlink.LinkSetUp(lo))
+	}))
+	return agent.Target{
+		Endpoint: endpoint.Endpoint{Namespace: "pharma", Name: "job", UID: "uid", Guest: "pharma-1", IPs: []netip.Addr{ip}},
+		Sandbox:  "box", Netns: handle.Path(),
+	}
+}
+
+// saved is what another program sees there.
+func saved(t *testing.T, b dataplane.Backend, path string) string {
+	t.Helper()
+	handle, err := ns.GetNS(path)
+	require.NoError(t, err)
+	defer handle.Close()
+	var all strings.Builder
+	require.NoError(t, handle.Do(func(ns.NetNS) error {
+		for _, program := range []string{"iptables-", "ip6tables-"} {
+			out, err := exec.Command(program + string(b) + "-save").Output()
+			if err != nil {
+				return err
+			}
+			all.Write(out)
+		}
+		return nil
+	}))
+	return all.String()
+}
+
+func inodeOf(t *testing.T, c kit.Cgroup) uint64 {
+	t.Helper()
+	var s unix.Stat_t
+	require.NoError(t, unix.Stat(c.Dir, &s))
+	return s.Ino
+}
+
+func eachBackend(t *testing.T, f func(t *testing.T, b dataplane.Backend, e *agent.Enforcer, memory *ledger.Ledger)) {
+	t.Helper()
+	for _, b := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+		t.Run(string(b), func(t *testing.T) {
+			memory, err := ledger.Open(t.TempDir())
+			require.NoError(t, err)
+			f(t, b, agent.NewEnforcer(redirect.Settings{IPv6: true}, dataplane.New(b), memory), memory)
+		})
+	}
+}
+
+func TestEnsure(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b dataplane.Backend, e *agent.Enforcer, memory *ledger.Ledger) {
+		tg := target(t)
+		first, err := e.Ensure(t.Context(), tg)
+		require.NoError(t, err)
+		require.True(t, first.State.Wrote)
+		require.Empty(t, first.Repaired, "a first write repairs nothing")
+
+		again, err := e.Ensure(t.Context(), tg)
+		require.NoError(t, err)
+		require.False(t, again.State.Wrote, "what the kernel holds is not written again")
+		require.Equal(t, first.State.Hash, again.State.Hash)
+
+		group := kit.NewCgroup(t)
+		tg.Proxy = sandbox.Process{PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}
+		bound, err := e.Ensure(t.Context(), tg)
+		require.NoError(t, err)
+		require.True(t, bound.Bound)
+		require.Contains(t, saved(t, b, tg.Netns), group.Path)
+
+		group.Remove(t)
+		group.Make(t)
+		tg.Proxy.CgroupInode = inodeOf(t, group)
+		rebound, err := e.Ensure(t.Context(), tg)
+		require.NoError(t, err)
+		require.True(t, rebound.State.Wrote, "the same text is bound to another control group")
+		require.Empty(t, rebound.Repaired)
+
+		group.Remove(t)
+		tg.Proxy.Cgroup += "-never-there"
+		_, err = e.Ensure(t.Context(), tg)
+		require.Error(t, err, "the proxy ended before it could be bound")
+		require.NotContains(t, saved(t, b, tg.Netns), group.Path, "the pod is closed then")
+		require.Contains(t, saved(t, b, tg.Netns), ":OUTPUT DROP")
+
+		require.NoError(t, e.Clear(t.Context(), tg))
+		require.NotContains(t, saved(t, b, tg.Netns), "DROP")
+		require.Empty(t, memory.All())
+	})
+}
+
+func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {
+	eachBackend(t, func(t *testing.T, _ dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+		tg := target(t)
+		var all sync.WaitGroup
+		var wrote atomic.Int32
+		for range 8 {
+			all.Go(func() {
+				out, err := e.Ensure(t.Context(), tg)
+				if err != nil {
+					t.Error(err)
+				}
+				if out.State.Wrote {
+					wrote.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 1, wrote.Load())
+	})
+}
+
+func TestTheEndOfTheProgramDoesNotCutAWrite(t *testing.T) {
+	eachBackend(t, func(t *testing.T, _ dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		out, err := e.Ensure(ended, target(t))
+		require.NoError(t, err)
+		require.True(t, out.State.Wrote)
+	})
+}
+
+// fixed is a runtime with one sandbox.
+type fixed struct {
+	box    workload.Sandbox
+	detail sandbox.Detail
+}
+
+func (f fixed) List(context.Context) ([]workload.Sandbox, error) {
+	return []workload.Sandbox{f.box}, nil
+}
+
+func (f fixed) Sandbox(context.Context, string) (sandbox.Detail, error) { return f.detail, nil }
+
+func (f fixed) Process(context.Context, string) (sandbox.Process, error) {
+	return sandbox.Process{}, sandbox.ErrGone
+}
+
+func (f fixed) Watch(ctx context.Context, live *atomic.Bool, notify func()) {
+	live.Store(true)
+	notify()
+	<-ctx.Done()
+}
+
+func TestANamespaceThatIsNotThePodsIsRefused(t *testing.T) {
+	tg := target(t)
+	for name, test := range map[string]struct {
+		detail sandbox.Detail
+		reason string
+	}{
+		"the node's own": {
+			sandbox.Detail{Ready: true, Netns: "/proc/self/ns/net", IPs: tg.Endpoint.IPs}, agent.ReasonHostNamespace,
+		},
+		"one without the pod's IP": {
+			sandbox.Detail{Ready: true, Netns: tg.Netns, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.99")}}, agent.ReasonNotThePods,
+		},
+		"one of a pod without any IP": {
+			sandbox.Detail{Ready: true, Netns: tg.Netns}, agent.ReasonNotThePods,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI()
+			a.pods = []workload.Pod{{Namespace: "pharma", Name: "job", UID: "uid", HasProxy: true}}
+			memory, err := ledger.Open(t.TempDir())
+			require.NoError(t, err)
+			before := saved(t, dataplane.NFT, "/proc/self/ns/net")
+			program := agent.New(agent.Config{
+				Node: "node", Resync: time.Second, Verify: time.Second, Workers: 1, Log: slog.New(slog.DiscardHandler),
+			}, agent.Parts{
+				Runtime: fixed{workload.Sandbox{ID: "box", Namespace: "pharma", Name: "job", UID: "uid", Ready: true}, test.detail},
+				Cluster: a, Authority: a, Reporter: a, Metrics: agent.NewMetrics(),
+				Enforcer: agent.NewEnforcer(redirect.Settings{IPv6: true}, dataplane.New(dataplane.NFT), memory),
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- program.Run(ctx) }()
+			require.Eventually(t, func() bool { return len(a.told(agent.EventRedirectFailed)) == 1 }, 5*time.Second, 5*time.Millisecond)
+			require.Contains(t, a.told(agent.EventRedirectFailed)[0], test.reason)
+			require.Eventually(t, program.Ready, time.Second, 5*time.Millisecond, "it was looked at")
+			e := program.Status(t.Context()).Endpoints[0]
+			require.Equal(t, []any{agent.Failed, test.reason}, []any{e.State, e.Reason})
+			time.Sleep(300 * time.Millisecond)
+			require.Len(t, a.told(agent.EventRedirectFailed), 1, "it is said once")
+			cancel()
+			require.NoError(t, <-done)
+			require.NotContains(t, saved(t, dataplane.NFT, tg.Netns), "DROP")
+			require.Equal(t, counterless(before), counterless(saved(t, dataplane.NFT, "/proc/self/ns/net")))
+		})
+	}
+}
+
+// counterless is a saved ruleset without its comments, which hold the time.
+func counterless(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ":") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
+}
