@@ -33,6 +33,7 @@ func (a *Agent) carryOut(ctx context.Context, uid string) {
 	r, named := a.table.get(uid)
 	if !named {
 		a.queue.Forget(uid)
+		a.first.looked(uid) // it ended before its turn came
 		return
 	}
 	var err error
