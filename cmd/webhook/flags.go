@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/programs/webhook"
 	"data-space.liqo.io/pkg/values/apis"
@@ -26,7 +27,7 @@ type settings struct {
 // parse reads the command line. Each flag is checked as it is read, and the error names it and what it accepts.
 func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{options: webhook.Options{CertSource: webhook.CertSelf, Port: 9443, MetricsAddress: ":8080", HealthAddress: ":8081"}}
-	o, proxy := &s.options, &s.options.Proxy
+	o, proxy, grants := &s.options, &s.options.Proxy, &s.options.Grants
 	proxy.Requests, _ = inject.ParseResources("cpu=50m,memory=64Mi")
 	proxy.Limits, _ = inject.ParseResources("memory=256Mi")
 	o.DNSNames = []string{webhook.Name + "." + apis.SystemNamespace + ".svc"}
@@ -39,6 +40,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "envoy-image", "container image of the injected proxy (required)", &proxy.Image, inject.ParseImage)
 	each(f, "proxy-requests", "what the proxy requests (default cpu=50m,memory=64Mi)", &proxy.Requests, inject.ParseResources)
 	each(f, "proxy-limits", "what the proxy is limited to (default memory=256Mi)", &proxy.Limits, inject.ParseResources)
+	each(f, "pod-security", "Pod Security level of foreign pods: baseline or restricted (default baseline)", &grants.PodSecurity, admit.ParseLevel)
+	each(f, "runtime-classes", "RuntimeClasses that foreign pods may name, comma-separated (default none)", &grants.RuntimeClasses, admit.ParseNames)
+	each(f, "devices", "extended resources that foreign pods may ask for, comma-separated (default none)", &grants.Devices, admit.ParseDevices)
+	each(f, "ingress-classes", "classes of the Ingresses that guests may have, comma-separated (default none)", &grants.IngressClasses, admit.ParseNames)
+	each(f, "endpoint-networks", "networks that guests' own endpoints may be in, comma-separated (default none)", &grants.EndpointNetworks, admit.ParseNetworks)
 	each(f, "cert-source", "self: made and rotated by this program; files: by cert-manager (default self)", &o.CertSource, webhook.ParseCertSource)
 	each(f, "dns-names", "names the API server calls the webhook by, comma-separated (default the Service's)", &o.DNSNames, parseNames)
 	each(f, "port", "TLS port for the API server (default 9443)", &o.Port, parsePort)

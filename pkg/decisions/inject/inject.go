@@ -2,6 +2,7 @@ package inject
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -18,8 +19,8 @@ type Result struct {
 	Warnings []string
 }
 
-// Inject decides about one pod of a foreign namespace. Either the pod is refused, with the path and the way out of every
-// problem at once, or the patch makes it one that its proxy contains. Inject(Inject(pod)) is Inject(pod).
+// Inject decides what one pod of a foreign namespace needs. Either it is refused for what Judge finds, or the patch makes
+// it one that has its proxy. What else such a pod may not have is package admit's part. Inject(Inject(pod)) is Inject(pod).
 func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	path := field.NewPath("spec")
 	if problems := Judge(&pod.Spec, s, path); len(problems) > 0 {
@@ -34,16 +35,15 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	return Result{Patch: p.operations, Warnings: warnings}, nil
 }
 
-// Judge returns why a pod with this specification, found at path, cannot be made safe in a foreign namespace.
-func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
-	problems := judgeHost(spec, path)
-	problems = append(problems, judgePodUser(spec.SecurityContext, path.Child("securityContext"))...)
-	problems = append(problems, judgeVolumes(spec.Volumes, path.Child("volumes"))...)
-	problems = append(problems, judgeSidecar(spec, s, path)...)
-	for _, c := range tenantContainers(spec, path) {
-		problems = append(problems, judgeContainer(c)...)
+// InjectEphemeral takes the same capabilities from the ephemeral containers that an update adds to a pod.
+func InjectEphemeral(now, before *corev1.Pod) Result {
+	p := &patch{}
+	for _, c := range ephemeralContainers(&now.Spec, field.NewPath("spec")) {
+		if !slices.ContainsFunc(before.Spec.EphemeralContainers, func(e corev1.EphemeralContainer) bool { return e.Name == c.Name }) {
+			dropCapabilities(p, c)
+		}
 	}
-	return problems
+	return Result{Patch: p.operations}
 }
 
 // LabelWarnings names the labels of a namespace whose value is not understood, what was assumed, and what is accepted.

@@ -48,7 +48,7 @@ func golden(t *testing.T, file string) {
 
 	raw, err := yaml.YAMLToJSON(archive.Files[0].Data)
 	require.NoError(t, err)
-	observed := txtar.Archive{Comment: archive.Comment, Files: archive.Files[:1]}
+	observed := txtar.Archive{Comment: archive.Comment, Files: []txtar.File{archive.Files[0]}}
 	result, problems := Inject(decode(t, raw), s)
 	if len(problems) > 0 {
 		require.Empty(t, result.Patch, "a refused pod gets no patch")

@@ -23,6 +23,29 @@ func volumeIndex(list []corev1.Volume, name string) int {
 	return slices.IndexFunc(list, func(v corev1.Volume) bool { return v.Name == name })
 }
 
+// Judge returns what in a pod with this specification, found at path, takes the proxy's place without being it.
+func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
+	return append(judgeSidecar(spec, s, path), judgeOwnVolumes(spec.Volumes, path.Child("volumes"))...)
+}
+
+// Missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
+// line, and the capabilities that all others lose. Some other webhook has taken it away, or ours was never asked.
+func Missing(pod *corev1.Pod) field.ErrorList {
+	path := field.NewPath("spec")
+	var problems field.ErrorList
+	if sidecarIndex(pod.Spec.InitContainers) != 0 {
+		problems = append(problems, field.Forbidden(path.Child("initContainers"), "the proxy that Data Spacer injects is not the first one; "+
+			"see that its MutatingWebhookConfiguration is there and that no other webhook changes the pod after it"))
+	}
+	for _, c := range tenantContainers(&pod.Spec, path) {
+		if _, missing := dropped(c); len(missing) > 0 {
+			problems = append(problems, field.Forbidden(c.path.Child("securityContext", "capabilities", "drop"), fmt.Sprintf(
+				"%v is not dropped; another webhook has changed the container after Data Spacer, exempt foreign namespaces there", missing)))
+		}
+	}
+	return problems
+}
+
 // judgeSidecar refuses a container that bears the proxy's name among the init containers and is not what would be
 // injected: a guest could otherwise bring a proxy of its own. Replacing it silently would run something other than what
 // the author of the pod reads in it.

@@ -26,7 +26,7 @@ import (
 // certificate is the pair of files the webhook serves with, and whether the API server has been told to trust them.
 type certificate struct {
 	certFile, keyFile string
-	// trusted is closed once the CA stands in the webhook configuration.
+	// trusted is closed once the CA stands in the webhook configurations.
 	trusted chan struct{}
 }
 
@@ -66,12 +66,12 @@ func (c *certificate) check(*http.Request) error {
 	case <-c.trusted:
 		return nil
 	default:
-		return errors.New("the certificate's CA is not in the webhook configuration " + Name + " yet")
+		return errors.New("the certificate's CA is not in the webhook configurations " + Name + " yet")
 	}
 }
 
 // rotate adds to mgr what makes, keeps and renews the certificate: the library's rotator writes the Secret and the CA in
-// the webhook configuration, every replica alike; certificateFile brings the Secret to the file.
+// the webhook configurations, every replica alike; certificateFile brings the Secret to the file.
 func (c *certificate) rotate(mgr manager.Manager, o Options) error {
 	if err := os.MkdirAll(o.CertDir, 0o700); err != nil {
 		return fmt.Errorf("--cert-dir: %w; name a directory that can be written", err)
@@ -81,7 +81,9 @@ func (c *certificate) rotate(mgr manager.Manager, o Options) error {
 	if err := ctrl.NewControllerManagedBy(mgr).Named("certificate-file").For(&corev1.Secret{}).Complete(file); err != nil {
 		return fmt.Errorf("watching Secret %s: %w", secret, err)
 	}
-	asked := narrow(mgr, map[string]string{"secrets": SecretName, "mutatingwebhookconfigurations": Name})
+	asked := narrow(mgr, map[string]string{
+		"secrets": SecretName, "mutatingwebhookconfigurations": Name, "validatingwebhookconfigurations": Name,
+	})
 	err := rotator.AddRotator(asked, &rotator.CertRotator{
 		SecretKey:      secret,
 		CertDir:        o.CertDir,
@@ -91,7 +93,7 @@ func (c *certificate) rotate(mgr manager.Manager, o Options) error {
 		ExtraDNSNames:  o.DNSNames[1:],
 		IsReady:        c.trusted,
 		FieldOwner:     Name,
-		Webhooks:       []rotator.WebhookInfo{{Name: Name, Type: rotator.Mutating}},
+		Webhooks:       []rotator.WebhookInfo{{Name: Name, Type: rotator.Mutating}, {Name: Name, Type: rotator.Validating}},
 	})
 	if err != nil {
 		return fmt.Errorf("setting up the rotation of the certificate in Secret %s: %w", secret, err)

@@ -9,11 +9,11 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -25,53 +25,86 @@ type namespaceLabels interface {
 
 // injector answers admission requests for pods. It is safe for concurrent use.
 //
-//  1. Only the CREATE of a pod in a guarded namespace is judged; everything else is allowed as it is, whatever a webhook
-//     configuration may send here.
+//  1. Only the CREATE of a pod in a guarded namespace is judged, and what an update adds to its ephemeral containers;
+//     everything else is allowed as it is, whatever a webhook configuration may send here.
 //  2. A namespace that cannot be read is no reason to let a pod through.
 type injector struct {
 	namespaces namespaceLabels
+	grants     admit.Settings
 	proxy      inject.Settings
 	log        *slog.Logger
 }
 
 // Handle implements admission.Handler.
 func (i *injector) Handle(ctx context.Context, req admission.Request) admission.Response {
-	if !isPodCreation(req) {
+	decide := i.decision(req)
+	if decide == nil {
 		return admission.Allowed("")
 	}
 	labels, err := i.namespaces.Labels(ctx, req.Namespace)
 	if err != nil {
 		i.log.ErrorContext(ctx, "cannot tell whether a pod's namespace is foreign: refused", "namespace", req.Namespace, "error", err)
-		return admission.Errored(http.StatusInternalServerError, fmt.Errorf(
-			"cannot tell whether namespace %s is foreign: %w; try again, and see the log of %s if it stays", req.Namespace, err, Name))
+		return admission.Errored(http.StatusInternalServerError, unreadable(req.Namespace, err))
 	}
 	if !guarded(req.Namespace, labels) {
 		i.log.DebugContext(ctx, "not a foreign namespace: left as it is", "namespace", req.Namespace, "pod", req.Name)
 		return admission.Allowed("")
 	}
-	pod := &corev1.Pod{}
-	if err := json.Unmarshal(req.Object.Raw, pod); err != nil {
-		return admission.Errored(http.StatusBadRequest, fmt.Errorf("reading the pod: %w", err))
-	}
 	settings := i.proxy
 	settings.HTTPProxy = apis.HTTPProxyWanted(labels)
-	result, problems := inject.Inject(pod, settings)
-	response := i.answer(ctx, pod, req.Namespace, result, problems)
+	result, problems, err := decide(req, settings)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	response := i.answer(ctx, req, result, problems)
 	response.Warnings = append(inject.LabelWarnings(labels), result.Warnings...)
 	return response
 }
 
-// answer turns the decision into what the API server expects.
-func (i *injector) answer(ctx context.Context, pod *corev1.Pod, namespace string, result inject.Result, problems field.ErrorList) admission.Response {
-	name := pod.Name
-	if name == "" {
-		name = pod.GenerateName
+// decision returns what decides about such a request, nil when nothing has to.
+func (i *injector) decision(req admission.Request) func(admission.Request, inject.Settings) (inject.Result, field.ErrorList, error) {
+	switch {
+	case about(req) == "/pods" && req.Operation == admissionv1.Create:
+		return i.created
+	case about(req) == "/pods/ephemeralcontainers" && req.Operation == admissionv1.Update:
+		return i.extended
 	}
-	logger := i.log.With("namespace", namespace, "pod", name)
+	return nil
+}
+
+func (i *injector) created(req admission.Request, proxy inject.Settings) (inject.Result, field.ErrorList, error) {
+	pod, err := decode[corev1.Pod](req.Object)
+	if err != nil {
+		return inject.Result{}, nil, err
+	}
+	if problems := judgePod(&pod.ObjectMeta, &pod.Spec, i.grants, proxy, field.NewPath("spec")); len(problems) > 0 {
+		return inject.Result{}, problems, nil
+	}
+	result, problems := inject.Inject(pod, proxy)
+	return result, problems, nil
+}
+
+func (i *injector) extended(req admission.Request, _ inject.Settings) (inject.Result, field.ErrorList, error) {
+	now, err := decode[corev1.Pod](req.Object)
+	if err != nil {
+		return inject.Result{}, nil, err
+	}
+	before, err := decode[corev1.Pod](req.OldObject)
+	if err != nil {
+		return inject.Result{}, nil, err
+	}
+	if problems := admit.EphemeralContainers(now, before, i.grants); len(problems) > 0 {
+		return inject.Result{}, problems, nil
+	}
+	return inject.InjectEphemeral(now, before), nil, nil
+}
+
+// answer turns the decision into what the API server expects.
+func (i *injector) answer(ctx context.Context, req admission.Request, result inject.Result, problems field.ErrorList) admission.Response {
+	logger := i.log.With("namespace", req.Namespace, "pod", shownName(req))
 	if len(problems) > 0 {
-		logger.WarnContext(ctx, "pod refused", "problems", problems.ToAggregate().Error())
-		status := apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("Pod").GroupKind(), name, problems).Status()
-		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status}}
+		logger.WarnContext(ctx, "pod refused", "user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())
+		return refuse(req, problems)
 	}
 	response := admission.Allowed("")
 	if len(result.Patch) == 0 {
@@ -79,16 +112,12 @@ func (i *injector) answer(ctx context.Context, pod *corev1.Pod, namespace string
 	}
 	data, err := json.Marshal(result.Patch)
 	if err != nil {
-		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("writing the patch of pod %s: %w", name, err))
+		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("writing the patch of pod %s: %w", shownName(req), err))
 	}
 	kind := admissionv1.PatchTypeJSONPatch
 	response.Patch, response.PatchType = data, &kind
 	logger.InfoContext(ctx, "proxy injected")
 	return response
-}
-
-func isPodCreation(req admission.Request) bool {
-	return req.Operation == admissionv1.Create && req.SubResource == "" && req.Kind.Group == "" && req.Kind.Kind == "Pod"
 }
 
 // guarded reports whether pods of a namespace get a proxy. The cluster's and our own namespace never do, whatever labels

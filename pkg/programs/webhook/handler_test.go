@@ -45,6 +45,7 @@ func handler() *injector {
 func creation(namespace, object string) admission.Request {
 	return admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 		Operation: admissionv1.Create, Kind: metav1.GroupVersionKind{Version: "v1", Kind: "Pod"},
+		Resource:  metav1.GroupVersionResource{Version: "v1", Resource: "pods"},
 		Namespace: namespace, Object: runtime.RawExtension{Raw: []byte(object)},
 	}}
 }
@@ -64,9 +65,9 @@ func TestOnlyCreationsInGuardedNamespacesAreJudged(t *testing.T) {
 		"update":      func(r *admission.Request) { r.Operation = admissionv1.Update },
 		"delete":      func(r *admission.Request) { r.Operation = admissionv1.Delete },
 		"connect":     func(r *admission.Request) { r.Operation = admissionv1.Connect },
-		"subresource": func(r *admission.Request) { r.SubResource = "ephemeralcontainers" },
-		"other kind":  func(r *admission.Request) { r.Kind.Kind = "Service" },
-		"other group": func(r *admission.Request) { r.Kind.Group = "example.com" },
+		"subresource": func(r *admission.Request) { r.SubResource = "status" },
+		"other kind":  func(r *admission.Request) { r.Resource.Resource = "services" },
+		"other group": func(r *admission.Request) { r.Resource.Group = "example.com" },
 	} {
 		request := creation("pharma", hostPod)
 		change(&request)

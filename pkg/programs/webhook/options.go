@@ -3,17 +3,20 @@ package webhook
 import (
 	"fmt"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
 )
 
 // The objects of deploy/webhook.yaml that this program reads or writes.
 const (
-	// Name is the webhook's Service, ServiceAccount, Deployment and MutatingWebhookConfiguration.
+	// Name is the webhook's Service, ServiceAccount, Deployment and both of its webhook configurations.
 	Name = "data-space-webhook"
 	// SecretName is the Secret in the system namespace that holds the certificate which the program makes for itself.
 	SecretName = "data-space-webhook-cert" //nolint:gosec // A name, no secret.
-	// InjectPath is where the API server posts pods.
+	// InjectPath is where the API server posts pods that may still be changed.
 	InjectPath = "/inject-pod"
+	// JudgePath is where it posts what is only let in or refused.
+	JudgePath = "/judge"
 )
 
 // CertSource says who makes the serving certificate.
@@ -39,6 +42,8 @@ func ParseCertSource(text string) (CertSource, error) {
 type Options struct {
 	// Proxy is what gets injected; HTTPProxy in it is overruled by each namespace's label.
 	Proxy inject.Settings
+	// Grants is what the Hospital lets its guests have.
+	Grants admit.Settings
 	// Port is where pods are posted to, over TLS.
 	Port int
 	// MetricsAddress and HealthAddress are host:port; metrics are off at "0".

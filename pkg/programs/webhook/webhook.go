@@ -46,8 +46,10 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 			return err
 		}
 	}
-	server := newServer(o, cert, &injector{
-		namespaces: namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}, proxy: o.Proxy, log: logger,
+	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
+	server := newServer(o, cert, map[string]admission.Handler{
+		InjectPath: &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, log: logger},
+		JudgePath:  &judge{namespaces: namespaces, rules: rules(o.Grants, o.Proxy), log: logger},
 	})
 	if err := addServer(mgr, server, cert, o, logger); err != nil {
 		return err
@@ -107,7 +109,7 @@ func probe(ctx context.Context, config *rest.Config, o Options) error {
 	return nil
 }
 
-func newServer(o Options, cert *certificate, handler admission.Handler) webhook.Server {
+func newServer(o Options, cert *certificate, handlers map[string]admission.Handler) webhook.Server {
 	server := webhook.NewServer(webhook.Options{
 		Port: o.Port, CertDir: o.CertDir, CertName: cert.certFile, KeyName: cert.keyFile,
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
@@ -116,7 +118,9 @@ func newServer(o Options, cert *certificate, handler admission.Handler) webhook.
 			c.NextProtos = []string{"http/1.1"}
 		}},
 	})
-	server.Register(InjectPath, &webhook.Admission{Handler: handler})
+	for path, handler := range handlers {
+		server.Register(path, &webhook.Admission{Handler: handler})
+	}
 	return server
 }
 

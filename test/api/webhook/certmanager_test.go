@@ -43,7 +43,9 @@ func TestCertManagerComponent(t *testing.T) {
 	require.NotContains(t, kinds, "Role")
 	require.NotContains(t, kinds, "RoleBinding")
 	require.Contains(t, kinds, "Certificate")
-	require.Equal(t, "data-spacer/data-space-webhook", kinds["MutatingWebhookConfiguration"].GetAnnotations()["cert-manager.io/inject-ca-from"])
+	for _, kind := range []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"} {
+		require.Equal(t, "data-spacer/data-space-webhook", kinds[kind].GetAnnotations()["cert-manager.io/inject-ca-from"], kind)
+	}
 
 	role, deployment := &rbacv1.ClusterRole{}, &appsv1.Deployment{}
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(kinds["ClusterRole"].Object, role))

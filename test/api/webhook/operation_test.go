@@ -39,6 +39,7 @@ func rights(t *testing.T, w *world) {
 	const registration = "admissionregistration.k8s.io"
 	require.True(t, w.may(t, "update", "", "secrets", apis.SystemNamespace, secretName))
 	require.True(t, w.may(t, "update", registration, "mutatingwebhookconfigurations", "", name))
+	require.True(t, w.may(t, "update", registration, "validatingwebhookconfigurations", "", name))
 	for _, not := range [][5]string{
 		{"list", "", "secrets", apis.SystemNamespace, ""},
 		{"get", "", "secrets", apis.SystemNamespace, "other"},
@@ -46,7 +47,8 @@ func rights(t *testing.T, w *world) {
 		{"get", "", "secrets", "default", secretName},
 		{"list", registration, "mutatingwebhookconfigurations", "", ""},
 		{"update", registration, "mutatingwebhookconfigurations", "", "other"},
-		{"update", registration, "validatingwebhookconfigurations", "", name},
+		{"update", registration, "validatingwebhookconfigurations", "", "other"},
+		{"list", registration, "validatingwebhookconfigurations", "", ""},
 		{"update", "", "namespaces", "", "default"},
 		{"get", "", "pods", "default", ""},
 		{"get", "", "configmaps", apis.SystemNamespace, ""},

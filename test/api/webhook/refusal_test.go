@@ -39,8 +39,8 @@ func refused(t *testing.T, w *world) {
 				Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"CHOWN", "NET_RAW"}},
 			}
 		}, []string{
-			"spec.hostPID", "spec.hostIPC", "spec.containers[0].securityContext.privileged",
-			"spec.containers[0].securityContext.runAsUser", "spec.containers[0].securityContext.capabilities.add[1]",
+			"spec.hostPID", "spec.hostIPC", "spec.containers[0].securityContext.runAsUser",
+			"spec.containers[0].securityContext.capabilities.add", "spec.containers[0].securityContext.privileged",
 		}},
 	} {
 		p := pod(namespace, "app")

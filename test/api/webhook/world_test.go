@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,9 +90,9 @@ func newWorld(t *testing.T) *world {
 // install creates what the manifests hold. The webhook's address alone differs: there is no Service network here.
 func (w *world) install(t *testing.T) {
 	t.Helper()
-	for _, file := range []string{"namespace.yaml", "webhook.yaml"} {
+	for _, file := range []string{"namespace.yaml", "webhook.yaml", "admission-policy.yaml"} {
 		for _, object := range manifest(t, file) {
-			if object.GetKind() == "MutatingWebhookConfiguration" {
+			if strings.HasSuffix(object.GetKind(), "WebhookConfiguration") {
 				pointTo(t, object, w.port)
 			}
 			require.NoError(t, w.client.Create(t.Context(), object), "%s %s", object.GetKind(), object.GetName())

@@ -1,0 +1,33 @@
+package admit
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Connect judges exec and attach: nobody enters the proxy's container, where a socket counts as the proxy's. No name means
+// the pod's only container, which is never an init container and so never the proxy.
+func Connect(container string) field.ErrorList {
+	if container != apis.ProxyContainerName {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(field.NewPath("container"),
+		"nobody enters the proxy of a foreign pod; name another container, and read the proxy's log for what it does")}
+}
+
+// PortForward judges the ports that a request names. Most clients name them only once they are connected, where no
+// admission sees them: the rules in the pod close the proxy's ports by themselves.
+func PortForward(ports []int32) field.ErrorList {
+	var problems field.ErrorList
+	for i, port := range ports {
+		if slices.Contains(ProxyPorts(), int64(port)) {
+			problems = append(problems, field.Forbidden(field.NewPath("ports").Index(i),
+				fmt.Sprintf("%d is a port of the proxy; forward one of the application's", port)))
+		}
+	}
+	return problems
+}

@@ -1,0 +1,67 @@
+package admit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// judgeContainer returns what in a tenant's container reaches for the proxy or for the node's devices. What the Pod
+// Security Standards say of it is judgeStandards' part.
+func judgeContainer(c located, s Settings) field.ErrorList {
+	f := forbidder{path: c.path}
+	f.when(c.Name == apis.ProxyContainerName, "name", "this name belongs to the proxy that Data Spacer injects; rename the container")
+	f.when(c.target == apis.ProxyContainerName, "targetContainerName", "the proxy's processes are nobody's to see; target another container")
+	for i, mount := range c.VolumeMounts {
+		if mount.Name == apis.ProxyConfigVolume || mount.Name == apis.ProxyRuntimeVolume {
+			f.problems = append(f.problems, field.Forbidden(c.path.Child("volumeMounts").Index(i).Child("name"),
+				"this volume is the proxy's own; remove the mount"))
+		}
+	}
+	for i, port := range c.Ports {
+		if ofProxy(port.Protocol, int64(port.ContainerPort)) {
+			f.problems = append(f.problems, field.Forbidden(c.path.Child("ports").Index(i).Child("containerPort"),
+				fmt.Sprintf("%d is a port of the proxy; let the application listen on another one", port.ContainerPort)))
+		}
+	}
+	problems := append(f.problems, judgeContainerUser(c.SecurityContext, c.path.Child("securityContext"))...)
+	problems = append(problems, judgeResources(c.Resources.Limits, s, c.path.Child("resources", "limits"))...)
+	return append(problems, judgeResources(c.Resources.Requests, s, c.path.Child("resources", "requests"))...)
+}
+
+// ofProxy reports whether a port inside a foreign pod is one of its proxy's.
+func ofProxy(protocol corev1.Protocol, port int64) bool {
+	switch protocol {
+	case corev1.ProtocolUDP:
+		return port == int64(apis.PortDNS)
+	case corev1.ProtocolSCTP:
+		return false
+	default:
+		return slices.Contains(ProxyPorts(), port)
+	}
+}
+
+// ProxyPorts are the TCP ports inside a foreign pod that belong to its proxy.
+func ProxyPorts() []int64 {
+	return []int64{
+		int64(apis.PortEgressTCP), int64(apis.PortEgressHTTP), int64(apis.PortIngressTCP), int64(apis.PortIngressHTTP), int64(apis.PortReady),
+	}
+}
+
+// judgeResources refuses extended resources that the Hospital has not named: behind one may stand a network device.
+func judgeResources(list corev1.ResourceList, s Settings, path *field.Path) field.ErrorList {
+	var problems field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		if strings.Contains(string(name), "/") && !slices.Contains(s.Devices, string(name)) {
+			problems = append(problems, field.Forbidden(path.Key(string(name)), "a device of the node can carry packets past the proxy; "+
+				"remove it, or have the Hospital name it in the webhook's --devices"))
+		}
+	}
+	return problems
+}

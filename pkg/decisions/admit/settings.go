@@ -1,0 +1,72 @@
+package admit
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// Settings is what the Hospital grants its guests. The zero value grants nothing beyond the level baseline.
+type Settings struct {
+	// PodSecurity is the level of the Pod Security Standards; empty means Baseline.
+	PodSecurity Level
+	// RuntimeClasses are the RuntimeClasses that foreign pods may name. A sandboxed runtime (gVisor, Kata) has a network
+	// stack of its own, which the rules in the pod's network namespace do not see.
+	RuntimeClasses []string
+	// Devices are the extended resources that foreign pods may ask for, such as nvidia.com/gpu. A network device given to
+	// a pod carries its packets past the rules.
+	Devices []string
+	// IngressClasses are the classes of the Ingresses that a guest may have: each publishes its pods.
+	IngressClasses []string
+	// EndpointNetworks hold the addresses that EndpointSlices may name when Kubernetes' own controllers did not write them.
+	EndpointNetworks []netip.Prefix
+}
+
+// ParseNames reads "a,b". Each is the name of an object of the cluster (RFC 1123).
+func ParseNames(text string) ([]string, error) {
+	return parseList(text, func(name string) (string, error) {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			return "", fmt.Errorf("%q is not a name: %s", name, problems[0])
+		}
+		return name, nil
+	})
+}
+
+// ParseDevices reads "vendor.example/gpu,vendor.example/fpga". Only names with a domain are extended resources.
+func ParseDevices(text string) ([]string, error) {
+	return parseList(text, func(name string) (string, error) {
+		if problems := validation.IsQualifiedName(name); len(problems) > 0 || !strings.Contains(name, "/") {
+			return "", fmt.Errorf("%q is not an extended resource; write for example nvidia.com/gpu", name)
+		}
+		return name, nil
+	})
+}
+
+// ParseNetworks reads "203.0.113.0/24,2001:db8::/32".
+func ParseNetworks(text string) ([]netip.Prefix, error) {
+	return parseList(text, func(network string) (netip.Prefix, error) {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil || prefix != prefix.Masked() {
+			return netip.Prefix{}, fmt.Errorf("%q is not a network; write for example 203.0.113.0/24 or 2001:db8::/32", network)
+		}
+		return prefix, nil
+	})
+}
+
+// parseList reads what stands between commas; nothing at all is an empty list.
+func parseList[T any](text string, parse func(string) (T, error)) ([]T, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	var list []T
+	for part := range strings.SplitSeq(text, ",") {
+		value, err := parse(strings.TrimSpace(part))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, value)
+	}
+	return list, nil
+}

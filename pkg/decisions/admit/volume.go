@@ -1,0 +1,52 @@
+package admit
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// judgeVolumes lets volumes of those kinds pass that hold the guest's own data, or the Hospital's by the Hospital's own
+// choice of storage class. All others reach the node, or have it open connections that no proxy sees.
+func judgeVolumes(list []corev1.Volume, path *field.Path) field.ErrorList {
+	var problems field.ErrorList
+	for i := range list {
+		volume := path.Index(i)
+		for _, kind := range kindsOf(&list[i]) {
+			if !slices.Contains(volumeKinds(), kind) {
+				problems = append(problems, field.Forbidden(volume.Child(kind),
+					"a volume of this kind reaches the node, or the network past the proxy; use one of "+strings.Join(volumeKinds(), ", ")))
+			}
+		}
+		if e := list[i].Ephemeral; e != nil && e.VolumeClaimTemplate != nil {
+			problems = append(problems, judgeClaim(&e.VolumeClaimTemplate.Spec, volume.Child("ephemeral", "volumeClaimTemplate", "spec"))...)
+		}
+	}
+	return problems
+}
+
+// volumeKinds are the kinds of volumes that a foreign pod may have.
+func volumeKinds() []string {
+	return []string{"configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim", "ephemeral", "image"}
+}
+
+// kindsOf names a volume's sources as the API does. The API server takes a Pod's volume without any for an emptyDir and
+// refuses several, but nobody has looked at a ShadowPod's yet.
+func kindsOf(v *corev1.Volume) []string {
+	// A volume is plain data: it can always be written as a map.
+	sources, _ := runtime.DefaultUnstructuredConverter.ToUnstructured(&v.VolumeSource)
+	return slices.Sorted(maps.Keys(sources))
+}
+
+// judgeClaim refuses to choose a volume by its name: behind a PersistentVolume of the Hospital's may stand a node's disk.
+func judgeClaim(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
+	if spec.VolumeName == "" {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path.Child("volumeName"),
+		"which volume a claim gets is the Hospital's to choose; name a storageClassName, or have the Hospital set the volume's claimRef")}
+}

@@ -1,0 +1,116 @@
+package webhook
+
+import (
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"data-space.liqo.io/pkg/decisions/admit"
+	"data-space.liqo.io/pkg/decisions/inject"
+)
+
+// rules maps what a request is about (group/resource, and the subresource where there is one) to what judges it.
+func rules(s admit.Settings, proxy inject.Settings) map[string]rule {
+	return map[string]rule{
+		// As it will be stored: other webhooks may have changed it since it was injected.
+		"/pods": on(admissionv1.Create, func(o *corev1.Pod) field.ErrorList {
+			return append(judgePod(&o.ObjectMeta, &o.Spec, s, proxy, field.NewPath("spec")), inject.Missing(o)...)
+		}),
+		"/pods/exec":   on(admissionv1.Connect, func(o *corev1.PodExecOptions) field.ErrorList { return admit.Connect(o.Container) }),
+		"/pods/attach": on(admissionv1.Connect, func(o *corev1.PodAttachOptions) field.ErrorList { return admit.Connect(o.Container) }),
+		"/pods/portforward": on(admissionv1.Connect,
+			func(o *corev1.PodPortForwardOptions) field.ErrorList { return admit.PortForward(o.Ports) }),
+		liqoGroup + "/shadowpods": changed(shadowPodParts, func(p *shadowPod) field.ErrorList { return judgeShadowPod(p, s, proxy) }),
+		"/services": changed(func(o *corev1.Service) any { return o.Spec },
+			func(o *corev1.Service) field.ErrorList { return admit.Service(&o.Spec) }),
+		"networking.k8s.io/ingresses": changed(func(o *networkingv1.Ingress) any { return []any{o.Spec, o.Annotations} },
+			func(o *networkingv1.Ingress) field.ErrorList { return admit.Ingress(o, s) }),
+		"/persistentvolumeclaims": unless(admit.Binders(), changed(func(o *corev1.PersistentVolumeClaim) any { return o.Spec },
+			func(o *corev1.PersistentVolumeClaim) field.ErrorList { return admit.Claim(&o.Spec) })),
+		"/endpoints": unless(admit.EndpointWriters(), changed(endpointsParts,
+			func(o *corev1.Endpoints) field.ErrorList { return admit.Endpoints(o.Subsets, s) })), //nolint:staticcheck // Deprecated, and still a way.
+		"discovery.k8s.io/endpointslices": unless(admit.EndpointWriters(), changed(
+			func(o *discoveryv1.EndpointSlice) any { return sliceParts(o.AddressType, o.Endpoints) },
+			func(o *discoveryv1.EndpointSlice) field.ErrorList {
+				return admit.EndpointSlice(o.AddressType, o.Endpoints, s, field.NewPath(""))
+			})),
+		liqoGroup + "/shadowendpointslices": changed(
+			func(o *shadowEndpointSlice) any {
+				return sliceParts(o.Spec.Template.AddressType, o.Spec.Template.Endpoints)
+			},
+			func(o *shadowEndpointSlice) field.ErrorList {
+				return admit.EndpointSlice(o.Spec.Template.AddressType, o.Spec.Template.Endpoints, s, field.NewPath("spec", "template"))
+			}),
+		"/configmaps":                       owned,
+		"networking.k8s.io/networkpolicies": owned,
+	}
+}
+
+// judgePod is the one judgement of a pod's specification, wherever it stands.
+func judgePod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s admit.Settings, proxy inject.Settings, path *field.Path) field.ErrorList {
+	return append(admit.Pod(meta, spec, s, path), inject.Judge(spec, proxy, path)...)
+}
+
+func judgeShadowPod(p *shadowPod, s admit.Settings, proxy inject.Settings) field.ErrorList {
+	return judgePod(&p.Metadata, &p.Spec.Pod, s, proxy, field.NewPath("spec", "pod"))
+}
+
+func shadowPodParts(p *shadowPod) any {
+	return []any{p.Spec.Pod, p.Metadata.Labels, p.Metadata.Annotations}
+}
+
+func endpointsParts(o *corev1.Endpoints) any { //nolint:staticcheck // Deprecated, and still a way.
+	var addresses []string
+	for _, subset := range o.Subsets {
+		for _, address := range append(subset.Addresses, subset.NotReadyAddresses...) {
+			addresses = append(addresses, address.IP)
+		}
+	}
+	return addresses
+}
+
+func sliceParts(kind discoveryv1.AddressType, endpoints []discoveryv1.Endpoint) any {
+	parts := []string{string(kind)}
+	for _, endpoint := range endpoints {
+		parts = append(parts, endpoint.Addresses...)
+	}
+	return parts
+}
+
+func owned(req admission.Request) (field.ErrorList, error) {
+	who := admit.Subject{User: req.UserInfo.Username, Groups: req.UserInfo.Groups}
+	return admit.Owned(req.Kind.Kind, nameOf(req), admit.Operation(req.Operation), who), nil
+}
+
+// nameOf returns the name of the object itself: a request that deletes a whole collection bears none.
+func nameOf(req admission.Request) string {
+	if name := metadataOf(req).Name; name != "" {
+		return name
+	}
+	return req.Name
+}
+
+// shownName returns what the author of an object knows it by, before it has a name of its own.
+func shownName(req admission.Request) string {
+	if name := nameOf(req); name != "" {
+		return name
+	}
+	return metadataOf(req).GenerateName
+}
+
+func metadataOf(req admission.Request) metav1.ObjectMeta {
+	object := metav1.PartialObjectMetadata{}
+	raw := req.Object.Raw
+	if len(raw) == 0 {
+		raw = req.OldObject.Raw
+	}
+	if json.Unmarshal(raw, &object) != nil {
+		return metav1.ObjectMeta{}
+	}
+	return object.ObjectMeta
+}
