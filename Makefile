@@ -64,12 +64,12 @@ test-unit: ## pure decisions and the shape of the code; needs no root
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
 	$(call stage,kernel tests)
-	@eval "$$($(LAB) env)" && go test -p 1 -count 1 -tags kernel $$(build/tagged kernel)
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 1 -count 1 -tags kernel $$(build/tagged kernel)
 
 .PHONY: test-api
 test-api: tools ## a real kube-apiserver and etcd
 	$(call stage,API tests)
-	@eval "$$($(LAB) env)" && go test -p 1 -count 1 -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 1 -count 1 -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
 
 .PHONY: test-lab
 test-lab: export DATA_SPACER_LAB := test
@@ -89,7 +89,7 @@ cover: ## statement coverage of values and decisions
 
 .PHONY: bench
 bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
-	@eval "$$($(LAB) env)" && go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x ./pkg/effects/... ./test/bench/...
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x ./pkg/effects/... ./test/bench/...
 
 .PHONY: generate
 generate: ## RULES.md, from the planner
