@@ -217,6 +217,7 @@ func TestTheLifeOfAForeignPod(t *testing.T) {
 }
 
 func life(t *testing.T, b dataplane.Backend) {
+	t.Helper()
 	n := newNode(t)
 	n.backend = b
 	client, err := sandbox.Dial(t.Context(), n.socket)

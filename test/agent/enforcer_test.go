@@ -94,6 +94,7 @@ func eachBackend(t *testing.T, f func(t *testing.T, b dataplane.Backend, e *agen
 
 func TestEnsure(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b dataplane.Backend, e *agent.Enforcer, memory *ledger.Ledger) {
+		t.Helper()
 		tg := target(t)
 		first, err := e.Ensure(t.Context(), tg)
 		require.NoError(t, err)
@@ -135,6 +136,7 @@ func TestEnsure(t *testing.T) {
 
 func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {
 	eachBackend(t, func(t *testing.T, _ dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+		t.Helper()
 		tg := target(t)
 		var all sync.WaitGroup
 		var wrote atomic.Int32
@@ -156,6 +158,7 @@ func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {
 
 func TestTheEndOfTheProgramDoesNotCutAWrite(t *testing.T) {
 	eachBackend(t, func(t *testing.T, _ dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+		t.Helper()
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		out, err := e.Ensure(ended, target(t))
