@@ -23,28 +23,28 @@ import (
 const secret = "the secret"
 
 // requireSecretKept: nothing left the pod, and no discovery of neighbours carried the secret.
-func (w *world) requireSecretKept(t *testing.T, msg ...any) {
+func (w *world) requireSecretKept(t *testing.T) {
 	t.Helper()
 	packets := w.wire.Take()
 	left := slices.DeleteFunc(packets, func(p kit.Packet) bool {
-		quiet := !p.Out || p.Protocol == "arp" || p.Discovery()
-		return quiet && !(p.Out && bytes.Contains(p.Payload, []byte(secret)))
+		discovery := p.Protocol == "arp" || p.Discovery()
+		return !p.Out || discovery && !bytes.Contains(p.Payload, []byte(secret))
 	})
-	require.Empty(t, left, msg...)
+	require.Empty(t, left)
 }
 
 func TestTheApplication(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world, f family) {
 		t.Run("is led to the proxy's egress by every TCP connection, near and far, whatever the port", func(t *testing.T) {
 			for _, to := range []netip.AddrPort{at(f.node, 80), at(f.far, 80), at(f.far, 443), at(f.far, 53), at(f.far, 13041), at(f.far, 1)} {
-				w.requireRedirected(t, f, tcp(to))
+				w.requireRedirected(t, tcp(to))
 			}
 			w.requireNothingLeft(t)
 		})
 		t.Run("is led there with a mark and from any user, too", func(t *testing.T) {
 			marked := tcp(at(f.far, 80))
 			marked.Mark = int(redirect.Mark)
-			w.requireRedirected(t, f, marked)
+			w.requireRedirected(t, marked)
 			user := kit.NewActor(t, w.identity(1000, w.cgroups.app))
 			say := unique(t, "user")
 			got, err := user.Talk(kit.Talk{Dial: tcp(at(f.far, 80)), Send: say})
@@ -67,7 +67,7 @@ func TestTheApplication(t *testing.T) {
 		})
 		t.Run("talks to itself, on loopback and on the pod's address", func(t *testing.T) {
 			id := w.listen(w.app, kit.Listen{Network: "tcp", At: at(f.outer, 8080), Echo: "self "})
-			defer w.app.StopListening(id) //nolint:errcheck // ends with the test
+			defer w.app.StopListening(id)
 			for _, to := range []netip.Addr{f.loopback, f.pod} {
 				got, err := w.app.Talk(kit.Talk{Dial: tcp(at(to, 8080)), Send: "hello"})
 				require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestTheApplication(t *testing.T) {
 	})
 }
 
-func (w *world) requireRedirected(t *testing.T, f family, d kit.Dial) {
+func (w *world) requireRedirected(t *testing.T, d kit.Dial) {
 	t.Helper()
 	say := unique(t, d.To.String())
 	got, err := w.app.Talk(kit.Talk{Dial: d, Send: say})

@@ -61,7 +61,7 @@ func TestTheProxy(t *testing.T) {
 		})
 		t.Run("speaks first, if it wants to", func(t *testing.T) {
 			greeter := w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(f.loopback, 2525), Greet: "220 hello"})
-			defer w.proxy.StopListening(greeter) //nolint:errcheck // ends with the test
+			defer w.proxy.StopListening(greeter)
 			got, err := w.app.Talk(kit.Talk{Dial: tcp(at(f.loopback, 2525))})
 			require.NoError(t, err)
 			require.Equal(t, "220 hello", got.Text)
@@ -70,7 +70,7 @@ func TestTheProxy(t *testing.T) {
 			w.wire.Take()
 			say := unique(t, "handed on")
 			id := w.listen(w.app, kit.Listen{Network: "tcp", At: at(f.outer, 8080), Echo: "app "})
-			defer w.app.StopListening(id) //nolint:errcheck // ends with the test
+			defer w.app.StopListening(id)
 			got, err := w.proxy.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", From: at(f.inner, 0), To: at(f.pod, 8080)}, Send: say})
 			require.NoError(t, err)
 			require.Equal(t, "app "+say, got.Text)

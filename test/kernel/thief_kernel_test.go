@@ -110,7 +110,7 @@ func TestTheAddressesOfTheProxysConnections(t *testing.T) {
 		t.Run("let no forged segment of a live connection out", func(t *testing.T) {
 			id, err := w.proxy.Dial(tcp(at(f.far, 80)))
 			require.NoError(t, err)
-			defer w.proxy.Close(id) //nolint:errcheck // ends with the test
+			defer w.proxy.Close(id)
 			require.NoError(t, w.proxy.Write(id, "hello"))
 			got, err := w.proxy.Read(id, time.Second)
 			require.NoError(t, err)
@@ -145,7 +145,7 @@ func TestSomebodyElseListensOnAPortOfTheProxy(t *testing.T) {
 		for name, quits := range map[string]bool{"waits": false, "speaks first and closes": true} {
 			t.Run("that of the ingress, and "+name, func(t *testing.T) {
 				id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.outer, apis.PortIngressTCP), Reuse: true, Greet: secret, Close: quits})
-				defer thief.StopListening(id) //nolint:errcheck // ends with the test
+				defer thief.StopListening(id)
 				w.wire.Take()
 				w.requireCounted(t, f, "ds-in-impostor", func() {
 					require.NotZero(t, w.knock(t, w.node, at(f.pod, 80)), "it was given some connections: the test shows something")
@@ -161,7 +161,7 @@ func TestSomebodyElseListensOnAPortOfTheProxy(t *testing.T) {
 		}
 		t.Run("that of the egress", func(t *testing.T) {
 			id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.loopback, apis.PortEgressTCP), Reuse: true})
-			defer thief.StopListening(id) //nolint:errcheck // ends with the test
+			defer thief.StopListening(id)
 			require.NotZero(t, w.knock(t, w.app, at(f.far, 80)), "what it was given stays without an answer")
 			w.requireNothingLeft(t)
 		})
@@ -205,12 +205,12 @@ func TestWithOneMarkForComingAndProxyAnImpostorsLastWordsWouldLeave(t *testing.T
 		w.enforce(desired)
 		defer w.enforce(w.bound())
 		id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.outer, apis.PortIngressTCP), Reuse: true, Greet: secret, Close: true})
-		defer thief.StopListening(id) //nolint:errcheck // ends with the test
+		defer thief.StopListening(id)
 		heard := false
 		for range impostors {
 			c, err := w.node.Dial(tcp(at(f.pod, 80)))
 			require.NoError(t, err)
-			defer w.node.Close(c) //nolint:errcheck // ends with the test
+			defer w.node.Close(c)
 		}
 		time.Sleep(time.Second)
 		for _, p := range w.wire.Take() {

@@ -55,7 +55,7 @@ func TestLargeTransfersOverANarrowLink(t *testing.T) {
 			require.NoError(t, w.proxy.StopListening(w.ingress[0]))
 			w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Bulk: bulk})
 			for _, f := range families() {
-				there := map[iptables.Family]netip.Addr{iptables.V4: kit.BehindV4, iptables.V6: kit.BehindV6}[f.name]
+				there := map[iptables.Family]netip.Addr{iptables.V4: kit.BehindV4(), iptables.V6: kit.BehindV6()}[f.name]
 				t.Run("up, from the proxy, "+string(f.name), func(t *testing.T) {
 					id := w.listen(behind, kit.Listen{Network: "tcp", At: at(there, 80)})
 					w.wire.Take()
@@ -141,7 +141,7 @@ func TestRewritingLeavesNoGap(t *testing.T) {
 			var sent atomic.Int64
 			for _, who := range []*kit.Actor{w.app, kit.NewActor(t, w.identity(1000, w.cgroups.app))} {
 				group.Go(func() {
-					n, err := who.Flood(kit.Flood{To: []netip.Addr{kit.NodeV4, kit.FarV4, kit.NodeV6, kit.FarV6}, For: lasting, Pause: 5 * time.Millisecond})
+					n, err := who.Flood(kit.Flood{To: []netip.Addr{kit.NodeV4(), kit.FarV4(), kit.NodeV6(), kit.FarV6()}, For: lasting, Pause: 5 * time.Millisecond})
 					if err != nil {
 						t.Error(err)
 					}
@@ -192,7 +192,7 @@ func TestRebind(t *testing.T) {
 					_, err := who.Talk(kit.Talk{Dial: d, Send: "hello"})
 					require.NoError(t, err)
 				}
-				requireAnswer(w.proxy, tcp(at(kit.FarV4, 80)))
+				requireAnswer(w.proxy, tcp(at(kit.FarV4(), 80)))
 				w.proxy.Stop()
 				w.cgroups.proxy.Remove(t)
 				if place == "at the same path" {
@@ -246,7 +246,7 @@ func TestRulesThatNameADeadCgroupCanBeReplaced(t *testing.T) {
 			require.Empty(t, state.Drift, "what was there stays")
 			w.enforce(unbound())
 			w.wire.Take()
-			_, err = w.app.Talk(kit.Talk{Dial: short(udp(at(kit.FarV4, 9))), Send: secret})
+			_, err = w.app.Talk(kit.Talk{Dial: short(udp(at(kit.FarV4(), 9))), Send: secret})
 			require.Error(t, err)
 			w.requireSecretKept(t)
 		})

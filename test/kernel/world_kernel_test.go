@@ -50,8 +50,8 @@ type family struct {
 
 func families() []family {
 	return []family{
-		{iptables.V4, kit.PodV4, kit.NodeV4, kit.FarV4, addr("127.0.0.1"), addr("127.0.0.6"), addr("0.0.0.0"), 1, 8, 3},
-		{iptables.V6, kit.PodV6, kit.NodeV6, kit.FarV6, addr("::1"), addr("::1"), addr("::"), 58, 128, 1},
+		{iptables.V4, kit.PodV4(), kit.NodeV4(), kit.FarV4(), addr("127.0.0.1"), addr("127.0.0.6"), addr("0.0.0.0"), 1, 8, 3},
+		{iptables.V6, kit.PodV6(), kit.NodeV6(), kit.FarV6(), addr("::1"), addr("::1"), addr("::"), 58, 128, 1},
 	}
 }
 
@@ -91,7 +91,7 @@ func newWorld(t *testing.T, b dataplane.Backend) *world {
 	w.serve()
 	w.listen(w.node, kit.Listen{Network: "tcp", At: at(addr("::"), 80), Echo: "outside "})
 	for _, port := range []uint16{9, 53} {
-		for _, a := range []netip.Addr{kit.NodeV4, kit.NodeV6, kit.FarV4, kit.FarV6} {
+		for _, a := range []netip.Addr{kit.NodeV4(), kit.NodeV6(), kit.FarV4(), kit.FarV6()} {
 			w.listen(w.node, kit.Listen{Network: "udp", At: at(a, port), Echo: fmt.Sprintf("outside %d ", port)})
 		}
 	}
@@ -158,9 +158,9 @@ func (w *world) count(f family, comment string) uint64 {
 }
 
 // requireNothingLeft: the pod has sent nothing but neighbour discovery since the capture was last looked at.
-func (w *world) requireNothingLeft(t *testing.T, msg ...any) {
+func (w *world) requireNothingLeft(t *testing.T) {
 	t.Helper()
-	require.Empty(t, w.wire.Left(), msg...)
+	require.Empty(t, w.wire.Left())
 }
 
 // original is what the newest connection of a listener was meant for.

@@ -17,7 +17,7 @@ type world struct {
 }
 
 // act serves requests until its input ends.
-func act(input io.Reader, output io.Writer) int {
+func act(input io.Reader, output io.Writer) {
 	w := &world{listeners: map[int]*listener{}, conns: map[int]*conn{}}
 	operations := map[string]func(json.RawMessage) (any, error){
 		"hello":    func(json.RawMessage) (any, error) { return nil, nil },
@@ -38,7 +38,7 @@ func act(input io.Reader, output io.Writer) int {
 	for requests := json.NewDecoder(input); ; {
 		var r request
 		if requests.Decode(&r) != nil {
-			return 0
+			return
 		}
 		go func() {
 			result, err := operations[r.Op](r.Args)

@@ -25,19 +25,19 @@ const buffer = 128 << 20
 const settle = 20 * time.Millisecond
 
 // Capture begins to capture on the node's end of the veth.
-func (p Pod) Capture(t testing.TB) *Capture {
-	t.Helper()
-	c := &Capture{t: t}
-	in(t, p.Node, func() {
+func (p Pod) Capture(tb testing.TB) *Capture {
+	tb.Helper()
+	c := &Capture{t: tb}
+	in(tb, p.Node, func() {
 		link, err := netlink.LinkByName("pod0")
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		c.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-		require.NoError(t, err)
-		require.NoError(t, unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer))
+		require.NoError(tb, err)
+		require.NoError(tb, unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer))
 		all := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, unix.ETH_P_ALL))
-		require.NoError(t, unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Attrs().Index}))
+		require.NoError(tb, unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: link.Attrs().Index}))
 	})
-	t.Cleanup(func() { unix.Close(c.fd) }) //nolint:errcheck // nothing to lose
+	tb.Cleanup(func() { _ = unix.Close(c.fd) })
 	return c
 }
 

@@ -19,73 +19,73 @@ type Cgroup struct {
 }
 
 // NewCgroup makes a cgroup of a fresh name, and in it the nested ones that are named. It returns the innermost.
-func NewCgroup(t testing.TB, nested ...string) Cgroup {
-	t.Helper()
-	requireRoot(t)
-	dir, err := os.MkdirTemp(cgroup2Mount(t), "data-spacer-test-*")
-	require.NoError(t, err)
+func NewCgroup(tb testing.TB, nested ...string) Cgroup {
+	tb.Helper()
+	requireRoot(tb)
+	dir, err := os.MkdirTemp(cgroup2Mount(tb), "data-spacer-test-*")
+	require.NoError(tb, err)
 	outermost := Cgroup{Path: "/" + filepath.Base(dir), Dir: dir}
-	t.Cleanup(func() { outermost.remove(t) })
+	tb.Cleanup(func() { outermost.remove(tb) })
 	c := outermost
 	for _, name := range nested {
-		c = c.Child(t, name)
+		c = c.Child(tb, name)
 	}
 	return c
 }
 
 // Child makes a cgroup inside.
-func (c Cgroup) Child(t testing.TB, name string) Cgroup {
-	t.Helper()
+func (c Cgroup) Child(tb testing.TB, name string) Cgroup {
+	tb.Helper()
 	child := Cgroup{Path: c.Path + "/" + name, Dir: filepath.Join(c.Dir, name)}
-	child.Make(t)
+	child.Make(tb)
 	return child
 }
 
 // Make makes the cgroup's directory: a new cgroup, even at a path where another one was.
-func (c Cgroup) Make(t testing.TB) {
-	t.Helper()
-	require.NoError(t, os.Mkdir(c.Dir, 0o755))
-	t.Cleanup(func() { c.remove(t) })
+func (c Cgroup) Make(tb testing.TB) {
+	tb.Helper()
+	require.NoError(tb, os.Mkdir(c.Dir, 0o755)) //nolint:gosec // as a runtime makes it
+	tb.Cleanup(func() { c.remove(tb) })
 }
 
 // Remove removes the cgroup, as a runtime does after its last process has ended.
-func (c Cgroup) Remove(t testing.TB) {
-	t.Helper()
-	c.remove(t)
-	require.NoDirExists(t, c.Dir)
+func (c Cgroup) Remove(tb testing.TB) {
+	tb.Helper()
+	c.remove(tb)
+	require.NoDirExists(tb, c.Dir)
 }
 
-func (c Cgroup) remove(t testing.TB) {
-	t.Helper()
+func (c Cgroup) remove(tb testing.TB) {
+	tb.Helper()
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		err := os.Remove(c.Dir)
 		if err == nil || os.IsNotExist(err) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Errorf("remove cgroup: %v", err)
+			tb.Errorf("remove cgroup: %v", err)
 			return
 		}
 	}
 }
 
 // cgroup2Mount is where the cgroup2 hierarchy is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified beside version 1.
-func cgroup2Mount(t testing.TB) string {
-	t.Helper()
+func cgroup2Mount(tb testing.TB) string {
+	tb.Helper()
 	file, err := os.Open("/proc/self/mountinfo")
-	require.NoError(t, err)
-	defer file.Close() //nolint:errcheck // read-only file
+	require.NoError(tb, err)
+	defer file.Close()
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		if i := slices.Index(fields, "-"); i >= 5 && i+1 < len(fields) && fields[i+1] == "cgroup2" {
 			return fields[4]
 		}
 	}
-	require.FailNow(t, "no cgroup2 hierarchy is mounted here: mount -t cgroup2 none /sys/fs/cgroup/unified")
+	require.FailNow(tb, "no cgroup2 hierarchy is mounted here: mount -t cgroup2 none /sys/fs/cgroup/unified")
 	return ""
 }
 
-func requireRoot(t testing.TB) {
-	t.Helper()
-	require.Zero(t, os.Geteuid(), "kernel tests make network namespaces and cgroups: run them as root")
+func requireRoot(tb testing.TB) {
+	tb.Helper()
+	require.Zero(tb, os.Geteuid(), "kernel tests make network namespaces and cgroups: run them as root")
 }

@@ -80,7 +80,7 @@ func (a *Actor) Talk(k Talk) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	defer a.Close(id) //nolint:errcheck // it may be closed from the other side
+	defer a.Close(id)
 	if err := a.call("write", transfer{ID: id, Text: k.Send, Bulk: k.Bulk, End: true}, nil); err != nil {
 		return Answer{}, err
 	}

@@ -34,7 +34,7 @@ func TestPod(t *testing.T) {
 		capture := pod.Capture(t)
 		id, err := outside.Listen(kit.Listen{Network: "tcp", At: netip.MustParseAddrPort("[::]:80"), Echo: "heard "})
 		require.NoError(t, err)
-		for _, to := range []netip.Addr{kit.NodeV4, kit.NodeV6, kit.FarV4, kit.FarV6} {
+		for _, to := range []netip.Addr{kit.NodeV4(), kit.NodeV6(), kit.FarV4(), kit.FarV6()} {
 			got, err := inside.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", To: netip.AddrPortFrom(to, 80)}, Send: "hello"})
 			require.NoError(t, err, "%s", to)
 			require.Equal(t, "heard hello", got.Text)

@@ -177,14 +177,13 @@ func (l *listener) connections(s net.Listener) {
 }
 
 func (l *listener) serve(c net.Conn, a *Accepted) {
-	defer c.Close() //nolint:errcheck // the test sees it from the other side
+	defer c.Close()
 	if l.Greet != "" {
 		_, _ = c.Write([]byte(l.Greet))
 	}
 	if l.Close {
 		return
 	}
-	bulk := l.Bulk
 	for buf := make([]byte, 1<<16); ; {
 		n, err := c.Read(buf)
 		l.heard(a, buf[:n])
@@ -194,10 +193,9 @@ func (l *listener) serve(c net.Conn, a *Accepted) {
 		if l.Echo != "" {
 			_, _ = c.Write(append([]byte(l.Echo), buf[:n]...))
 		}
-		if bulk > 0 {
+		if l.Bulk > 0 {
 			_ = c.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			_, _ = c.Write(make([]byte, bulk))
-			bulk = 0
+			_, _ = c.Write(make([]byte, l.Bulk))
 			return
 		}
 	}

@@ -47,11 +47,12 @@ const (
 func Main(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "become":
-		os.Exit(become(os.Getenv(identityVariable)))
+		become(os.Getenv(identityVariable))
 	case "act":
-		os.Exit(act(os.Stdin, os.Stdout))
+		act(os.Stdin, os.Stdout)
+	default:
+		m.Run() // the generated main exits with its result
 	}
-	os.Exit(m.Run())
 }
 
 // Actor is a process of the test binary that does on the network what it is told. Safe for concurrent use.
@@ -78,31 +79,31 @@ type answer struct {
 }
 
 // NewActor starts an actor. It ends with the test, or by Stop.
-func NewActor(t testing.TB, id Identity) *Actor {
-	t.Helper()
-	requireRoot(t)
+func NewActor(tb testing.TB, id Identity) *Actor {
+	tb.Helper()
+	requireRoot(tb)
 	self, err := os.Executable()
-	require.NoError(t, err)
-	a := &Actor{t: t, waiting: map[int]chan answer{}, command: exec.Command(self)} //nolint:gosec // this very binary
+	require.NoError(tb, err)
+	a := &Actor{t: tb, waiting: map[int]chan answer{}, command: exec.Command(self)} //nolint:gosec // this very binary
 	a.command.Stderr = os.Stderr
 	identity, err := json.Marshal(id)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	a.command.Env = append(os.Environ(), roleVariable+"=become", identityVariable+"="+string(identity))
 	a.command.SysProcAttr = &syscall.SysProcAttr{}
 	if id.Cgroup.Dir != "" {
 		dir, err := os.Open(id.Cgroup.Dir)
-		require.NoError(t, err)
-		defer dir.Close() //nolint:errcheck // read-only file
+		require.NoError(tb, err)
+		defer dir.Close()
 		a.command.SysProcAttr.UseCgroupFD, a.command.SysProcAttr.CgroupFD = true, int(dir.Fd())
 	}
 	a.input, err = a.command.StdinPipe()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	output, err := a.command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, id.NS.Do(a.command.Start))
+	require.NoError(tb, err)
+	require.NoError(tb, id.NS.Do(a.command.Start))
 	go a.listen(output)
-	t.Cleanup(a.Stop)
-	require.NoError(t, a.call("hello", struct{}{}, nil))
+	tb.Cleanup(a.Stop)
+	require.NoError(tb, a.call("hello", struct{}{}, nil))
 	return a
 }
 
@@ -165,7 +166,7 @@ func (a *Actor) listen(output io.Reader) {
 
 // become takes on what an identity says of user and capabilities, and starts this program anew as that. Only the calling
 // thread changes; it is the one that starts anew. The path is one that any user can follow.
-func become(identity string) int {
+func become(identity string) {
 	runtime.LockOSThread()
 	var id Identity
 	err := json.Unmarshal([]byte(identity), &id)
@@ -181,7 +182,6 @@ func become(identity string) int {
 		err = unix.Exec("/proc/self/exe", os.Args, os.Environ())
 	}
 	fmt.Fprintf(os.Stderr, "become %s: %v\n", identity, err)
-	return 1
 }
 
 // thread makes a system call for the calling thread alone.

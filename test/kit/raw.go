@@ -79,7 +79,7 @@ func raw(r Raw) (struct{}, error) {
 	if err != nil {
 		return struct{}{}, os.NewSyscallError("socket", err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing to lose
+	defer unix.Close(fd)
 	if r.Header {
 		err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_HDRINCL, 1))
 	}
@@ -103,7 +103,7 @@ func ping(to netip.Addr) (struct{}, error) {
 	if err != nil {
 		return struct{}{}, err
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing to lose
+	defer unix.Close(fd)
 	wait := unix.NsecToTimeval(int64(300 * time.Millisecond))
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
 		return struct{}{}, err
@@ -140,7 +140,7 @@ func flood(f Flood) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		defer unix.Close(fd) //nolint:errcheck // nothing to lose
+		defer unix.Close(fd)
 		pings[to] = fd
 	}
 	for end := time.Now().Add(f.For); time.Now().Before(end); time.Sleep(f.Pause) {
@@ -165,7 +165,7 @@ func knock(to netip.Addr, kind int, port uint16) {
 	if err != nil {
 		return
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing to lose
+	defer unix.Close(fd)
 	if unix.Connect(fd, sockaddr(netip.AddrPortFrom(to, port))) == nil {
 		_ = unix.Send(fd, []byte("knock"), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) // refused is as good as dropped
 	}

@@ -45,11 +45,12 @@ func chain(s *iptables.Ruleset, table, name string) *iptables.Chain {
 			}
 		}
 	}
-	panic("no chain " + table + "/" + name)
+	return nil // and the test ends there
 }
 
-func rules(table, name string, f func([]iptables.Rule) []iptables.Rule) change {
-	return func(s *iptables.Ruleset) { c := chain(s, table, name); c.Rules = f(c.Rules) }
+// output changes the rules of a table's OUTPUT.
+func output(table string, f func([]iptables.Rule) []iptables.Rule) change {
+	return func(s *iptables.Ruleset) { c := chain(s, table, "OUTPUT"); c.Rules = f(c.Rules) }
 }
 
 func TestCompare(t *testing.T) {
@@ -71,26 +72,26 @@ func TestCompare(t *testing.T) {
 			s.Tables = append(s.Tables, iptables.Table{Name: "raw", Chains: []iptables.Chain{{Name: "OUTPUT", Policy: iptables.Accept}}})
 		}, nil},
 		"finds a foreign ACCEPT at the top": {
-			rules("filter", "OUTPUT", func(r []iptables.Rule) []iptables.Rule { return slices.Insert(r, 0, foreign) }),
+			output("filter", func(r []iptables.Rule) []iptables.Rule { return slices.Insert(r, 0, foreign) }),
 			[]string{"ipv4 filter/OUTPUT: unexpected rule -j ACCEPT"},
 		},
 		"finds a rule that is gone": {
-			rules("filter", "OUTPUT", func(r []iptables.Rule) []iptables.Rule { return slices.Delete(r, 1, 2) }),
+			output("filter", func(r []iptables.Rule) []iptables.Rule { return slices.Delete(r, 1, 2) }),
 			[]string{"ipv4 filter/OUTPUT: missing rule -p tcp -m comment --comment second -j OWN"},
 		},
 		"finds a rule that was edited, both as it should be and as it is": {
-			rules("nat", "OUTPUT", func(r []iptables.Rule) []iptables.Rule { r[0].Args[len(r[0].Args)-1] = "80"; return r }),
+			output("nat", func(r []iptables.Rule) []iptables.Rule { r[0].Args[len(r[0].Args)-1] = "80"; return r }),
 			[]string{
 				"ipv4 nat/OUTPUT: missing rule -p tcp -m comment --comment redirect -j REDIRECT --to-ports 13031",
 				"ipv4 nat/OUTPUT: unexpected rule -p tcp -m comment --comment redirect -j REDIRECT --to-ports 80",
 			},
 		},
 		"finds a rule that stands twice": {
-			rules("filter", "OUTPUT", func(r []iptables.Rule) []iptables.Rule { return append(r, r[0]) }),
+			output("filter", func(r []iptables.Rule) []iptables.Rule { return append(r, r[0]) }),
 			[]string{"ipv4 filter/OUTPUT: unexpected rule -o lo -m comment --comment first -j ACCEPT"},
 		},
 		"finds the right rules in another order": {
-			rules("filter", "OUTPUT", func(r []iptables.Rule) []iptables.Rule { slices.Reverse(r); return r }),
+			output("filter", func(r []iptables.Rule) []iptables.Rule { slices.Reverse(r); return r }),
 			[]string{"ipv4 filter/OUTPUT: moved rules: third, second, first"},
 		},
 		"finds another policy": {

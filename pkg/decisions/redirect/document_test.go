@@ -15,15 +15,16 @@ import (
 func TestRulesMdIsUpToDate(t *testing.T) {
 	written, err := os.ReadFile("../../../RULES.md")
 	require.NoError(t, err)
-	require.True(t, string(written) == redirect.Document(),
+	require.Equal(t, redirect.Document(), string(written),
 		"RULES.md is older than the planner; write it anew: go generate ./pkg/decisions/redirect")
 }
 
 func TestDocument(t *testing.T) {
 	text := redirect.Document()
-	tables := text[strings.Index(text, "## Table filter"):]
+	_, tables, _ := strings.Cut(text, "## Table filter")
 	known := map[string]bool{}
 	everyRuleset(t, func(t *testing.T, set iptables.Ruleset, _ bool) {
+		t.Helper()
 		each(set, func(_ string, r iptables.Rule) {
 			known[r.Comment()] = true
 			require.Equal(t, 1, strings.Count(tables, "| `"+r.Comment()+"`"), "%s has one row", r.Comment())
@@ -37,7 +38,7 @@ func TestDocument(t *testing.T) {
 	})
 	t.Run("has words for every match and verdict", func(t *testing.T) {
 		for _, line := range strings.Split(tables, "\n") {
-			require.NotRegexp(t, regexp.MustCompile(`(^|[ ,])-{1,2}[a-z]`), line)
+			require.NotRegexp(t, `(^|[ ,])-{1,2}[a-z]`, line)
 		}
 		require.NotContains(t, tables, "either mark, go on")
 	})

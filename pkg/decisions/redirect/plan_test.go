@@ -77,12 +77,14 @@ func TestPlan(t *testing.T) {
 		require.Equal(t, []iptables.Family{iptables.V4, iptables.V6}, []iptables.Family{sets[0].Family, sets[1].Family})
 	})
 	t.Run("makes the same plan of the same input", func(t *testing.T) {
-		require.Equal(t, redirect.Plan(redirect.Settings{IPv6: true}, proxy(true)), redirect.Plan(redirect.Settings{IPv6: true}, proxy(true)))
+		first, second := redirect.Plan(redirect.Settings{IPv6: true}, proxy(true)), redirect.Plan(redirect.Settings{IPv6: true}, proxy(true))
+		require.Equal(t, first, second)
 	})
 }
 
 func TestEveryRule(t *testing.T) {
 	everyRuleset(t, func(t *testing.T, set iptables.Ruleset, _ bool) {
+		t.Helper()
 		require.NoError(t, set.Check())
 		seen := map[string]bool{}
 		each(set, func(_ string, r iptables.Rule) {
@@ -102,6 +104,7 @@ func TestEveryRule(t *testing.T) {
 
 func TestEveryRuleset(t *testing.T) {
 	everyRuleset(t, func(t *testing.T, set iptables.Ruleset, bound bool) {
+		t.Helper()
 		var names []string
 		for _, table := range set.Tables {
 			names = append(names, table.Name)
@@ -148,6 +151,7 @@ func jumpsLeadToChains(t *testing.T, set iptables.Ruleset) {
 // TestUnbound: no rule lets a packet out, or in, that is neither on lo nor neighbour discovery.
 func TestUnbound(t *testing.T) {
 	everyRuleset(t, func(t *testing.T, set iptables.Ruleset, bound bool) {
+		t.Helper()
 		if bound {
 			return
 		}
@@ -173,6 +177,7 @@ func TestUnbound(t *testing.T) {
 func TestBound(t *testing.T) {
 	either := fmt.Sprintf("%#x/%#x", redirect.Mark, 0xffff)
 	everyRuleset(t, func(t *testing.T, set iptables.Ruleset, bound bool) {
+		t.Helper()
 		if !bound {
 			return
 		}
@@ -185,7 +190,7 @@ func TestBound(t *testing.T) {
 				require.False(t, has(r, "! --path"), "%s", r.Comment())
 				require.True(t, has(r, "--uid-owner 1303") || has(r, "! --uid-owner 0-4294967294"), "%s marks by user, or where there is none", r.Comment())
 			case "ACCEPT":
-				either := has(r, "--mark "+either) && (has(r, "--tcp-flags SYN,ACK SYN,ACK") || has(r, "--tcp-flags RST RST"))
+				either := has(r, "--mark "+either) && (has(r, "--tcp-flags SYN,ACK "+"SYN,ACK") || has(r, "--tcp-flags RST "+"RST"))
 				require.True(t, either || has(r, "-m connmark --mark 0x1303") || has(r, "-o lo") || has(r, "--ctstate DNAT") || has(r, "--hl-eq 255"),
 					"%s accepts by mark; by either mark only segments without data: %s", r.Comment(), r)
 			}
@@ -252,6 +257,7 @@ func TestRedirectsGoToThePortsOfTheProxy(t *testing.T) {
 		"ds-nat-out-dns": apis.PortDNS, "ds-nat-out-tcp": apis.PortEgressTCP,
 	}
 	everyRuleset(t, func(t *testing.T, set iptables.Ruleset, bound bool) {
+		t.Helper()
 		found := map[string]uint16{}
 		each(set, func(_ string, r iptables.Rule) {
 			if verdict(r) == "REDIRECT" {

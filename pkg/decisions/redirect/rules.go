@@ -20,7 +20,7 @@ func rule(id, reason string, words ...any) iptables.Rule {
 		case []string:
 			body = append(body, w...)
 		default:
-			panic(fmt.Sprintf("rule %s: word %v is neither a string nor words", id, w)) // a slip of this package's author
+			body = append(body, fmt.Sprint(w))
 		}
 	}
 	// iptables wants a protocol before the matches that need it, and the comment before the verdict.

@@ -37,7 +37,7 @@ func Detect() (Backend, string, error) {
 	case legacyErr == nil && legacy.hint != "":
 		return Legacy, "the kubelet's chain " + legacy.hint + " is there", nil
 	case nftErr != nil:
-		return Legacy, "nft does not work: " + nftErr.Error(), nil
+		return Legacy, "nft does not work: " + nftErr.Error(), nil //nolint:nilerr // the other one does
 	case legacyErr == nil && legacy.chains > nft.chains:
 		return Legacy, fmt.Sprintf("it holds more chains (%d) than nft (%d)", legacy.chains, nft.chains), nil
 	}
@@ -55,7 +55,7 @@ func look(b Backend) (sight, error) {
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
 		name := b.programs(f).save
 		var complaint bytes.Buffer
-		cmd := exec.Command(name)
+		cmd := exec.Command(name) //nolint:gosec // one of four names
 		cmd.Stderr = &complaint
 		text, err := cmd.Output()
 		if err != nil {

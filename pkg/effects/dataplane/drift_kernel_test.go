@@ -91,9 +91,9 @@ func requireFound(t *testing.T, findings []drift.Finding, f iptables.Family, wan
 	require.Fail(t, "not found", "%s %v among %v", f, want, findings)
 }
 
-func bound(t testing.TB) []iptables.Ruleset {
-	t.Helper()
-	return redirect.Plan(settings(), redirect.Proxy{Cgroup: kit.NewCgroup(t, "pod", "proxy").Path})
+func bound(tb testing.TB) []iptables.Ruleset {
+	tb.Helper()
+	return redirect.Plan(settings(), redirect.Proxy{Cgroup: kit.NewCgroup(tb, "pod", "proxy").Path})
 }
 
 // requireAsGolden: the namespace holds what the golden files show. Tables of others are there, and empty.
@@ -114,6 +114,7 @@ func requireAsGolden(t *testing.T, ns *netns.Namespace, b dataplane.Backend) {
 func TestDriftIsSeenAndRepaired(t *testing.T) {
 	ctx := context.Background()
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		plane, ns, desired := dataplane.New(b), kit.NewNamespace(t), bound(t)
 		_, err := plane.Enforce(ctx, ns, desired)
 		require.NoError(t, err)
@@ -145,8 +146,9 @@ func TestDriftIsSeenAndRepaired(t *testing.T) {
 func TestRandomWalk(t *testing.T) {
 	ctx := context.Background()
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		seed := uint64(20260727)
-		random := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // the walk is to be the same each time
+		random := rand.New(rand.NewPCG(seed, seed))
 		plane, ns, desired := dataplane.New(b), kit.NewNamespace(t), bound(t)
 		all := tamperings()
 		for step := range 60 {
@@ -168,13 +170,14 @@ func TestRandomWalk(t *testing.T) {
 func TestCounters(t *testing.T) {
 	ctx := context.Background()
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		pod, desired := kit.NewPod(t), bound(t)
 		plane := dataplane.New(b)
 		_, err := plane.Enforce(ctx, pod.NS, desired)
 		require.NoError(t, err)
 		app := kit.NewActor(t, kit.Identity{NS: pod.NS, UID: 1000, GID: 1000})
 		for range 3 {
-			require.Error(t, app.Ping(kit.NodeV4))
+			require.Error(t, app.Ping(kit.NodeV4()))
 		}
 		count := func(s dataplane.State) uint64 {
 			filter, _ := s.Rulesets[0].Table("filter")

@@ -38,9 +38,9 @@ func eachBackend(t *testing.T, f func(t *testing.T, b dataplane.Backend)) {
 func settings() redirect.Settings { return redirect.Settings{IPv6: true} }
 
 // saved is what iptables-save prints, less what differs from run to run.
-func saved(t testing.TB, ns *netns.Namespace, b dataplane.Backend, f iptables.Family) string {
-	t.Helper()
-	return normal(inside(t, ns, program(b, f)+"-save"))
+func saved(tb testing.TB, ns *netns.Namespace, b dataplane.Backend, f iptables.Family) string {
+	tb.Helper()
+	return normal(inside(tb, ns, program(b, f)+"-save"))
 }
 
 // program is the name of a family's iptables in a backend.
@@ -49,10 +49,10 @@ func program(b dataplane.Backend, f iptables.Family) string {
 }
 
 // inside runs a program in the namespace and returns what it printed.
-func inside(t testing.TB, ns *netns.Namespace, name string, args ...string) string {
-	t.Helper()
+func inside(tb testing.TB, ns *netns.Namespace, name string, args ...string) string {
+	tb.Helper()
 	var out []byte
-	require.NoError(t, ns.Do(func() (err error) {
+	require.NoError(tb, ns.Do(func() (err error) {
 		out, err = exec.Command(name, args...).CombinedOutput()
 		if err != nil {
 			err = fmt.Errorf("%s %v: %w: %s", name, args, err, out)
@@ -92,6 +92,7 @@ func requireGolden(t *testing.T, name, got string) {
 func TestGolden(t *testing.T) {
 	ctx := context.Background()
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		plane := dataplane.New(b)
 		for _, setting := range []string{"unbound", "bound"} {
 			t.Run(setting, func(t *testing.T) {
@@ -107,16 +108,15 @@ func TestGolden(t *testing.T) {
 				for _, set := range desired {
 					requireGolden(t, fmt.Sprintf("%s-%s-%s.txt", b, set.Family, setting), saved(t, ns, b, set.Family))
 				}
-				requireIdempotent(t, plane, ns, desired, state)
-				requireCleared(t, plane, ns, b)
+				requireIdempotent(ctx, t, plane, ns, desired, state)
+				requireCleared(ctx, t, plane, ns, b)
 			})
 		}
 	})
 }
 
-func requireIdempotent(t *testing.T, plane *dataplane.Dataplane, ns *netns.Namespace, desired []iptables.Ruleset, first dataplane.State) {
+func requireIdempotent(ctx context.Context, t *testing.T, plane *dataplane.Dataplane, ns *netns.Namespace, desired []iptables.Ruleset, first dataplane.State) {
 	t.Helper()
-	ctx := context.Background()
 	again, err := plane.Enforce(ctx, ns, desired)
 	require.NoError(t, err)
 	require.False(t, again.Wrote, "what is there already is not written")
@@ -134,11 +134,11 @@ func requireIdempotent(t *testing.T, plane *dataplane.Dataplane, ns *netns.Names
 	}
 }
 
-func requireCleared(t *testing.T, plane *dataplane.Dataplane, ns *netns.Namespace, b dataplane.Backend) {
+func requireCleared(ctx context.Context, t *testing.T, plane *dataplane.Dataplane, ns *netns.Namespace, b dataplane.Backend) {
 	t.Helper()
 	families := []iptables.Family{iptables.V4, iptables.V6}
 	for range 2 { // twice: what is empty stays so
-		require.NoError(t, plane.Clear(context.Background(), ns, families...))
+		require.NoError(t, plane.Clear(ctx, ns, families...))
 	}
 	for _, f := range families {
 		set, err := iptables.ParseSave(f, inside(t, ns, program(b, f)+"-save"))
@@ -150,6 +150,7 @@ func requireCleared(t *testing.T, plane *dataplane.Dataplane, ns *netns.Namespac
 
 func TestClearOfAnUntouchedNamespaceLeavesItSo(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		ns := kit.NewNamespace(t)
 		require.NoError(t, dataplane.New(b).Clear(context.Background(), ns, iptables.V4, iptables.V6))
 		require.Empty(t, saved(t, ns, b, iptables.V4))

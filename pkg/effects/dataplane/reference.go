@@ -53,7 +53,7 @@ func (d *Dataplane) render(ctx context.Context, set iptables.Ruleset) (iptables.
 	if err != nil {
 		return iptables.Ruleset{}, err
 	}
-	defer scratch.Close() //nolint:errcheck // read-only file
+	defer scratch.Close()
 	if err := d.restore(ctx, scratch, set); err != nil {
 		return iptables.Ruleset{}, err
 	}

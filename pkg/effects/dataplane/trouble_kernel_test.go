@@ -39,6 +39,7 @@ func spoiled(t *testing.T, comment string, change func([]string) []string) []ipt
 func TestCheck(t *testing.T) {
 	ctx := context.Background()
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		t.Run("passes what the kernel can hold, whatever cgroup it names", func(t *testing.T) {
 			require.NoError(t, dataplane.New(b).Check(ctx, redirect.Plan(settings(), redirect.Proxy{Cgroup: "/no/such/cgroup"})))
 			require.NoError(t, dataplane.New(b).Check(ctx, redirect.Plan(settings(), redirect.Proxy{})))
@@ -69,6 +70,7 @@ func TestCheck(t *testing.T) {
 func TestAFailedWriteLeavesWhatWasThere(t *testing.T) {
 	ctx := context.Background()
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		plane, ns := dataplane.New(b), kit.NewNamespace(t)
 		before := redirect.Plan(settings(), redirect.Proxy{})
 		_, err := plane.Enforce(ctx, ns, before)
@@ -105,7 +107,7 @@ func TestACancelledContextEndsTheCall(t *testing.T) {
 func TestAPodDoesNotWaitForTheNodesRules(t *testing.T) {
 	lock, err := os.OpenFile("/run/xtables.lock", os.O_RDONLY|os.O_CREATE, 0o600)
 	require.NoError(t, err)
-	defer lock.Close() //nolint:errcheck // read-only file
+	defer lock.Close()
 	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
 	start := time.Now()
 	_, err = dataplane.New(dataplane.Legacy).Enforce(context.Background(), kit.NewNamespace(t), redirect.Plan(settings(), redirect.Proxy{}))
@@ -133,6 +135,7 @@ func userNamespaced(t *testing.T) *netns.Namespace {
 func TestAPodWithItsOwnUsers(t *testing.T) {
 	ctx := context.Background()
 	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+		t.Helper()
 		plane, ns := dataplane.New(b), userNamespaced(t)
 		t.Run("cannot be bound, and the error says why", func(t *testing.T) {
 			_, err := plane.Enforce(ctx, ns, bound(t))

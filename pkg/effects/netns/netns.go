@@ -120,7 +120,7 @@ func (n *Namespace) InOtherUserNamespace() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("user namespace of network namespace %s: %w", n.path, err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // read-only file
+	defer unix.Close(fd)
 	theirs, err := identify(fmt.Sprintf("/proc/self/fd/%d", fd))
 	if err != nil {
 		return false, err

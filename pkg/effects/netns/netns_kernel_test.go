@@ -114,8 +114,8 @@ func TestDo(t *testing.T) {
 func TestCheckPod(t *testing.T) {
 	pod := kit.NewPod(t)
 	t.Run("takes the namespace that holds one of the pod's addresses", func(t *testing.T) {
-		require.NoError(t, pod.NS.CheckPod([]netip.Addr{kit.PodV4}))
-		require.NoError(t, pod.NS.CheckPod([]netip.Addr{netip.MustParseAddr("192.0.2.9"), kit.PodV6}))
+		require.NoError(t, pod.NS.CheckPod([]netip.Addr{kit.PodV4()}))
+		require.NoError(t, pod.NS.CheckPod([]netip.Addr{netip.MustParseAddr("192.0.2.9"), kit.PodV6()}))
 		require.NoError(t, pod.NS.CheckPod([]netip.Addr{netip.MustParseAddr("::ffff:203.0.113.2")}))
 	})
 	t.Run("refuses one that holds none of them, and says what it holds", func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestCheckPod(t *testing.T) {
 		for range 50 {
 			group.Go(func() {
 				for range 40 {
-					if err := pod.NS.CheckPod([]netip.Addr{kit.PodV4}); err != nil {
+					if err := pod.NS.CheckPod([]netip.Addr{kit.PodV4()}); err != nil {
 						t.Error(err)
 						return
 					}

@@ -32,7 +32,7 @@ func scratch() (*Namespace, error) {
 		runtime.UnlockOSThread()
 		return nil, err
 	}
-	defer origin.Close() //nolint:errcheck // read-only file
+	defer origin.Close()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
 		return nil, err
