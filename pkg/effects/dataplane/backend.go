@@ -55,7 +55,7 @@ func look(b Backend) (sight, error) {
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
 		name := b.programs(f).save
 		var complaint bytes.Buffer
-		cmd := exec.Command(name) //nolint:gosec // one of four names
+		cmd := exec.Command(name)
 		cmd.Stderr = &complaint
 		text, err := cmd.Output()
 		if err != nil {

@@ -76,7 +76,7 @@ func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptabl
 func run(ctx context.Context, ns *netns.Namespace, f iptables.Family, input, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	err := ns.Do(func() error {
-		cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // one of eight names
+		cmd := exec.CommandContext(ctx, name, args...)
 		cmd.Env = append(os.Environ(), lockFile(f))
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 		return cmd.Run()
