@@ -65,12 +65,32 @@ func newCluster(t *testing.T, backend dataplane.Backend, bridge bool, s netpol.S
 		c.connect(c.pods[name], "veth"+strings.ReplaceAll(name, "/", ""), addressesOf(name), bridge)
 	}
 	c.connect(c.outside, "outside", remoteNodes, false)
+	c.settle()
 	s.Node, s.IPv6 = worlds.Node, true
 	c.index = netpol.New(s)
 	c.index.Apply(changes(t, scenarios.Start())...)
 	c.filter = nodefilter.New(c.node, backend)
 	c.converge()
 	return c
+}
+
+// settle waits until every namespace and the node have found each other: a first neighbour solicitation may be lost, and
+// the kernel asks again only after a second.
+func (c *cluster) settle() {
+	c.t.Helper()
+	ends := map[*netns.Namespace][]netip.Addr{c.outside: remoteNodes}
+	for name, ns := range c.pods {
+		ends[ns] = addressesOf(name)
+	}
+	for ns, addresses := range ends {
+		for i, gateway := range gateways {
+			require.Eventually(c.t, func() bool {
+				_, there := dial(ns, gateway, 9)
+				_, back := dial(c.node, addresses[i], 9)
+				return refused(there) && refused(back)
+			}, 5*time.Second, 10*time.Millisecond, "%s does not answer", gateway)
+		}
+	}
 }
 
 func addressesOf(name string) []netip.Addr {
@@ -209,9 +229,14 @@ func defaults(name string) error {
 // do makes changes, written as in scenarios.Step, and has them enforced.
 func (c *cluster) do(text string) {
 	c.t.Helper()
+	require.NoError(c.t, c.filter.Apply(context.Background(), c.index.Apply(c.changes(text)...)))
+}
+
+func (c *cluster) changes(text string) []netpol.Change {
+	c.t.Helper()
 	events, err := scenarios.Step{Do: text}.Events(c.v6)
 	require.NoError(c.t, err)
-	require.NoError(c.t, c.filter.Apply(context.Background(), c.index.Apply(changes(c.t, events)...)))
+	return changes(c.t, events)
 }
 
 func (c *cluster) converge() []nodefilter.Finding {
