@@ -11,15 +11,33 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
 const agentName = "data-space-agent"
 
+// nodeStatus is what the story reads of `agent status -o json`.
+type nodeStatus struct {
+	Endpoints []endpointStatus `json:"endpoints"`
+}
+
+// endpointStatus is the agent's account of one pod. Rules are by family and table, read from the kernel when asked.
+type endpointStatus struct {
+	Name    string                    `json:"name"`
+	UID     string                    `json:"uid"`
+	State   string                    `json:"state"`
+	Reason  string                    `json:"reason"`
+	Message string                    `json:"message"`
+	Rules   map[string]map[string]int `json:"rules"`
+	Drift   []json.RawMessage         `json:"drift"`
+	Proxy   struct {
+		CgroupInode uint64 `json:"cgroupInode"`
+	} `json:"proxy"`
+}
+
 // agentStatus asks the agent of a node what its kernel holds.
-func (w *World) agentStatus(ctx context.Context, node string) (agent.NodeStatus, error) {
-	status := agent.NodeStatus{}
+func (w *World) agentStatus(ctx context.Context, node string) (nodeStatus, error) {
+	status := nodeStatus{}
 	agents, err := w.pods(ctx, apis.SystemNamespace, "app.kubernetes.io/name="+agentName)
 	if err != nil {
 		return status, err
@@ -39,26 +57,26 @@ func (w *World) agentStatus(ctx context.Context, node string) (agent.NodeStatus,
 }
 
 // enforcedPod is the agent's account of one pod, once it says that the pod is enforced and its proxy bound.
-func (w *World) enforcedPod(ctx context.Context, pod corev1.Pod) (agent.EndpointStatus, error) {
+func (w *World) enforcedPod(ctx context.Context, pod corev1.Pod) (endpointStatus, error) {
 	status, err := w.agentStatus(ctx, pod.Spec.NodeName)
 	if err != nil {
-		return agent.EndpointStatus{}, err
+		return endpointStatus{}, err
 	}
 	for _, endpoint := range status.Endpoints {
 		if endpoint.UID == string(pod.UID) {
 			return endpoint, enforced(endpoint)
 		}
 	}
-	return agent.EndpointStatus{}, fmt.Errorf("the agent on %s does not know %s", pod.Spec.NodeName, pod.Name)
+	return endpointStatus{}, fmt.Errorf("the agent on %s does not know %s", pod.Spec.NodeName, pod.Name)
 }
 
-func enforced(e agent.EndpointStatus) error {
+func enforced(e endpointStatus) error {
 	switch {
-	case e.State != agent.Enforced:
+	case e.State != "Enforced":
 		return fmt.Errorf("%s is %s: %s %s", e.Name, e.State, e.Reason, e.Message)
 	case len(e.Drift) > 0:
-		return fmt.Errorf("%s has drifted: %v", e.Name, e.Drift)
-	case e.Proxy == nil || e.Proxy.CgroupInode == 0:
+		return fmt.Errorf("%s has drifted: %s", e.Name, e.Drift)
+	case e.Proxy.CgroupInode == 0:
 		return fmt.Errorf("%s: no proxy is bound", e.Name)
 	case len(e.Rules) == 0:
 		return errors.New(e.Name + ": the kernel holds no rules")

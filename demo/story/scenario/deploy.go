@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/values/apis"
@@ -56,12 +59,37 @@ func (w *World) rollouts(namespace string, names ...string) func(ctx context.Con
 			}
 			_, err := w.run(ctx, "rollout", "status", "-n", namespace, name, "--timeout", left.Truncate(time.Second).String())
 			if err != nil {
-				pods, _ := w.run(context.WithoutCancel(ctx), "get", "pods", "-n", namespace, "-o", "wide")
-				return fmt.Errorf("%w; pods: %s", err, tail(pods))
+				return fmt.Errorf("%w; %s", err, w.unwell(context.WithoutCancel(ctx), namespace))
 			}
 		}
 		return nil
 	}
+}
+
+// unwell names the containers of a namespace that are not ready, with the reason and the last line of their log.
+func (w *World) unwell(ctx context.Context, namespace string) string {
+	list, err := w.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err.Error()
+	}
+	lines, one := []string{}, int64(1)
+	for _, pod := range list.Items {
+		if pod.Status.Phase == corev1.PodPending && len(pod.Status.ContainerStatuses) == 0 {
+			lines = append(lines, pod.Name+" is pending")
+		}
+		for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+			if status.Ready || status.State.Terminated != nil {
+				continue
+			}
+			reason := "not ready"
+			if status.State.Waiting != nil {
+				reason = status.State.Waiting.Reason + " " + status.State.Waiting.Message
+			}
+			log, _ := w.kube.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: status.Name, TailLines: &one}).DoRaw(ctx)
+			lines = append(lines, fmt.Sprintf("%s/%s: %s: %s", pod.Name, status.Name, reason, tail(string(log))))
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // webhookTrusted waits until pods can be created in foreign namespaces: before that they are refused, and their

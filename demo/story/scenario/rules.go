@@ -27,7 +27,7 @@ func rules(ctx context.Context, space *netns.Namespace) (string, error) {
 	err := space.Do(func() error {
 		for _, saver := range savers() {
 			stdout, stderr := &bytes.Buffer{}, &bytes.Buffer{}
-			command := exec.CommandContext(ctx, saver) //nolint:gosec // one of savers()
+			command := exec.CommandContext(ctx, saver)
 			command.Stdout, command.Stderr = stdout, stderr
 			if err := command.Run(); err != nil {
 				return fmt.Errorf("%s: %w: %s", saver, err, tail(stderr.String()))

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,7 +14,6 @@ import (
 
 	"data-space.liqo.io/demo/story/accesslog"
 	"data-space.liqo.io/demo/story/wire"
-	"data-space.liqo.io/pkg/programs/agent"
 )
 
 func TestLogged(t *testing.T) {
@@ -98,14 +98,16 @@ func TestRulesAreComparedWithoutCountersAndTimes(t *testing.T) {
 }
 
 func TestEnforced(t *testing.T) {
-	good := agent.EndpointStatus{Name: "p", State: agent.Enforced, Proxy: &agent.ProxyStatus{CgroupInode: 7},
-		Rules: map[string]map[string]int{"v6": {"nat": 2, "filter": 3}, "v4": {"filter": 1}}}
+	good := endpointStatus{}
+	require.NoError(t, json.Unmarshal([]byte(`{"name":"p","state":"Enforced","proxy":{"cgroupInode":7},
+		"rules":{"v6":{"nat":2,"filter":3},"v4":{"filter":1}}}`), &good))
 	require.NoError(t, enforced(good))
 	require.Equal(t, "v4 filter 1, v6 filter 3 nat 2", counts(good.Rules))
-	for name, change := range map[string]func(*agent.EndpointStatus){
-		"another state": func(e *agent.EndpointStatus) { e.State = agent.Failed },
-		"no proxy":      func(e *agent.EndpointStatus) { e.Proxy = nil },
-		"no rules":      func(e *agent.EndpointStatus) { e.Rules = nil },
+	for name, change := range map[string]func(*endpointStatus){
+		"another state": func(e *endpointStatus) { e.State = "Failed" },
+		"no proxy":      func(e *endpointStatus) { e.Proxy.CgroupInode = 0 },
+		"no rules":      func(e *endpointStatus) { e.Rules = nil },
+		"drift":         func(e *endpointStatus) { e.Drift = []json.RawMessage{[]byte(`{}`)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := good

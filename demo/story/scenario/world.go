@@ -61,7 +61,7 @@ func Open(root string, say func(format string, args ...any)) (*World, error) {
 
 // run starts kubectl and returns what it prints; the error carries its complaint.
 func (w *World) run(ctx context.Context, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, w.kubectl, args...) //nolint:gosec // the user names the kubectl
+	command := exec.CommandContext(ctx, w.kubectl, args...)
 	command.Dir = w.root
 	stdout, stderr := &bytes.Buffer{}, &bytes.Buffer{}
 	command.Stdout, command.Stderr = stdout, stderr
