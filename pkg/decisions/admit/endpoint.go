@@ -11,7 +11,7 @@ import (
 )
 
 // EndpointSlice judges the addresses to which a Service would lead, where somebody other than Kubernetes' own controllers
-// wrote them. The slice stands at path: empty for an EndpointSlice, spec.template for Liqo's ShadowEndpointSlice, whose
+// wrote them. The slice stands at path: nil for an EndpointSlice, spec.template for Liqo's ShadowEndpointSlice, whose
 // addresses nobody else validates. What a guest's own pods have for addresses, here, Kubernetes' controllers know; so an
 // address written by hand is a way to somewhere else, and only the Hospital can say where such a way may lead.
 func EndpointSlice(kind discoveryv1.AddressType, endpoints []discoveryv1.Endpoint, s Settings, path *field.Path) field.ErrorList {

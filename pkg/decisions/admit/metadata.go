@@ -33,6 +33,22 @@ func judgeMetadata(meta *metav1.ObjectMeta, spec *corev1.PodSpec) field.ErrorLis
 	return append(problems, judgeAnnotationStandards(meta, spec, path.Child("annotations"))...)
 }
 
+// JudgedMetadata returns the labels and annotations that Pod looks at, so that a change of others is seen to be none.
+func JudgedMetadata(meta *metav1.ObjectMeta) map[string]string {
+	judged := map[string]string{}
+	for key, value := range meta.Labels {
+		if strings.HasPrefix(key, guardPrefix) {
+			judged["label "+key] = value
+		}
+	}
+	for key, value := range meta.Annotations {
+		if refusedAnnotation(key) != "" || strings.HasPrefix(key, corev1.DeprecatedAppArmorBetaContainerAnnotationKeyPrefix) {
+			judged["annotation "+key] = value
+		}
+	}
+	return judged
+}
+
 // refusedAnnotation returns why a pod may not have an annotation, or "".
 func refusedAnnotation(key string) string {
 	domain, name, _ := strings.Cut(key, "/")

@@ -37,7 +37,7 @@ func rules(s admit.Settings, proxy inject.Settings) map[string]rule {
 		"discovery.k8s.io/endpointslices": unless(admit.EndpointWriters(), changed(
 			func(o *discoveryv1.EndpointSlice) any { return sliceParts(o.AddressType, o.Endpoints) },
 			func(o *discoveryv1.EndpointSlice) field.ErrorList {
-				return admit.EndpointSlice(o.AddressType, o.Endpoints, s, field.NewPath(""))
+				return admit.EndpointSlice(o.AddressType, o.Endpoints, s, nil)
 			})),
 		liqoGroup + "/shadowendpointslices": changed(
 			func(o *shadowEndpointSlice) any {
