@@ -15,7 +15,7 @@ import (
 )
 
 // resolver answers every datagram with "who:" and what was asked, on each address of the cluster's DNS.
-func (w *world) resolver(t testing.TB, answer func(query []byte) []byte) {
+func (w *world) resolver(t *testing.T, answer func(query []byte) []byte) {
 	t.Helper()
 	for _, host := range []string{dns4, dns6} {
 		var c net.PacketConn
@@ -55,24 +55,26 @@ func echoed(query []byte) []byte { return append([]byte("answer to "), query...)
 func TestDNSGoesToTheClusterWhateverServerIsNamed(t *testing.T) {
 	w := newWorld(t, settings())
 	w.resolver(t, echoed)
-	eachFamily(t, func(t *testing.T, f family) {
-		for _, server := range []string{f.other, f.dns} {
-			c := w.connection(t, w.pod, "udp", server, 53)
-			fmt.Fprint(c, "q1")
-			require.Equal(t, "answer to q1", readResponse(t, c), "the answer comes from whom was asked: the socket is connected")
+	for _, f := range families() {
+		t.Run(f.name, func(t *testing.T) {
+			for _, server := range []string{f.other, f.dns} {
+				c := w.connection(t, w.pod, "udp", server, 53)
+				fmt.Fprint(c, "q1")
+				require.Equal(t, "answer to q1", readResponse(t, c), "the answer comes from whom was asked: the socket is connected")
 
-			c = w.connection(t, w.pod, "tcp", server, 53)
-			_, err := c.Write(append([]byte{0, 2}, "q2"...))
-			require.NoError(t, err)
-			require.Equal(t, "\x00\x0canswer to q2", readResponse(t, c))
-			require.NoError(t, c.Close())
-			line := w.logged(t, func(l map[string]any) bool {
-				return l["event"] == "TcpConnectionEnd" && l["original_destination"] == net.JoinHostPort(server, "53")
-			})
-			require.Equal(t, "dns", line["kind"])
-			require.Contains(t, []any{net.JoinHostPort(dns4, "53"), net.JoinHostPort(dns6, "53")}, line["upstream_host"])
-		}
-	})
+				c = w.connection(t, w.pod, "tcp", server, 53)
+				_, err := c.Write(append([]byte{0, 2}, "q2"...))
+				require.NoError(t, err)
+				require.Equal(t, "\x00\x0canswer to q2", readResponse(t, c))
+				require.NoError(t, c.Close())
+				line := w.logged(t, func(l map[string]any) bool {
+					return l["event"] == "TcpConnectionEnd" && l["original_destination"] == net.JoinHostPort(server, "53")
+				})
+				require.Equal(t, "dns", line["kind"])
+				require.Contains(t, []any{net.JoinHostPort(dns4, "53"), net.JoinHostPort(dns6, "53")}, line["upstream_host"])
+			}
+		})
+	}
 }
 
 func TestDNSOverUDPIsLogged(t *testing.T) {
@@ -83,22 +85,24 @@ func TestDNSOverUDPIsLogged(t *testing.T) {
 	require.Equal(t, "answer to q", readResponse(t, c))
 	line := w.logged(t, func(l map[string]any) bool { return l["kind"] == "dns" })
 	require.Equal(t, "egress", line["direction"])
-	require.Equal(t, 1.0, line["bytes_received"])
-	require.Equal(t, 11.0, line["bytes_sent"])
+	require.EqualValues(t, 1, line["bytes_received"])
+	require.EqualValues(t, 11, line["bytes_sent"])
 }
 
 func TestALargeAnswerPassesWhole(t *testing.T) {
 	w := newWorld(t, settings())
 	large := make([]byte, 4096)
 	w.resolver(t, func([]byte) []byte { return large })
-	eachFamily(t, func(t *testing.T, f family) {
-		c := w.connection(t, w.pod, "udp", f.other, 53)
-		fmt.Fprint(c, "large")
-		buffer := make([]byte, 65535)
-		n, err := c.Read(buffer)
-		require.NoError(t, err)
-		require.Equal(t, len(large), n)
-	})
+	for _, f := range families() {
+		t.Run(f.name, func(t *testing.T) {
+			c := w.connection(t, w.pod, "udp", f.other, 53)
+			fmt.Fprint(c, "large")
+			buffer := make([]byte, 65535)
+			n, err := c.Read(buffer)
+			require.NoError(t, err)
+			require.Equal(t, len(large), n)
+		})
+	}
 }
 
 func TestManyQueriesAtOnceAreAllAnswered(t *testing.T) {

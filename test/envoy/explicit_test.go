@@ -46,28 +46,30 @@ func names(records map[string][]string) func([]byte) []byte {
 func TestTheExplicitProxyForwards(t *testing.T) {
 	w := newWorld(t, settings())
 	w.resolver(t, names(map[string][]string{"hospital4.example.": {peer4}, "hospital6.example.": {peer6}}))
-	eachFamily(t, func(t *testing.T, f family) {
-		got := w.record(t, w.peer, f.peer, 8080, ok)
-		name := "hospital4.example"
-		if f.peer == peer6 {
-			name = "hospital6.example"
-		}
-		for _, authority := range []string{name + ":8080", net.JoinHostPort(f.peer, "8080")} {
-			answer := w.exchange(t, w.pod, f.loopback, 13032, "GET http://"+authority+"/named HTTP/1.1\r\nHost: "+authority+"\r\n\r\n")
-			require.Contains(t, answer, "299 Quite Fine")
-			require.Contains(t, take(t, got).head, "GET /named HTTP/1.1\r\nHost: "+authority+"\r\n")
-			line := w.logged(t, func(l map[string]any) bool { return l["path"] == "/named" && l["authority"] == authority })
-			require.Equal(t, "http-proxy", line["kind"])
-			require.Equal(t, net.JoinHostPort(f.peer, "8080"), line["upstream_host"])
+	for _, f := range families() {
+		t.Run(f.name, func(t *testing.T) {
+			got := w.record(t, w.peer, f.peer, ok)
+			name := "hospital4.example"
+			if f.peer == peer6 {
+				name = "hospital6.example"
+			}
+			for _, authority := range []string{name + ":8080", net.JoinHostPort(f.peer, "8080")} {
+				answer := w.exchange(t, w.pod, f.loopback, 13032, "GET http://"+authority+"/named HTTP/1.1\r\nHost: "+authority+"\r\n\r\n")
+				require.Contains(t, answer, "299 Quite Fine")
+				require.Contains(t, take(t, got).head, "GET /named HTTP/1.1\r\nHost: "+authority+"\r\n")
+				line := w.logged(t, func(l map[string]any) bool { return l["path"] == "/named" && l["authority"] == authority })
+				require.Equal(t, "http-proxy", line["kind"])
+				require.Equal(t, net.JoinHostPort(f.peer, "8080"), line["upstream_host"])
 
-			c := w.connection(t, w.pod, "tcp", f.loopback, 13032)
-			fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", authority, authority)
-			require.Contains(t, readResponse(t, c), "200 OK")
-			fmt.Fprint(c, "GET /tunnel HTTP/1.1\r\nHost: h\r\n\r\n")
-			require.Contains(t, readResponse(t, c), "299 Quite Fine")
-			take(t, got)
-		}
-	})
+				c := w.connection(t, w.pod, "tcp", f.loopback, 13032)
+				fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", authority, authority)
+				require.Contains(t, readResponse(t, c), "200 OK")
+				fmt.Fprint(c, "GET /tunnel HTTP/1.1\r\nHost: h\r\n\r\n")
+				require.Contains(t, readResponse(t, c), "299 Quite Fine")
+				take(t, got)
+			}
+		})
+	}
 }
 
 func TestTheExplicitProxyRefusesThePodItself(t *testing.T) {
@@ -75,8 +77,8 @@ func TestTheExplicitProxyRefusesThePodItself(t *testing.T) {
 	w.resolver(t, names(map[string][]string{
 		"evil4.example.": {"127.0.0.1"}, "evil6.example.": {"::1"}, "zero.example.": {"0.0.0.0"}, "self.example.": {pod4, pod6},
 	}))
-	app := w.record(t, w.pod, "127.0.0.1", 8080, ok)
-	app6 := w.record(t, w.pod, "::1", 8080, ok)
+	app := w.record(t, w.pod, "127.0.0.1", ok)
+	app6 := w.record(t, w.pod, "::1", ok)
 	for _, authority := range []string{
 		"127.0.0.1:8080", "127.0.0.1:13041", "127.0.0.6:8080", "127.1.2.3:8080", "localhost:8080", "LOCALHOST.:8080", "a.localhost:8080",
 		"[::1]:8080", "[::1]:13031", "[0:0:0:0:0:0:0:1]:8080", "[::]:8080", "0.0.0.0:8080", "[::ffff:127.0.0.1]:8080", "[::ffff:7f00:1]:8080",
@@ -101,46 +103,50 @@ func TestTheExplicitProxyRefusesThePodItself(t *testing.T) {
 func TestTheExplicitIngressReachesOwnApplicationsOnly(t *testing.T) {
 	w := newWorld(t, settings())
 	w.resolver(t, names(map[string][]string{"evil4.example.": {"127.0.0.1"}, "localhost.": {peer4}}))
-	app := w.record(t, w.pod, "127.0.0.1", 8080, ok)
-	app6 := w.record(t, w.pod, "::1", 8080, ok)
-	outside := w.record(t, w.peer, peer4, 8080, ok)
-	eachFamily(t, func(t *testing.T, f family) {
-		for _, authority := range []string{"localhost:8080", "127.0.0.1:8080"} {
-			require.Contains(t, w.exchange(t, w.pod, f.loopback, 13042, "GET /own HTTP/1.1\r\nHost: "+authority+"\r\n\r\n"), "299 Quite Fine")
-			take(t, app)
-		}
-		require.Contains(t, w.exchange(t, w.pod, f.loopback, 13042, "GET /own HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"), "299 Quite Fine")
-		take(t, app6)
-		for _, authority := range []string{
-			peer4 + ":8080", "[" + peer6 + "]:8080", pod4 + ":8080", "evil4.example:8080", "hospital.example", "127.0.0.2:8080",
-			"127.0.0.1:13031", "localhost:13032", "localhost:13041", "[::1]:13042", "127.0.0.1:13043", "localhost:53",
-		} {
-			answer := w.exchange(t, w.pod, f.loopback, 13042, "GET /open HTTP/1.1\r\nHost: "+authority+"\r\n\r\n")
-			require.Contains(t, answer, "403 Forbidden", authority)
-			answer = w.exchange(t, w.pod, f.loopback, 13042, "GET http://"+authority+"/open HTTP/1.1\r\nHost: localhost:8080\r\n\r\n")
-			require.Contains(t, answer, "403 Forbidden", authority)
-		}
-		c := w.connection(t, w.pod, "tcp", f.loopback, 13042)
-		fmt.Fprintf(c, "CONNECT %s:8080 HTTP/1.1\r\nHost: %s:8080\r\n\r\n", peer4, peer4)
-		require.Contains(t, readResponse(t, c), "HTTP/1.1 40", "no tunnel")
-	})
+	app := w.record(t, w.pod, "127.0.0.1", ok)
+	app6 := w.record(t, w.pod, "::1", ok)
+	outside := w.record(t, w.peer, peer4, ok)
+	for _, f := range families() {
+		t.Run(f.name, func(t *testing.T) {
+			for _, authority := range []string{"localhost:8080", "127.0.0.1:8080"} {
+				require.Contains(t, w.exchange(t, w.pod, f.loopback, 13042, "GET /own HTTP/1.1\r\nHost: "+authority+"\r\n\r\n"), "299 Quite Fine")
+				take(t, app)
+			}
+			require.Contains(t, w.exchange(t, w.pod, f.loopback, 13042, "GET /own HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"), "299 Quite Fine")
+			take(t, app6)
+			for _, authority := range []string{
+				peer4 + ":8080", "[" + peer6 + "]:8080", pod4 + ":8080", "evil4.example:8080", "hospital.example", "127.0.0.2:8080",
+				"127.0.0.1:13031", "localhost:13032", "localhost:13041", "[::1]:13042", "127.0.0.1:13043", "localhost:53",
+			} {
+				answer := w.exchange(t, w.pod, f.loopback, 13042, "GET /open HTTP/1.1\r\nHost: "+authority+"\r\n\r\n")
+				require.Contains(t, answer, "403 Forbidden", authority)
+				answer = w.exchange(t, w.pod, f.loopback, 13042, "GET http://"+authority+"/open HTTP/1.1\r\nHost: localhost:8080\r\n\r\n")
+				require.Contains(t, answer, "403 Forbidden", authority)
+			}
+			c := w.connection(t, w.pod, "tcp", f.loopback, 13042)
+			fmt.Fprintf(c, "CONNECT %s:8080 HTTP/1.1\r\nHost: %s:8080\r\n\r\n", peer4, peer4)
+			require.Contains(t, readResponse(t, c), "HTTP/1.1 40", "no tunnel")
+		})
+	}
 	require.Empty(t, outside)
 	require.Equal(t, "ingress", w.logged(t, byPath("/own"))["direction"])
 }
 
 func TestOnlyTheReadinessPathAnswers(t *testing.T) {
 	w := newWorld(t, settings())
-	eachFamily(t, func(t *testing.T, f family) {
-		for path, code := range map[string]int{"/ready": 200, "/": 404, "/ready/": 404, "/stats": 404} {
-			response, err := w.client(w.peer, false).Get("http://" + net.JoinHostPort(f.pod, "13043") + path)
-			require.NoError(t, err)
-			body, err := io.ReadAll(response.Body)
-			require.NoError(t, err)
-			require.NoError(t, response.Body.Close())
-			require.Equal(t, code, response.StatusCode, path)
-			require.Empty(t, body)
-			require.Empty(t, response.Header.Get("Server"))
-		}
-	})
+	for _, f := range families() {
+		t.Run(f.name, func(t *testing.T) {
+			for path, code := range map[string]int{"/ready": 200, "/": 404, "/ready/": 404, "/stats": 404} {
+				response, err := w.client(w.peer, false).Get("http://" + net.JoinHostPort(f.pod, "13043") + path)
+				require.NoError(t, err)
+				body, err := io.ReadAll(response.Body)
+				require.NoError(t, err)
+				require.NoError(t, response.Body.Close())
+				require.Equal(t, code, response.StatusCode, path)
+				require.Empty(t, body)
+				require.Empty(t, response.Header.Get("Server"))
+			}
+		})
+	}
 	require.Empty(t, w.log(t), "probes are not logged")
 }

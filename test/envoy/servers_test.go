@@ -22,11 +22,11 @@ type received struct {
 	remote string
 }
 
-// record answers every HTTP/1 request with a fixed response, and hands over what it received, byte for byte.
-func (w *world) record(t testing.TB, where ns.NetNS, host string, port int, response string) <-chan received {
+// record answers every HTTP/1 request to port 8080 with a fixed response, and hands over what it received, byte for byte.
+func (w *world) record(t *testing.T, where ns.NetNS, host, response string) <-chan received {
 	t.Helper()
 	got := make(chan received, 100)
-	w.listen(t, where, host, port, func(c net.Conn) {
+	w.listen(t, where, host, 8080, func(c net.Conn) {
 		r := bufio.NewReader(c)
 		for {
 			head := ""
@@ -59,7 +59,7 @@ func greet(c net.Conn) {
 func echo(c net.Conn) { _, _ = io.Copy(c, c) }
 
 // exchange sends a raw request and returns the raw answer, up to the end of the response's head and fixed body.
-func (w *world) exchange(t testing.TB, from ns.NetNS, host string, port int, request string) string {
+func (w *world) exchange(t *testing.T, from ns.NetNS, host string, port int, request string) string {
 	t.Helper()
 	c := w.connection(t, from, "tcp", host, port)
 	_, err := io.WriteString(c, request)
@@ -67,7 +67,7 @@ func (w *world) exchange(t testing.TB, from ns.NetNS, host string, port int, req
 	return readResponse(t, c)
 }
 
-func readResponse(t testing.TB, c net.Conn) string {
+func readResponse(t *testing.T, c net.Conn) string {
 	t.Helper()
 	buffer := make([]byte, 64<<10)
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(waitLong)))
@@ -77,7 +77,7 @@ func readResponse(t testing.TB, c net.Conn) string {
 }
 
 // take returns what a server received, or fails.
-func take(t testing.TB, got <-chan received) received {
+func take(t *testing.T, got <-chan received) received {
 	t.Helper()
 	select {
 	case r := <-got:

@@ -37,11 +37,13 @@ const (
 )
 
 // family is what a test does once for IPv4 and once for IPv6.
-type family struct{ pod, peer, other, dns, loopback string }
+type family struct{ name, pod, peer, other, dns, loopback string }
 
-func eachFamily(t *testing.T, test func(t *testing.T, f family)) {
-	t.Run("IPv4", func(t *testing.T) { test(t, family{pod4, peer4, other4, dns4, "127.0.0.1"}) })
-	t.Run("IPv6", func(t *testing.T) { test(t, family{pod6, peer6, other6, dns6, "::1"}) })
+func families() []family {
+	return []family{
+		{"IPv4", pod4, peer4, other4, dns4, "127.0.0.1"},
+		{"IPv6", pod6, peer6, other6, dns6, "::1"},
+	}
 }
 
 // world is the two network namespaces and the proxy in the pod's.
@@ -52,7 +54,7 @@ type world struct {
 	stderr    *lines
 }
 
-func program(t testing.TB) string {
+func program(t *testing.T) string {
 	t.Helper()
 	path := os.Getenv("ENVOY")
 	if path == "" {
@@ -78,7 +80,7 @@ func settings() envoy.Settings {
 
 // newWorld makes the namespaces, redirects the pod's traffic as the node agent does (as far as the proxy sees it), and
 // starts the proxy as the sidecar is started.
-func newWorld(t testing.TB, s envoy.Settings) *world {
+func newWorld(t *testing.T, s envoy.Settings) *world {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "these tests make network namespaces: run them as root")
 	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}}
@@ -88,7 +90,7 @@ func newWorld(t testing.TB, s envoy.Settings) *world {
 	return w
 }
 
-func namespace(t testing.TB) ns.NetNS {
+func namespace(t *testing.T) ns.NetNS {
 	t.Helper()
 	n, err := testutils.NewNS()
 	require.NoError(t, err)
@@ -99,13 +101,13 @@ func namespace(t testing.TB) ns.NetNS {
 	return n
 }
 
-func in(t testing.TB, n ns.NetNS, command string) {
+func in(t *testing.T, n ns.NetNS, command string) {
 	t.Helper()
 	out, err := exec.Command("nsenter", "--net="+n.Path(), "sh", "-ec", command).CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)
 }
 
-func (w *world) connect(t testing.TB) {
+func (w *world) connect(t *testing.T) {
 	t.Helper()
 	in(t, w.pod, fmt.Sprintf("ip link add eth0 type veth peer name eth0 netns %s", w.peer.Path()))
 	for n, addresses := range map[ns.NetNS][]string{w.pod: {pod4, pod6}, w.peer: {peer4, peer6, other4, other6, dns4, dns6}} {
@@ -125,7 +127,7 @@ func (w *world) connect(t testing.TB) {
 }
 
 // redirect is the part of the node agent's rules that the proxy works behind.
-func (w *world) redirect(t testing.TB) {
+func (w *world) redirect(t *testing.T) {
 	t.Helper()
 	for _, restore := range []string{"iptables-restore", "ip6tables-restore"} {
 		in(t, w.pod, restore+` <<END
@@ -142,14 +144,14 @@ END`)
 
 // start runs Envoy with the sidecar's arguments, uid and lack of capabilities. A mount namespace of its own gives it the
 // directories that a pod would, and takes them away when it ends.
-func (w *world) start(t testing.TB, s envoy.Settings) {
+func (w *world) start(t *testing.T, s envoy.Settings) {
 	t.Helper()
 	config, err := envoy.Bootstrap(s)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
 	require.NoError(t, os.WriteFile(file, config, 0o600))
 	script := fmt.Sprintf(`
-mount -t tmpfs tmpfs /run
+mount -t tmpfs none /run
 mkdir -p %[1]s && chown 1303:1303 %[1]s
 touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
@@ -194,7 +196,7 @@ func (w *world) dial(from ns.NetNS, network, address string) (net.Conn, error) {
 }
 
 // connection is dial for a test that cannot go on without; it cannot hang.
-func (w *world) connection(t testing.TB, from ns.NetNS, network, host string, port int) net.Conn {
+func (w *world) connection(t *testing.T, from ns.NetNS, network, host string, port int) net.Conn {
 	t.Helper()
 	c, err := w.dial(from, network, net.JoinHostPort(host, fmt.Sprint(port)))
 	require.NoError(t, err)
@@ -204,7 +206,7 @@ func (w *world) connection(t testing.TB, from ns.NetNS, network, host string, po
 }
 
 // listen serves every connection to an address inside a network namespace, until the test's end.
-func (w *world) listen(t testing.TB, where ns.NetNS, host string, port int, serve func(net.Conn)) {
+func (w *world) listen(t *testing.T, where ns.NetNS, host string, port int, serve func(net.Conn)) {
 	t.Helper()
 	var l net.Listener
 	require.NoError(t, where.Do(func(ns.NetNS) error {
@@ -229,7 +231,7 @@ func (w *world) listen(t testing.TB, where ns.NetNS, host string, port int, serv
 }
 
 // logged waits for the access log line that fits, and returns it.
-func (w *world) logged(t testing.TB, fits func(line map[string]any) bool) map[string]any {
+func (w *world) logged(t *testing.T, fits func(line map[string]any) bool) map[string]any {
 	t.Helper()
 	var found map[string]any
 	require.Eventually(t, func() bool {
@@ -244,7 +246,7 @@ func (w *world) logged(t testing.TB, fits func(line map[string]any) bool) map[st
 	return found
 }
 
-func (w *world) log(t testing.TB) []map[string]any {
+func (w *world) log(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
 	for _, raw := range strings.Split(w.stdout.all(), "\n") {

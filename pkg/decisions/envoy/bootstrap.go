@@ -41,7 +41,10 @@ func Bootstrap(s Settings) ([]byte, error) {
 
 func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 	return &bootstrapv3.Bootstrap{
-		Node:            b.node(),
+		Node: b.node(),
+		// By headers of this prefix Envoy takes orders (time-outs, retries, names of statistics). Applications that know
+		// the usual one, x-envoy, give none here, and what they send with it passes unchanged.
+		HeaderPrefix:    "x-data-space-proxy",
 		Admin:           admin(),
 		LayeredRuntime:  b.limits(),
 		OverloadManager: b.overload(),

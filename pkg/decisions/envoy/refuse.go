@@ -63,7 +63,10 @@ func (b *builder) within(prefixes []netip.Prefix) *rbacconfigv3.Permission {
 	set := &rbacconfigv3.Permission_Set{}
 	for _, prefix := range prefixes {
 		set.Rules = append(set.Rules, b.upstream(&upstreamv3.UpstreamIpPortMatcher{
-			UpstreamIp: &corev3.CidrRange{AddressPrefix: prefix.Addr().String(), PrefixLen: u32(uint32(prefix.Bits()))},
+			UpstreamIp: &corev3.CidrRange{
+				AddressPrefix: prefix.Addr().String(),
+				PrefixLen:     u32(uint32(prefix.Bits())), //nolint:gosec // a valid prefix has 0 to 128 bits
+			},
 		}))
 	}
 	return &rbacconfigv3.Permission{Rule: &rbacconfigv3.Permission_OrRules{OrRules: set}}

@@ -90,6 +90,7 @@ func TestThePolicyIsWhole(t *testing.T) {
 
 // egress and ingress evaluate the policy as the API says, independently of how it was made.
 func egress(t *testing.T, policy *networkingv1.NetworkPolicy, to end, port int32) bool {
+	t.Helper()
 	for _, rule := range policy.Spec.Egress {
 		if anyPeer(t, rule.To, to) && anyPort(rule.Ports, port) {
 			return true
@@ -99,6 +100,7 @@ func egress(t *testing.T, policy *networkingv1.NetworkPolicy, to end, port int32
 }
 
 func ingress(t *testing.T, policy *networkingv1.NetworkPolicy, from end) bool {
+	t.Helper()
 	for _, rule := range policy.Spec.Ingress {
 		if anyPeer(t, rule.From, from) {
 			return true
@@ -117,6 +119,7 @@ func anyPort(ports []networkingv1.NetworkPolicyPort, port int32) bool {
 }
 
 func anyPeer(t *testing.T, peers []networkingv1.NetworkPolicyPeer, e end) bool {
+	t.Helper()
 	require.NotEmpty(t, peers, "no peers would mean everybody")
 	for _, p := range peers {
 		namespace := e.namespace == "pharma-space"
@@ -132,6 +135,7 @@ func anyPeer(t *testing.T, peers []networkingv1.NetworkPolicyPeer, e end) bool {
 }
 
 func selects(t *testing.T, s *metav1.LabelSelector, set map[string]string) bool {
+	t.Helper()
 	selector, err := metav1.LabelSelectorAsSelector(s)
 	require.NoError(t, err)
 	return selector.Matches(labels.Set(set))

@@ -73,7 +73,7 @@ func holds(entry metav1.ManagedFieldsEntry, path []string) bool {
 	if entry.FieldsV1 == nil {
 		return false
 	}
-	raw := json.RawMessage(entry.FieldsV1.Raw)
+	raw := json.RawMessage(entry.FieldsV1.GetRawBytes())
 	for _, key := range path {
 		var fields map[string]json.RawMessage
 		if json.Unmarshal(raw, &fields) != nil {

@@ -126,7 +126,7 @@ func TestOnlyWhatIsOursIsDeleted(t *testing.T) {
 func TestTheEditorIsNamed(t *testing.T) {
 	at := func(second int) *metav1.Time { return &metav1.Time{Time: time.Unix(int64(second), 0)} }
 	entry := func(manager string, operation metav1.ManagedFieldsOperationType, when *metav1.Time, raw string) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, Time: when, FieldsV1: &metav1.FieldsV1{Raw: []byte(raw)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, Time: when, FieldsV1: metav1.NewFieldsV1(raw)}
 	}
 	data, immutable := `{"f:data":{"f:envoy.yaml":{}}}`, `{"f:immutable":{}}`
 	ours := entry(apis.ControllerName, metav1.ManagedFieldsOperationApply, at(1), data)

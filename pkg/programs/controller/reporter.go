@@ -29,7 +29,7 @@ type recorder interface {
 // reporter says what happened in the log and as Events on the namespace, and says each thing once.
 type reporter struct {
 	events recorder
-	log    *slog.Logger
+	logger *slog.Logger
 	// told is what was last reported as wrong, by namespace.
 	told map[string]string
 	// present are the objects that the cache has shown since they were last made: if one is not there, somebody deleted it.
@@ -38,9 +38,9 @@ type reporter struct {
 	repaired map[string]string
 }
 
-func newReporter(events recorder, log *slog.Logger) *reporter {
+func newReporter(events recorder, logger *slog.Logger) *reporter {
 	return &reporter{
-		events: events, log: log,
+		events: events, logger: logger,
 		told: map[string]string{}, present: map[string]bool{}, repaired: map[string]string{},
 	}
 }
@@ -74,14 +74,14 @@ func (r *reporter) done(ns *metav1.PartialObjectMetadata, step guard.Step, want,
 	switch {
 	case step.Verb == guard.Delete:
 		r.forget(have)
-		r.log.Info("removed", "object", describe(have))
+		r.logger.Info("removed", "object", describe(have))
 	case step.Verb == guard.Release:
-		r.log.Info("finalizers taken off, so that it can be made again", "object", describe(have))
+		r.logger.Info("finalizers taken off, so that it can be made again", "object", describe(have))
 	case have == nil && r.present[describe(want)]:
 		r.forget(want)
 		r.warn(ns, want, ReasonRecreated, "Guard", describe(want)+" had been deleted and is back")
 	case have == nil:
-		r.log.Info("created", "object", describe(want))
+		r.logger.Info("created", "object", describe(want))
 	default:
 		r.restored(ns, step, have)
 	}
@@ -103,7 +103,7 @@ func (r *reporter) restored(ns *metav1.PartialObjectMetadata, step guard.Step, h
 	changed := strings.Join(fields, ", ")
 	editor := guard.Editor(have, step.Drifts)
 	if editor == "" {
-		r.log.Info("updated to what is now wanted", "object", name, "fields", changed)
+		r.logger.Info("updated to what is now wanted", "object", name, "fields", changed)
 		return
 	}
 	r.warn(ns, have, ReasonRestored, "Guard", fmt.Sprintf("%s: %s had been changed by field manager %q and is as it was", name, changed, editor))
@@ -117,7 +117,7 @@ func (r *reporter) forget(o client.Object) {
 // warn logs the note and makes it an Event on the namespace. Events that agree in all but their note are counted as one
 // for some minutes, so what differs has an action or a related object of its own.
 func (r *reporter) warn(ns *metav1.PartialObjectMetadata, about client.Object, reason, action, note string) {
-	r.log.Warn(note, "namespace", ns.Name, "reason", reason)
+	r.logger.Warn(note, "namespace", ns.Name, "reason", reason)
 	regarding := &corev1.Namespace{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 		ObjectMeta: metav1.ObjectMeta{Name: ns.Name, UID: ns.UID},

@@ -28,7 +28,7 @@ import (
 
 // Run keeps the cluster's foreign namespaces guarded until ctx ends. It first asks the API server whether it may, so
 // that a refusal is one error and not an endless retry.
-func Run(ctx context.Context, cluster *rest.Config, config Config, log *slog.Logger) error {
+func Run(ctx context.Context, cluster *rest.Config, config Config, logger *slog.Logger) error {
 	if err := preflight(ctx, cluster); err != nil {
 		return err
 	}
@@ -36,10 +36,10 @@ func Run(ctx context.Context, cluster *rest.Config, config Config, log *slog.Log
 	if err != nil {
 		return err
 	}
-	if err := setup(manager, config, log); err != nil {
+	if err := setup(manager, config, logger); err != nil {
 		return err
 	}
-	log.Info("starting", "leaderElection", config.LeaderElect)
+	logger.Info("starting", "leaderElection", config.LeaderElect)
 	return manager.Start(ctx)
 }
 
@@ -96,11 +96,11 @@ func guests() labels.Selector {
 	return labels.NewSelector().Add(*guest)
 }
 
-func setup(manager ctrl.Manager, config Config, log *slog.Logger) error {
+func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	r := &reconciler{
 		reader:    manager.GetCache(),
 		writer:    manager.GetClient(),
-		reporter:  newReporter(manager.GetEventRecorder(apis.ControllerName), log),
+		reporter:  newReporter(manager.GetEventRecorder(apis.ControllerName), logger),
 		resolvers: fixed(config.ClusterDNS),
 		config:    config,
 	}

@@ -52,8 +52,10 @@ func (r *reconciler) take(ctx context.Context, verb guard.Verb, want, have clien
 		if err := remove(ctx, r.writer, have); err != nil {
 			return err
 		}
+		return apply(ctx, r.writer, want)
+	default:
+		return apply(ctx, r.writer, want)
 	}
-	return apply(ctx, r.writer, want)
 }
 
 // apply owns the object's fields by server-side apply; whoever changed them loses them.

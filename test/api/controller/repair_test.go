@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,55 +45,41 @@ func (w *world) guest(t *testing.T, namespace string) client.Client {
 func TestWhateverAGuestDoesToItsConfigMapIsUndone(t *testing.T) {
 	w := newWorld(t)
 	w.start(t)
-	for what, change := range map[string]func(t *testing.T, w *world, guest client.Client, ns string){
-		"another configuration": func(t *testing.T, w *world, guest client.Client, ns string) {
-			config := w.configMap(t, ns)
-			config.Data[apis.EnvoyConfigKey] = "static_resources: {}"
-			require.NoError(t, guest.Update(t.Context(), config))
-		},
-		"another configuration that cannot be changed": func(t *testing.T, w *world, guest client.Client, ns string) {
-			config := w.configMap(t, ns)
-			config.Data[apis.EnvoyConfigKey] = "static_resources: {}"
-			config.Immutable = new(true)
-			require.NoError(t, guest.Update(t.Context(), config))
-		},
-		"another key": func(t *testing.T, w *world, guest client.Client, ns string) {
-			config := w.configMap(t, ns)
-			config.Data["lds.yaml"] = "{}"
-			require.NoError(t, guest.Update(t.Context(), config))
-		},
-		"no key": func(t *testing.T, w *world, guest client.Client, ns string) {
-			config := w.configMap(t, ns)
-			config.Data = nil
-			require.NoError(t, guest.Update(t.Context(), config))
-		},
-		"the key as binary": func(t *testing.T, w *world, guest client.Client, ns string) {
-			config := w.configMap(t, ns)
-			config.Data = nil
-			config.BinaryData = map[string][]byte{apis.EnvoyConfigKey: []byte("{}")}
-			require.NoError(t, guest.Update(t.Context(), config))
-		},
-		"no label and no owner": func(t *testing.T, w *world, guest client.Client, ns string) {
-			config := w.configMap(t, ns)
-			config.Labels, config.OwnerReferences = nil, nil
-			require.NoError(t, guest.Update(t.Context(), config))
-		},
-		"deleted": func(t *testing.T, w *world, guest client.Client, ns string) {
-			require.NoError(t, guest.Delete(t.Context(), w.configMap(t, ns)))
-		},
-		"deleted but held by a finalizer": func(t *testing.T, w *world, guest client.Client, ns string) {
-			config := w.configMap(t, ns)
-			config.Finalizers = []string{"pharma.example/stay"}
-			config.Data = nil
-			require.NoError(t, guest.Update(t.Context(), config))
-			require.NoError(t, guest.Delete(t.Context(), w.configMap(t, ns)))
-		},
+	for what, test := range map[string]struct {
+		edit   func(*corev1.ConfigMap)
+		delete bool
+	}{
+		"another configuration": {edit: func(c *corev1.ConfigMap) { c.Data[apis.EnvoyConfigKey] = "static_resources: {}" }},
+		"another configuration that cannot be changed": {edit: func(c *corev1.ConfigMap) {
+			c.Data[apis.EnvoyConfigKey] = "static_resources: {}"
+			c.Immutable = new(true)
+		}},
+		"another key": {edit: func(c *corev1.ConfigMap) { c.Data["lds.yaml"] = "{}" }},
+		"no key":      {edit: func(c *corev1.ConfigMap) { c.Data = nil }},
+		"the key as binary": {edit: func(c *corev1.ConfigMap) {
+			c.Data = nil
+			c.BinaryData = map[string][]byte{apis.EnvoyConfigKey: []byte("{}")}
+		}},
+		"no label and no owner": {edit: func(c *corev1.ConfigMap) { c.Labels, c.OwnerReferences = nil, nil }},
+		"deleted":               {delete: true},
+		"deleted but held by a finalizer": {delete: true, edit: func(c *corev1.ConfigMap) {
+			c.Data = nil
+			c.Finalizers = []string{"pharma.example/stay"}
+		}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			ns := w.namespace(t, foreign())
 			w.eventuallyGuarded(t, ns)
 			want := w.configMap(t, ns)
-			change(t, w, w.guest(t, ns), ns)
+			guest := w.guest(t, ns)
+			have := want.DeepCopy()
+			if test.edit != nil {
+				test.edit(have)
+				require.NoError(t, guest.Update(t.Context(), have))
+			}
+			if test.delete {
+				require.NoError(t, guest.Delete(t.Context(), have))
+			}
 			eventually(t, "it is as it was", func() bool {
 				have := w.configMap(t, ns)
 				return have != nil && have.DeletionTimestamp == nil &&

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -55,14 +54,13 @@ var shared = sync.OnceValues(startWorld)
 var stopWorld func() error
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if stopWorld != nil {
-		if err := stopWorld(); err != nil {
-			fmt.Fprintln(os.Stderr, "stop the API server:", err)
-			code = 1
-		}
+	m.Run()
+	if stopWorld == nil {
+		return
 	}
-	os.Exit(code)
+	if err := stopWorld(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the API server:", err)
+	}
 }
 
 func newWorld(t *testing.T) *world {
@@ -207,11 +205,4 @@ func freeAddress(t *testing.T) string {
 	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
-}
-
-// name makes a namespace name of the test's name.
-func name(t *testing.T) string {
-	n := strings.ToLower(t.Name())
-	n = strings.NewReplacer("_", "-", "/", "-", "#", "").Replace(n)
-	return n[max(0, len(n)-60):]
 }
