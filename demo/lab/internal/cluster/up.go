@@ -72,7 +72,10 @@ func (c *Cluster) start(ctx context.Context) (broken, err error) {
 	group.Go(func() error {
 		var images []image.Built
 		images, broken = c.builder().Build(both)
-		return c.Log.Do("images are in both nodes", func() error { return c.load(both, images) })
+		return c.Log.Do("images are in both nodes", func() error {
+			_, err := c.load(both, images)
+			return err
+		})
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
