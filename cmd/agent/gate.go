@@ -9,8 +9,12 @@ import (
 	"log/slog"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"data-space.liqo.io/pkg/effects/cniconf"
+	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/podwatch"
+	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
@@ -22,6 +26,7 @@ type gateOptions struct {
 	exempt               string
 	marks                string
 	conf, bin, plugin    string
+	nri                  string
 }
 
 // Values of --gate and --unmarked.
@@ -51,6 +56,9 @@ func (g *gateOptions) entry(f *flag.FlagSet) {
 // flags adds all flags.
 func (g *gateOptions) flags(f *flag.FlagSet) {
 	f.StringVar(&g.mode, "gate", gateOff, "cni: a CNI plugin holds foreign pods until they are enforced; off: they are enforced once they are seen")
+	f.StringVar(&g.nri, "nri-socket", nri.UsualSocket,
+		"`path` of the runtime's NRI socket, by which the exemption is bound before a proxy runs and a foreign pod that came past the "+
+			"CNI plugin is refused; \"off\": its events are followed instead, as where there is no such socket")
 	g.paths(f)
 	g.entry(f)
 }
@@ -62,6 +70,9 @@ func (g *gateOptions) check() error {
 	}
 	if g.marks != "" && g.marks != unmarkedHeld && g.marks != unmarkedGo {
 		problems = append(problems, fmt.Errorf("--unmarked=%q: unknown; give held or start", g.marks))
+	}
+	if g.nri != "" && g.nri != gateOff && !strings.HasPrefix(g.nri, "/") {
+		problems = append(problems, fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri))
 	}
 	for name, value := range map[string]string{
 		"cni-conf-dir": g.conf, "cni-bin-dir": g.bin, "gate-socket": g.socket, "namespaces-file": g.spaces,
@@ -89,21 +100,32 @@ func (g *gateOptions) chain(log *slog.Logger) *cniconf.Chain {
 	return &cniconf.Chain{Conf: g.conf, Bin: g.bin, Source: g.plugin, Entry: entry, Log: log}
 }
 
-// runGate runs the gate until the context ends.
-func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch.Watch, log *slog.Logger) error {
+// runGate runs the two gates until the context ends.
+func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client, log *slog.Logger) error {
+	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo}
+	chain := o.chain(log)
+	var keeper agent.Chain = chain
 	if o.mode == gateOff {
 		log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
-		return nil
+		keeper = nil
 	}
-	chain := o.chain(log)
-	g, err := agent.NewGate(a, watch, chain, agent.GateConfig{
-		Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo,
-	})
+	g, err := agent.NewGate(a, watch, keeper, config)
 	if err != nil {
 		return err
 	}
 	chain.Restored = g.Restored
-	return g.Run(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.Run(ctx) })
+	if o.nri != gateOff {
+		group.Go(func() error {
+			if g.Ready(ctx) {
+				link := nri.Connection{Socket: func() string { return sandbox.Locate(o.nri) }, Log: log, Live: g.Announced()}
+				link.Run(ctx, agent.NewSecond(g, runtime))
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // installCNI puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.

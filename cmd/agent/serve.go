@@ -70,7 +70,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, _, st
 	})
 	logger.Info("agent starts", "node", o.node, "backend", config.Backend, "why", sign, "ipv6", settings.IPv6,
 		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))
-	if err := work(ctx, o, a, watch, logger); err != nil {
+	if err := work(ctx, o, a, watch, runtime, logger); err != nil {
 		return err
 	}
 	logger.Info("agent stops: every rule stays in place")
@@ -78,7 +78,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, _, st
 }
 
 // work runs the agent and its servers.
-func work(ctx context.Context, o options, a *agent.Agent, watch *podwatch.Watch, logger *slog.Logger) error {
+func work(ctx context.Context, o options, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client, logger *slog.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stop, cancel := context.WithCancel(ctx) // for servers, when a later one cannot listen
 	defer cancel()
@@ -100,7 +100,7 @@ func work(ctx context.Context, o options, a *agent.Agent, watch *podwatch.Watch,
 		group.Go(func() error { return agent.Serve(stop, listener, s.handler) })
 	}
 	group.Go(func() error { return a.Run(ctx) })
-	group.Go(func() error { return runGate(ctx, o.gate, a, watch, logger) })
+	group.Go(func() error { return runGate(ctx, o.gate, a, watch, runtime, logger) })
 	return group.Wait()
 }
 

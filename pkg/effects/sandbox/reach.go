@@ -15,4 +15,9 @@ func Reach(pin string) (string, error) {
 
 // ProcessOf finds the control group of a container's first process, whose number is known. errors.Is ErrGone if the
 // number is no longer that container's.
-func (c *Client) ProcessOf(container string, pid int) (Process, error) { return c.host.process(container, pid) }
+func (c *Client) ProcessOf(container string, pid int) (Process, error) {
+	return c.host.process(container, pid)
+}
+
+// Locate returns the path that leads to a file of the node from here: an agent in a container needs no mount of it.
+func Locate(path string) string { return locate(path) }

@@ -57,6 +57,7 @@ type Agent struct {
 	queue     workqueue.TypedRateLimitingInterface[string] // pod UIDs
 	table     *table
 	starting  starting // enforced by the gate, not listed by the runtime yet
+	bound     bindings // announced by the runtime, perhaps not listed yet
 
 	events  atomic.Bool   // the runtime's stream of events stands
 	relist  atomic.Bool   // the runtime's list may have changed

@@ -49,6 +49,7 @@ type Target struct {
 type Outcome struct {
 	State    dataplane.State
 	Inode    uint64          // of the network namespace
+	Proxy    sandbox.Process // that the rules are bound to; zero: none
 	Bound    bool            // the exemption belongs to the target's proxy
 	Repaired []drift.Finding // what somebody else had changed
 }
@@ -60,6 +61,7 @@ type Enforcer struct {
 	dataplane Dataplane
 	ledger    Ledger
 	locks     keyedLocks
+	announced func(box string) (sandbox.Process, bool) // by the runtime, ahead of its list; nil: it announces nothing
 }
 
 // NewEnforcer returns an Enforcer.
@@ -72,6 +74,7 @@ func NewEnforcer(s redirect.Settings, d Dataplane, l Ledger) *Enforcer {
 // *ReasonError. If the proxy cannot be bound, the pod is closed and the error says why it is.
 func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
 	defer e.locks.lock(t.Sandbox)()
+	t = e.current(t)
 	ns, err := open(t)
 	if err != nil {
 		return Outcome{}, err
@@ -112,7 +115,7 @@ func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t Target) (Ou
 	if err != nil {
 		return Outcome{}, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
-	out := Outcome{State: state, Inode: ns.Inode(), Bound: t.Proxy.Cgroup != ""}
+	out := Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}
 	if last.Plan == entry.Plan && last.Netns == entry.Netns {
 		out.Repaired = state.Drift
 	}
@@ -131,6 +134,7 @@ func rebound(last, now ledger.Entry) bool {
 // Observe reads what the target's network namespace holds now. It writes nothing.
 func (e *Enforcer) Observe(ctx context.Context, t Target) (Outcome, error) {
 	defer e.locks.lock(t.Sandbox)()
+	t = e.current(t)
 	ns, err := open(t)
 	if err != nil {
 		return Outcome{}, err
@@ -140,7 +144,7 @@ func (e *Enforcer) Observe(ctx context.Context, t Target) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fail(ReasonRead, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
-	return Outcome{State: state, Inode: ns.Inode(), Bound: t.Proxy.Cgroup != ""}, nil
+	return Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}, nil
 }
 
 // Clear takes the rules out of the target's network namespace and forgets it.
@@ -167,6 +171,18 @@ func (e *Enforcer) Clear(ctx context.Context, t Target) error {
 func (e *Enforcer) Forget(sandbox string) error {
 	defer e.locks.lock(sandbox)()
 	return e.ledger.Delete(sandbox)
+}
+
+// current is the target with the proxy that the runtime has announced meanwhile: who looked at the runtime's list before
+// the proxy was in it must not undo what was bound since.
+func (e *Enforcer) current(t Target) Target {
+	if e.announced == nil {
+		return t
+	}
+	if proxy, ok := e.announced(t.Sandbox); ok {
+		t.Proxy = proxy
+	}
+	return t
 }
 
 // open opens the target's network namespace and refuses one that is not the pod's.

@@ -80,26 +80,36 @@ func NewGate(a *Agent, spaces Spaces, chain Chain, c GateConfig) (*Gate, error) 
 }
 
 // Run opens the gate once it can tell foreign pods from others, and then puts the plugin into the node's CNI chain. When
-// the context ends it stops answering and leaves the plugin where it is.
+// the context ends it stops answering and leaves the plugin where it is. Without a chain it only keeps what it judges by.
 func (g *Gate) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if err := g.spaces.OnSpace(ctx, g.notify); err != nil {
 		return err
 	}
 	group.Go(func() error { g.remember(ctx); return nil })
-	group.Go(func() error { return g.open(ctx) })
+	if g.chain != nil {
+		group.Go(func() error { return g.open(ctx) })
+	}
 	return group.Wait()
+}
+
+// Ready waits until there is something to judge by. It returns false if the context ends before.
+func (g *Gate) Ready(ctx context.Context) bool {
+	for g.memory.Load().Len() == 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(gatePolling):
+		}
+	}
+	return true
 }
 
 // open waits until there is something to judge by, then serves.
 func (g *Gate) open(ctx context.Context) error {
-	for g.memory.Load().Len() == 0 {
-		select {
-		case <-ctx.Done():
-			close(g.standby)
-			return nil
-		case <-time.After(gatePolling):
-		}
+	if !g.Ready(ctx) {
+		close(g.standby)
+		return nil
 	}
 	listener, err := Listen(ctx, g.Socket)
 	if err != nil {

@@ -92,6 +92,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 	if err = errors.Join(err, ensureErr); err != nil {
 		return err
 	}
+	target.Proxy = out.Proxy
 	a.succeeded(r, target, out)
 	a.queue.AddAfter(uid, a.Verify+rand.N(a.Verify/10+1)) //nolint:gosec // spreads work, guards nothing
 	return nil

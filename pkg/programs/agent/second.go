@@ -1,0 +1,141 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/hold"
+	"data-space.liqo.io/pkg/effects/nri"
+	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/gate"
+)
+
+// Processes finds a container's first process.
+type Processes interface {
+	ProcessOf(container string, pid int) (sandbox.Process, error)
+}
+
+// Second is the second gate, where the runtime offers NRI: it refuses a foreign sandbox that came past the first, and
+// binds the exemption to the proxy's container after its process was made and before that runs. The runtime holds a lock
+// over all containers of the node meanwhile: it answers as fast as it can, and what it need not do it leaves.
+type Second struct {
+	gate  *Gate
+	agent *Agent
+}
+
+// NewSecond returns the second gate of an agent.
+func NewSecond(g *Gate, p Processes) *Second {
+	g.agent.bound.check = p.ProcessOf
+	g.agent.enforcer.announced = g.agent.bound.proxy
+	return &Second{gate: g, agent: g.agent}
+}
+
+// Connected learns which proxies run.
+func (s *Second) Connected(_ []nri.Pod, containers []nri.Container) {
+	proxies := 0
+	s.agent.bound.clear()
+	for _, c := range containers {
+		if c.Name == apis.ProxyContainerName && c.PID > 0 {
+			s.agent.bound.set(c.Sandbox, c.ID, c.PID)
+			proxies++
+		}
+	}
+	s.agent.Log.Info("NRI is on: the exemption is bound before a proxy runs", "containers", len(containers), "proxies", proxies)
+	s.agent.relist.Store(true)
+	s.agent.notify()
+}
+
+// Made refuses a foreign sandbox that is not enforced.
+func (s *Second) Made(ctx context.Context, p nri.Pod) error {
+	if p.Netns == "" || s.agent.starting.holds(p.ID, time.Now()) {
+		return nil // the node's own network, or the first gate has just let it through
+	}
+	d := s.gate.judge(ctx, p.Namespace, gate.MarkOf(p.Annotations))
+	request := gate.Request{
+		Op: gate.Add, Container: p.ID, Netns: p.Netns, Namespace: p.Namespace, Name: p.Name, UID: p.UID, IPs: p.IPs,
+	}
+	var err error
+	switch d.Verdict {
+	case hold.Refuse:
+		err = errors.New(d.Message)
+	case hold.Enforce:
+		err = patiently(ctx, func() error {
+			_, err := s.agent.hold(ctx, request, d.Guest)
+			return err
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	s.gate.refuse(request, d.Reason, err.Error())
+	return fmt.Errorf("Data Spacer holds pod %s/%s: %w", p.Namespace, p.Name, err) //nolint:staticcheck // a name
+}
+
+// Starting binds the exemption to a proxy. If that fails the proxy starts all the same: nothing leaves the pod until the
+// agent's ordinary round has bound it.
+func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error {
+	if c.Name != apis.ProxyContainerName || p.Netns == "" {
+		return nil
+	}
+	entry, guarded := s.agent.enforcer.ledger.Get(p.ID)
+	if !guarded {
+		d := s.gate.judge(ctx, p.Namespace, gate.MarkOf(p.Annotations))
+		if d.Verdict != hold.Enforce {
+			return nil
+		}
+		entry.Guest = d.Guest
+	}
+	err := patiently(ctx, func() error { return s.bind(ctx, p, c, entry.Guest) })
+	if err != nil {
+		s.agent.metrics.failure(reasonOf(err))
+		s.agent.Log.Error("the proxy starts before its exemption is bound: nothing leaves the pod until it is",
+			"namespace", p.Namespace, "pod", p.Name, "error", err)
+	}
+	return nil
+}
+
+func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest string) error {
+	started := time.Now()
+	s.agent.bound.set(p.ID, c.ID, c.PID)
+	proxy, ok := s.agent.bound.proxy(p.ID)
+	if !ok {
+		return fail(ReasonRuntime, fmt.Errorf("process %d of container %s: %w", c.PID, c.ID, sandbox.ErrGone))
+	}
+	path, err := sandbox.Reach(p.Netns)
+	if err != nil {
+		return fail(ReasonOpen, err)
+	}
+	out, err := s.agent.enforcer.Ensure(ctx, Target{
+		Endpoint: endpoint.Endpoint{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Guest: guest, IPs: p.IPs},
+		Sandbox:  p.ID, Netns: path, Proxy: proxy,
+	})
+	s.agent.metrics.enforced(time.Since(started), out, err)
+	s.gate.metrics.bound(time.Since(started), err)
+	if err == nil {
+		s.agent.Log.Info("exemption bound before the proxy runs", "namespace", p.Namespace, "pod", p.Name, "ms", time.Since(started).Milliseconds())
+	}
+	return err
+}
+
+// Ended forgets a proxy.
+func (s *Second) Ended(c nri.Container) {
+	if c.Name == apis.ProxyContainerName {
+		s.agent.bound.remove(c.Sandbox, c.ID)
+	}
+}
+
+// patiently runs f and returns what it does, or an error when the context ends before it: f goes on then.
+func patiently(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fail(ReasonBusy, fmt.Errorf("it takes longer than the runtime waits, and goes on: %w", ctx.Err()))
+	}
+}
