@@ -32,8 +32,10 @@ type Drift struct {
 // ConfigMapDrift compares the ConfigMap that is there with the wanted one, and says what restores it.
 func ConfigMapDrift(want, have *corev1.ConfigMap) (Verb, []Drift) {
 	verb, drifts := metaDrift(want, have)
-	if have.Data[apis.EnvoyConfigKey] != want.Data[apis.EnvoyConfigKey] {
-		drifts = append(drifts, Drift{"data." + apis.EnvoyConfigKey, []string{"f:data", "f:" + apis.EnvoyConfigKey}})
+	for _, key := range sortedKeys(want.Data) {
+		if have.Data[key] != want.Data[key] {
+			drifts = append(drifts, Drift{"data." + key, []string{"f:data", "f:" + key}})
+		}
 	}
 	// An apply leaves alone what others own, and is refused by an immutable object.
 	var stuck []Drift

@@ -18,6 +18,8 @@ const (
 	LabelNetpolAllow = "data-space/netpol-allow"
 	// LabelHTTPProxy = "true" on a namespace: its containers get http_proxy and HTTP_PROXY, naming the explicit proxy.
 	LabelHTTPProxy = "data-space/http-proxy"
+	// LabelName tells which program of Data Spacer a pod runs.
+	LabelName = "app.kubernetes.io/name"
 	// LabelManagedBy tells who made an object.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 )
@@ -37,6 +39,13 @@ const (
 	ProxyAdminSocket         = ProxyRuntimeDir + "/admin.sock"
 	ProxyReadyPath           = "/ready"
 	ProxyUID           int64 = 1303
+)
+
+// The guests' resolver, in SystemNamespace.
+const (
+	// ResolverName names its Deployment, its Service, the ConfigMap that the controller makes for it, and its pods' LabelName.
+	ResolverName      = "data-space-resolver"
+	ResolverConfigKey = "Corefile"
 )
 
 // Ports of the proxy inside a foreign pod.

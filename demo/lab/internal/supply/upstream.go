@@ -44,7 +44,9 @@ func sources() []source {
 	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kubelet", "kube-scheduler", "kube-proxy", "kubectl"} {
 		all = append(all, source{pkg: "k8s.io/kubernetes/cmd/" + name, stamped: true})
 	}
-	all = append(all, source{pkg: "data-space.liqo.io/demo/lab/upstream/coredns"}, source{pkg: "data-space.liqo.io/demo/lab/upstream/etcd"})
+	for _, name := range []string{"coredns", "resolver", "etcd"} {
+		all = append(all, source{pkg: "data-space.liqo.io/demo/lab/upstream/" + name})
+	}
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
 		all = append(all, source{
 			pkg: "github.com/containerd/containerd/v2/cmd/" + name, module: "containerd", tags: "no_btrfs,no_devmapper,no_zfs",
