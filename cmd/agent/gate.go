@@ -94,19 +94,19 @@ func (g *gateOptions) exempted() []string {
 	return out
 }
 
-func (g *gateOptions) chain(log *slog.Logger) *cniconf.Chain {
+func (g *gateOptions) chain(logger *slog.Logger) *cniconf.Chain {
 	entry := gate.NewEntry(g.exempted(), g.marks == unmarkedGo)
 	entry.Socket, entry.Spaces = g.socket, g.spaces
-	return &cniconf.Chain{Conf: g.conf, Bin: g.bin, Source: g.plugin, Entry: entry, Log: log}
+	return &cniconf.Chain{Conf: g.conf, Bin: g.bin, Source: g.plugin, Entry: entry, Log: logger}
 }
 
 // runGate runs the two gates until the context ends.
-func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client, log *slog.Logger) error {
+func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client, logger *slog.Logger) error {
 	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo}
-	chain := o.chain(log)
+	chain := o.chain(logger)
 	var keeper agent.Chain = chain
 	if o.mode == gateOff {
-		log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
+		logger.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
 		keeper = nil
 	}
 	g, err := agent.NewGate(a, watch, keeper, config)
@@ -119,7 +119,7 @@ func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch
 	if o.nri != gateOff {
 		group.Go(func() error {
 			if g.Ready(ctx) {
-				link := nri.Connection{Socket: func() string { return sandbox.Locate(o.nri) }, Log: log, Live: g.Announced()}
+				link := nri.Connection{Socket: func() string { return sandbox.Locate(o.nri) }, Log: logger, Live: g.Announced()}
 				link.Run(ctx, agent.NewSecond(g, runtime))
 			}
 			return nil

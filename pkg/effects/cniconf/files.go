@@ -21,7 +21,7 @@ const tries = 10
 
 // load reads a regular file. A symlink is refused: what would have to be replaced lies elsewhere.
 func load(file string) ([]byte, fs.FileInfo, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW, 0) //nolint:gosec // the caller names it
 	if errors.Is(err, syscall.ELOOP) {
 		return nil, nil, fmt.Errorf("%s is a symlink, which cannot be changed in place: put the file itself there", file)
 	}
@@ -84,7 +84,7 @@ func exchange(file string, text []byte, like fs.FileInfo) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("put the new text in place: %w", err)
 	}
-	return os.ReadFile(hidden)
+	return os.ReadFile(hidden) //nolint:gosec // made above
 }
 
 // replace writes a file whole, with the mode and the owner of another.
@@ -118,7 +118,7 @@ func draft(file string, text []byte, like fs.FileInfo) (string, error) {
 
 // settle brings a folder's entries to the disk (fsync(2)).
 func settle(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // the caller names it
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ func (s *Second) Made(ctx context.Context, p nri.Pod) error {
 	}
 	var err error
 	switch d.Verdict {
+	case hold.Pass:
 	case hold.Refuse:
 		err = errors.New(d.Message)
 	case hold.Enforce:
