@@ -135,7 +135,7 @@ func TestWhatSomebodyElseBreaksIsRepairedAndReported(t *testing.T) {
 		{name: "an older version's chain", do: []string{"-N DS-NP-OLD", "-A DS-NP-OLD -j ACCEPT", "-A OUTPUT -j DS-NP-OLD"}, find: []nodefilter.Finding{{What: "chain", Name: "DS-NP-OLD", How: "leftover"}}},
 	} {
 		t.Run(d.name, func(t *testing.T) {
-			each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+			eachAlone(t, func(t *testing.T, c *cluster) {
 				c.furnish()
 				before := c.others()
 				c.do(somePolicies)

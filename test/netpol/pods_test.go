@@ -30,7 +30,7 @@ import (
 // cluster is a node with real pods: network namespaces with sockets, behind interfaces of their own (ptp) or a bridge.
 // Outside is a remote node, with an address of its own.
 type cluster struct {
-	t       *testing.T
+	t       testing.TB
 	node    *netns.Namespace
 	pods    map[string]*netns.Namespace // by name, as in scenarios.Names
 	outside *netns.Namespace
@@ -47,7 +47,7 @@ var (
 )
 
 // newCluster makes pods x/a, x/b and y/a of scenarios.Names and writes the filter of a cluster without policies.
-func newCluster(t *testing.T, backend dataplane.Backend, bridge bool, s netpol.Settings) *cluster {
+func newCluster(t testing.TB, backend dataplane.Backend, bridge bool, s netpol.Settings) *cluster {
 	t.Helper()
 	c := &cluster{t: t, node: scratch(t), outside: scratch(t), pods: map[string]*netns.Namespace{}, backend: backend}
 	c.in(c.node, sysctls("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1", "net/ipv6/conf/default/accept_dad=0"))
@@ -66,12 +66,18 @@ func newCluster(t *testing.T, backend dataplane.Backend, bridge bool, s netpol.S
 	}
 	c.connect(c.outside, "outside", remoteNodes, false)
 	c.settle()
+	c.begin(s)
+	return c
+}
+
+// begin writes the filter of a cluster without policies.
+func (c *cluster) begin(s netpol.Settings) {
+	c.t.Helper()
 	s.Node, s.IPv6 = worlds.Node, true
 	c.index = netpol.New(s)
-	c.index.Apply(changes(t, scenarios.Start())...)
-	c.filter = nodefilter.New(c.node, backend)
+	c.index.Apply(changes(c.t, scenarios.Start())...)
+	c.filter = nodefilter.New(c.node, c.backend)
 	c.converge()
-	return c
 }
 
 // settle waits until every namespace and the node have found each other: a first neighbour solicitation may be lost, and
@@ -368,6 +374,33 @@ func each(t *testing.T, s netpol.Settings, test func(t *testing.T, c *cluster)) 
 	}
 }
 
+// eachAlone runs a test that sends nothing, for both backends and families, on a node without pods.
+func eachAlone(t *testing.T, test func(t *testing.T, c *cluster)) {
+	t.Helper()
+	for _, backend := range backends() {
+		for _, v6 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, IPv6 %t", backend, v6), func(t *testing.T) {
+				c := &cluster{t: t, node: scratch(t), backend: backend, v6: v6}
+				c.begin(netpol.Settings{})
+				test(t, c)
+			})
+		}
+	}
+}
+
 func refused(err error) bool {
 	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ECONNRESET)
+}
+
+// runIn runs a program in a namespace.
+func runIn(t testing.TB, ns *netns.Namespace, input string, command ...string) {
+	t.Helper()
+	require.NoError(t, ns.Do(func() error {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Stdin = strings.NewReader(input)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%v: %w: %s", command, err, out)
+		}
+		return nil
+	}))
 }

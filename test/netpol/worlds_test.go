@@ -110,7 +110,7 @@ func worldCount(t testing.TB) int {
 	if n, err := strconv.Atoi(os.Getenv("NETPOL_WORLDS")); err == nil {
 		return n
 	}
-	return 130
+	return 250
 }
 
 func TestGeneratedWorldsHoldOnRealPackets(t *testing.T) {

@@ -14,7 +14,7 @@ func (c PodSeen) apply(x *Index) {
 	p, ok := ns.pods[c.Pod.Name]
 	switch {
 	case !ok:
-		p = &pod{ns: ns, sets: map[*set][]ipset.Entry{}}
+		p = &pod{ns: ns}
 		ns.pods[c.Pod.Name] = p
 	case p.Equal(c.Pod):
 		return
@@ -112,11 +112,9 @@ func precedence(a, b *pod) int {
 // settle finds out which addresses the pod holds.
 func (x *Index) settle(p *pod) {
 	before := p.ips
-	p.ips = nil
-	for _, ip := range p.claimed() {
-		if x.holder(ip) == p {
-			p.ips = append(p.ips, ip)
-		}
+	p.ips = p.claimed()
+	if slices.ContainsFunc(p.ips, func(ip netip.Addr) bool { return x.holder(ip) != p }) {
+		p.ips = slices.DeleteFunc(slices.Clone(p.ips), func(ip netip.Addr) bool { return x.holder(ip) != p })
 	}
 	x.tx.moved(before, p.ips)
 }
@@ -176,6 +174,9 @@ func (x *Index) enter(p *pod, s *set, entries []ipset.Entry) {
 	if len(entries) == 0 {
 		delete(p.sets, s)
 		return
+	}
+	if p.sets == nil {
+		p.sets = map[*set][]ipset.Entry{}
 	}
 	p.sets[s] = entries
 }
