@@ -4,6 +4,7 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,7 @@ import (
 type api struct {
 	mu     sync.Mutex
 	away   bool
+	cut    bool // nor does it answer single questions
 	notify func()
 	spaces map[string]map[string]string // labels by name
 	pods   []workload.Pod
@@ -90,6 +92,9 @@ func (a *api) Namespaces(context.Context) ([]workload.Namespace, error) {
 func (a *api) Namespace(_ context.Context, name string) (workload.Namespace, bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.cut {
+		return workload.Namespace{}, false, errors.New("connection refused")
+	}
 	labels, found := a.spaces[name]
 	return workload.Namespace{Name: name, Labels: labels}, found, nil
 }

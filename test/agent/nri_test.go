@@ -1,0 +1,141 @@
+//go:build kernel
+
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/effects/nri"
+	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// announce connects an agent to the runtime's NRI until stop is called. Without a chain the first gate stays open.
+func (g gated) announce(t *testing.T, r running, a *api, client *sandbox.Client, first bool) (stop func()) {
+	t.Helper()
+	var chain agent.Chain
+	if first {
+		chain = g.chain
+	}
+	program, err := agent.NewGate(r.Agent, a, chain, agent.GateConfig{Socket: g.socket, File: g.list, Exempt: []string{"kube-system"}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = program.Run(ctx) })
+	require.True(t, program.Ready(ctx))
+	link := nri.Connection{
+		Socket: func() string { return filepath.Dir(g.node.socket) + "/nri.sock" },
+		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Live: program.Announced(),
+	}
+	running.Go(func() { link.Run(ctx, agent.NewSecond(program, client)) })
+	require.Eventually(t, program.Announced().Load, 5*time.Second, time.Millisecond, "connected")
+	if first {
+		require.Eventually(t, func() bool {
+			text, err := os.ReadFile(filepath.Join(g.chain.Conf, "test.conflist"))
+			return err == nil && strings.Contains(string(text), "data-space-cni")
+		}, 5*time.Second, time.Millisecond)
+		time.Sleep(200 * time.Millisecond) // for the runtime to see it
+	}
+	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
+
+func TestTheExemptionIsBoundBeforeTheProxyRuns(t *testing.T) {
+	g := newGated(t)
+	client, err := sandbox.Dial(t.Context(), g.node.socket)
+	require.NoError(t, err)
+	defer client.Close()
+	a := newAPI()
+	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
+	stop := g.announce(t, r, a, client, true)
+
+	config := g.config("pharma", "job")
+	box, err := g.try(config)
+	require.NoError(t, err)
+	for attempt := range 5 {
+		proxy := g.create(config, box, apis.ProxyContainerName, uint32(attempt))
+		g.run(proxy)
+		// The runtime answers after the process runs, and it asked the agent before.
+		for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+			require.Equal(t, 2, bound(g.rules(client, box), proxy), "bound in both families, and never unbound by a look at an older list")
+		}
+		e := r.endpoint("job", func(e agent.EndpointStatus) bool {
+			return e.State == agent.Enforced && e.Proxy != nil && e.Proxy.Container == proxy
+		})
+		require.Empty(t, e.Drift)
+		g.kill(proxy)
+		require.Eventually(t, func() bool { return bound(g.rules(client, box), proxy) == 0 }, 5*time.Second, 10*time.Millisecond,
+			"a proxy that has ended is no longer exempt")
+	}
+	require.Empty(t, a.told(agent.EventDriftRepaired), "its own changes are no drift")
+	require.Empty(t, a.told(agent.EventRedirectFailed))
+
+	t.Run("a restart of the runtime is survived", func(t *testing.T) {
+		g.stop()
+		g.start()
+		require.Eventually(t, func() bool {
+			other := g.config("pharma", fmt.Sprint("job-", time.Now().UnixNano()))
+			box, err := g.try(other)
+			if err != nil {
+				return false
+			}
+			proxy := g.create(other, box, apis.ProxyContainerName, 0)
+			g.run(proxy)
+			return bound(g.rules(client, box), proxy) == 2
+		}, 10*time.Second, 200*time.Millisecond)
+	})
+	stop()
+}
+
+// bound is in how many families the rules name the container's control group.
+func bound(rules, container string) int {
+	families := 0
+	for _, family := range strings.SplitAfter(rules, "# Completed") {
+		if strings.Contains(family, "*filter") && strings.Contains(family, container) {
+			families++
+		}
+	}
+	return families
+}
+
+func TestAPodThatCameRoundTheFirstGateIsEnforcedByTheSecond(t *testing.T) {
+	g := newGated(t)
+	client, err := sandbox.Dial(t.Context(), g.node.socket)
+	require.NoError(t, err)
+	defer client.Close()
+	a := newAPI()
+	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
+	g.announce(t, r, a, client, false)
+
+	box, err := g.try(g.config("pharma", "round"))
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(g.rules(client, box), ":OUTPUT DROP"))
+	own, err := g.try(g.config("hospital", "own"))
+	require.NoError(t, err)
+	require.Empty(t, g.rules(client, own))
+
+	a.set(func() { a.away, a.cut = true, true })
+	_, err = g.try(g.config("made-since", "unknown"))
+	require.ErrorContains(t, err, "Data Spacer holds pod made-since/unknown")
+	_, err = g.try(g.config("pharma", "by-memory"))
+	require.NoError(t, err, "a namespace known to be a guest's is enforced without the API server")
+	_, err = g.try(g.config("hospital", "own-2"))
+	require.NoError(t, err)
+	boxes, err := client.List(t.Context())
+	require.NoError(t, err)
+	for _, b := range boxes {
+		require.NotEqual(t, "unknown", b.Name, "the runtime has cleaned up")
+	}
+}
