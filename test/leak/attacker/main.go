@@ -1,0 +1,10 @@
+// Attacker is the static program that is put into a foreign pod to try every way out of it.
+package main
+
+import (
+	"os"
+
+	"data-space.liqo.io/test/leak/attack"
+)
+
+func main() { os.Exit(attack.Main(os.Args[1:], os.Stdin, os.Stdout)) }

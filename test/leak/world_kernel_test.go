@@ -1,0 +1,205 @@
+//go:build kernel
+
+package leak
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"data-space.liqo.io/demo/story/wire"
+	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/test/kit"
+	"data-space.liqo.io/test/leak/attack"
+	"data-space.liqo.io/test/leak/trial"
+)
+
+// TestMain: the test binary is also the attacker, and the kit's actors.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == attack.Argument {
+		attack.Main(os.Args[2:], os.Stdin, os.Stdout)
+		return
+	}
+	kit.Main(m)
+}
+
+// world is a pod with the real proxy in it, and a tenant's container.
+type world struct {
+	kit.Pod
+	t          *testing.T
+	proxy, app kit.Cgroup
+	node       *kit.Actor
+	envoy      *exec.Cmd
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{Pod: kit.NewPod(t), t: t}
+	pod := kit.NewCgroup(t, "pod")
+	w.proxy, w.app = pod.Child(t, "proxy"), pod.Child(t, "app")
+	w.node = kit.NewActor(t, kit.Identity{NS: w.Node})
+	for _, restore := range []string{"iptables-nft-restore", "ip6tables-nft-restore"} { // whatever port is called, somebody answers
+		w.in(w.Node, restore, "*nat\n-A PREROUTING -p tcp -j REDIRECT --to-ports 80\nCOMMIT\n")
+	}
+	w.listen(kit.Listen{Network: "tcp", At: at("::", 80), Echo: "outside "})
+	for _, a := range []netip.Addr{kit.NodeV4(), kit.NodeV6(), kit.FarV4(), kit.FarV6()} {
+		w.listen(kit.Listen{Network: "udp", At: netip.AddrPortFrom(a, 53), Echo: "name "})
+	}
+	return w
+}
+
+func at(a string, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(a), port)
+}
+
+func (w *world) listen(l kit.Listen) {
+	w.t.Helper()
+	_, err := w.node.Listen(l)
+	require.NoError(w.t, err)
+}
+
+// in runs a program inside a namespace that the test made.
+func (w *world) in(ns *netns.Namespace, program, input string, args ...string) {
+	w.t.Helper()
+	require.NoError(w.t, ns.Do(func() error {
+		command := exec.Command(program, args...)
+		command.Stdin = strings.NewReader(input)
+		out, err := command.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s: %w: %s", program, err, out)
+		}
+		return nil
+	}))
+}
+
+// startProxy runs Envoy with the sidecar's arguments, user and lack of capabilities, in the proxy's cgroup.
+func (w *world) startProxy() {
+	w.t.Helper()
+	config, err := envoy.Bootstrap(envoy.Settings{
+		GuestID: "pharma", Namespace: "pharma-space", IPv6: true, ClusterDNS: []netip.Addr{kit.NodeV4(), kit.NodeV6()},
+	}.Default())
+	require.NoError(w.t, err)
+	file := filepath.Join(w.t.TempDir(), "envoy.yaml")
+	require.NoError(w.t, os.WriteFile(file, config, 0o600))
+	script := fmt.Sprintf(`mount -t tmpfs none /run
+mkdir -p %[1]s && chown 1303:1303 %[1]s
+touch /run/envoy && mount --bind %[2]s /run/envoy
+install -o 1303 -m 0400 %[3]s /run/envoy.yaml
+exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs --pdeathsig KILL \
+  /run/envoy -c /run/envoy.yaml --disable-hot-restart --concurrency 1 --log-level error`, apis.ProxyRuntimeDir, program(w.t), file)
+	w.envoy = w.start(w.proxy, "unshare", "--mount", "sh", "-ec", script)
+	w.envoy.Stderr = os.Stderr
+	require.NoError(w.t, w.NS.Do(w.envoy.Start))
+	w.t.Cleanup(func() {
+		_ = w.envoy.Process.Kill()
+		_ = w.envoy.Wait()
+	})
+	require.Eventually(w.t, func() bool {
+		id, err := w.node.Dial(kit.Dial{Network: "tcp", To: netip.AddrPortFrom(kit.PodV4(), apis.PortReady), Timeout: time.Second})
+		return err == nil && w.node.Close(id) == nil
+	}, 20*time.Second, 50*time.Millisecond, "the proxy starts")
+}
+
+// start prepares a process in a cgroup. It ends with the test.
+func (w *world) start(c kit.Cgroup, name string, args ...string) *exec.Cmd {
+	w.t.Helper()
+	dir, err := os.Open(c.Dir)
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = dir.Close() })
+	command := exec.Command(name, args...)
+	command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+	return command
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("ENVOY")
+	if path == "" {
+		cache := os.Getenv("DATA_SPACER_CACHE")
+		if cache == "" {
+			home, err := os.UserHomeDir()
+			require.NoError(t, err)
+			cache = filepath.Join(home, ".cache", "data-spacer")
+		}
+		path = filepath.Join(cache, "bin", "envoy")
+	}
+	require.FileExists(t, path, "no Envoy: set ENVOY to the program, or build the lab's binaries with `make tools`")
+	return path
+}
+
+func (w *world) bound() []iptables.Ruleset {
+	return redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: w.proxy.Path})
+}
+
+func (w *world) enforce(b dataplane.Backend, desired []iptables.Ruleset) {
+	w.t.Helper()
+	_, err := dataplane.New(b).Enforce(context.Background(), w.NS, desired)
+	require.NoError(w.t, err)
+}
+
+// tenant starts the attacker in the application's container, with the runtime's default capabilities but for those that
+// admission takes.
+func (w *world) tenant(more ...int) *trial.Attacker {
+	w.t.Helper()
+	keep := []string{}
+	for _, c := range append(kit.ContainerCapabilities(), unix.CAP_MKNOD, unix.CAP_SETFCAP, unix.CAP_FSETID, unix.CAP_AUDIT_WRITE) {
+		if c != unix.CAP_NET_RAW {
+			keep = append(keep, strconv.Itoa(c))
+		}
+	}
+	for _, c := range more {
+		keep = append(keep, strconv.Itoa(c))
+	}
+	self, err := os.Executable()
+	require.NoError(w.t, err)
+	command := w.start(w.app, self, attack.Argument, "-keep", strings.Join(keep, ","), "serve")
+	command.Stderr = os.Stderr
+	var attacker *trial.Attacker
+	require.NoError(w.t, w.NS.Do(func() error {
+		attacker, err = trial.Start(command)
+		return err
+	}))
+	w.t.Cleanup(attacker.Stop)
+	return attacker
+}
+
+// trial begins to capture.
+func (w *world) trial(attacker *trial.Attacker, means ...attack.Means) *trial.Trial {
+	w.t.Helper()
+	capture, err := wire.Open(w.Node, w.NS, []uint16{apis.PortIngressTCP})
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = capture.Close() })
+	root, err := wire.CgroupRoot()
+	require.NoError(w.t, err)
+	rules := wire.Rules{DNS: []netip.Addr{kit.NodeV4(), kit.NodeV6()}}
+	if w.envoy != nil {
+		owner, err := wire.ProcessOwner(root, w.envoy.Process.Pid)
+		require.NoError(w.t, err)
+		require.Equal(w.t, uint32(apis.ProxyUID), owner.UID)
+		rules.Proxies = []wire.Owner{owner}
+	}
+	aim := func(far, near, pod netip.Addr) attack.Aim {
+		return attack.Aim{Far: far, Near: near, Pod: pod, Open: netip.AddrPortFrom(far, 80), Proxy: uint32(apis.ProxyUID)}
+	}
+	return &trial.Trial{
+		Attacker: attacker, Capture: capture, Rules: rules, Means: means,
+		Aims: []attack.Aim{aim(kit.FarV4(), kit.NodeV4(), kit.PodV4()), aim(kit.FarV6(), kit.NodeV6(), kit.PodV6())},
+		Say:  func(line string) { w.t.Log(line) },
+	}
+}
