@@ -72,10 +72,13 @@ func familyDigit(f iptables.Family) string {
 	return "4"
 }
 
+// maxComment is the longest comment that the kernel takes (XT_MAX_COMMENT_LEN less its final zero).
+const maxComment = 255
+
 // shorten cuts a comment to what the kernel takes; the digest keeps two long ones apart.
-func shorten(limit int, comment string) string {
-	if len(comment) <= limit {
+func shorten(comment string) string {
+	if len(comment) <= maxComment {
 		return comment
 	}
-	return comment[:limit-9] + "~" + digest(8, comment)
+	return comment[:maxComment-9] + "~" + digest(8, comment)
 }

@@ -22,8 +22,8 @@ func words(parts ...any) iptables.Rule {
 	return r
 }
 
-func comment(x *Index, text string) []string {
-	return []string{"-m", "comment", "--comment", shorten(x.settings.MaxComment, text)}
+func comment(text string) []string {
+	return []string{"-m", "comment", "--comment", shorten(text)}
 }
 
 func state(which string) []string { return []string{"-m", "conntrack", "--ctstate", which} }
@@ -82,10 +82,8 @@ func (x *Index) entry(f iptables.Family, forwarded bool) []iptables.Rule {
 		if x.settings.closes() {
 			rules = append(rules, words(matchSet(x.closed, f, side), notInSet(x.known, f, side), "-g", chainUnknown))
 		}
-		if !x.settings.NoMidway {
-			rules = append(rules, words("-p", "tcp", "-m", "tcp", "!", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN",
-				matchSet(x.isolated, f, side), state("NEW"), "-g", chainMidway))
-		}
+		rules = append(rules, words("-p", "tcp", "-m", "tcp", "!", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN",
+			matchSet(x.isolated, f, side), state("NEW"), "-g", chainMidway))
 	}
 	both := x.settings.MarkBits[egress] | x.settings.MarkBits[ingress]
 	clear := words("-j", "MARK", "--set-xmark", fmt.Sprintf("0x0/%#x", both))
@@ -104,15 +102,15 @@ func (x *Index) refusal(f iptables.Family, why, prefix string, how Denial) []ipt
 			"-j", "NFLOG", "--nflog-prefix", "ds-np "+prefix, "--nflog-group", fmt.Sprint(x.settings.LogGroup)))
 	}
 	if how == Drop {
-		return append(rules, words(comment(x, why), "-j", "DROP"))
+		return append(rules, words(comment(why), "-j", "DROP"))
 	}
 	other := "icmp-admin-prohibited"
 	if f == iptables.V6 {
 		other = "icmp6-adm-prohibited"
 	}
 	return append(rules,
-		words("-p", "tcp", comment(x, why), "-j", "REJECT", "--reject-with", "tcp-reset"),
-		words(comment(x, why), "-j", "REJECT", "--reject-with", other))
+		words("-p", "tcp", comment(why), "-j", "REJECT", "--reject-with", "tcp-reset"),
+		words(comment(why), "-j", "REJECT", "--reject-with", other))
 }
 
 // rules of a pod's chain: what conntrack cannot place is none of the connections that a policy allows; then each policy
@@ -121,7 +119,7 @@ func (t *targetChain) rules(x *Index, _ iptables.Family) []iptables.Rule {
 	undecided := []string{"-m", "mark", "!", "--mark", x.bit(t.dir)}
 	rules := []iptables.Rule{words(state("INVALID"), "-g", chainInvalid)}
 	for _, p := range t.policies {
-		rules = append(rules, words(undecided, comment(x, p.policy.String()), "-j", p.name))
+		rules = append(rules, words(undecided, comment(p.policy.String()), "-j", p.name))
 	}
 	return append(rules, words(undecided, "-g", t.dir.refuseChain()))
 }
@@ -134,7 +132,7 @@ func (c *policyChain) rules(x *Index, f iptables.Family) []iptables.Rule {
 		if cl.block != nil && familyOf(cl.block.CIDR.Addr()) != f {
 			continue
 		}
-		rules = append(rules, words(cl.whoWords(c.dir, f), cl.portWords(f), comment(x, cl.comment(c)), "-g", c.dir.allowChain()))
+		rules = append(rules, words(cl.whoWords(c.dir, f), cl.portWords(f), comment(cl.comment(c)), "-g", c.dir.allowChain()))
 	}
 	return rules
 }

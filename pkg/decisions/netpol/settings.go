@@ -28,18 +28,16 @@ const (
 
 // Settings is what differs between nodes.
 type Settings struct {
-	Node       string         // name of the node whose pods are judged
-	IPv6       bool           // the kernel has IPv6
-	Denial     Denial         // Reject by default
-	Unknown    Unknown        // UnknownForeign by default
-	PodCIDRs   []netip.Prefix // where this node's pods get their addresses; empty: unknown addresses stay open
-	MarkBits   [2]uint32      // one bit for egress, one for ingress; nobody else's. 0: the default
-	LogGroup   uint16         // NFLOG group that denials are logged to
-	LogPerSec  int            // at most so many log entries a second and reason; 10 by default
-	NoLog      bool           // count denials, but log none
-	NoMidway   bool           // judge TCP connections that conntrack has forgotten by their next packet, not reset them
-	LeafPods   int            // so many pods share one leaf of the dispatch tree at most; 8 by default
-	MaxComment int            // longest comment; 255 (the kernel's limit) by default
+	Node      string         // name of the node whose pods are judged
+	IPv6      bool           // the kernel has IPv6
+	Denial    Denial         // Reject by default
+	Unknown   Unknown        // UnknownForeign by default
+	PodCIDRs  []netip.Prefix // where this node's pods get their addresses; empty: unknown addresses stay open
+	MarkBits  [2]uint32      // one bit for egress, one for ingress; nobody else's. 0: the default
+	LogGroup  uint16         // NFLOG group that denials are logged to
+	LogPerSec int            // at most so many log entries a second and reason; 10 by default
+	NoLog     bool           // count denials, but log none
+	LeafPods  int            // so many pods share one leaf of the dispatch tree at most; 8 by default
 }
 
 func (s Settings) withDefaults() Settings {
@@ -57,9 +55,6 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.LeafPods == 0 {
 		s.LeafPods = 8
-	}
-	if s.MaxComment == 0 {
-		s.MaxComment = 255
 	}
 	return s
 }

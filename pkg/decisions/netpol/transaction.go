@@ -223,7 +223,7 @@ func (x *Index) chainDeltas() Delta {
 			}
 		}
 		for _, way := range directions() {
-			chains, gone := x.tree[way][f].changed(x)
+			chains, gone := x.tree[way][f].changed()
 			for _, c := range chains {
 				put(c.Name, true, c.Rules)
 			}

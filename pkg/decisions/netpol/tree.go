@@ -17,7 +17,6 @@ type tree struct {
 	branches [16]map[netip.Addr]leaf
 	written  [16][]string // names of the chains of each branch
 	dirty    [16]bool
-	fresh    bool // the root must be written
 }
 
 type leaf struct {
@@ -91,7 +90,7 @@ func (t *tree) remove(ip netip.Addr, p *pod) {
 }
 
 // changed returns the chains of the branches that changed, and the names of those that are no more.
-func (t *tree) changed(x *Index) (chains []iptables.Chain, gone []string) {
+func (t *tree) changed() (chains []iptables.Chain, gone []string) {
 	root := false
 	for n := range t.branches {
 		if !t.dirty[n] {
@@ -105,7 +104,7 @@ func (t *tree) changed(x *Index) (chains []iptables.Chain, gone []string) {
 				ips = append(ips, ip)
 			}
 			slices.SortFunc(ips, netip.Addr.Compare)
-			grown = t.grow(x, t.branchChain(t.dir.rootChain(), n), ips, 1)
+			grown = t.grow(t.branchChain(t.dir.rootChain(), n), ips, 1)
 		}
 		names := make([]string, len(grown))
 		for i, c := range grown {
@@ -140,9 +139,9 @@ func (t *tree) root() iptables.Chain {
 const maxDepth = 8
 
 // grow makes the chain of the addresses, which agree in the bits below depth, and all chains under it.
-func (t *tree) grow(x *Index, name string, ips []netip.Addr, depth int) []iptables.Chain {
+func (t *tree) grow(name string, ips []netip.Addr, depth int) []iptables.Chain {
 	if len(ips) <= t.leafPods || depth >= maxDepth {
-		return []iptables.Chain{t.leaves(x, name, ips)}
+		return []iptables.Chain{t.leaves(name, ips)}
 	}
 	var parts [16][]netip.Addr
 	var which []int
@@ -153,7 +152,7 @@ func (t *tree) grow(x *Index, name string, ips []netip.Addr, depth int) []iptabl
 	for n, part := range parts {
 		if len(part) > 0 {
 			which = append(which, n)
-			under = append(under, t.grow(x, t.branchChain(name, n), part, depth+1)...)
+			under = append(under, t.grow(t.branchChain(name, n), part, depth+1)...)
 		}
 	}
 	return append(under, t.fork(name, which, depth))
@@ -176,12 +175,12 @@ func (t *tree) fork(name string, which []int, depth int) iptables.Chain {
 }
 
 // leaves leads each address to its pod's chain. A pod always reaches itself: that is no packet for the chain.
-func (t *tree) leaves(x *Index, name string, ips []netip.Addr) iptables.Chain {
+func (t *tree) leaves(name string, ips []netip.Addr) iptables.Chain {
 	c := iptables.Chain{Name: name, Policy: iptables.NoPolicy}
 	for _, ip := range ips {
 		l := t.branches[nibble(ip, 0)][ip]
 		own := netip.PrefixFrom(ip, ip.BitLen()).String()
-		c.Rules = append(c.Rules, words(ends(t.dir, own, own), comment(x, "pod "+l.pod.String()), "-g", l.chain))
+		c.Rules = append(c.Rules, words(ends(t.dir, own, own), comment("pod "+l.pod.String()), "-g", l.chain))
 	}
 	return c
 }
