@@ -32,7 +32,11 @@ type options struct {
 // features are the known values of --enable.
 func features() []string { return []string{"redirect"} }
 
-const defaultStatusSocket = "/run/data-spacer/agent.sock"
+// Where the agent keeps what need not outlive the boot.
+const (
+	defaultStatusSocket = "/run/data-spacer/agent.sock"
+	defaultState        = "/run/data-spacer/guarded"
+)
 
 func parse(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
 	var o options
@@ -52,7 +56,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	f.StringVar(&o.metrics, "metrics-bind-address", "127.0.0.1:13090", "`host:port` of /metrics; 0: none")
 	f.StringVar(&o.health, "health-bind-address", "127.0.0.1:13091", "`host:port` of /healthz and /readyz; 0: none")
 	f.StringVar(&o.status, "status-socket", defaultStatusSocket, "`path` of the unix socket that \"agent status\" asks")
-	f.StringVar(&o.state, "state-dir", "/run/data-spacer/guarded", "`folder` that remembers the guarded pods of this node across restarts")
+	f.StringVar(&o.state, "state-dir", defaultState, "`folder` that remembers the guarded pods of this node across restarts")
 	o.gate.flags(f)
 	level := f.String("log-level", "info", "debug, info, warn or error")
 	if err := f.Parse(args); err != nil {

@@ -145,11 +145,14 @@ func installCNI(_ context.Context, args []string, _ func(string) string, stdout,
 	return err
 }
 
-// uninstallCNI tells an agent that runs not to put the plugin back, takes the entry out, and then the plugin.
+// uninstallCNI tells an agent that runs not to put the plugin back, takes the entry out, and then the plugin. Where no
+// agent runs it removes the files as well that the last one has left.
 func uninstallCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
 	var o gateOptions
 	f := flag.NewFlagSet("agent uninstall-cni", flag.ContinueOnError)
 	o.paths(f)
+	state := f.String("state-dir", defaultState, "`folder` that remembers the guarded pods of this node")
+	status := f.String("status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
 	if err := parseGate(f, args, &o, stderr); err != nil {
 		return err
 	}
@@ -165,7 +168,11 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 	if err != nil {
 		return err
 	}
-	return agent.RemoveTraces(o.spaces)
+	traces := []string{o.spaces}
+	if !stood {
+		traces = append(traces, *state, *status, o.socket)
+	}
+	return agent.RemoveTraces(traces...)
 }
 
 func parseGate(f *flag.FlagSet, args []string, o *gateOptions, stderr io.Writer) error {

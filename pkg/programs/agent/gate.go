@@ -59,6 +59,7 @@ type Gate struct {
 	changed chan struct{}               // a namespace may have changed
 	stood   context.CancelFunc          // ends the keeping of the chain
 	standby chan struct{}               // closed once it has ended
+	down    atomic.Bool                 // told to leave nothing on the node any more
 	asking  singleflight.Group          // of the API server, by namespace
 	writers chan struct{}
 }
@@ -186,8 +187,10 @@ func (g *Gate) note(ctx context.Context) error {
 		return nil
 	}
 	list.Written = time.Now().UTC()
-	if err := spacefile.Write(g.File, list); err != nil {
-		return err
+	if !g.down.Load() {
+		if err := spacefile.Write(g.File, list); err != nil {
+			return err
+		}
 	}
 	g.memory.Store(&list)
 	return nil

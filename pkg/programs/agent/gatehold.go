@@ -158,6 +158,7 @@ func (g *Gate) refuse(r gate.Request, reason, message string) gate.Answer {
 
 // standDown ends the keeping of the CNI chain, so that somebody else can take the plugin out of it.
 func (g *Gate) standDown(ctx context.Context) gate.Answer {
+	g.down.Store(true)
 	g.stood()
 	select {
 	case <-g.standby:

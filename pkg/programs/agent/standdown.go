@@ -48,14 +48,24 @@ func StandDown(ctx context.Context, socket string) (stood bool, err error) {
 	return err == nil, err
 }
 
-// RemoveTraces removes the list of namespaces, and its folder if nothing else is in it.
-func RemoveTraces(file string) error {
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the list of namespaces: %w", err)
+// RemoveTraces removes files and folders of the agent's, and then the folders that they were in if nothing else is there.
+// Somebody else's files in those stay. What is a volume's mount point stays as well: it is not from here to remove.
+func RemoveTraces(paths ...string) error {
+	for _, p := range paths {
+		if err := os.RemoveAll(p); err != nil {
+			return fmt.Errorf("remove what the agent left on the node: %w", err)
+		}
 	}
-	err := os.Remove(filepath.Dir(file))
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EBUSY) {
-		return nil // EBUSY: a volume's mount point; the folder itself is the node's
+	for _, p := range paths {
+		err := os.Remove(filepath.Dir(p))
+		for _, fine := range []error{nil, fs.ErrNotExist, syscall.ENOTEMPTY, syscall.EBUSY, syscall.EROFS} {
+			if errors.Is(err, fine) {
+				err = nil
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("remove the folder of what the agent left on the node: %w", err)
+		}
 	}
-	return fmt.Errorf("remove the folder of the list of namespaces: %w", err)
+	return nil
 }
