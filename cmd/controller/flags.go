@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"data-space.liqo.io/pkg/decisions/envoy"
-	"data-space.liqo.io/pkg/decisions/guard"
+	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/programs/controller"
 )
 
@@ -28,21 +29,15 @@ type settings struct {
 
 // parse reads the command line. Each flag is checked as it is read, and the error names it and what it accepts.
 func parse(args []string, stderr io.Writer) (settings, error) {
-	s := settings{config: controller.Config{
-		DNSService: "kube-dns",
-		DNS:        guard.DNS{Namespace: "kube-system", PodLabels: map[string]string{"k8s-app": "kube-dns"}},
-	}}
+	s := settings{config: controller.Config{Resolver: resolver.Settings{}.Default()}}
 	c := &s.config
+	c.DNSService, c.DNS = controller.OwnDNS()
 	f := flag.NewFlagSet("controller", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // The caller tells the error; the package would tell it too, with all flags around it.
 	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
 	f.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	f.BoolFunc("v", "the same as --log-level=debug", func(string) error { s.level = slog.LevelDebug; return nil })
-	each(f, "cluster-dns", "`addresses` of the cluster's DNS, comma-separated; default: those of the DNS Service, followed when they change",
-		&c.ClusterDNS, parseAddresses)
-	each(f, "dns-service", "`name` of the DNS Service (default kube-dns)", &c.DNSService, parseName)
-	each(f, "dns-namespace", "`namespace` of the DNS Service and its pods (default kube-system)", &c.DNS.Namespace, parseName)
-	each(f, "dns-pod-labels", "`labels` of the DNS pods, key=value, comma-separated (default k8s-app=kube-dns)", &c.DNS.PodLabels, parseLabels)
+	dnsFlags(f, c)
 	f.BoolVar(&c.IPv6, "ipv6", true, "whether proxies listen on IPv6 too; false where nodes have no IPv6 in their kernel")
 	each(f, "protocol-detection-timeout", "`duration` that a proxy waits for a connection's first bytes; protocols in which the server"+
 		" speaks first wait that long (default "+envoy.DefaultProtocolDetection.String()+")", &c.ProtocolDetection, parseDetection)
@@ -61,6 +56,19 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, fmt.Errorf("unexpected argument %q; every setting is a flag, see --help", f.Arg(0))
 	}
 	return s, c.Validate()
+}
+
+// dnsFlags say who answers the guests' names, and which.
+func dnsFlags(f *flag.FlagSet, c *controller.Config) {
+	each(f, "dns-forward-domains", "`domains` outside of the cluster that guests may ask for, each with its server or, without one,"+
+		" through the cluster's DNS: example.org=198.51.100.53,example.com (default none)", &c.Resolver.Forward, parseForward)
+	each(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
+	each(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change",
+		&c.DNSService, parseName)
+	each(f, "dns-namespace", "`namespace` of that Service and its pods (default "+c.DNS.Namespace+")", &c.DNS.Namespace, parseName)
+	each(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")",
+		&c.DNS.PodLabels, parseLabels)
+	each(f, "cluster-dns", "`addresses` that answer guests' names, comma-separated, instead of those of the Service", &c.ClusterDNS, parseAddresses)
 }
 
 // each adds a flag whose value is read by a parser.
@@ -84,6 +92,37 @@ func parseAddresses(text string) ([]netip.Addr, error) {
 		addresses = append(addresses, addr)
 	}
 	return addresses, nil
+}
+
+// parseForward reads DOMAIN or DOMAIN=ADDRESS, comma-separated; a domain that is named again gets one more server.
+func parseForward(text string) ([]resolver.Domain, error) {
+	var domains []resolver.Domain
+	for _, one := range strings.Split(text, ",") {
+		name, server, given := strings.Cut(strings.TrimSpace(one), "=")
+		domain := resolver.Domain{Name: strings.TrimSuffix(name, ".")}
+		if given {
+			addr, err := netip.ParseAddr(server)
+			if err != nil {
+				return nil, fmt.Errorf("%q is not an IP address; write for example example.org=198.51.100.53,example.com", server)
+			}
+			domain.Servers = []netip.Addr{addr}
+		}
+		same := func(d resolver.Domain) bool { return d.Name == domain.Name && given && len(d.Servers) > 0 }
+		if i := slices.IndexFunc(domains, same); i >= 0 {
+			domains[i].Servers = append(domains[i].Servers, domain.Servers...)
+			continue
+		}
+		domains = append(domains, domain)
+	}
+	return domains, nil
+}
+
+func parseDomain(text string) (string, error) {
+	domain := strings.TrimSuffix(text, ".")
+	if problems := validation.IsDNS1123Subdomain(domain); len(problems) > 0 {
+		return "", errors.New(problems[0])
+	}
+	return domain, nil
 }
 
 // parseDetection leaves the bounds to the proxy's settings, where zero means the default.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/resolver"
 )
 
 func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
@@ -18,6 +21,12 @@ func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 		"--cluster-dns=kube-dns":               "-cluster-dns: \"kube-dns\" is not an IP address; write for example 10.96.0.10",
 		"--cluster-dns=127.0.0.1":              "--cluster-dns",
 		"--cluster-dns=192.0.2.1,192.0.2.1":    "Duplicate value",
+		"--cluster-dns=192.0.2.1":              "--dns-pod-labels: names are to be answered by another DNS than our resolver, so name its pods too",
+		"--dns-service=kube-dns":               "--dns-pod-labels",
+		"--dns-forward-domains=.":              "--dns-forward-domains: forward[0]",
+		"--dns-forward-domains=a.example=b":    `-dns-forward-domains: "b" is not an IP address; write for example example.org=198.51.100.53,example.com`,
+		"--dns-forward-domains=cluster.local":  "overlaps with cluster.local",
+		"--cluster-domain=*":                   "-cluster-domain: a lowercase RFC 1123 subdomain",
 		"--dns-namespace=Kube":                 "-dns-namespace: a lowercase RFC 1123 label",
 		"--dns-service=":                       "-dns-service",
 		"--dns-pod-labels=":                    "-dns-pod-labels: write key=value",
@@ -45,7 +54,7 @@ func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 	var out bytes.Buffer
 	require.Zero(t, run([]string{"--help"}, &out))
 	for _, flag := range []string{
-		"-kubeconfig", "-cluster-dns", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout",
+		"-kubeconfig", "-cluster-dns", "-cluster-domain", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout",
 		"-leader-elect", "-metrics-bind-address", "-health-bind-address", "-log-level", "-v",
 	} {
 		require.Contains(t, out.String(), flag)
@@ -69,6 +78,23 @@ func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 	require.True(t, s.config.LeaderElect)
 	require.Equal(t, "0", s.config.MetricsBindAddress)
 	require.Equal(t, "[::1]:81", s.config.HealthBindAddress)
+}
+
+func TestDomainsOutsideAreReadWithTheirServers(t *testing.T) {
+	s, err := parse([]string{"--cluster-domain=hospital.internal.", "--dns-forward-domains=a.example=192.0.2.1, b.example., a.example=2001:db8::1"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, resolver.Settings{ClusterDomain: "hospital.internal", Forward: []resolver.Domain{
+		{Name: "a.example", Servers: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
+		{Name: "b.example"},
+	}}, s.config.Resolver)
+
+	_, err = parse([]string{"--dns-forward-domains=a.example,a.example=192.0.2.1"}, nil)
+	require.ErrorContains(t, err, "Duplicate value", "with and without a server is no answer to who is asked")
+}
+
+func TestDomainsOutsideAreRefusedWhereTheResolverIsNotUsed(t *testing.T) {
+	_, err := parse([]string{"--cluster-dns=192.0.2.1", "--dns-pod-labels=a=b", "--dns-forward-domains=a.example"}, nil)
+	require.ErrorContains(t, err, "leave it out")
 }
 
 func TestARefusedKubeconfigIsOneMessageThatNamesTheFile(t *testing.T) {

@@ -49,7 +49,7 @@ func Corefile(s Settings) (string, error) {
 	for _, domain := range s.Forward {
 		fmt.Fprintf(&b, "    forward %s %s\n", domain.Name, servers(domain))
 	}
-	b.WriteString("    template ANY ANY . {\n        rcode NXDOMAIN\n    }\n}\n")
+	fmt.Fprintf(&b, "    template %[1]s %[1]s . {\n        rcode NXDOMAIN\n    }\n}\n", "ANY") // each class, each type
 	return b.String(), nil
 }
 

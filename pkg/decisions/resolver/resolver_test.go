@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/values/apis"
@@ -104,4 +105,18 @@ func TestSettingsThatCannotWorkAreRefusedWithTheWayOut(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+}
+
+func TestItAnswersWhenAReplicaIsReady(t *testing.T) {
+	yes, no := true, false
+	slice := func(ready *bool, addresses ...string) []discoveryv1.EndpointSlice {
+		return []discoveryv1.EndpointSlice{{}, {Endpoints: []discoveryv1.Endpoint{
+			{Addresses: addresses, Conditions: discoveryv1.EndpointConditions{Ready: ready}},
+		}}}
+	}
+	require.False(t, resolver.Answers(nil))
+	require.False(t, resolver.Answers(slice(&no, "192.0.2.1")))
+	require.False(t, resolver.Answers(slice(&yes)))
+	require.True(t, resolver.Answers(slice(&yes, "192.0.2.1")))
+	require.True(t, resolver.Answers(slice(nil, "192.0.2.1")))
 }

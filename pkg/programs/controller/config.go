@@ -1,22 +1,28 @@
 package controller
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/guard"
+	"data-space.liqo.io/pkg/decisions/resolver"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // Config is what whoever runs the controller may choose.
 type Config struct {
-	// ClusterDNS are the addresses of the cluster's DNS. Empty: those of the Service DNSService in DNS.Namespace, which is
-	// followed when it changes.
+	// ClusterDNS are the addresses of what answers the guests' names. Empty: those of the Service DNSService in
+	// DNS.Namespace, which is followed when it changes.
 	ClusterDNS []netip.Addr
 	DNSService string
-	// DNS names the pods behind the cluster's DNS, for the NetworkPolicy.
+	// DNS names the pods behind it, for the NetworkPolicy.
 	DNS guard.DNS
+	// Resolver says what the guests' resolver answers, where it is that one: see OwnDNS.
+	Resolver resolver.Settings
 	// IPv6, ProtocolDetection and MaxConnections go into every proxy's configuration.
 	IPv6              bool
 	ProtocolDetection time.Duration
@@ -27,15 +33,46 @@ type Config struct {
 	HealthBindAddress  string // "0": none
 }
 
+// OwnDNS is where the guests' names are answered unless somebody chooses otherwise: by the resolver of deploy/resolver.yaml.
+func OwnDNS() (service string, pods guard.DNS) {
+	return apis.ResolverName, guard.DNS{
+		Namespace: apis.SystemNamespace, PodLabels: map[string]string{apis.LabelName: apis.ResolverName},
+	}
+}
+
+// ownResolver says that the guests' names are answered by our resolver, which then is the controller's to configure.
+func (c Config) ownResolver() bool {
+	service, pods := OwnDNS()
+	return len(c.ClusterDNS) == 0 && c.DNSService == service && c.DNS.Namespace == pods.Namespace
+}
+
 // Validate finds what could only fail later, namespace by namespace: addresses and times that no proxy accepts.
 func (c Config) Validate() error {
-	if len(c.ClusterDNS) == 0 {
-		c.ClusterDNS = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})} // discovered later; any will do here
+	addresses := c.ClusterDNS
+	if len(addresses) == 0 {
+		addresses = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})} // discovered later; any will do here
 	}
-	settings := c.proxy(c.ClusterDNS)
+	settings := c.proxy(addresses)
 	settings.Namespace = "any"
 	if err := settings.Validate(nil).ToAggregate(); err != nil {
 		return fmt.Errorf("--cluster-dns, --ipv6 and --protocol-detection-timeout: %w", err)
+	}
+	return c.validateResolver()
+}
+
+func (c Config) validateResolver() error {
+	if c.ownResolver() {
+		if err := c.Resolver.Validate(nil).ToAggregate(); err != nil {
+			return fmt.Errorf("--cluster-domain and --dns-forward-domains: %w", err)
+		}
+		return nil
+	}
+	if _, pods := OwnDNS(); maps.Equal(c.DNS.PodLabels, pods.PodLabels) {
+		return errors.New("--dns-pod-labels: names are to be answered by another DNS than our resolver, so name its pods too," +
+			" or the NetworkPolicy keeps guests from it; for example --dns-namespace=kube-system --dns-pod-labels=k8s-app=kube-dns")
+	}
+	if len(c.Resolver.Forward) > 0 {
+		return errors.New("--dns-forward-domains: names are to be answered by another DNS than our resolver, which alone knows of these domains; leave it out")
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ type fixed []netip.Addr
 // Addresses never fails.
 func (f fixed) Addresses(context.Context) ([]netip.Addr, error) { return f, nil }
 
-// discovered are the addresses of the cluster's DNS Service.
+// discovered are the addresses of the Service that answers the guests' names.
 type discovered struct {
 	reader  client.Reader
 	service client.ObjectKey
@@ -42,5 +42,5 @@ func (d discovered) Addresses(ctx context.Context) ([]netip.Addr, error) {
 }
 
 func (d discovered) unknown(err error) error {
-	return fmt.Errorf("the cluster's DNS is not known from Service %s: %w; start the controller with --cluster-dns=ADDRESS", d.service, err)
+	return fmt.Errorf("where names are answered is not known from Service %s: %w; apply deploy/resolver.yaml, or start the controller with --cluster-dns=ADDRESS", d.service, err)
 }

@@ -24,9 +24,8 @@ type resolvers interface {
 
 // reconciler makes one namespace hold what guard decides. It runs one namespace at a time, so its memory needs no lock.
 type reconciler struct {
+	settler
 	reader    client.Reader // cached: only what setup watches can be read
-	writer    writer
-	reporter  *reporter
 	resolvers resolvers
 	config    Config
 }

@@ -73,7 +73,7 @@ func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
 
 // narrowed keeps everything out of the caches that no decision looks at; the controller's rights are as narrow.
 func narrowed(config Config) map[client.Object]cache.ByObject {
-	return map[client.Object]cache.ByObject{
+	narrow := map[client.Object]cache.ByObject{
 		&corev1.Namespace{}:           {Label: guests()},
 		&corev1.ConfigMap{}:           {Field: named(apis.EnvoyConfigMapName)},
 		&networkingv1.NetworkPolicy{}: {Field: named(apis.NetworkPolicyName)},
@@ -81,6 +81,10 @@ func narrowed(config Config) map[client.Object]cache.ByObject {
 			config.DNS.Namespace: {FieldSelector: named(config.DNSService)},
 		}},
 	}
+	if config.ownResolver() {
+		narrowToResolver(narrow)
+	}
+	return narrow
 }
 
 func named(name string) fields.Selector {
@@ -98,9 +102,8 @@ func guests() labels.Selector {
 
 func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	r := &reconciler{
+		settler:   settlerFor(manager, logger),
 		reader:    manager.GetCache(),
-		writer:    manager.GetClient(),
-		reporter:  newReporter(manager.GetEventRecorder(apis.ControllerName), logger),
 		resolvers: fixed(config.ClusterDNS),
 		config:    config,
 	}
@@ -117,7 +120,19 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 		// Its addresses are in every proxy's configuration.
 		b = b.Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(everyGuest(manager.GetCache())))
 	}
+	if config.ownResolver() {
+		if err := setupResolver(manager, config, logger); err != nil {
+			return err
+		}
+	}
 	return b.Complete(r)
+}
+
+func settlerFor(manager ctrl.Manager, logger *slog.Logger) settler {
+	return settler{
+		writer:   manager.GetClient(),
+		reporter: newReporter(manager.GetEventRecorder(apis.ControllerName), logger),
+	}
 }
 
 func itsNamespace(_ context.Context, o client.Object) []reconcile.Request {

@@ -23,8 +23,14 @@ type writer interface {
 	Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error
 }
 
+// settler takes the steps that guard decides. One goroutine uses it, as its reporter's memory has no lock.
+type settler struct {
+	writer   writer
+	reporter *reporter
+}
+
 // settle takes one step about one object and reports it. want and have are nil where there is none.
-func (r *reconciler) settle(ctx context.Context, ns *metav1.PartialObjectMetadata, step guard.Step, want, have client.Object) error {
+func (r *settler) settle(ctx context.Context, ns *metav1.PartialObjectMetadata, step guard.Step, want, have client.Object) error {
 	if have != nil {
 		r.reporter.seen(have)
 	}
@@ -42,7 +48,7 @@ func (r *reconciler) settle(ctx context.Context, ns *metav1.PartialObjectMetadat
 	return nil
 }
 
-func (r *reconciler) take(ctx context.Context, verb guard.Verb, want, have client.Object) error {
+func (r *settler) take(ctx context.Context, verb guard.Verb, want, have client.Object) error {
 	switch verb {
 	case guard.Delete:
 		return remove(ctx, r.writer, have)

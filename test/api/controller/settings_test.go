@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -32,27 +33,22 @@ func TestLabelsThatMeanNothingAreReportedAndTheGuardStays(t *testing.T) {
 	require.Contains(t, all, `label liqo.io/remote-cluster-id="" is not understood`)
 }
 
-func TestTheDNSServiceIsFollowed(t *testing.T) {
+func TestTheResolversServiceIsFollowed(t *testing.T) {
 	w := newWorld(t)
-	w.start(t, "--dns-namespace=kube-system", "--dns-service=kube-dns")
+	w.start(t)
 	ns := w.namespace(t, foreign())
 	w.eventuallyGuarded(t, ns)
 
-	dns := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"}}
-	require.NoError(t, w.client.Delete(t.Context(), dns))
+	require.NoError(t, w.client.Delete(t.Context(), resolverService("")))
 	other := w.namespace(t, foreign())
 	eventually(t, "the policy does not wait", func() bool { return w.networkPolicy(t, other) != nil })
 	note := w.eventuallyEvent(t, other, controller.ReasonUndecided)
-	require.Contains(t, note, "kube-system/kube-dns")
-	require.Contains(t, note, "--cluster-dns")
+	require.Contains(t, note, "data-spacer/data-space-resolver")
+	require.Contains(t, note, "apply deploy/resolver.yaml")
 	require.Nil(t, w.configMap(t, other))
 	require.NotNil(t, w.configMap(t, ns), "what there was, stays")
 
-	dns = &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"},
-		Spec:       corev1.ServiceSpec{ClusterIP: "10.0.0.53", Ports: []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}}},
-	}
-	require.NoError(t, w.client.Create(t.Context(), dns))
+	require.NoError(t, w.client.Create(t.Context(), resolverService("10.0.0.53")))
 	for _, n := range []string{ns, other} {
 		eventually(t, "the new address is in use", func() bool {
 			config := w.configMap(t, n)
@@ -64,13 +60,18 @@ func TestTheDNSServiceIsFollowed(t *testing.T) {
 
 func TestGivenAddressesAreUsed(t *testing.T) {
 	w := newWorld(t)
-	w.start(t, "--cluster-dns=192.0.2.53,2001:db8::53", "--ipv6=false", "--protocol-detection-timeout=150ms")
+	w.start(t, "--cluster-dns=192.0.2.53,2001:db8::53", "--dns-namespace=kube-system", "--dns-pod-labels=k8s-app=kube-dns",
+		"--ipv6=false", "--protocol-detection-timeout=150ms")
 	ns := w.namespace(t, foreign())
 	w.eventuallyGuarded(t, ns)
 	config := w.configMap(t, ns).Data[apis.EnvoyConfigKey]
 	require.Contains(t, config, "192.0.2.53")
 	require.NotContains(t, config, "2001:db8::53", "pods without IPv6 cannot reach it")
 	require.Contains(t, config, "listener_filters_timeout: 0.150s")
+	egress, err := json.Marshal(w.networkPolicy(t, ns).Spec.Egress)
+	require.NoError(t, err)
+	require.Contains(t, string(egress), `"k8s-app":"kube-dns"`)
+	require.NotContains(t, string(egress), apis.ResolverName)
 }
 
 func TestReplicasAgreeOnOneAndTheOtherTakesOver(t *testing.T) {

@@ -95,7 +95,7 @@ func startWorld() (*world, error) {
 	if out, err := exec.Command("go", "build", "-o", w.binary, "data-space.liqo.io/cmd/controller").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the controller: %w: %s", err, out)
 	}
-	return w, errors.Join(w.applyFile("deploy/namespace.yaml"), w.applyFile("deploy/controller.yaml"), w.makeDNS())
+	return w, errors.Join(w.applyFile("deploy/namespace.yaml"), w.applyFile("deploy/controller.yaml"), w.makeResolver())
 }
 
 // applyFile applies a manifest as a user does.
@@ -120,15 +120,18 @@ func (w *world) applyFile(path string) error {
 	}
 }
 
-// makeDNS is what every cluster has: the Service of its DNS.
-func (w *world) makeDNS() error {
-	return w.client.Create(context.Background(), &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"},
+// makeResolver is the Service of deploy/resolver.yaml, with an address that is known.
+func (w *world) makeResolver() error {
+	return w.client.Create(context.Background(), resolverService("10.0.0.10"))
+}
+
+func resolverService(ip string) *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: apis.SystemNamespace, Name: apis.ResolverName},
 		Spec: corev1.ServiceSpec{
-			ClusterIP: "10.0.0.10",
-			Ports:     []corev1.ServicePort{{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP}},
+			ClusterIP: ip, Ports: []corev1.ServicePort{{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP}},
 		},
-	})
+	}
 }
 
 // kubeconfig holds a token of the controller's own ServiceAccount: it has the manifest's rights and no other.
