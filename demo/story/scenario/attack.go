@@ -71,7 +71,7 @@ func (w *World) attackAll(ctx context.Context) (attacks []attack, control attack
 	return attacks, control, group.Wait()
 }
 
-// field finds the addresses of the restricted Service and of its pods, and of the cluster's DNS.
+// field finds the addresses of the restricted Service and of its pods, and of the guests' resolver.
 func (w *World) field(ctx context.Context) (field, error) {
 	aims := field{}
 	services, err := w.serviceAddresses(ctx, restrictedSpace, "restricted")
@@ -90,7 +90,7 @@ func (w *World) field(ctx context.Context) (field, error) {
 			aims.pods = append(aims.pods, netip.AddrPortFrom(address, 8080))
 		}
 	}
-	aims.dns, err = w.serviceAddresses(ctx, "kube-system", "kube-dns")
+	aims.dns, err = w.serviceAddresses(ctx, apis.SystemNamespace, apis.ResolverName)
 	return aims, err
 }
 

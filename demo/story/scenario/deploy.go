@@ -23,8 +23,8 @@ func (w *World) Deploy(ctx context.Context) error {
 		do    func(ctx context.Context) error
 	}{
 		{"kubectl apply -k deploy", 30 * time.Second, w.apply("-k", "deploy")},
-		{"the controller, the webhook and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
-			"deployment/data-space-controller", "deployment/data-space-webhook", "daemonset/data-space-agent")},
+		{"the controller, the resolver, the webhook and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
+			"deployment/data-space-controller", "deployment/data-space-resolver", "deployment/data-space-webhook", "daemonset/data-space-agent")},
 		{"the webhook's certificate is known to the API server", 60 * time.Second, w.webhookTrusted},
 		{"kubectl apply -k demo/manifests", 30 * time.Second, w.apply("-k", "demo/manifests")},
 		{"the hospital's services run", 90 * time.Second, w.rollouts(hospitalSpace, "deployment/hospital")},
