@@ -15,7 +15,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "usage: rules FILE")
 		return 2
 	}
-	if err := os.WriteFile(args[0], []byte(redirect.Document()), 0o644); err != nil { //nolint:gosec // a public document
+	if err := os.WriteFile(args[0], []byte(redirect.Document()), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

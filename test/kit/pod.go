@@ -148,7 +148,7 @@ func in(tb testing.TB, ns *netns.Namespace, f func()) {
 // Sysctl sets a kernel parameter of the calling thread's network namespace.
 func Sysctl(tb testing.TB, name, value string) {
 	tb.Helper()
-	require.NoError(tb, os.WriteFile("/proc/sys/"+name, []byte(value), 0o644)) //nolint:gosec // as the kernel has it
+	require.NoError(tb, os.WriteFile("/proc/sys/"+name, []byte(value), 0o644))
 }
 
 func threadNamespace(tb testing.TB) int {

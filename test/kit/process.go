@@ -84,7 +84,7 @@ func NewActor(tb testing.TB, id Identity) *Actor {
 	requireRoot(tb)
 	self, err := os.Executable()
 	require.NoError(tb, err)
-	a := &Actor{t: tb, waiting: map[int]chan answer{}, command: exec.Command(self)} //nolint:gosec // this very binary
+	a := &Actor{t: tb, waiting: map[int]chan answer{}, command: exec.Command(self)}
 	a.command.Stderr = os.Stderr
 	identity, err := json.Marshal(id)
 	require.NoError(tb, err)
