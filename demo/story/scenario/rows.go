@@ -55,6 +55,10 @@ func (w *World) Rows() []Row {
 			"a line in its access log for each", 20 * time.Second, attacks.known,
 		},
 		{
+			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",
+			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks nobody; a line with the pod and the name", 30 * time.Second, w.namesStay,
+		},
+		{
 			"A killed proxy is bound again, and nothing leaves meanwhile although the guest tries",
 			"another cgroup, /results works, each packet is of a proxy's sockets (but the kernel's reset to callers while none listens)", 60 * time.Second, w.proxyReturns,
 		},
