@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -37,10 +38,13 @@ type GateConfig struct {
 	Marks  bool     // every foreign pod bears gate.AnnotationGuest
 }
 
+// gateWriters is how many pods' rules the gate writes at a time at least, and on a larger node as many as it has CPUs: with
+// more, each takes longer, and the proxies' exemptions wait behind them.
+const gateWriters = 2
+
 // Bounds of the gate.
 const (
 	gateConnections = 256                     // pods of the node that start at the same time; more wait to be accepted
-	gateWriters     = 8                       // of them, those whose rules are being written
 	gateReading     = 2 * time.Second         // for a request to arrive, and for an answer to be taken
 	gateAsking      = 1500 * time.Millisecond // for the API server; within gate.Decision
 	gateEnforcing   = gate.Enforcement - 5*time.Second
@@ -68,7 +72,7 @@ type Gate struct {
 func NewGate(a *Agent, spaces Spaces, chain Chain, c GateConfig) (*Gate, error) {
 	g := &Gate{
 		GateConfig: c, agent: a, spaces: spaces, chain: chain, metrics: newGateMetrics(a.metrics.Registry),
-		changed: make(chan struct{}, 1), standby: make(chan struct{}), writers: make(chan struct{}, gateWriters),
+		changed: make(chan struct{}, 1), standby: make(chan struct{}), writers: make(chan struct{}, max(gateWriters, runtime.NumCPU())),
 	}
 	list, err := spacefile.Read(c.File)
 	switch {
