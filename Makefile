@@ -78,6 +78,13 @@ test-lab: lab-up ## the demo's story as tests, on a lab of its own
 	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
 	@trap '$(LAB) down' EXIT; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v
 
+.PHONY: leaktest
+leaktest: lab-up ## try every way out of the foreign pods of the lab, which it brings up if there is none
+	$(call stage,leak suite)
+	@CGO_ENABLED=0 go build -o $(BIN)/leak-attacker ./test/leak/attacker
+	@go build -o $(BIN)/leaktest ./test/leak/leaktest
+	@$(LAB) exec -- $(BIN)/leaktest -attacker $(BIN)/leak-attacker
+
 .PHONY: tools
 tools: $(LAB)
 	$(call stage,upstream binaries)

@@ -46,6 +46,7 @@ type world struct {
 	proxy, app kit.Cgroup
 	node       *kit.Actor
 	envoy      *exec.Cmd
+	last       []trial.Result // of the last run
 }
 
 func newWorld(t *testing.T) *world {
@@ -195,7 +196,7 @@ func (w *world) trial(attacker *trial.Attacker, means ...attack.Means) *trial.Tr
 		rules.Proxies = []wire.Owner{owner}
 	}
 	aim := func(far, near, pod netip.Addr) attack.Aim {
-		return attack.Aim{Far: far, Near: near, Pod: pod, Open: netip.AddrPortFrom(far, 80), Proxy: uint32(apis.ProxyUID)}
+		return attack.Aim{Far: far, Near: near, Door: 80, Pod: pod, Open: netip.AddrPortFrom(far, 80), Hello: "\x00\x01\x02\x03\x04\x05\x06\x07", Proxy: uint32(apis.ProxyUID)}
 	}
 	return &trial.Trial{
 		Attacker: attacker, Capture: capture, Rules: rules, Means: means,

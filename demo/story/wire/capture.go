@@ -104,9 +104,7 @@ func (c *Capture) Run(ctx context.Context) error {
 			return fmt.Errorf("capture on %s: %w", c.Interface, err)
 		}
 		packet, err := Parse(frame[:n])
-		if err != nil {
-			return fmt.Errorf("capture on %s: frame of %d bytes, type %#04x: %w", c.Interface, n, packet.Ether, err)
-		}
+		packet.Short = err != nil
 		link, isLink := from.(*unix.SockaddrLinklayer)
 		packet.Out = isLink && link.Pkttype != unix.PACKET_OUTGOING
 		c.Packets = append(c.Packets, packet)

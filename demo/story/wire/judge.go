@@ -22,7 +22,7 @@ type Verdict struct {
 	Refusals  int      // resets with which the kernel itself tells a caller from outside that nobody listens
 	Neighbour int      // ARP and IPv6 neighbour discovery, which no socket sends
 	Leaks     []string // everything else, one line per flow
-	Unseen    int      // of these, TCP flows whose socket was gone before the kernel could be asked about it
+	Unseen    int      // of these, flows whose socket was gone before the kernel could be asked about it
 }
 
 // unseen is why a packet of nobody is a leak.
@@ -54,7 +54,7 @@ func Judge(packets []Packet, owners *Owners, rules Rules) Verdict {
 			line := packet.String() + ": " + reason
 			if !slices.Contains(verdict.Leaks, line) {
 				verdict.Leaks = append(verdict.Leaks, line)
-				if reason == unseen && packet.Protocol == unix.IPPROTO_TCP {
+				if reason == unseen {
 					verdict.Unseen++
 				}
 			}
@@ -68,13 +68,15 @@ func Judge(packets []Packet, owners *Owners, rules Rules) Verdict {
 }
 
 func (p Packet) neighbour() bool {
-	return p.Ether == etherARP || p.Protocol == unix.IPPROTO_ICMPV6 &&
+	return !p.Long && p.Ether == etherARP || !p.Long && p.Protocol == unix.IPPROTO_ICMPV6 &&
 		slices.Contains([]uint8{ndSolicitation, ndAdvertisement}, p.ICMP)
 }
 
 // leak says why the packet is not the proxy's, or "".
 func (r Rules) leak(p Packet, owners []Owner) string {
 	switch {
+	case p.Short:
+		return "a packet without all of its headers"
 	case p.Fragment:
 		return "a fragment"
 	case p.Protocol == unix.IPPROTO_UDP && (p.Dst.Port() != 53 || !slices.Contains(r.DNS, p.Dst.Addr())):

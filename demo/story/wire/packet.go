@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,6 +15,9 @@ const (
 	etherIPv4, etherARP, etherIPv6 = 0x0800, 0x0806, 0x86dd
 
 	ndSolicitation, ndAdvertisement = 135, 136
+
+	arpSize       = 28     // for Ethernet and IPv4
+	discoverySize = 24 + 8 // a target and one link-layer address
 
 	flagSYN, flagRST = 0x02, 0x04
 )
@@ -29,6 +33,8 @@ type Packet struct {
 	Flags    uint8 // TCP
 	ICMP     uint8 // ICMP or ICMPv6 message type
 	Fragment bool  // not the first fragment: ports are unknown
+	Short    bool  // the headers do not fit in: what Parse could read of it is here
+	Long     bool  // neighbour discovery with more in it than there has to be (RFC 826, RFC 4861)
 }
 
 // String is "tcp 192.0.2.1:40000 > 192.0.2.2:80".
@@ -57,6 +63,8 @@ func Parse(frame []byte) (Packet, error) {
 		return p, p.ipv4(frame[14:])
 	case etherIPv6:
 		return p, p.ipv6(frame[14:])
+	case etherARP:
+		p.Long = len(bytes.TrimRight(frame, "\x00")) > 14+arpSize // a link may add zeros
 	}
 	return p, nil
 }
@@ -118,6 +126,7 @@ func (p *Packet) transport(src, dst netip.Addr, b []byte, at int) error {
 			return errShort
 		}
 		p.ICMP = b[at]
+		p.Long = len(b)-at > discoverySize
 	}
 	return nil
 }

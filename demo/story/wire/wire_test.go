@@ -132,7 +132,7 @@ func TestJudge(t *testing.T) {
 			verdict := judged(t, row.frame, row.sockets...)
 			require.Len(t, verdict.Leaks, 1)
 			require.Contains(t, verdict.Leaks[0], row.reason)
-			require.Equal(t, strings.Contains(name, "TCP without a socket"), verdict.Unseen == 1)
+			require.Equal(t, strings.Contains(name, "without a socket"), verdict.Unseen == 1)
 			require.Zero(t, verdict.ProxyTCP+verdict.ProxyDNS)
 		})
 	}
@@ -150,6 +150,19 @@ func TestAResetIsTheKernelsOnlyInAnswerToACaller(t *testing.T) {
 	owners := &Owners{}
 	owners.Add(Socket{Protocol: unix.IPPROTO_TCP, Local: pod, Remote: caller, Owner: Owner{0, 8}})
 	require.Len(t, Judge([]Packet{call, reset}, owners, Rules{}).Leaks, 1, "a reset of the app's socket")
+}
+
+func TestDiscoveryThatCarriesMoreIsALeak(t *testing.T) {
+	for _, text := range []string{arp + strings.Repeat("00", 20) + "41", nd6 + strings.Repeat("00", 24) + "41"} {
+		require.Len(t, judged(t, text).Leaks, 1, text)
+	}
+	require.Equal(t, Verdict{Neighbour: 1}, judged(t, arp+strings.Repeat("00", 38)), "a link's padding")
+}
+
+func TestAPacketWithoutItsHeadersIsALeak(t *testing.T) {
+	packet := sent(t, arp)
+	packet.Ether, packet.Short = etherIPv4, true
+	require.Len(t, Judge([]Packet{packet}, &Owners{}, Rules{}).Leaks, 1)
 }
 
 func TestWhatReachesThePodIsNotJudged(t *testing.T) {

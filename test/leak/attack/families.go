@@ -72,7 +72,7 @@ func mapped(_ Aim, kind int, to netip.AddrPort) error {
 	if err := connect(fd, &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}); err != nil {
 		return err
 	}
-	return say(fd, Secret)
+	return say(fd, unknown+Secret)
 }
 
 func group(a Aim, v4, v6 string, port uint16) error {

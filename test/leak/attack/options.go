@@ -166,7 +166,7 @@ func fast(a Aim, p prepare) error {
 			err = p(fd, a)
 		}
 		_ = unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_FASTOPEN_NO_COOKIE, 1)
-		return errors.Join(err, unix.Sendto(fd, []byte(Secret), unix.MSG_FASTOPEN|unix.MSG_NOSIGNAL, sockaddr(a.Open)))
+		return errors.Join(err, unix.Sendto(fd, []byte(unknown+Secret), unix.MSG_FASTOPEN|unix.MSG_NOSIGNAL, sockaddr(a.Open)))
 	})
 }
 
@@ -235,13 +235,13 @@ func aborted(a Aim) error {
 	return datagramLike(a, unix.SOCK_STREAM, func(fd int) error {
 		err := connect(fd, sockaddr(a.Open))
 		linger := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-		return errors.Join(err, linger, unix.Send(fd, []byte(Secret), unix.MSG_NOSIGNAL))
+		return errors.Join(err, linger, unix.Send(fd, []byte(unknown+Secret), unix.MSG_NOSIGNAL))
 	})
 }
 
 func urgent(a Aim) error {
 	return datagramLike(a, unix.SOCK_STREAM, func(fd int) error {
-		return errors.Join(connect(fd, sockaddr(a.Open)), unix.Send(fd, []byte(Secret), unix.MSG_OOB|unix.MSG_NOSIGNAL))
+		return errors.Join(connect(fd, sockaddr(a.Open)), unix.Send(fd, []byte(unknown+Secret), unix.MSG_OOB|unix.MSG_NOSIGNAL))
 	})
 }
 

@@ -30,7 +30,9 @@ func packets() []Probe {
 		}},
 		{"a fragment: the first", func(a Aim) []byte { return fragment(a, unix.IPPROTO_UDP, 0, true, udpPacket(a, 4000, 9)) }},
 		{"a fragment: a later one", func(a Aim) []byte { return fragment(a, unix.IPPROTO_UDP, 3, false, []byte(Secret)) }},
-		{"a fragment: the first, tiny", func(a Aim) []byte { return fragment(a, unix.IPPROTO_TCP, 0, true, tcpPacket(a, 4000, a.far(80), syn, 1, 0)[:8]) }},
+		{"a fragment: the first, tiny", func(a Aim) []byte {
+			return fragment(a, unix.IPPROTO_TCP, 0, true, tcpPacket(a, 4000, a.far(80), syn, 1, 0)[:8])
+		}},
 		{"a fragment: TCP's flags in the second", func(a Aim) []byte {
 			return fragment(a, unix.IPPROTO_TCP, 1, false, tcpPacket(a, 4000, a.far(80), syn, 1, 0)[8:])
 		}},

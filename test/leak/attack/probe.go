@@ -20,8 +20,10 @@ const (
 type Aim struct {
 	Far   netip.Addr     // beyond a router; nobody there is to hear the tenant but by way of the proxy
 	Near  netip.Addr     // the pod's next hop
+	Door  uint16         // a port of the next hop that answers
 	Pod   netip.Addr     // the pod's own address
 	Open  netip.AddrPort // something at Far, or behind it, that the proxy may call
+	Hello string         // what to say there so that the connection lasts
 	Proxy uint32         // the proxy's uid
 }
 

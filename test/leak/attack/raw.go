@@ -39,7 +39,7 @@ func inject(a Aim, flags byte) error {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.Write([]byte("\x00\x01\x02\x03\x04\x05\x06\x07 a connection to inject into")); err != nil {
+	if _, err := c.Write([]byte(a.Hello)); err != nil {
 		return err
 	}
 	_ = c.SetReadDeadline(time.Now().Add(2 * patience))

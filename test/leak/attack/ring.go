@@ -47,12 +47,12 @@ func submit(fd int, data []byte) error {
 	}
 	defer func() { _, _ = unix.Munmap(head), unix.Munmap(entries) }()
 	entries[0] = opSend
-	*(*int32)(unsafe.Pointer(&entries[4])) = int32(fd)                                           //nolint:gosec // struct io_uring_sqe
-	*(*uint64)(unsafe.Pointer(&entries[16])) = uint64(uintptr(unsafe.Pointer(&data[0])))         //nolint:gosec // struct io_uring_sqe
-	*(*uint32)(unsafe.Pointer(&entries[24])) = uint32(len(data))                                 //nolint:gosec // struct io_uring_sqe
-	tail, array := word(44), word(64)                                                            // io_sqring_offsets: tail, array
-	*(*uint32)(unsafe.Pointer(&head[array])) = 0                                                 //nolint:gosec // the submission queue's
-	*(*uint32)(unsafe.Pointer(&head[tail]))++                                                    //nolint:gosec // the submission queue's
+	*(*int32)(unsafe.Pointer(&entries[4])) = int32(fd)                                   //nolint:gosec // struct io_uring_sqe
+	*(*uint64)(unsafe.Pointer(&entries[16])) = uint64(uintptr(unsafe.Pointer(&data[0]))) //nolint:gosec // struct io_uring_sqe
+	*(*uint32)(unsafe.Pointer(&entries[24])) = uint32(len(data))                         //nolint:gosec // struct io_uring_sqe
+	tail, array := word(44), word(64)                                                    // io_sqring_offsets: tail, array
+	*(*uint32)(unsafe.Pointer(&head[array])) = 0                                         //nolint:gosec // the submission queue's
+	*(*uint32)(unsafe.Pointer(&head[tail]))++                                            //nolint:gosec // the submission queue's
 	_, _, errno = unix.Syscall6(ringEnter, made, 1, 1, ringGetEvents, 0, 0)
 	return errnoOrNil(errno)
 }

@@ -36,7 +36,7 @@ func sockets() []Probe {
 		{"TCP, as anybody", shape{kind: unix.SOCK_STREAM, to: open}},
 		{"TCP to port 53", shape{kind: unix.SOCK_STREAM, to: port(53), payload: "\x00\x20" + question("tcp.leak.example", 16)}},
 		{"TCP to port 853", shape{kind: unix.SOCK_STREAM, to: port(853)}},
-		{"TCP to the next hop", shape{kind: unix.SOCK_STREAM, to: near(80)}},
+		{"TCP to the next hop", shape{kind: unix.SOCK_STREAM, to: func(a Aim) netip.AddrPort { return near(a.Door)(a) }}},
 		{"TCP, multipath", shape{kind: unix.SOCK_STREAM, protocol: unix.IPPROTO_MPTCP, to: open}},
 		{"UDP", shape{kind: unix.SOCK_DGRAM, to: port(9)}},
 		{"UDP to the next hop", shape{kind: unix.SOCK_DGRAM, to: near(9)}},
@@ -57,6 +57,9 @@ func sockets() []Probe {
 	}, use)
 }
 
+// unknown is the beginning of no protocol that a proxy knows: it need not wait for more to see that.
+const unknown = "\x00\x01\x02\x03\x04\x05\x06\x07"
+
 // use opens the socket, connects and says the secret.
 func use(a Aim, s shape) error {
 	family := unix.AF_INET
@@ -76,7 +79,7 @@ func use(a Aim, s shape) error {
 		return errors.Join(prepared, err)
 	}
 	if s.payload == "" {
-		s.payload = Secret
+		s.payload = unknown + Secret
 	}
 	return errors.Join(prepared, say(fd, s.payload))
 }

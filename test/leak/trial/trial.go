@@ -21,7 +21,8 @@ type Trial struct {
 	Rules    wire.Rules
 	Aims     []attack.Aim // one per family
 	Means    []attack.Means
-	Say      func(line string) // told each result
+	Only     func(p attack.Probe) bool // nil: all
+	Say      func(line string)         // told each result
 }
 
 // Result is one probe on one aim.
@@ -64,7 +65,11 @@ func (t *Trial) Run(ctx context.Context) ([]Result, error) {
 	return results, nil
 }
 
+// able says whether the probe is to be tried: the attacker has the means.
 func (t *Trial) able(p attack.Probe) bool {
+	if t.Only != nil && !t.Only(p) {
+		return false
+	}
 	for _, m := range t.Means {
 		if m == p.Means {
 			return true
