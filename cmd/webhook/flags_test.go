@@ -1,11 +1,13 @@
 package main
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/programs/webhook"
 )
 
@@ -13,6 +15,7 @@ func TestAnImageIsAllThatMustBeSaid(t *testing.T) {
 	s, err := parse([]string{"--envoy-image=docker.io/data-spacer/envoy:dev"}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "docker.io/data-spacer/envoy:dev", s.options.Proxy.Image)
+	require.Zero(t, s.options.Grants)
 	require.Equal(t, []string{"data-space-webhook.data-spacer.svc"}, s.options.DNSNames)
 	require.Equal(t, webhook.CertSelf, s.options.CertSource)
 	require.Equal(t, 9443, s.options.Port)
@@ -23,7 +26,8 @@ func TestEverySettingIsRead(t *testing.T) {
 	s, err := parse([]string{
 		"--envoy-image=envoy", "--kubeconfig=/k", "--log-level=debug", "--cert-dir=/c", "--cert-source=files", "--port=1",
 		"--dns-names=a.b,localhost", "--metrics-bind-address=0", "--health-bind-address=127.0.0.1:1",
-		"--proxy-requests=cpu=1", "--proxy-limits=",
+		"--proxy-requests=cpu=1", "--proxy-limits=", "--pod-security=restricted", "--runtime-classes=a", "--devices=vendor.example/gpu",
+		"--ingress-classes=b,c", "--endpoint-networks=203.0.113.0/24",
 	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "/k", s.kubeconfig)
@@ -35,6 +39,10 @@ func TestEverySettingIsRead(t *testing.T) {
 	require.Equal(t, 1, s.options.Port)
 	require.Len(t, s.options.Proxy.Requests, 1)
 	require.Empty(t, s.options.Proxy.Limits)
+	require.Equal(t, admit.Settings{
+		PodSecurity: admit.Restricted, RuntimeClasses: []string{"a"}, Devices: []string{"vendor.example/gpu"},
+		IngressClasses: []string{"b", "c"}, EndpointNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
+	}, s.options.Grants)
 }
 
 func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
@@ -50,6 +58,10 @@ func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
 		"--dns-names=a_b":              "for flag -dns-names: \"a_b\" is not a DNS name",
 		"--metrics-bind-address=x":     "for flag -metrics-bind-address: \"x\" is not host:port; write for example :8080",
 		"--health-bind-address=:99999": "for flag -health-bind-address: \"99999\" is not a port; use 1 to 65535",
+		"--pod-security=privileged":    "for flag -pod-security: \"privileged\" is no level for foreign pods; use baseline or restricted",
+		"--runtime-classes=A":          "for flag -runtime-classes: \"A\" is not a name",
+		"--devices=gpu":                "for flag -devices: \"gpu\" is not an extended resource; write for example",
+		"--endpoint-networks=10":       "for flag -endpoint-networks: \"10\" is not a network; write for example",
 		"--log-level=loud":             "for flag -log-level",
 		"--unknown":                    "flag provided but not defined: -unknown",
 		"surplus":                      "unexpected argument \"surplus\"; every setting is a flag, see --help",

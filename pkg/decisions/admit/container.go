@@ -30,9 +30,9 @@ func judgeContainer(c located, s Settings) field.ErrorList {
 				fmt.Sprintf("%d is a port of the proxy; let the application listen on another one", port.ContainerPort)))
 		}
 	}
-	problems := append(f.problems, judgeContainerUser(c.SecurityContext, c.path.Child("securityContext"))...)
-	problems = append(problems, judgeResources(c.Resources.Limits, s, c.path.Child("resources", "limits"))...)
-	return append(problems, judgeResources(c.Resources.Requests, s, c.path.Child("resources", "requests"))...)
+	f.problems = append(f.problems, judgeContainerUser(c.SecurityContext, c.path.Child("securityContext"))...)
+	f.problems = append(f.problems, judgeResources(c.Resources.Limits, s, c.path.Child("resources", "limits"))...)
+	return append(f.problems, judgeResources(c.Resources.Requests, s, c.path.Child("resources", "requests"))...)
 }
 
 // ofProxy reports whether a port inside a foreign pod is one of its proxy's.

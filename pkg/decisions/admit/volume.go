@@ -42,11 +42,13 @@ func kindsOf(v *corev1.Volume) []string {
 	return slices.Sorted(maps.Keys(sources))
 }
 
-// judgeClaim refuses to choose a volume by its name: behind a PersistentVolume of the Hospital's may stand a node's disk.
+// judgeClaim refuses to choose among the volumes that are there: behind one of the Hospital's may stand a node's disk. What
+// a storage class makes anew is the Hospital's choice already.
 func judgeClaim(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
-	if spec.VolumeName == "" {
-		return nil
-	}
-	return field.ErrorList{field.Forbidden(path.Child("volumeName"),
-		"which volume a claim gets is the Hospital's to choose; name a storageClassName, or have the Hospital set the volume's claimRef")}
+	const wayOut = "which volume a claim gets is the Hospital's to choose; name a storageClassName, or have the Hospital set the volume's claimRef"
+	f := forbidder{path: path}
+	f.when(spec.VolumeName != "", "volumeName", wayOut)
+	f.when(spec.Selector != nil, "selector", wayOut)
+	f.when(spec.StorageClassName != nil && *spec.StorageClassName == "", "storageClassName", wayOut)
+	return f.problems
 }

@@ -35,8 +35,8 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	return Result{Patch: p.operations, Warnings: warnings}, nil
 }
 
-// InjectEphemeral takes the same capabilities from the ephemeral containers that an update adds to a pod.
-func InjectEphemeral(now, before *corev1.Pod) Result {
+// Ephemeral takes the same capabilities from the ephemeral containers that an update adds to a pod.
+func Ephemeral(now, before *corev1.Pod) Result {
 	p := &patch{}
 	for _, c := range ephemeralContainers(&now.Spec, field.NewPath("spec")) {
 		if !slices.ContainsFunc(before.Spec.EphemeralContainers, func(e corev1.EphemeralContainer) bool { return e.Name == c.Name }) {

@@ -96,7 +96,7 @@ func (i *injector) extended(req admission.Request, _ inject.Settings) (inject.Re
 	if problems := admit.EphemeralContainers(now, before, i.grants); len(problems) > 0 {
 		return inject.Result{}, problems, nil
 	}
-	return inject.InjectEphemeral(now, before), nil, nil
+	return inject.Ephemeral(now, before), nil, nil
 }
 
 // answer turns the decision into what the API server expects.

@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"slices"
+
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -60,14 +62,12 @@ func judgeShadowPod(p *shadowPod, s admit.Settings, proxy inject.Settings) field
 	return judgePod(&p.Metadata, &p.Spec.Pod, s, proxy, field.NewPath("spec", "pod"))
 }
 
-func shadowPodParts(p *shadowPod) any {
-	return []any{p.Spec.Pod, p.Metadata.Labels, p.Metadata.Annotations}
-}
+func shadowPodParts(p *shadowPod) any { return []any{p.Spec.Pod, admit.JudgedMetadata(&p.Metadata)} }
 
 func endpointsParts(o *corev1.Endpoints) any { //nolint:staticcheck // Deprecated, and still a way.
 	var addresses []string
 	for _, subset := range o.Subsets {
-		for _, address := range append(subset.Addresses, subset.NotReadyAddresses...) {
+		for _, address := range slices.Concat(subset.Addresses, subset.NotReadyAddresses) {
 			addresses = append(addresses, address.IP)
 		}
 	}

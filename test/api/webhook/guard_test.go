@@ -42,7 +42,7 @@ func guardObjects(t *testing.T, w *world) {
 			require.Equal(t, []string{"metadata.name"}, causes(t, writer.Patch(t.Context(), fresh(), patch)))
 			require.Equal(t, []string{"metadata.name"}, causes(t, writer.Delete(t.Context(), fresh())))
 		}
-		require.Error(t, admin.DeleteAllOf(t.Context(), fresh(), client.InNamespace(namespace)), "not with all others either")
+		require.ErrorContains(t, admin.DeleteAllOf(t.Context(), fresh(), client.InNamespace(namespace)), "data-space-controller keeps it")
 		require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(object), fresh()), "it is there")
 		// Those that clear a namespace away, and those whom nothing in Kubernetes stops.
 		require.NoError(t, keeper.Patch(t.Context(), fresh(), patch))
@@ -50,6 +50,7 @@ func guardObjects(t *testing.T, w *world) {
 		require.Error(t, w.as(t, admit.Cleaners()[1]).Create(t.Context(), fresh()), "they make none")
 		w.create(t, fresh())
 		require.NoError(t, w.client.Delete(t.Context(), fresh()))
+		require.NoError(t, admin.DeleteAllOf(t.Context(), fresh(), client.InNamespace(namespace)), "all others at once")
 	}
 }
 
@@ -71,6 +72,10 @@ func connections(t *testing.T, w *world) {
 			"portforward": {&corev1.PodPortForwardOptions{Ports: []int32{8080, 13041}}, &corev1.PodPortForwardOptions{Ports: []int32{8080}}},
 		} {
 			err := connect(t, clients, namespace, how, options[0])
+			require.Len(t, causes(t, err), 1, how)
+			// The older way to ask, by GET.
+			err = w.clients.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").Name("app").SubResource(how).
+				VersionedParams(options[0], scheme.ParameterCodec).Do(t.Context()).Error()
 			require.Len(t, causes(t, err), 1, how)
 			err = connect(t, clients, namespace, how, options[1])
 			require.True(t, apierrors.IsBadRequest(err), "%s: %v", how, err)

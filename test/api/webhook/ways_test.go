@@ -33,6 +33,11 @@ func claim(name, volume string) *corev1.PersistentVolumeClaim {
 	}}
 }
 
+func choosing(c *corev1.PersistentVolumeClaim) *corev1.PersistentVolumeClaim {
+	c.Spec.StorageClassName, c.Spec.Selector = ptr(""), &metav1.LabelSelector{}
+	return c
+}
+
 func ingress(class *string, annotations map[string]string) *networkingv1.Ingress {
 	return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "published", Annotations: annotations}, Spec: networkingv1.IngressSpec{
 		IngressClassName: class, DefaultBackend: &networkingv1.IngressBackend{
@@ -56,14 +61,15 @@ func waysOut(t *testing.T, w *world) {
 		object client.Object
 		paths  []string
 	}{
-		"a load balancer":       {service("a", corev1.ServiceSpec{Type: "LoadBalancer"}), []string{"spec.type"}},
-		"a port of every node":  {service("a", corev1.ServiceSpec{Type: "NodePort"}), []string{"spec.type"}},
-		"a name outside":        {service("a", corev1.ServiceSpec{Type: "ExternalName", ExternalName: "example.com"}), []string{"spec.type"}},
-		"addresses of others":   {service("a", corev1.ServiceSpec{ExternalIPs: []string{"198.51.100.1"}}), []string{"spec.externalIPs"}},
-		"an ingress":            {ingress(nil, nil), []string{"spec.ingressClassName"}},
-		"an ingress by class":   {ingress(ptr("public"), nil), []string{"spec.ingressClassName"}},
-		"an ingress, as before": {ingress(nil, map[string]string{"kubernetes.io/ingress.class": "public"}), []string{"metadata.annotations[kubernetes.io/ingress.class]"}},
-		"another's volume":      {claim("a", "hospital-data"), []string{"spec.volumeName"}},
+		"a load balancer":          {service("a", corev1.ServiceSpec{Type: "LoadBalancer"}), []string{"spec.type"}},
+		"a port of every node":     {service("a", corev1.ServiceSpec{Type: "NodePort"}), []string{"spec.type"}},
+		"a name outside":           {service("a", corev1.ServiceSpec{Type: "ExternalName", ExternalName: "example.com"}), []string{"spec.type"}},
+		"addresses of others":      {service("a", corev1.ServiceSpec{ExternalIPs: []string{"198.51.100.1"}}), []string{"spec.externalIPs"}},
+		"an ingress":               {ingress(nil, nil), []string{"spec.ingressClassName"}},
+		"an ingress by class":      {ingress(ptr("public"), nil), []string{"spec.ingressClassName"}},
+		"an ingress, as before":    {ingress(nil, map[string]string{"kubernetes.io/ingress.class": "public"}), []string{"metadata.annotations[kubernetes.io/ingress.class]"}},
+		"another's volume":         {claim("a", "hospital-data"), []string{"spec.volumeName"}},
+		"any volume that is there": {choosing(claim("a", "")), []string{"spec.selector", "spec.storageClassName"}},
 		"endpoints of Liqo": {
 			shadowSlice("a", "IPv4", "198.51.100.11", "127.0.0.1", "169.254.169.254", "nonsense"), []string{
 				"spec.template.endpoints[0].addresses[0]", "spec.template.endpoints[1].addresses[0]",
@@ -118,7 +124,7 @@ func writers(t *testing.T, w *world, namespace string) {
 	found.Labels = map[string]string{"app": "pharma"}
 	found.Endpoints[0].Conditions.Ready = ptr(false)
 	require.NoError(t, admin.Update(t.Context(), found), "the addresses are the same")
-	subsets := []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: "198.51.100.11"}}}}
+	subsets := []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: "198.51.100.11"}}}} //nolint:staticcheck // Deprecated, and still a way.
 	//nolint:staticcheck // Deprecated, and still a way.
 	old := &corev1.Endpoints{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "old"}, Subsets: subsets}
 	require.Equal(t, []string{"subsets[0].addresses[0].ip"}, causes(t, admin.Create(t.Context(), old)))

@@ -1,0 +1,52 @@
+package inject
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func drops(list ...corev1.Capability) *corev1.SecurityContext {
+	return &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: list}}
+}
+
+func fieldsOf(problems field.ErrorList) []string {
+	var all []string
+	for _, problem := range problems {
+		all = append(all, problem.Field)
+	}
+	return all
+}
+
+func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
+	pod := &corev1.Pod{Spec: corev1.PodSpec{
+		InitContainers: []corev1.Container{Sidecar(settings()), {Name: "first", SecurityContext: drops("ALL")}},
+		Containers:     []corev1.Container{{Name: "app", SecurityContext: drops("NET_ADMIN", "NET_RAW")}},
+	}}
+	require.Empty(t, Missing(pod))
+	second := pod.DeepCopy()
+	second.Spec.InitContainers[0], second.Spec.InitContainers[1] = second.Spec.InitContainers[1], second.Spec.InitContainers[0]
+	require.Equal(t, []string{"spec.initContainers"}, fieldsOf(Missing(second)))
+	pod.Spec.InitContainers = pod.Spec.InitContainers[1:]
+	// To a runtime the first is no capability at all, and nobody has tried the others.
+	pod.Spec.InitContainers[0].SecurityContext = drops("CAP_NET_RAW", "net_raw", "all", "NET_ADMIN")
+	pod.Spec.Containers[0].SecurityContext = nil
+	require.Equal(t, []string{
+		"spec.initContainers", "spec.containers[0].securityContext.capabilities.drop", "spec.initContainers[0].securityContext.capabilities.drop",
+	}, fieldsOf(Missing(pod)))
+}
+
+func TestOnlyAddedEphemeralContainersAreChanged(t *testing.T) {
+	ephemeral := func(name string) corev1.EphemeralContainer {
+		return corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: name}}
+	}
+	before := &corev1.Pod{Spec: corev1.PodSpec{EphemeralContainers: []corev1.EphemeralContainer{ephemeral("old")}}}
+	require.Empty(t, Ephemeral(before, before).Patch)
+	now := before.DeepCopy()
+	now.Spec.EphemeralContainers = append(now.Spec.EphemeralContainers, ephemeral("new"))
+	patch := Ephemeral(now, before).Patch
+	require.Len(t, patch, 1)
+	require.Equal(t, "/spec/ephemeralContainers/1/securityContext", patch[0].Path)
+}

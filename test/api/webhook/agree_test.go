@@ -1,0 +1,145 @@
+//go:build api
+
+package webhook
+
+import (
+	"math/rand"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// candidate is a pod made of some attempts.
+type candidate struct {
+	name string
+	pod  *corev1.Pod
+	// policy says that one of the attempts is the policy's to refuse too.
+	policy bool
+}
+
+// verdicts on a candidate, as a Pod and inside a ShadowPod.
+type verdicts struct{ pod, shadow string }
+
+// TestAgreement asks the webhook alone, then the policy alone, about every attempt and about several hundred mixtures:
+// what the policy refuses the webhook refuses, and the worst both refuse, as a Pod and as a ShadowPod alike.
+func TestAgreement(t *testing.T) {
+	w := newWorld(t)
+	w.liqo(t)
+	w.create(t, &nodev1.RuntimeClass{ObjectMeta: metav1.ObjectMeta{Name: "sandboxed"}, Handler: "sandboxed"})
+	namespace := w.guestSpace(t)
+	base := pod(namespace, "app")
+	base.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}
+	require.NoError(t, w.client.Create(t.Context(), base, client.DryRunAll))
+	base = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "app", Labels: base.Labels}, Spec: base.Spec}
+	base.Spec.Priority, base.Spec.PreemptionPolicy = nil, nil
+	all := candidates(base)
+
+	w.remove(t, "admission-policy.yaml", "ValidatingAdmissionPolicyBinding")
+	w.eventually(t, base, func(p *corev1.Pod) { p.Spec.HostIPC = true }, "webhook")
+	webhook := w.ask(t, all)
+	for _, object := range manifest(t, "admission-policy.yaml") {
+		if object.GetKind() == "ValidatingAdmissionPolicyBinding" {
+			w.create(t, object)
+		}
+	}
+	w.remove(t, "webhook.yaml", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+	w.eventually(t, base, func(p *corev1.Pod) { p.Spec.InitContainers = nil }, "policy")
+	policy := w.ask(t, all)
+
+	require.Equal(t, verdicts{"admitted", "admitted"}, webhook[0], "nothing is wrong with what the attempts start from")
+	require.Equal(t, verdicts{"admitted", "admitted"}, policy[0])
+	for i, c := range all[1:] {
+		require.Equal(t, verdicts{"webhook", "webhook"}, webhook[i+1], c.name)
+		for _, answer := range []string{policy[i+1].pod, policy[i+1].shadow} {
+			require.Contains(t, []string{"admitted", "policy", "kubernetes"}, answer, c.name)
+			require.Equal(t, c.policy, answer == "policy" || answer == "kubernetes" && c.policy, "%s: the policy says %s", c.name, answer)
+		}
+		require.NotEqual(t, "kubernetes", policy[i+1].shadow, "%s: nobody else judges a ShadowPod", c.name)
+	}
+	requireTable(t, base.DeepCopy())
+}
+
+// candidates returns the pod itself, every attempt, and mixtures of them.
+func candidates(base *corev1.Pod) []candidate {
+	singles := attempts()
+	all := []candidate{{name: "nothing", pod: base}}
+	mix := func(some ...attempt) {
+		c := candidate{pod: base.DeepCopy()}
+		for _, a := range some {
+			a.change(c.pod)
+			c.name, c.policy = c.name+" + "+a.name, c.policy || a.policy
+		}
+		all = append(all, c)
+	}
+	for _, a := range singles {
+		mix(a)
+	}
+	dice := rand.New(rand.NewSource(4))
+	for range 300 {
+		order := dice.Perm(len(singles))[:2+dice.Intn(3)]
+		slices.Sort(order)
+		var some []attempt
+		for _, i := range order {
+			some = append(some, singles[i])
+		}
+		mix(some...)
+	}
+	return all
+}
+
+// ask creates every candidate without storing it, and tells who refused.
+func (w *world) ask(t *testing.T, all []candidate) []verdicts {
+	t.Helper()
+	answers := make([]verdicts, 0, len(all))
+	for _, c := range all {
+		shadow := shadowPodOf(t, "app", c.pod.Spec)
+		shadow.SetNamespace(c.pod.Namespace)
+		shadow.SetLabels(c.pod.Labels)
+		shadow.SetAnnotations(c.pod.Annotations)
+		answers = append(answers, verdicts{
+			pod:    verdict(w.client.Create(t.Context(), c.pod.DeepCopy(), client.DryRunAll)),
+			shadow: verdict(w.client.Create(t.Context(), shadow, client.DryRunAll)),
+		})
+	}
+	return answers
+}
+
+func verdict(err error) string {
+	switch {
+	case err == nil:
+		return "admitted"
+	case strings.Contains(err.Error(), "admission webhook") && !isOutage(err):
+		return "webhook"
+	case strings.Contains(err.Error(), "ValidatingAdmissionPolicy") && !strings.Contains(err.Error(), "resulted in error"):
+		return "policy"
+	case strings.Contains(err.Error(), "resulted in error"):
+		return err.Error()
+	}
+	return "kubernetes"
+}
+
+// eventually waits until the API server has taken notice of who is to be asked.
+func (w *world) eventually(t *testing.T, base *corev1.Pod, change func(*corev1.Pod), who string) {
+	t.Helper()
+	probe := base.DeepCopy()
+	change(probe)
+	require.Eventually(t, func() bool {
+		return verdict(w.client.Create(t.Context(), probe.DeepCopy(), client.DryRunAll)) == who
+	}, waitLong, waitStep)
+}
+
+// remove deletes objects of a manifest by their kind.
+func (w *world) remove(t *testing.T, file string, kinds ...string) {
+	t.Helper()
+	for _, object := range manifest(t, file) {
+		if slices.Contains(kinds, object.GetKind()) {
+			require.NoError(t, w.client.Delete(t.Context(), object))
+		}
+	}
+}
