@@ -48,7 +48,8 @@ const (
 	gateReading     = 2 * time.Second         // for a request to arrive, and for an answer to be taken
 	gateAsking      = 1500 * time.Millisecond // for the API server; within gate.Decision
 	gateEnforcing   = gate.Enforcement - 5*time.Second
-	gatePolling     = 20 * time.Millisecond // at the start
+	gatePolling     = 20 * time.Millisecond  // at the start
+	gatePause       = 100 * time.Millisecond // after a failure to accept a connection
 )
 
 // Gate holds pods' starts until they are enforced. Make it with NewGate, then Run it once, beside the Agent.

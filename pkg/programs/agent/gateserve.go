@@ -23,11 +23,16 @@ func (g *Gate) serve(ctx context.Context, l net.Listener) error {
 	for {
 		slots <- struct{}{}
 		conn, err := l.Accept()
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("the gate: %w", err)
+		case err != nil: // no file descriptor or no memory is left, for now
+			g.agent.Log.Error("a question to the gate was not heard; the plugin judges by itself", "error", err)
+			<-slots
+			time.Sleep(gatePause)
+			continue
 		}
 		busy.Go(func() {
 			defer func() { <-slots }()
