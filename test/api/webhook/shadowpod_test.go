@@ -87,6 +87,14 @@ func shadowPods(t *testing.T, w *world) {
 		"metadata.annotations",
 	}, causes(t, tenant.Update(t.Context(), steered)))
 
+	// What Liqo itself will refuse is not ours to.
+	empty := liqoObject("ShadowPod", "empty", nil)
+	empty.SetNamespace(namespace)
+	delete(empty.Object, "spec")
+	require.NoError(t, tenant.Create(t.Context(), empty))
+	empty.SetLabels(map[string]string{"app": "pharma"})
+	require.NoError(t, tenant.Update(t.Context(), empty))
+
 	// The same holds for whoever else brings one.
 	worst.SetResourceVersion("")
 	require.Equal(t, escapePaths(), causes(t, w.client.Create(t.Context(), worst)))
