@@ -93,7 +93,9 @@ func TestAHalfClosedConnectionStillAnswers(t *testing.T) {
 }
 
 func TestATextProtocolIsNotDelayed(t *testing.T) {
-	w := newWorld(t, settings())
+	patient := settings()
+	patient.ProtocolDetection = 5 * time.Second // so long that no busy machine is mistaken for the wait
+	w := newWorld(t, patient)
 	for _, f := range families() {
 		t.Run(f.name, func(t *testing.T) {
 			w.listen(t, w.peer, f.peer, 6379, echo)
@@ -101,7 +103,7 @@ func TestATextProtocolIsNotDelayed(t *testing.T) {
 			began := time.Now()
 			fmt.Fprint(c, "PING\r\n")
 			require.Equal(t, "PING\r\n", readResponse(t, c))
-			require.Less(t, time.Since(began), settings().ProtocolDetection)
+			require.Less(t, time.Since(began), patient.ProtocolDetection)
 		})
 	}
 }
@@ -121,14 +123,16 @@ func TestAProtocolInWhichTheServerSpeaksFirstWaitsForTheDetection(t *testing.T) 
 				require.Equal(t, "220 hello\n", line)
 				t.Logf("detection %v: greeting after %v", detection, took.Round(time.Millisecond))
 				require.Greater(t, took, detection-20*time.Millisecond, "the clock of an event loop is a little behind")
-				require.Less(t, took, detection+500*time.Millisecond)
+				require.Less(t, took, detection+5*time.Second)
 			})
 		}
 	}
 }
 
 func TestConnectionsToTheProxyItselfAreClosedAtOnce(t *testing.T) {
-	w := newWorld(t, settings())
+	patient := settings()
+	patient.ProtocolDetection = 5 * time.Second
+	w := newWorld(t, patient)
 	own := []int{13031, 13032, 13041, 13042, 13043, 13053}
 	closed := func(t *testing.T, c net.Conn, err error) {
 		t.Helper()
@@ -142,7 +146,7 @@ func TestConnectionsToTheProxyItselfAreClosedAtOnce(t *testing.T) {
 		n, err := c.Read(make([]byte, 1))
 		require.Zero(t, n)
 		require.Error(t, err)
-		require.Less(t, time.Since(began), 200*time.Millisecond)
+		require.Less(t, time.Since(began), patient.ProtocolDetection, "closed before any protocol is looked for")
 	}
 	for _, f := range families() {
 		t.Run(f.name, func(t *testing.T) {

@@ -152,8 +152,8 @@ func TestRewritingLeavesNoGap(t *testing.T) {
 			group.Wait()
 			w.requireNothingLeft(t)
 			t.Logf("%d packets tried to leave during %d writes", sent.Load(), writes)
-			require.Greater(t, sent.Load(), int64(lasting/time.Second)*500)
-			require.Greater(t, writes, 20)
+			require.Greater(t, sent.Load(), int64(100), "too little was sent to show anything")
+			require.Greater(t, writes, 2, "too little was written to show anything")
 		})
 	}
 }
