@@ -54,8 +54,8 @@ func (s size) pod(i int, app int) netpolicy.Pod {
 func (s size) app(i int) int { return i / s.namespaces % apps }
 
 // policy is policy i: who calls and whom an application of its namespace calls.
-func (s size) policy(t testing.TB, i, variant int) netpolicy.Policy {
-	t.Helper()
+func (s size) policy(tb testing.TB, i, variant int) netpolicy.Policy {
+	tb.Helper()
 	ns, app := i%s.namespaces, i/s.namespaces%apps
 	text := fmt.Sprintf(`
 podSelector: {matchLabels: {app: app%d}}
@@ -71,14 +71,14 @@ egress:
 - to: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.%d/32]}}]`,
 		app, (app+1+i/(s.namespaces*apps))%apps, ns%7, 9000+variant, (app+2)%apps, i%250)
 	p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("ns%d", ns), Name: fmt.Sprintf("policy%d", i)}}
-	require.NoError(t, yaml.Unmarshal([]byte(text), &p.Spec))
+	require.NoError(tb, yaml.Unmarshal([]byte(text), &p.Spec))
 	out, problems := netpolicy.PolicyOf(p)
-	require.Empty(t, problems)
+	require.Empty(tb, problems)
 	return out
 }
 
-func (s size) changes(t testing.TB) []netpol.Change {
-	t.Helper()
+func (s size) changes(tb testing.TB) []netpol.Change {
+	tb.Helper()
 	var out []netpol.Change
 	for i := range s.namespaces {
 		out = append(out, netpol.NamespaceSeen{Namespace: netpolicy.Namespace{Name: fmt.Sprintf("ns%d", i), Labels: map[string]string{"team": fmt.Sprint(i % 7)}}})
@@ -87,7 +87,7 @@ func (s size) changes(t testing.TB) []netpol.Change {
 		out = append(out, netpol.PodSeen{Pod: s.pod(i, s.app(i))})
 	}
 	for i := range s.policies {
-		out = append(out, netpol.PolicySeen{Policy: s.policy(t, i, 0)})
+		out = append(out, netpol.PolicySeen{Policy: s.policy(tb, i, 0)})
 	}
 	return out
 }
@@ -112,8 +112,9 @@ func benchmarked() []event {
 			n := i * 7 % s.local
 			return netpol.PodSeen{Pod: s.pod(n, (s.app(n)+1+i)%apps)}
 		}},
-		{"policy", func(t testing.TB, s size, i int) netpol.Change {
-			return netpol.PolicySeen{Policy: s.policy(t, i*41%s.policies, 1+i)}
+		{"policy", func(tb testing.TB, s size, i int) netpol.Change {
+			tb.Helper()
+			return netpol.PolicySeen{Policy: s.policy(tb, i*41%s.policies, 1+i)}
 		}},
 		{"local-restart", func(_ testing.TB, s size, i int) netpol.Change {
 			if i%2 == 0 {
@@ -228,7 +229,7 @@ func BenchmarkNewConnections(b *testing.B) {
 			var clusters [2]*cluster
 			for i := range clusters {
 				clusters[i] = newCluster(b, backend, false, netpol.Settings{})
-				clusters[i].serve(clusters[i].pods["x/a"], 80)
+				clusters[i].serve(clusters[i].pods["x/a"])
 			}
 			clusters[1].index.Apply(bar.changes(b)...)
 			clusters[1].index.Apply(judgedPods(b)...)
@@ -252,14 +253,14 @@ func BenchmarkNewConnections(b *testing.B) {
 }
 
 // connect1 is how long a TCP connection from x/b to x/a takes to be open.
-func (c *cluster) connect1(t testing.TB) time.Duration {
-	t.Helper()
+func (c *cluster) connect1(tb testing.TB) time.Duration {
+	tb.Helper()
 	began := time.Now()
 	conn, err := dial(c.pods["x/b"], c.address("x/a"), 80)
 	took := time.Since(began)
-	require.NoError(t, err)
-	require.NoError(t, conn.(*net.TCPConn).SetLinger(0))
-	require.NoError(t, conn.Close())
+	require.NoError(tb, err)
+	require.NoError(tb, conn.(*net.TCPConn).SetLinger(0))
+	require.NoError(tb, conn.Close())
 	return took
 }
 
@@ -324,8 +325,8 @@ func memory() int {
 }
 
 // judgedPods are policies about x/a and x/b: nine that do not allow the one to call the other, then one that does.
-func judgedPods(t testing.TB) []netpol.Change {
-	t.Helper()
+func judgedPods(tb testing.TB) []netpol.Change {
+	tb.Helper()
 	var changes []netpol.Change
 	for i := range 10 {
 		who := fmt.Sprintf("nobody%d", i)
@@ -338,9 +339,9 @@ func judgedPods(t testing.TB) []netpol.Change {
 			peer = fmt.Sprintf(`[{podSelector: {matchLabels: {pod: %s}}}]`, who)
 		}
 		text := fmt.Sprintf(`{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: %s, ports: [{port: 80}]}], egress: [{to: %s}]}`, peer, peer)
-		require.NoError(t, yaml.Unmarshal([]byte(text), &p.Spec))
+		require.NoError(tb, yaml.Unmarshal([]byte(text), &p.Spec))
 		policy, problems := netpolicy.PolicyOf(p)
-		require.Empty(t, problems)
+		require.Empty(tb, problems)
 		changes = append(changes, netpol.PolicySeen{Policy: policy})
 	}
 	return changes

@@ -55,6 +55,7 @@ func (c *cluster) furnish() {
 
 func TestOtherToolsRulesSurviveEverythingWeDo(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+		t.Helper()
 		require.NoError(t, c.filter.Clear(t.Context(), families()...))
 		bare := c.run(c.program("-save"), "-t", "filter")
 		require.NotContains(t, bare, netpol.ChainPrefix)
@@ -75,6 +76,7 @@ func TestOtherToolsRulesSurviveEverythingWeDo(t *testing.T) {
 
 func TestTheKernelHoldsWhatWasPlannedAndASecondConvergenceWritesNothing(t *testing.T) {
 	each(t, netpol.Settings{PodCIDRs: podRanges()}, func(t *testing.T, c *cluster) {
+		t.Helper()
 		c.do(somePolicies)
 		require.Empty(t, c.converge())
 		c.do("pod x/b pod=c\nnamespace y team=red")
@@ -84,8 +86,9 @@ func TestTheKernelHoldsWhatWasPlannedAndASecondConvergenceWritesNothing(t *testi
 
 func TestARestartFindsItsOwnRulesRightAndKeepsTheirCounts(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+		t.Helper()
 		c.do(somePolicies)
-		c.serve(c.pods["x/a"], 80)
+		c.serve(c.pods["x/a"])
 		require.False(t, c.reaches(c.pods["y/a"], c.address("x/a"), 80))
 		count := func() string { return ourRules(c.run(c.program("-save"), "-c", "-t", "filter")) }
 		before := count()
@@ -121,7 +124,6 @@ func TestWhatSomebodyElseBreaksIsRepairedAndReported(t *testing.T) {
 	type damage struct {
 		name string
 		do   []string
-		what string
 		find []nodefilter.Finding
 	}
 	for _, d := range []damage{
@@ -136,6 +138,7 @@ func TestWhatSomebodyElseBreaksIsRepairedAndReported(t *testing.T) {
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			eachAlone(t, func(t *testing.T, c *cluster) {
+				t.Helper()
 				c.furnish()
 				before := c.others()
 				c.do(somePolicies)
@@ -171,6 +174,7 @@ func firstRule(listing string) string {
 
 func TestSetsThatSomebodyChangedAreRepaired(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+		t.Helper()
 		c.do(somePolicies)
 		c.run("ipset", "add", "ds-np-isolated4", "192.0.2.1")
 		c.run("ipset", "del", "ds-np-isolated4", "203.0.113.10")
@@ -187,6 +191,7 @@ func TestAForeignHolderOfTheLockDelaysUsAndNothingMore(t *testing.T) {
 	lock := filepath.Join(t.TempDir(), "xtables.lock")
 	t.Setenv("XTABLES_LOCKFILE", lock)
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+		t.Helper()
 		file, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR, 0o600)
 		require.NoError(t, err)
 		defer file.Close()
@@ -199,6 +204,7 @@ func TestAForeignHolderOfTheLockDelaysUsAndNothingMore(t *testing.T) {
 
 func TestAChangeThatCannotBeWrittenIsAnErrorAndConvergeMakesItWhole(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		events := c.index.Apply(c.changes(somePolicies)...)

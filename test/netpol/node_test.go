@@ -37,13 +37,13 @@ type wire struct {
 
 var nodeAddresses = []netip.Addr{netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("2001:db8:2::1")}
 
-func newNode(t testing.TB) *node {
-	t.Helper()
-	n := &node{t: t, ns: scratch(t), around: scratch(t)}
+func newNode(tb testing.TB) *node {
+	tb.Helper()
+	n := &node{t: tb, ns: scratch(tb), around: scratch(tb)}
 	n.sysctl("net/ipv4/ip_forward", "1")
 	n.sysctl("net/ipv6/conf/all/forwarding", "1")
 	n.sysctl("net/ipv6/conf/default/accept_dad", "0")
-	require.NoError(t, n.ns.Do(func() error {
+	require.NoError(tb, n.ns.Do(func() error {
 		lo, err := netlink.LinkByName("lo")
 		if err != nil {
 			return err
@@ -66,11 +66,11 @@ func newNode(t testing.TB) *node {
 	return n
 }
 
-func scratch(t testing.TB) *netns.Namespace {
-	t.Helper()
+func scratch(tb testing.TB) *netns.Namespace {
+	tb.Helper()
 	ns, err := netns.Scratch()
-	require.NoError(t, err)
-	t.Cleanup(func() { ns.Close() })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { ns.Close() })
 	return ns
 }
 
@@ -193,11 +193,9 @@ func (n *node) forget() {
 
 // probe is one packet and whether it should, and did, arrive.
 type probe struct {
-	flow     flow
-	want     bool
-	got      bool
-	sent     time.Time
-	received time.Time
+	flow flow
+	want bool
+	got  bool
 }
 
 // send sends all probes, waits until those that should arrive have, and a little for those that should not.

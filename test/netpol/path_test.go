@@ -5,7 +5,6 @@ package netpol
 import (
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +24,8 @@ const (
 
 func TestTheNodeAlwaysReachesItsPodsAndARemoteNodeDoesNot(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
-		c.serve(c.pods["x/a"], 80)
+		t.Helper()
+		c.serve(c.pods["x/a"])
 		require.True(t, c.reaches(c.node, c.address("x/a"), 80))
 		require.True(t, c.reaches(c.outside, c.address("x/a"), 80))
 		c.do(denyIngress)
@@ -40,8 +40,9 @@ func TestTheNodeAlwaysReachesItsPodsAndARemoteNodeDoesNot(t *testing.T) {
 
 func TestAPodReachesItsOwnNodeAsItsEgressSays(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
-		c.serve(c.node, 80)
-		c.serve(c.pods["x/a"], 80)
+		t.Helper()
+		c.serve(c.node)
+		c.serve(c.pods["x/a"])
 		require.True(t, c.reaches(c.pods["x/a"], c.of(nodeAddresses), 80))
 		c.do(denyEgress)
 		require.False(t, c.reaches(c.pods["x/a"], c.of(nodeAddresses), 80))
@@ -70,7 +71,8 @@ func (c *cluster) service(backend string) {
 
 func TestServicesAreJudgedByTheirBackend(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
-		c.serve(c.pods["y/a"], 80)
+		t.Helper()
+		c.serve(c.pods["y/a"])
 		c.service("y/a")
 		vip := c.of(services)
 		require.True(t, c.reaches(c.pods["x/a"], vip, 8080))
@@ -86,7 +88,8 @@ func TestServicesAreJudgedByTheirBackend(t *testing.T) {
 
 func TestAPodReachesItselfByItsAddressAndThroughAService(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
-		c.serve(c.pods["x/a"], 80)
+		t.Helper()
+		c.serve(c.pods["x/a"])
 		c.service("x/a")
 		c.do(denyIngress + "\n" + denyEgress)
 		require.True(t, c.reaches(c.pods["x/a"], c.address("x/a"), 80))
@@ -98,6 +101,7 @@ func TestAPodReachesItselfByItsAddressAndThroughAService(t *testing.T) {
 func TestADenialIsAnsweredOrNotAsSetAndLoggedAndCounted(t *testing.T) {
 	for _, denial := range []netpol.Denial{netpol.Reject, netpol.Drop} {
 		each(t, netpol.Settings{Denial: denial}, func(t *testing.T, c *cluster) {
+			t.Helper()
 			c.do(denyIngress)
 			began := time.Now()
 			_, err := dial(c.pods["x/b"], c.address("x/a"), 80)
@@ -150,7 +154,7 @@ func TestPodsBehindABridgeAreJudgedAndThatTheyEscapeIsSeen(t *testing.T) {
 				c := newCluster(t, backend, true, netpol.Settings{})
 				c.v6 = v6
 				c.in(c.node, sysctls("net/bridge/bridge-nf-call-iptables=1", "net/bridge/bridge-nf-call-ip6tables=1"))
-				c.serve(c.pods["x/a"], 80)
+				c.serve(c.pods["x/a"])
 				require.True(t, c.reaches(c.pods["x/b"], c.address("x/a"), 80))
 				c.do(denyIngress)
 				require.False(t, c.reaches(c.pods["x/b"], c.address("x/a"), 80))
@@ -171,8 +175,9 @@ func TestPodsBehindABridgeAreJudgedAndThatTheyEscapeIsSeen(t *testing.T) {
 
 func TestConnectionsThatANewPolicyForbidsAreCutAndNoOthers(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
-		c.serve(c.pods["x/a"], 80)
-		c.serve(c.pods["y/a"], 80)
+		t.Helper()
+		c.serve(c.pods["x/a"])
+		c.serve(c.pods["y/a"])
 		c.service("y/a")
 		forbidden, err := dial(c.pods["x/b"], c.address("x/a"), 80)
 		require.NoError(t, err)
@@ -204,7 +209,8 @@ func TestConnectionsThatANewPolicyForbidsAreCutAndNoOthers(t *testing.T) {
 
 func TestWhatIsAllowedStillMeetsTheOtherRulesOfTheNode(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
-		c.serve(c.pods["x/a"], 80)
+		t.Helper()
+		c.serve(c.pods["x/a"])
 		c.do("x/in: podSelector: {}, policyTypes: [Ingress], ingress: [{}]")
 		require.True(t, c.reaches(c.pods["x/b"], c.address("x/a"), 80))
 		c.table("-A", "FORWARD", "-p", "tcp", "--dport", "80", "-j", "DROP")
@@ -216,14 +222,17 @@ func TestWhatIsAllowedStillMeetsTheOtherRulesOfTheNode(t *testing.T) {
 }
 
 func TestAPodThatTheNodeDoesNotKnowYetIsClosedWhileAForeignOneStarts(t *testing.T) {
-	each(t, netpol.Settings{PodCIDRs: nil}, func(t *testing.T, c *cluster) { // without the node's ranges nothing can be told
-		c.serve(c.pods["x/a"], 80)
+	each(t, netpol.Settings{PodCIDRs: nil}, func(t *testing.T, c *cluster) {
+		t.Helper()
+		// Without the node's ranges nothing can be told.
+		c.serve(c.pods["x/a"])
 		require.True(t, c.reaches(c.pods["x/b"], c.address("x/a"), 80))
 	})
 	ranges := netpol.Settings{PodCIDRs: podRanges()}
 	each(t, ranges, func(t *testing.T, c *cluster) {
+		t.Helper()
 		for _, name := range []string{"x/a", "x/b"} {
-			c.serve(c.pods[name], 80)
+			c.serve(c.pods[name])
 		}
 		gone := scenarios.Pod("x/a", nil)
 		gone.Gone = true
@@ -253,11 +262,12 @@ func TestAPodThatTheNodeDoesNotKnowYetIsClosedWhileAForeignOneStarts(t *testing.
 
 func TestChainsCanBeReadByPeople(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+		t.Helper()
 		c.do(`x/web: podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {pod: b}}}, {namespaceSelector: {matchLabels: {team: red}}}], ports: [{port: 80}, {port: 443, endPort: 445}]}]`)
 		text := c.table("-S")
 		for _, want := range []string{"pod x/a", "x/web", "x/web ingress[0] from[0] pods pod=b", "x/web ingress[0] from[1] pods all in namespaces team=red"} {
 			require.Contains(t, text, want)
 		}
-		require.False(t, strings.Contains(text, "y/a"), "pods that no policy selects are in no rule")
+		require.NotContains(t, text, "y/a", "pods that no policy selects are in no rule")
 	})
 }

@@ -47,9 +47,9 @@ var (
 )
 
 // newCluster makes pods x/a, x/b and y/a of scenarios.Names and writes the filter of a cluster without policies.
-func newCluster(t testing.TB, backend dataplane.Backend, bridge bool, s netpol.Settings) *cluster {
-	t.Helper()
-	c := &cluster{t: t, node: scratch(t), outside: scratch(t), pods: map[string]*netns.Namespace{}, backend: backend}
+func newCluster(tb testing.TB, backend dataplane.Backend, bridge bool, s netpol.Settings) *cluster {
+	tb.Helper()
+	c := &cluster{t: tb, node: scratch(tb), outside: scratch(tb), pods: map[string]*netns.Namespace{}, backend: backend}
 	c.in(c.node, sysctls("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1", "net/ipv6/conf/default/accept_dad=0"))
 	c.in(c.node, func() error { return up("lo", nodeAddresses...) })
 	if bridge {
@@ -61,7 +61,7 @@ func newCluster(t testing.TB, backend dataplane.Backend, bridge bool, s netpol.S
 		})
 	}
 	for _, name := range []string{"x/a", "x/b", "y/a"} {
-		c.pods[name] = scratch(t)
+		c.pods[name] = scratch(tb)
 		c.connect(c.pods[name], "veth"+strings.ReplaceAll(name, "/", ""), addressesOf(name), bridge)
 	}
 	c.connect(c.outside, "outside", remoteNodes, false)
@@ -224,8 +224,8 @@ func defaults(name string) error {
 		return err
 	}
 	for _, g := range gateways {
-		any := &net.IPNet{IP: make([]byte, g.BitLen()/8), Mask: net.CIDRMask(0, g.BitLen())}
-		if err := netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: any, Gw: g.AsSlice()}); err != nil {
+		all := &net.IPNet{IP: make([]byte, g.BitLen()/8), Mask: net.CIDRMask(0, g.BitLen())}
+		if err := netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: all, Gw: g.AsSlice()}); err != nil {
 			return fmt.Errorf("default route by %s: %w", g, err)
 		}
 	}
@@ -305,12 +305,12 @@ func (c *cluster) family() iptables.Family {
 	return iptables.V4
 }
 
-// serve echoes what it gets on a TCP port.
-func (c *cluster) serve(ns *netns.Namespace, port int) {
+// serve echoes what it gets on TCP port 80.
+func (c *cluster) serve(ns *netns.Namespace) {
 	c.t.Helper()
 	var l net.Listener
 	c.in(ns, func() (err error) {
-		l, err = net.Listen("tcp", fmt.Sprintf(":%d", port))
+		l, err = net.Listen("tcp", ":80")
 		return err
 	})
 	c.t.Cleanup(func() { l.Close() })
@@ -393,9 +393,9 @@ func refused(err error) bool {
 }
 
 // runIn runs a program in a namespace.
-func runIn(t testing.TB, ns *netns.Namespace, input string, command ...string) {
-	t.Helper()
-	require.NoError(t, ns.Do(func() error {
+func runIn(tb testing.TB, ns *netns.Namespace, input string, command ...string) {
+	tb.Helper()
+	require.NoError(tb, ns.Do(func() error {
 		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Stdin = strings.NewReader(input)
 		if out, err := cmd.CombinedOutput(); err != nil {

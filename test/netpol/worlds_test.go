@@ -39,8 +39,8 @@ func number(protocol corev1.Protocol, v6 bool) byte {
 }
 
 // change is the event as the index takes it.
-func change(t testing.TB, e worlds.Event) netpol.Change {
-	t.Helper()
+func change(tb testing.TB, e worlds.Event) netpol.Change {
+	tb.Helper()
 	switch {
 	case e.Pod != nil && e.Gone:
 		return netpol.PodGone{Key: netpolicy.Key{Namespace: e.Pod.Namespace, Name: e.Pod.Name}}
@@ -54,15 +54,15 @@ func change(t testing.TB, e worlds.Event) netpol.Change {
 		return netpol.PolicyGone{Key: netpolicy.Key{Namespace: e.Policy.Namespace, Name: e.Policy.Name}}
 	}
 	p, problems := netpolicy.PolicyOf(e.Policy)
-	require.Empty(t, problems)
+	require.Empty(tb, problems)
 	return netpol.PolicySeen{Policy: p}
 }
 
-func changes(t testing.TB, events []worlds.Event) []netpol.Change {
-	t.Helper()
+func changes(tb testing.TB, events []worlds.Event) []netpol.Change {
+	tb.Helper()
 	out := make([]netpol.Change, len(events))
 	for i, e := range events {
-		out[i] = change(t, e)
+		out[i] = change(tb, e)
 	}
 	return out
 }

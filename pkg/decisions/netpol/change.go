@@ -9,23 +9,23 @@ import (
 // Change is one thing that happened in the cluster: one of the types below.
 type Change interface{ apply(*Index) }
 
-// PodSeen: a pod was added or changed. PodGone: it was deleted.
-type (
-	PodSeen struct{ Pod netpolicy.Pod }
-	PodGone struct{ Key netpolicy.Key }
-)
+// PodSeen tells of a pod that was added or changed.
+type PodSeen struct{ Pod netpolicy.Pod }
 
-// NamespaceSeen: a namespace was added or relabelled. NamespaceGone: it was deleted.
-type (
-	NamespaceSeen struct{ Namespace netpolicy.Namespace }
-	NamespaceGone struct{ Name string }
-)
+// PodGone tells of a pod that was deleted.
+type PodGone struct{ Key netpolicy.Key }
 
-// PolicySeen: a policy was added or changed. PolicyGone: it was deleted.
-type (
-	PolicySeen struct{ Policy netpolicy.Policy }
-	PolicyGone struct{ Key netpolicy.Key }
-)
+// NamespaceSeen tells of a namespace that was added or relabelled.
+type NamespaceSeen struct{ Namespace netpolicy.Namespace }
+
+// NamespaceGone tells of a namespace that was deleted.
+type NamespaceGone struct{ Name string }
+
+// PolicySeen tells of a policy that was added or changed.
+type PolicySeen struct{ Policy netpolicy.Policy }
+
+// PolicyGone tells of a policy that was deleted.
+type PolicyGone struct{ Key netpolicy.Key }
 
 // Delta is what changes in the kernel. Written in the order Before, Chains, After, no packet that both the old and the
 // new policies allow is refused at any moment, and none passes that neither allows. Families do not wait for each other.

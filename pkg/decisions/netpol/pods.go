@@ -192,15 +192,15 @@ func (x *Index) await(p *pod) {
 
 // reclose closes or opens the addresses that no known pod holds.
 func (x *Index) reclose() {
-	close := x.settings.closes() && (x.settings.Unknown == UnknownClosed || len(x.waiting) > 0)
+	closing := x.settings.closes() && (x.settings.Unknown == UnknownClosed || len(x.waiting) > 0)
 	for _, prefix := range x.settings.PodCIDRs {
 		for _, half := range ipset.Halves(prefix.Masked()) {
 			e := ipset.Entry{Prefix: half}
-			if _, there := x.closed.entries[e]; there == close {
+			if _, there := x.closed.entries[e]; there == closing {
 				continue
 			}
 			x.tx.touch(x.closed, e)
-			if close {
+			if closing {
 				x.closed.entries[e] = nil
 			} else {
 				delete(x.closed.entries, e)

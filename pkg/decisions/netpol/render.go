@@ -86,12 +86,12 @@ func (x *Index) entry(f iptables.Family, forwarded bool) []iptables.Rule {
 			matchSet(x.isolated, f, side), state("NEW"), "-g", chainMidway))
 	}
 	both := x.settings.MarkBits[egress] | x.settings.MarkBits[ingress]
-	clear := words("-j", "MARK", "--set-xmark", fmt.Sprintf("0x0/%#x", both))
-	rules = append(rules, clear, words("-j", egress.rootChain()))
+	unmark := words("-j", "MARK", "--set-xmark", fmt.Sprintf("0x0/%#x", both))
+	rules = append(rules, unmark, words("-j", egress.rootChain()))
 	if forwarded {
 		rules = append(rules, words("-j", ingress.rootChain()))
 	}
-	return append(rules, clear)
+	return append(rules, unmark)
 }
 
 // refusal logs, at a limited rate, and refuses.
@@ -115,7 +115,7 @@ func (x *Index) refusal(f iptables.Family, why, prefix string, how Denial) []ipt
 
 // rules of a pod's chain: what conntrack cannot place is none of the connections that a policy allows; then each policy
 // until one allows.
-func (t *targetChain) rules(x *Index, _ iptables.Family) []iptables.Rule {
+func (t *targetChain) rules(x *Index) []iptables.Rule {
 	undecided := []string{"-m", "mark", "!", "--mark", x.bit(t.dir)}
 	rules := []iptables.Rule{words(state("INVALID"), "-g", chainInvalid)}
 	for _, p := range t.policies {
@@ -126,7 +126,7 @@ func (t *targetChain) rules(x *Index, _ iptables.Family) []iptables.Rule {
 
 // rules of a policy's chain: one for each clause that is about this family. It allows by going to a chain that sets the
 // mark and returns to the pod's chain.
-func (c *policyChain) rules(x *Index, f iptables.Family) []iptables.Rule {
+func (c *policyChain) rules(f iptables.Family) []iptables.Rule {
 	rules := []iptables.Rule{}
 	for _, cl := range c.clauses {
 		if cl.block != nil && familyOf(cl.block.CIDR.Addr()) != f {

@@ -26,7 +26,7 @@ func (f *Filter) Cut(allowed func(netpol.Packet) bool, families ...iptables.Fami
 		var errs []error
 		for _, family := range families {
 			n, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, inet(family), forbidden{own: own, allowed: allowed})
-			total += int(n) //nolint:gosec // a count of entries
+			total += int(n)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("delete conntrack entries (%s): %w", family, err))
 			}

@@ -69,7 +69,7 @@ func (f *Filter) print(ctx context.Context, s netpol.State, chains []iptables.Ch
 	if err != nil {
 		return err
 	}
-	defer scratch.Close() //nolint:errcheck // read-only file
+	defer scratch.Close()
 	var sets []ipset.Op
 	for _, set := range s.Sets {
 		sets = append(sets, ipset.Op{Verb: ipset.Create, Set: set.Name, Type: set.Type, Family: set.Family})

@@ -145,5 +145,5 @@ func (r *reader) port(at *field.Path, p networkingv1.NetworkPolicyPort) Port {
 		r.problem(field.Invalid(at, p.Port.IntVal, "no such range of ports"))
 		return Port{}
 	}
-	return Port{Protocol: protocol, First: uint16(first), Last: uint16(last)}
+	return Port{Protocol: protocol, First: uint16(first), Last: uint16(last)} //nolint:gosec // checked above
 }

@@ -222,6 +222,8 @@ func (w *walk) inSet(name, sides string) (bool, error) {
 	case ipset.IPPort:
 		e.Protocol, e.Port = w.packet.Protocol, w.packet.Port
 		return s.exact[e], nil
+	case ipset.IP:
+		return s.exact[e], nil
 	case ipset.Net:
 		return slices.ContainsFunc(s.set.Entries, func(e ipset.Entry) bool { return e.Prefix.Contains(ip) }), nil
 	}

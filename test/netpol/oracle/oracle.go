@@ -70,32 +70,33 @@ func better(p, q *corev1.Pod) bool {
 func (w World) side(pod, peer *corev1.Pod, peerIP netip.Addr, p Packet, t networkingv1.PolicyType) bool {
 	isolated := false
 	for _, np := range w.Policies {
-		types := np.Spec.PolicyTypes
-		if len(types) == 0 {
-			types = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}
-			if len(np.Spec.Egress) > 0 {
-				types = append(types, networkingv1.PolicyTypeEgress)
-			}
-		}
-		if np.Namespace != pod.Namespace || !slices.Contains(types, t) || !selects(np.Spec.PodSelector, pod.Labels) {
+		if np.Namespace != pod.Namespace || !slices.Contains(types(np.Spec), t) || !selects(np.Spec.PodSelector, pod.Labels) {
 			continue
 		}
 		isolated = true
-		if t == networkingv1.PolicyTypeIngress {
-			for _, r := range np.Spec.Ingress {
-				if w.peers(np, r.From, peer, peerIP) && ports(r.Ports, pod, p) {
-					return true
-				}
-			}
-			continue
+		if t == networkingv1.PolicyTypeIngress && slices.ContainsFunc(np.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool {
+			return w.peers(np, r.From, peer, peerIP) && ports(r.Ports, pod, p)
+		}) {
+			return true
 		}
-		for _, r := range np.Spec.Egress {
-			if w.peers(np, r.To, peer, peerIP) && ports(r.Ports, peer, p) {
-				return true
-			}
+		if t == networkingv1.PolicyTypeEgress && slices.ContainsFunc(np.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool {
+			return w.peers(np, r.To, peer, peerIP) && ports(r.Ports, peer, p)
+		}) {
+			return true
 		}
 	}
 	return !isolated
+}
+
+// types are the policy's, or their default: ingress, and egress if there is a rule for it.
+func types(s networkingv1.NetworkPolicySpec) []networkingv1.PolicyType {
+	switch {
+	case len(s.PolicyTypes) > 0:
+		return s.PolicyTypes
+	case len(s.Egress) > 0:
+		return []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}
+	}
+	return []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}
 }
 
 func (w World) peers(np *networkingv1.NetworkPolicy, peers []networkingv1.NetworkPolicyPeer, pod *corev1.Pod, ip netip.Addr) bool {

@@ -125,10 +125,10 @@ func (s Step) Events(v6 bool) ([]worlds.Event, error) {
 
 func event(line string) (worlds.Event, error) {
 	words := strings.Fields(line)
-	switch {
-	case words[0] == "pod":
+	switch words[0] {
+	case "pod":
 		return Pod(words[1], labels(words[2:])), nil
-	case words[0] == "namespace":
+	case "namespace":
 		return Namespace(words[1], labels(words[2:])), nil
 	}
 	key, spec, _ := strings.Cut(line, " ")
@@ -199,22 +199,29 @@ func table(line string) (Table, error) {
 		}
 	}
 	for rule := range strings.SplitSeq(rules, ",") {
-		words := strings.Fields(rule)
-		if len(words) == 0 {
-			continue
-		}
-		if len(words) != 4 || words[1] != ">" || words[3] != "yes" && words[3] != "no" {
-			return t, fmt.Errorf("rule %q: want FROM > TO yes|no", rule)
-		}
-		for from, a := range Names() {
-			for to, b := range Names() {
-				if matches(words[0], a) && matches(words[2], b) {
-					t.reach[from][to] = words[3] == "yes"
-				}
-			}
+		if err := t.rule(strings.Fields(rule)); err != nil {
+			return t, err
 		}
 	}
 	return t, nil
+}
+
+// rule sets what "FROM > TO yes|no" says.
+func (t *Table) rule(words []string) error {
+	if len(words) == 0 {
+		return nil
+	}
+	if len(words) != 4 || words[1] != ">" || words[3] != "yes" && words[3] != "no" {
+		return fmt.Errorf("rule %q: want FROM > TO yes|no", words)
+	}
+	for from, a := range Names() {
+		for to, b := range Names() {
+			if matches(words[0], a) && matches(words[2], b) {
+				t.reach[from][to] = words[3] == "yes"
+			}
+		}
+	}
+	return nil
 }
 
 // matches: "*" is everybody, "x/*" a namespace.

@@ -2,7 +2,7 @@ package scenarios
 
 // All returns the 48 specs: those over TCP, then UDP, then SCTP.
 func All() []Scenario {
-	out := overTCP()
+	out := append(overTCP(), overTCPPorts()...)
 	out = append(out, overTCPChanging()...)
 	out = append(out, overTCPEgress()...)
 	return append(out, overUDPAndSCTP()...)
@@ -63,6 +63,12 @@ func overTCP() []Scenario {
 			`x/allow-y-a: podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: "y"}}, podSelector: {matchLabels: {pod: a}}}]}]`,
 			`tcp/80: * > x/a no, y/a > x/a yes`,
 		}}},
+	}
+}
+
+// overTCPPorts are those about ports, protocols and default labels.
+func overTCPPorts() []Scenario {
+	return []Scenario{
 		{"should enforce policy based on Ports", []Step{{
 			`x/allow-y-81: podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: "y"}}}], ports: [{port: 81, protocol: TCP}]}]`,
 			`tcp/81: x/* > x/a no, z/* > x/a no`,

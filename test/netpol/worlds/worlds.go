@@ -46,19 +46,19 @@ const (
 // Address4 and Address6 are the addresses of a slot: 0 to LocalSlots-1 are this node's, the next RemoteSlots remote
 // pods', and what follows is outside of the cluster.
 func Address4(slot int) netip.Addr {
-	return netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + slot)})
+	return netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + slot)}) //nolint:gosec // few slots
 }
 
 // Address6 is the same for the other family.
 func Address6(slot int) netip.Addr {
 	a := netip.MustParseAddr("2001:db8:1::").As16()
-	a[15] = byte(10 + slot)
+	a[15] = byte(10 + slot) //nolint:gosec // few slots
 	return netip.AddrFrom16(a)
 }
 
 // New makes up a world.
 func New(seed uint64) *World {
-	w := &World{random: rand.New(rand.NewPCG(seed, 5)), slots: LocalSlots + RemoteSlots}
+	w := &World{random: rand.New(rand.NewPCG(seed, 5)), slots: LocalSlots + RemoteSlots} //nolint:gosec // worlds are made up, and the same every time
 	for _, name := range []string{"x", "y", "z"} {
 		w.Namespaces = append(w.Namespaces, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: w.labels(name)}})
 	}

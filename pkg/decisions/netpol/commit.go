@@ -1,0 +1,167 @@
+package netpol
+
+import (
+	"cmp"
+	"slices"
+
+	"data-space.liqo.io/pkg/values/ipset"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// commit turns what was touched into a Delta and takes the kernel to hold it.
+func (x *Index) commit() Delta {
+	x.sweep()
+	diffs := x.differences()
+	remade := x.remade(diffs)
+	for s := range remade {
+		s.turn = !s.turn
+		for _, users := range s.users {
+			for c := range users {
+				x.tx.policy(c)
+			}
+		}
+	}
+	delta := x.chainDeltas()
+	x.setOps(&delta, diffs, remade)
+	delta.Judge = !delta.Empty()
+	x.tx = nil
+	return delta
+}
+
+// chainDeltas renders what was touched and keeps what differs from what the kernel holds.
+func (x *Index) chainDeltas() Delta {
+	var delta Delta
+	for _, f := range x.settings.families() {
+		d := ChainDelta{Family: f}
+		for name, c := range x.tx.policies {
+			if x.policies[name] == c {
+				x.put(&d, name, c.rules(f))
+			} else {
+				x.take(&d, name)
+			}
+		}
+		for name, c := range x.tx.targets {
+			if x.targets[name] == c {
+				x.put(&d, name, c.rules(x))
+			} else {
+				x.take(&d, name)
+			}
+		}
+		x.treeDelta(&d)
+		if len(d.Changed)+len(d.Gone) > 0 {
+			slices.SortFunc(d.Changed, func(a, b iptables.Chain) int { return cmp.Compare(a.Name, b.Name) })
+			slices.Sort(d.Gone)
+			delta.Chains = append(delta.Chains, d)
+		}
+	}
+	return delta
+}
+
+func (x *Index) treeDelta(d *ChainDelta) {
+	for _, way := range directions() {
+		chains, gone := x.tree[way][d.Family].changed()
+		for _, c := range chains {
+			x.put(d, c.Name, c.Rules)
+		}
+		for _, name := range gone {
+			x.take(d, name)
+		}
+	}
+}
+
+// put notes what a chain must hold, if the kernel holds something else.
+func (x *Index) put(d *ChainDelta, name string, rules []iptables.Rule) {
+	if held, there := x.rendered[d.Family][name]; !there || !sameRules(held, rules) {
+		x.rendered[d.Family][name] = rules
+		d.Changed = append(d.Changed, iptables.Chain{Name: name, Policy: iptables.NoPolicy, Rules: rules})
+	}
+}
+
+// take notes that a chain is needed no more, if the kernel holds it.
+func (x *Index) take(d *ChainDelta, name string) {
+	if _, there := x.rendered[d.Family][name]; there {
+		delete(x.rendered[d.Family], name)
+		d.Gone = append(d.Gone, name)
+	}
+}
+
+func sameRules(a, b []iptables.Rule) bool {
+	return slices.EqualFunc(a, b, func(a, b iptables.Rule) bool { return slices.Equal(a.Args, b.Args) })
+}
+
+// phases are operations on sets by when they must happen: the first three before chains are written, the rest after.
+type phases struct{ gone, made, added, appeared, deleted, destroyed []ipset.Op }
+
+// setOps orders the changes of sets round those of chains. What opens comes last for addresses that are new, what closes
+// first for those that are gone; a pod that only moves is added before it is taken away.
+func (x *Index) setOps(delta *Delta, diffs []difference, remade map[*set]struct{}) {
+	var p phases
+	for _, f := range x.settings.families() {
+		for _, d := range diffs {
+			if _, again := remade[d.set]; again {
+				p.destroyed = append(p.destroyed, ipset.Op{Verb: ipset.Destroy, Set: d.set.otherName(f)})
+				p.made = append(p.made, d.set.value(f).Make()...)
+				continue
+			}
+			x.members(&p, d, f)
+		}
+		for _, s := range x.usedSorted() {
+			switch {
+			case s.live() && !s.written:
+				p.made = append(p.made, s.value(f).Make()...)
+			case !s.live() && s.written:
+				p.destroyed = append(p.destroyed, ipset.Op{Verb: ipset.Destroy, Set: s.name(f)})
+			}
+		}
+	}
+	for s := range x.tx.used {
+		s.written = s.live()
+	}
+	delta.Before = slices.Concat(p.gone, p.made, p.added)
+	delta.After = slices.Concat(p.appeared, p.deleted, p.destroyed)
+}
+
+// members sorts the changes of one set's members in one family into phases.
+func (x *Index) members(p *phases, d difference, f iptables.Family) {
+	for _, e := range ofFamily(d.adds, f) {
+		op := ipset.Op{Verb: ipset.Add, Set: d.set.name(f), Entry: e}
+		if _, fresh := x.tx.appeared[e.Prefix.Addr()]; fresh && !d.set.standing || d.set == x.known {
+			p.appeared = append(p.appeared, op)
+		} else {
+			p.added = append(p.added, op)
+		}
+	}
+	for _, e := range ofFamily(d.dels, f) {
+		op := ipset.Op{Verb: ipset.Del, Set: d.set.name(f), Entry: e}
+		if _, left := x.tx.vanished[e.Prefix.Addr()]; left && d.set != x.isolated {
+			p.gone = append(p.gone, op)
+		} else {
+			p.deleted = append(p.deleted, op)
+		}
+	}
+}
+
+func ofFamily(entries []ipset.Entry, f iptables.Family) []ipset.Entry {
+	var out []ipset.Entry
+	for _, e := range entries {
+		if e.Family() == setFamily(f) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (s *set) otherName(f iptables.Family) string {
+	other := *s
+	other.turn = !s.turn
+	return other.name(f)
+}
+
+func (x *Index) usedSorted() []*set {
+	out := make([]*set, 0, len(x.tx.used))
+	for s := range x.tx.used {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b *set) int { return cmp.Compare(a.name(iptables.V4), b.name(iptables.V4)) })
+	return out
+}
