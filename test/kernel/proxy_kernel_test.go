@@ -44,7 +44,7 @@ func TestTheProxy(t *testing.T) {
 			w.requireNothingLeft(t)
 		})
 		t.Run("gets every connection from outside, whatever the port, and learns what it was for", func(t *testing.T) {
-			for _, port := range []uint16{1, 80, 8080, 65535} {
+			for _, port := range []uint16{1, 80, 8081, 65535} {
 				say := unique(t, "port "+at(f.pod, port).String())
 				got, err := w.node.Talk(kit.Talk{Dial: tcp(at(f.pod, port)), Send: say})
 				require.NoError(t, err, "port %d", port)
@@ -53,6 +53,29 @@ func TestTheProxy(t *testing.T) {
 				require.True(t, ok)
 				require.Equal(t, at(f.pod, port), meant)
 			}
+		})
+		t.Run("is not asked for a port on which nobody in the pod listens: that is refused, as the kubelet must see", func(t *testing.T) {
+			loopback := w.listen(w.app, kit.Listen{Network: "tcp", At: at(f.loopback, 8082)})
+			defer w.app.StopListening(loopback)
+			w.wire.Take()
+			w.requireCounted(t, f, "ds-in-refuse", func() {
+				for _, port := range []uint16{8083, 8082} {
+					_, err := w.node.Dial(short(tcp(at(f.pod, port))))
+					require.ErrorContains(t, err, "refused", "port %d", port)
+				}
+			})
+			for _, p := range w.wire.Take() {
+				require.True(t, !p.Out || p.Protocol == "arp" || p.Discovery() || p.Flags == kit.RST|kit.ACK && len(p.Payload) == 0, "%s", p)
+			}
+		})
+		t.Run("is asked for a port as soon as the application listens there, on the pod's address alone, too", func(t *testing.T) {
+			id := w.listen(w.app, kit.Listen{Network: "tcp", At: at(f.pod, 8083)})
+			got, err := w.node.Talk(kit.Talk{Dial: tcp(at(f.pod, 8083)), Send: "hello"})
+			require.NoError(t, err)
+			require.Equal(t, "ingress hello", got.Text)
+			require.NoError(t, w.app.StopListening(id))
+			_, err = w.node.Dial(short(tcp(at(f.pod, 8083))))
+			require.ErrorContains(t, err, "refused")
 		})
 		t.Run("is asked by the kubelet whether it is ready", func(t *testing.T) {
 			got, err := w.node.Talk(kit.Talk{Dial: tcp(at(f.pod, apis.PortReady)), Send: "?"})

@@ -89,6 +89,9 @@ func newWorld(t *testing.T, b dataplane.Backend) *world {
 	w.app = kit.NewActor(t, kit.Identity{NS: w.NS, Cgroup: w.cgroups.app, Keep: kit.ContainerCapabilities()})
 	w.node = kit.NewActor(t, kit.Identity{NS: w.Node})
 	w.serve()
+	for _, port := range []uint16{1, 80, 8081, 65535} { // what nobody listens on does not reach the proxy
+		w.listen(w.app, kit.Listen{Network: "tcp", At: at(addr("::"), port), Echo: "past the proxy "})
+	}
 	w.listen(w.node, kit.Listen{Network: "tcp", At: at(addr("::"), 80), Echo: "outside "})
 	for _, port := range []uint16{9, 53} {
 		for _, a := range []netip.Addr{kit.NodeV4(), kit.NodeV6(), kit.FarV4(), kit.FarV6()} {

@@ -18,10 +18,11 @@ const (
 	eitherMask uint32 = 0xffff
 )
 
-// The chains that mark a connection and let the packet pass.
+// The chains that mark a connection, and let the packet pass but for the last.
 const (
 	chainMark   = "DS-MARK"
 	chainComing = "DS-COMING"
+	chainRefuse = "DS-REFUSE" // marks and refuses
 )
 
 // Settings is what may differ between nodes.
@@ -125,6 +126,12 @@ func markChains() []iptables.Chain {
 			rule("coming", "The connection comes to a port of the proxy; whether it is the proxy that answers is not known yet.",
 				"-j", "CONNMARK", "--set-xmark", hex(MarkComing)+"/0xffffffff"),
 			rule("coming-accept", "And the packet passes.", "-j", "ACCEPT"),
+		}},
+		{Name: chainRefuse, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
+			rule("refuse-mark", "By this mark the reset that follows may leave.",
+				"-j", "CONNMARK", "--set-xmark", hex(MarkComing)+"/0xffffffff"),
+			rule("refuse", "The reset carries no data. The connection ends before it has begun.",
+				"-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset"),
 		}},
 	}
 }

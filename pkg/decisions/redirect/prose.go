@@ -41,7 +41,8 @@ lets it out. Answers come in by ` + "`ds-in-reply`" + `.
 touch it, filter drops it, and the rule says which it was: ` + "`ds-out-invalid`" + `, ` + "`ds-out-drop-udp`" + `, ` + "`ds-out-drop-icmp`" + `, ` + "`ds-out-drop-other`" + `,
 or ` + "`ds-out-drop-tcp`" + `. A process that took the proxy's user is told off by ` + "`ds-out-impersonation`" + `.
 
-**A connection comes from outside.** ` + "`ds-nat-in`" + ` leads it to the proxy's ingress, ` + "`ds-in-open`" + ` marks it *coming*, ` + "`ds-in-redirected`" + ` takes
+**A connection comes from outside.** If somebody in the pod listens where it is going, ` + "`ds-nat-in`" + ` leads it to the proxy's ingress; else
+` + "`ds-in-refuse`" + ` refuses it, and ` + "`ds-out-kernel-reset`" + ` lets the refusal out. ` + "`ds-in-open`" + ` marks it *coming*, ` + "`ds-in-redirected`" + ` takes
 what follows. The proxy's SYN+ACK leaves by ` + "`ds-out-proxy-synack`" + `, its first packet proper by ` + "`ds-out-proxy-tcp`" + ` (or, before
 it has accepted the connection, ` + "`ds-out-proxy-unowned`" + `), which marks it *proxy*. The proxy calls the application from a loopback
 address, and ` + "`ds-nat-out-local`" + ` leaves that call alone.

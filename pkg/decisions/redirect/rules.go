@@ -103,6 +103,9 @@ func (p planner) proxyInput() []iptables.Rule {
 			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortReady), "-j", "ACCEPT"),
 		rule("in-reply", "Answers to the proxy, and ICMP errors about its connections (path MTU).",
 			marked(), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
+		rule("in-refuse", "A connection to a port on which nobody in the pod listens, so that nat has not led it to the proxy: it is refused as in any pod, and the kubelet sees that the application is down.",
+			"-p", "tcp", "-m", "tcp", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN", "-m", "multiport", "!", "--dports", ports(proxyPorts()...),
+			"-m", "conntrack", "!", "--ctstate", "DNAT", "-j", chainRefuse),
 	}
 }
 
@@ -149,8 +152,8 @@ func (p planner) natPrerouting() []iptables.Rule {
 	return []iptables.Rule{
 		rule("nat-in-own", "A direct call of a port of the proxy keeps its destination, so that filter can tell it from a redirected one.",
 			"-p", "tcp", "-m", "multiport", "--dports", ports(proxyPorts()...), "-j", "RETURN"),
-		rule("nat-in", "All TCP from outside goes to the proxy's ingress.",
-			"!", "-i", "lo", "-p", "tcp", "-j", "REDIRECT", "--to-ports", port(apis.PortIngressTCP)),
+		rule("nat-in", "TCP from outside, to a port on which somebody in the pod listens, goes to the proxy's ingress. The proxy accepts before it knows whether the application does: without this question a probe of a port would succeed while the application is down.",
+			"!", "-i", "lo", "-p", "tcp", "-m", "socket", "--nowildcard", "-j", "REDIRECT", "--to-ports", port(apis.PortIngressTCP)),
 	}
 }
 

@@ -18,6 +18,10 @@ func matchWords(args []string) string {
 	not := false
 	for i := 0; i < len(args); i++ {
 		option := args[i]
+		if option == "--nowildcard" {
+			words = append(words, "to an address and port on which a socket listens")
+			continue
+		}
 		if option == "!" {
 			not = true
 			continue
@@ -60,7 +64,7 @@ func matchWord(option string, values []string, not bool) string {
 	case "-s":
 		return negation + "from " + value
 	case "--dport", "--dports":
-		return "to port " + strings.ReplaceAll(value, ",", ", ")
+		return negation + "to port " + strings.ReplaceAll(value, ",", ", ")
 	case "--ctstate":
 		return stateWords(value, not)
 	case "--uid-owner":

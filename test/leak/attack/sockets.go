@@ -35,7 +35,6 @@ func sockets() []Probe {
 	return each(None, "%s", []named[shape]{
 		{"TCP, as anybody", shape{kind: unix.SOCK_STREAM, to: open}},
 		{"TCP to port 53", shape{kind: unix.SOCK_STREAM, to: port(53), payload: "\x00\x20" + question("tcp.leak.example", 16)}},
-		{"TCP to port 853", shape{kind: unix.SOCK_STREAM, to: port(853)}},
 		{"TCP to the next hop", shape{kind: unix.SOCK_STREAM, to: func(a Aim) netip.AddrPort { return near(a.Door)(a) }}},
 		{"TCP, multipath", shape{kind: unix.SOCK_STREAM, protocol: unix.IPPROTO_MPTCP, to: open}},
 		{"UDP", shape{kind: unix.SOCK_DGRAM, to: port(9)}},
