@@ -1,0 +1,131 @@
+//go:build api
+
+package policywatch_test
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/policywatch"
+	"data-space.liqo.io/pkg/values/netpolicy"
+)
+
+// followed is an index that follows a real API server.
+type followed struct {
+	*kubernetes.Clientset
+	t  *testing.T
+	mu sync.Mutex
+	x  *netpol.Index
+}
+
+func follow(t *testing.T) *followed {
+	t.Helper()
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	require.NotEmpty(t, assets, "KUBEBUILDER_ASSETS is unset: name the directory that holds kube-apiserver, etcd and kubectl")
+	env := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: time.Minute}
+	env.ControlPlane.GetAPIServer().Configure().Set("advertise-address", "127.0.0.1")
+	cfg, err := env.Start()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, env.Stop()) })
+	f := &followed{t: t, x: netpol.New(netpol.Settings{Node: "here"})}
+	f.Clientset, err = kubernetes.NewForConfig(cfg)
+	require.NoError(t, err)
+	f.namespace("x", nil)
+	f.namespace("y", nil)
+
+	w, err := policywatch.New(cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		w.Run(ctx, func(changes []netpol.Change) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.x.Apply(changes...)
+		})
+	})
+	t.Cleanup(func() { stop(); running.Wait() })
+	require.Eventually(t, w.Synced, 10*time.Second, 10*time.Millisecond)
+	return f
+}
+
+func (f *followed) namespace(name string, labels map[string]string) {
+	f.t.Helper()
+	ctx := f.t.Context()
+	_, err := f.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, metav1.CreateOptions{})
+	require.NoError(f.t, err)
+	_, err = f.CoreV1().ServiceAccounts(name).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, metav1.CreateOptions{})
+	require.NoError(f.t, err)
+}
+
+func (f *followed) pod(namespace, name, ip string) {
+	f.t.Helper()
+	ctx := f.t.Context()
+	p, err := f.CoreV1().Pods(namespace).Create(ctx, &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"name": name}},
+		Spec:       corev1.PodSpec{NodeName: "here", Containers: []corev1.Container{{Name: "c", Image: "i", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 80}}}}},
+	}, metav1.CreateOptions{})
+	require.NoError(f.t, err)
+	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}}}
+	_, err = f.CoreV1().Pods(namespace).UpdateStatus(ctx, p, metav1.UpdateOptions{})
+	require.NoError(f.t, err)
+}
+
+// becomes waits until packets between two addresses pass, or not.
+func (f *followed) becomes(allowed bool, from, to string) {
+	f.t.Helper()
+	p := netpol.Packet{From: netip.MustParseAddr(from), To: netip.MustParseAddr(to), Protocol: netpolicy.TCP, Port: 80}
+	require.Eventually(f.t, func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.x.Allowed(p) == allowed
+	}, 5*time.Second, 5*time.Millisecond)
+}
+
+func TestTheIndexFollowsTheAPIServer(t *testing.T) {
+	f := follow(t)
+	ctx := t.Context()
+	const a, b = "203.0.113.10", "203.0.113.11"
+	f.pod("x", "a", a)
+	f.pod("y", "b", b)
+	policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: networkingv1.NetworkPolicySpec{
+		Ingress: []networkingv1.NetworkPolicyIngressRule{{From: []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}}}}}}}}
+	policy, err := f.NetworkingV1().NetworkPolicies("x").Create(ctx, policy, metav1.CreateOptions{})
+	require.NoError(t, err)
+	f.becomes(false, b, a)
+
+	patch := func(path string) []byte { return []byte(path) }
+	_, err = f.CoreV1().Namespaces().Patch(ctx, "y", types.MergePatchType, patch(`{"metadata":{"labels":{"team":"red"}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	f.becomes(true, b, a)
+
+	policy.Spec.Ingress[0].From[0].PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"role": "client"}}
+	policy, err = f.NetworkingV1().NetworkPolicies("x").Update(ctx, policy, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	f.becomes(false, b, a)
+
+	_, err = f.CoreV1().Pods("y").Patch(ctx, "b", types.MergePatchType, patch(`{"metadata":{"labels":{"role":"client"}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	f.becomes(true, b, a)
+
+	_, err = f.CoreV1().Pods("y").Patch(ctx, "b", types.MergePatchType, patch(`{"status":{"phase":"Succeeded"}}`), metav1.PatchOptions{}, "status")
+	require.NoError(t, err)
+	f.becomes(false, b, a)
+
+	require.NoError(t, f.NetworkingV1().NetworkPolicies("x").Delete(ctx, "p", metav1.DeleteOptions{}))
+	f.becomes(true, b, a)
+}
