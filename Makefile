@@ -96,7 +96,12 @@ cover: ## statement coverage of values and decisions
 
 .PHONY: bench
 bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x ./pkg/effects/... ./test/bench/...
+	$(call stage,bench: one pod from start to verified; NetworkPolicy on the node)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x ./pkg/effects/dataplane ./test/netpol
+	$(call stage,bench: thirty guarded pods at rest)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent
 
 .PHONY: generate
 generate: ## RULES.md, from the planner
