@@ -159,7 +159,7 @@ func (w *World) watch(ctx context.Context, pod corev1.Pod) (*wire.Capture, error
 		return nil, err
 	}
 	defer spaces[0].Close()
-	if spaces[1], err = podNetwork(pod); err != nil {
+	if spaces[1], err = PodNetwork(pod); err != nil {
 		return nil, err
 	}
 	defer spaces[1].Close()

@@ -62,7 +62,7 @@ func (w *World) namesStay(ctx context.Context) (string, error) {
 
 // askOutside asks over UDP and TCP, in both families, and reports how often.
 func (w *World) askOutside(ctx context.Context, guest corev1.Pod) (int, error) {
-	space, err := podNetwork(guest)
+	space, err := PodNetwork(guest)
 	if err != nil {
 		return 0, err
 	}

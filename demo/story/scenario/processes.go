@@ -45,8 +45,8 @@ func processes(container string) ([]int, error) {
 	return found, nil
 }
 
-// podNetwork opens the network namespace of a pod.
-func podNetwork(pod corev1.Pod) (*netns.Namespace, error) {
+// PodNetwork opens the network namespace of a pod that runs on this machine.
+func PodNetwork(pod corev1.Pod) (*netns.Namespace, error) {
 	container, err := anyContainer(pod)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (w *World) nodeNetwork(ctx context.Context, node string) (*netns.Namespace,
 	}
 	for _, pod := range list.Items {
 		if pod.Spec.HostNetwork && pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {
-			return podNetwork(pod)
+			return PodNetwork(pod)
 		}
 	}
 	return nil, fmt.Errorf("no pod on node %s uses the node's network: nothing leads into it", node)

@@ -73,7 +73,7 @@ func (w *World) untouched(ctx context.Context) (string, error) {
 }
 
 func podRules(ctx context.Context, pod corev1.Pod) (string, error) {
-	space, err := podNetwork(pod)
+	space, err := PodNetwork(pod)
 	if err != nil {
 		return "", err
 	}
