@@ -75,6 +75,7 @@ func NewGate(a *Agent, spaces Spaces, chain Chain, c GateConfig) (*Gate, error) 
 		GateConfig: c, agent: a, spaces: spaces, chain: chain, metrics: newGateMetrics(a.metrics.Registry),
 		changed: make(chan struct{}, 1), standby: make(chan struct{}), writers: make(chan struct{}, max(gateWriters, runtime.NumCPU())),
 	}
+	a.enforcer.newborn = func(box string) bool { return a.starting.newborn(box, time.Now()) }
 	list, err := spacefile.Read(c.File)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

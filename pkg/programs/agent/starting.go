@@ -5,27 +5,36 @@ import (
 	"time"
 )
 
-// startingFor is how long a sandbox may take from its network to its place in the runtime's list. Afterwards it is taken
-// to have failed.
-const startingFor = 5 * time.Minute
+const (
+	// startingFor is how long a sandbox may take from its network to its place in the runtime's list. Afterwards it is taken
+	// to have failed.
+	startingFor = 5 * time.Minute
+	// newbornFor is how long nothing but the proxy is expected to run in a sandbox whose start was held.
+	newbornFor = 30 * time.Second
+)
 
 // starting is the sandboxes that were enforced before the runtime lists them. It is safe for concurrent use.
 type starting struct {
-	mu    sync.Mutex
-	since map[string]time.Time
+	mu  sync.Mutex
+	all map[string]start
+}
+
+type start struct {
+	since  time.Time
+	listed bool
 }
 
 // add notes a sandbox.
 func (s *starting) add(id string, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.since == nil {
-		s.since = map[string]time.Time{}
+	if s.all == nil {
+		s.all = map[string]start{}
 	}
-	s.since[id] = now
-	for old, since := range s.since {
-		if now.Sub(since) > startingFor {
-			delete(s.since, old)
+	s.all[id] = start{since: now}
+	for old, b := range s.all {
+		if now.Sub(b.since) > startingFor {
+			delete(s.all, old)
 		}
 	}
 }
@@ -34,15 +43,26 @@ func (s *starting) add(id string, now time.Time) {
 func (s *starting) holds(id string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	since, ok := s.since[id]
-	return ok && now.Sub(since) <= startingFor
+	b, ok := s.all[id]
+	return ok && !b.listed && now.Sub(b.since) <= startingFor
 }
 
-// listed forgets a sandbox that the runtime lists.
+// newborn reports whether the sandbox's start was held a moment ago.
+func (s *starting) newborn(id string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.all[id]
+	return ok && now.Sub(b.since) <= newbornFor
+}
+
+// listed notes that the runtime lists the sandbox.
 func (s *starting) listed(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.since, id)
+	if b, ok := s.all[id]; ok {
+		b.listed = true
+		s.all[id] = b
+	}
 }
 
 // ofSandbox returns the target that was last carried out in a sandbox.
