@@ -4,6 +4,7 @@ package leak
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -32,6 +33,7 @@ import (
 
 // TestMain: the test binary is also the attacker, and the kit's actors.
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // worlds mostly wait
 	if len(os.Args) > 1 && os.Args[1] == attack.Argument {
 		attack.Main(os.Args[2:], os.Stdin, os.Stdout)
 		return
