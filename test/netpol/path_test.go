@@ -3,12 +3,19 @@
 package netpol
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/netip"
 	"os"
+	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/test/netpol/scenarios"
@@ -269,5 +276,62 @@ func TestChainsCanBeReadByPeople(t *testing.T) {
 			require.Contains(t, text, want)
 		}
 		require.NotContains(t, text, "y/a", "pods that no policy selects are in no rule")
+	})
+}
+
+// relay makes the pod's own connections go through a proxy in the pod, as a foreign pod's do: it connects to the target
+// whatever the application meant.
+func (c *cluster) relay(pod string, target netip.AddrPort) {
+	c.t.Helper()
+	const proxyMark = 7
+	ns := c.pods[pod]
+	c.in(ns, func() error {
+		out, err := exec.Command(c.program(""), "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "-m", "mark", "!", "--mark", "7", "-j", "REDIRECT", "--to-ports", "13031").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+	var l net.Listener
+	c.in(ns, func() (err error) {
+		l, err = net.Listen("tcp", ":13031")
+		return err
+	})
+	c.t.Cleanup(func() { l.Close() })
+	dialer := net.Dialer{Timeout: 500 * time.Millisecond, Control: func(_, _ string, raw syscall.RawConn) error {
+		var failed error
+		err := raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, proxyMark) })
+		return errors.Join(err, failed)
+	}}
+	go func() {
+		for {
+			down, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = ns.Do(func() error {
+				up, err := dialer.Dial("tcp", target.String())
+				if err != nil {
+					return down.Close()
+				}
+				go func() { _, _ = io.Copy(up, down); up.Close() }()
+				go func() { _, _ = io.Copy(down, up); down.Close() }()
+				return nil
+			})
+		}
+	}()
+}
+
+func TestTrafficThatAPodsOwnProxyCarriesIsJudgedAsThePods(t *testing.T) {
+	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
+		t.Helper()
+		c.serve(c.pods["x/b"])
+		c.relay("x/a", netip.AddrPortFrom(c.address("x/b"), 80))
+		require.True(t, c.reaches(c.pods["x/a"], c.address("x/b"), 80))
+		c.do(denyEgress)
+		require.False(t, c.reaches(c.pods["x/a"], c.address("x/b"), 80))
+		c.do("x/deny-out gone\nx/in: podSelector: {matchLabels: {pod: b}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {pod: a}}}]}]")
+		require.True(t, c.reaches(c.pods["x/a"], c.address("x/b"), 80), "to the others it is the pod that calls")
+		require.False(t, c.reaches(c.pods["y/a"], c.address("x/b"), 80))
 	})
 }

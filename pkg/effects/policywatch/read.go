@@ -1,28 +1,62 @@
 package policywatch
 
 import (
+	"fmt"
 	"log/slog"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-func readPod(object any) (reading, error) {
+// pods reads pods. Most pods have the labels, ports and nodes of many others: they share them.
+type pods struct {
+	labels map[string]map[string]string
+	ports  map[string][]netpolicy.NamedPort
+	nodes  map[string]string
+}
+
+// manyShared is how many different ones are remembered; then all are forgotten, and the next ones remembered.
+const manyShared = 1 << 14
+
+func newPods() *pods {
+	return &pods{labels: map[string]map[string]string{}, ports: map[string][]netpolicy.NamedPort{}, nodes: map[string]string{}}
+}
+
+func (r *pods) read(object any) (reading, error) {
 	p, ok := object.(*corev1.Pod)
 	if !ok {
 		return reading{}, unexpected(object)
 	}
 	pod := netpolicy.PodOf(p)
-	r := reading{key: pod.Key, gone: netpol.PodGone{Key: pod.Key}}
-	if pod.Judged() {
-		r.seen = netpol.PodSeen{Pod: pod}
+	if !pod.Judged() {
+		return reading{key: pod.Key}, nil
 	}
-	return r, nil
+	pod.Labels = shared(r.labels, labels.Set(pod.Labels).String(), pod.Labels)
+	pod.Ports = shared(r.ports, fmt.Sprint(pod.Ports), pod.Ports)
+	pod.Node = shared(r.nodes, pod.Node, pod.Node)
+	return reading{key: pod.Key, seen: netpol.PodSeen{Pod: pod}}, nil
 }
+
+// shared returns the value that was there first under the key.
+func shared[T any](known map[string]T, key string, value T) T {
+	if first, ok := known[key]; ok {
+		return first
+	}
+	if len(known) >= manyShared {
+		clear(known)
+	}
+	known[key] = value
+	return value
+}
+
+func gonePod(k netpolicy.Key) netpol.Change       { return netpol.PodGone{Key: k} }
+func goneNamespace(k netpolicy.Key) netpol.Change { return netpol.NamespaceGone{Name: k.Name} }
+func gonePolicy(k netpolicy.Key) netpol.Change    { return netpol.PolicyGone{Key: k} }
 
 func readNamespace(object any) (reading, error) {
 	n, ok := object.(*corev1.Namespace)
@@ -32,7 +66,6 @@ func readNamespace(object any) (reading, error) {
 	return reading{
 		key:  netpolicy.Key{Name: n.Name},
 		seen: netpol.NamespaceSeen{Namespace: netpolicy.Namespace{Name: n.Name, Labels: n.Labels}},
-		gone: netpol.NamespaceGone{Name: n.Name},
 	}, nil
 }
 
@@ -49,7 +82,7 @@ func (r policies) read(object any) (reading, error) {
 		r.log.Warn("a NetworkPolicy is not understood in full; what is not understood allows nothing",
 			"policy", policy.Key, "problems", problems.ToAggregate())
 	}
-	return reading{key: policy.Key, seen: netpol.PolicySeen{Policy: policy}, gone: netpol.PolicyGone{Key: policy.Key}}, nil
+	return reading{key: policy.Key, seen: netpol.PolicySeen{Policy: policy}}, nil
 }
 
 // stripPod keeps what readPod reads.

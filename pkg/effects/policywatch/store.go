@@ -14,10 +14,11 @@ import (
 type store struct {
 	queue *queue
 	read  func(object any) (reading, error)
+	gone  func(netpolicy.Key) netpol.Change
 	strip cache.TransformFunc
 
 	mu    sync.Mutex
-	there map[netpolicy.Key]netpol.Change // what tells that it is gone
+	there map[netpolicy.Key]struct{}
 	begun bool
 }
 
@@ -25,11 +26,10 @@ type store struct {
 type reading struct {
 	key  netpolicy.Key
 	seen netpol.Change // nil: it is of no concern
-	gone netpol.Change
 }
 
-func newStore(q *queue, read func(any) (reading, error), strip cache.TransformFunc) *store {
-	return &store{queue: q, read: read, strip: strip, there: map[netpolicy.Key]netpol.Change{}}
+func newStore(q *queue, read func(any) (reading, error), gone func(netpolicy.Key) netpol.Change, strip cache.TransformFunc) *store {
+	return &store{queue: q, read: read, gone: gone, strip: strip, there: map[netpolicy.Key]struct{}{}}
 }
 
 // Transformer lets the reflector's own temporary store hold no more than is needed.
@@ -53,19 +53,18 @@ func (s *store) Update(object any) error {
 // note returns the change that a reading means.
 func (s *store) note(r reading) []netpol.Change {
 	if r.seen != nil {
-		s.there[r.key] = r.gone
+		s.there[r.key] = struct{}{}
 		return []netpol.Change{r.seen}
 	}
 	return s.forget(r.key)
 }
 
 func (s *store) forget(key netpolicy.Key) []netpol.Change {
-	gone, was := s.there[key]
-	if !was {
+	if _, was := s.there[key]; !was {
 		return nil
 	}
 	delete(s.there, key)
-	return []netpol.Change{gone}
+	return []netpol.Change{s.gone(key)}
 }
 
 // Delete notes that an object is gone.

@@ -2,6 +2,7 @@ package policywatch
 
 import (
 	"log/slog"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,7 +25,7 @@ func pod(name string, edit func(*corev1.Pod)) *corev1.Pod {
 
 func TestNothingIsTakenBeforeAllListsAreThere(t *testing.T) {
 	q := &queue{news: make(chan struct{}, 1), missing: 2}
-	pods, namespaces := newStore(q, readPod, stripPod), newStore(q, readNamespace, stripNamespace)
+	pods, namespaces := newStore(q, newPods().read, gonePod, stripPod), newStore(q, readNamespace, goneNamespace, stripNamespace)
 	require.NoError(t, pods.Replace([]any{pod("a", nil)}, ""))
 	require.Empty(t, q.take())
 	require.False(t, q.complete())
@@ -35,7 +36,7 @@ func TestNothingIsTakenBeforeAllListsAreThere(t *testing.T) {
 
 func TestAListTellsWhatIsGone(t *testing.T) {
 	q := &queue{news: make(chan struct{}, 1)}
-	s := newStore(q, readPod, stripPod)
+	s := newStore(q, newPods().read, gonePod, stripPod)
 	require.NoError(t, s.Replace([]any{pod("a", nil), pod("b", nil)}, ""))
 	q.missing = 0
 	q.take()
@@ -45,7 +46,7 @@ func TestAListTellsWhatIsGone(t *testing.T) {
 
 func TestPodsOfNoConcernAreToldOnceAsGone(t *testing.T) {
 	q := &queue{news: make(chan struct{}, 1)}
-	s := newStore(q, readPod, stripPod)
+	s := newStore(q, newPods().read, gonePod, stripPod)
 	require.NoError(t, s.Add(pod("host", func(p *corev1.Pod) { p.Spec.HostNetwork = true })))
 	require.Empty(t, q.take())
 	require.NoError(t, s.Add(pod("a", nil)))
@@ -58,8 +59,8 @@ func TestPodsOfNoConcernAreToldOnceAsGone(t *testing.T) {
 
 func TestAnotherKindIsAnError(t *testing.T) {
 	q := &queue{news: make(chan struct{}, 1)}
-	for _, read := range []func(any) (reading, error){readPod, readNamespace, policies{slog.New(slog.DiscardHandler)}.read} {
-		s := newStore(q, read, nil)
+	for _, read := range []func(any) (reading, error){newPods().read, readNamespace, policies{slog.New(slog.DiscardHandler)}.read} {
+		s := newStore(q, read, gonePod, nil)
 		require.ErrorContains(t, s.Add("text"), "string")
 		require.Error(t, s.Delete("text"))
 		require.Error(t, s.Replace([]any{"text"}, ""))
@@ -95,4 +96,21 @@ func TestStrippingLosesNothingThatIsRead(t *testing.T) {
 	got, err := policies{slog.New(slog.DiscardHandler)}.read(strippedPolicy)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+}
+
+func TestPodsShareWhatIsEqual(t *testing.T) {
+	q := &queue{news: make(chan struct{}, 1)}
+	s := newStore(q, newPods().read, gonePod, stripPod)
+	for _, name := range []string{"a", "b"} {
+		require.NoError(t, s.Add(pod(name, func(p *corev1.Pod) { p.Labels = map[string]string{"app": "web"} })))
+	}
+	changes := q.take()
+	changes[0].(netpol.PodSeen).Pod.Labels["app"] = "changed for both"
+	require.Equal(t, "changed for both", changes[1].(netpol.PodSeen).Pod.Labels["app"])
+
+	known := map[string]int{}
+	for i := range manyShared + 1 {
+		shared(known, strconv.Itoa(i), i)
+	}
+	require.Len(t, known, 1)
 }

@@ -51,9 +51,9 @@ func New(cfg *rest.Config, log *slog.Logger) (*Watch, error) {
 	alive := func(o *metav1.ListOptions) { o.FieldSelector = living }
 	q := &queue{news: make(chan struct{}, 1), missing: 3}
 	return &Watch{queue: q, kinds: []kind{
-		{"namespaces", &corev1.Namespace{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "namespaces", "", all), newStore(q, readNamespace, stripNamespace)},
-		{"networkpolicies", &networkingv1.NetworkPolicy{}, cache.NewFilteredListWatchFromClient(networking.RESTClient(), "networkpolicies", "", all), newStore(q, policies{log}.read, stripPolicy)},
-		{"pods", &corev1.Pod{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "pods", "", alive), newStore(q, readPod, stripPod)},
+		{"namespaces", &corev1.Namespace{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "namespaces", "", all), newStore(q, readNamespace, goneNamespace, stripNamespace)},
+		{"networkpolicies", &networkingv1.NetworkPolicy{}, cache.NewFilteredListWatchFromClient(networking.RESTClient(), "networkpolicies", "", all), newStore(q, policies{log}.read, gonePolicy, stripPolicy)},
+		{"pods", &corev1.Pod{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "pods", "", alive), newStore(q, newPods().read, gonePod, stripPod)},
 	}}, nil
 }
 

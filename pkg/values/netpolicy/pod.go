@@ -54,7 +54,6 @@ type Namespace struct {
 // Pod is a pod, as far as policies see it.
 type Pod struct {
 	Key
-	UID     string
 	Node    string
 	Created int64 // Unix seconds
 	Labels  map[string]string
@@ -81,7 +80,7 @@ func (p Pod) Port(name string, protocol Protocol) (number uint16, ok bool) {
 
 // Equal reports whether policies could not tell the two apart.
 func (p Pod) Equal(q Pod) bool {
-	return p.Key == q.Key && p.UID == q.UID && p.Node == q.Node && p.Created == q.Created &&
+	return p.Key == q.Key && p.Node == q.Node && p.Created == q.Created &&
 		p.HostNetwork == q.HostNetwork && p.Finished == q.Finished && p.Terminating == q.Terminating &&
 		slices.Equal(p.IPs, q.IPs) && slices.Equal(p.Ports, q.Ports) && maps.Equal(p.Labels, q.Labels)
 }
@@ -89,7 +88,7 @@ func (p Pod) Equal(q Pod) bool {
 // PodOf reads a pod. The labels are shared with the object.
 func PodOf(p *corev1.Pod) Pod {
 	out := Pod{
-		Key: Key{p.Namespace, p.Name}, UID: string(p.UID), Node: p.Spec.NodeName,
+		Key: Key{p.Namespace, p.Name}, Node: p.Spec.NodeName,
 		Created: p.CreationTimestamp.Unix(), Labels: p.Labels, IPs: addresses(p.Status),
 		HostNetwork: p.Spec.HostNetwork,
 		Finished:    p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
