@@ -1,0 +1,229 @@
+//go:build api
+
+package resolver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/dns/dnsmessage"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"data-space.liqo.io/demo/story/ask"
+	"data-space.liqo.io/pkg/decisions/resolver"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// shared is an API server with the resolver's manifest applied; it ends with the tests.
+var (
+	shared    *rest.Config
+	sharedErr error
+)
+
+func TestMain(m *testing.M) {
+	environment := &envtest.Environment{BinaryAssetsDirectory: os.Getenv("KUBEBUILDER_ASSETS"), ControlPlaneStartTimeout: time.Minute}
+	environment.ControlPlane.GetAPIServer().Configure().Set("advertise-address", "127.0.0.1")
+	if shared, sharedErr = environment.Start(); sharedErr == nil {
+		sharedErr = apply(environment)
+	}
+	m.Run()
+	if err := environment.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the API server:", err)
+	}
+}
+
+// apply applies the manifests as a user does.
+func apply(environment *envtest.Environment) error {
+	user, err := environment.AddUser(envtest.User{Name: "user", Groups: []string{"system:masters"}}, shared)
+	if err != nil {
+		return err
+	}
+	kubectl, err := user.Kubectl()
+	if err != nil {
+		return err
+	}
+	for _, file := range []string{"namespace.yaml", "resolver.yaml"} {
+		_, stderr, err := kubectl.Run("apply", "-f", filepath.Join("../../../deploy", file))
+		if err != nil {
+			text := &bytes.Buffer{}
+			_, _ = text.ReadFrom(stderr)
+			return fmt.Errorf("apply %s: %w: %s", file, err, text)
+		}
+	}
+	return nil
+}
+
+// kubeconfig holds a token of the resolver's own ServiceAccount.
+func kubeconfig(t *testing.T) string {
+	t.Helper()
+	clients, err := kubernetes.NewForConfig(shared)
+	require.NoError(t, err)
+	token, err := clients.CoreV1().ServiceAccounts(apis.SystemNamespace).CreateToken(t.Context(), apis.ResolverName,
+		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	require.NoError(t, clientcmd.WriteToFile(clientcmdapi.Config{
+		CurrentContext: "test",
+		Contexts:       map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "resolver"}},
+		Clusters:       map[string]*clientcmdapi.Cluster{"test": {Server: shared.Host, CertificateAuthorityData: shared.CAData}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"resolver": {Token: token.Status.Token}},
+	}, path))
+	return path
+}
+
+// running is the real program.
+type running struct {
+	address netip.AddrPort
+	mu      sync.Mutex
+	buffer  bytes.Buffer
+}
+
+func (r *running) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buffer.Write(p)
+}
+
+func (r *running) output() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return bytes.Clone(r.buffer.Bytes())
+}
+
+func (r *running) ask(t *testing.T, q ask.Question) ask.Answer {
+	t.Helper()
+	answer, err := ask.Ask(t.Context(), r.address, q)
+	require.NoError(t, err)
+	return answer
+}
+
+// start runs the resolver with the controller's Corefile, on ports that are free here, and with the addresses that stand
+// for servers replaced by those of real ones.
+func start(t *testing.T, settings resolver.Settings, outside *server) *running {
+	t.Helper()
+	require.NoError(t, sharedErr, "KUBEBUILDER_ASSETS names the directory of kube-apiserver, etcd and kubectl")
+	program := os.Getenv("RESOLVER")
+	require.NotEmpty(t, program, "RESOLVER names the program, as `lab env` prints it")
+	corefile, err := resolver.Corefile(settings)
+	require.NoError(t, err)
+	r := &running{address: freeAddress(t)}
+	ready := freeAddress(t)
+	file := filepath.Join(t.TempDir(), "Corefile")
+	require.NoError(t, os.WriteFile(file, []byte(strings.NewReplacer(
+		".:53 {", fmt.Sprintf(".:%d {", r.address.Port()),
+		"pods verified", "pods verified\n        kubeconfig "+kubeconfig(t),
+		outside.stand.String(), outside.address.String(),
+		"health :8080", "health "+freeAddress(t).String(), "ready :8181", "ready "+ready.String(),
+		"prometheus :9153", "prometheus "+freeAddress(t).String(),
+	).Replace(corefile)), 0o600))
+
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), program, "-conf", file)
+	command.Stdout, command.Stderr = r, r
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		require.NoError(t, command.Process.Signal(syscall.SIGKILL)) // a gentle end takes the health plugin's five seconds
+		_ = command.Wait()
+		require.NotContains(t, string(r.output()), "forbidden", "the manifest lacks a right")
+	})
+	require.Eventually(t, func() bool {
+		_, err := ask.Ask(t.Context(), r.address, ask.Question{Name: "ready.", Type: dnsmessage.TypeA})
+		return err == nil && answers(t, "http://"+ready.String()+"/ready")
+	}, 30*time.Second, 100*time.Millisecond, "it is ready")
+	return r
+}
+
+func answers(t *testing.T, url string) bool {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode == http.StatusOK
+}
+
+func freeAddress(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+// server is a DNS server outside of the cluster that answers everything and remembers what it was asked.
+type server struct {
+	stand   netip.Addr // stands for it where no loopback address may be
+	address netip.AddrPort
+	mu      sync.Mutex
+	names   []string
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &server{stand: netip.MustParseAddr("198.51.100.53"), address: netip.MustParseAddrPort(conn.LocalAddr().String())}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.serve(conn)
+	}()
+	t.Cleanup(func() {
+		require.NoError(t, conn.Close())
+		<-done
+	})
+	return s
+}
+
+func (s *server) serve(conn net.PacketConn) {
+	buffer := make([]byte, 4096)
+	for {
+		n, from, err := conn.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		message := dnsmessage.Message{}
+		if message.Unpack(buffer[:n]) != nil || len(message.Questions) != 1 {
+			continue
+		}
+		question := message.Questions[0]
+		s.mu.Lock()
+		s.names = append(s.names, question.Name.String())
+		s.mu.Unlock()
+		message.Response, message.Additionals = true, nil
+		message.Answers = []dnsmessage.Resource{{
+			Header: dnsmessage.ResourceHeader{Name: question.Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET, TTL: 5},
+			Body:   &dnsmessage.AResource{A: [4]byte{198, 51, 100, 1}},
+		}}
+		if packed, err := message.Pack(); err == nil {
+			_, _ = conn.WriteTo(packed, from)
+		}
+	}
+}
+
+func (s *server) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.names...)
+}
