@@ -39,6 +39,12 @@ func target(t *testing.T) agent.Target {
 		require.NoError(t, handle.Close())
 		require.NoError(t, testutils.UnmountNS(handle))
 	})
+	return targetAt(t, handle)
+}
+
+// targetAt gives the network namespace the pod's IP.
+func targetAt(t *testing.T, handle ns.NetNS) agent.Target {
+	t.Helper()
 	ip := netip.MustParseAddr("203.0.113.7")
 	require.NoError(t, handle.Do(func(ns.NetNS) error {
 		lo, err := netlink.LinkByName("lo")
@@ -131,6 +137,22 @@ func TestEnsure(t *testing.T) {
 		require.NoError(t, e.Clear(t.Context(), tg))
 		require.NotContains(t, saved(t, b, tg.Netns), "DROP")
 		require.Empty(t, memory.All())
+	})
+}
+
+func TestAPodThatCannotHoldThePlanIsClosed(t *testing.T) {
+	eachBackend(t, func(t *testing.T, b dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+		t.Helper()
+		handle, err := ns.GetNS(kit.UserNamespaced(t))
+		require.NoError(t, err)
+		defer handle.Close()
+		tg, group := targetAt(t, handle), kit.NewCgroup(t)
+		for _, proxy := range []sandbox.Process{{}, {PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}} {
+			tg.Proxy = proxy
+			_, err = e.Ensure(t.Context(), tg)
+			require.ErrorContains(t, err, "hostUsers: true", "the way out")
+			require.Equal(t, 2, strings.Count(saved(t, b, tg.Netns), ":OUTPUT DROP"), "both families")
+		}
 	})
 }
 

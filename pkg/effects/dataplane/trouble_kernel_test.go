@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"syscall"
 	"testing"
@@ -115,18 +114,9 @@ func TestAPodDoesNotWaitForTheNodesRules(t *testing.T) {
 	require.Less(t, time.Since(start), 5*time.Second, "the wait for the node's lock would end after ten")
 }
 
-// userNamespaced makes a network namespace as a runtime makes it for a pod with hostUsers: false.
 func userNamespaced(t *testing.T) *netns.Namespace {
 	t.Helper()
-	holder := exec.Command("sleep", "60")
-	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
-	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET, UidMappings: ids, GidMappings: ids}
-	require.NoError(t, holder.Start())
-	t.Cleanup(func() {
-		require.NoError(t, holder.Process.Kill())
-		_ = holder.Wait() // it was killed
-	})
-	ns, err := netns.Open(fmt.Sprintf("/proc/%d/ns/net", holder.Process.Pid))
+	ns, err := netns.Open(kit.UserNamespaced(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, ns.Close()) })
 	return ns

@@ -72,7 +72,7 @@ func NewEnforcer(s redirect.Settings, d Dataplane, l Ledger) *Enforcer {
 
 // Ensure makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
 // alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors are
-// *ReasonError. If the proxy cannot be bound, the pod is closed and the error says why it is.
+// *ReasonError. If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
 func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
 	defer e.locks.lock(t.Sandbox)()
 	t = e.current(t)
@@ -85,12 +85,23 @@ func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
 	defer cancel()
 
 	out, err := e.write(ctx, ns, t)
-	if err == nil || t.Proxy.Cgroup == "" {
-		return out, err
+	if err == nil {
+		return out, nil
 	}
-	t.Proxy = sandbox.Process{}
-	closed, closeErr := e.write(ctx, ns, t)
-	return closed, errors.Join(err, closeErr)
+	if t.Proxy.Cgroup != "" {
+		t.Proxy = sandbox.Process{}
+		closed, closeErr := e.write(ctx, ns, t)
+		if closeErr == nil {
+			return closed, err
+		}
+		err = errors.Join(err, closeErr)
+	}
+	// The plan cannot be written here at all (a user namespace of the pod's own, a kernel that lost an extension): what
+	// every kernel can hold keeps the pod closed, whatever part of the plan is in.
+	if _, closeErr := e.dataplane.Enforce(ctx, ns, redirect.Closed(e.settings)); closeErr != nil {
+		err = errors.Join(err, fail(ReasonWrite, fmt.Errorf("%s: close it: %w", t.Endpoint, closeErr)))
+	}
+	return out, err
 }
 
 // write brings the kernel and the ledger to the target, in this order: known, written, known as verified.
