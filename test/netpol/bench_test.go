@@ -179,7 +179,7 @@ func BenchmarkIndex(b *testing.B) {
 	}{
 		{"bar", bar},
 		{"10x remote pods", size{namespaces: 400, local: 110, remote: 40000, policies: 1000}},
-		{"10x policies, none about local pods", size{namespaces: 400, local: 110, remote: 4000, policies: 10000}},
+		{"10x namespaces and policies", size{namespaces: 400, local: 110, remote: 4000, policies: 10000}},
 	} {
 		for _, e := range benchmarked() {
 			b.Run(c.name+"/"+e.name, func(b *testing.B) {

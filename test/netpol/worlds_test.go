@@ -105,7 +105,7 @@ func some[T any](all []T, n, from int) []T {
 }
 
 // worldCount is how many worlds to try with each backend, eight states each; another number with NETPOL_WORLDS set.
-func worldCount(t testing.TB) int {
+func worldCount(t *testing.T) int {
 	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv("NETPOL_WORLDS")); err == nil {
 		return n

@@ -24,6 +24,9 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
+// The addresses of x/a and y/b.
+const a, b = "203.0.113.10", "203.0.113.11"
+
 // followed is an index that follows a real API server.
 type followed struct {
 	*kubernetes.Clientset
@@ -85,10 +88,10 @@ func (f *followed) pod(namespace, name, ip string) {
 	require.NoError(f.t, err)
 }
 
-// becomes waits until packets between two addresses pass, or not.
-func (f *followed) becomes(allowed bool, from, to string) {
+// becomes waits until packets from y/b to x/a pass, or not.
+func (f *followed) becomes(allowed bool) {
 	f.t.Helper()
-	p := netpol.Packet{From: netip.MustParseAddr(from), To: netip.MustParseAddr(to), Protocol: netpolicy.TCP, Port: 80}
+	p := netpol.Packet{From: netip.MustParseAddr(b), To: netip.MustParseAddr(a), Protocol: netpolicy.TCP, Port: 80}
 	require.Eventually(f.t, func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -99,33 +102,32 @@ func (f *followed) becomes(allowed bool, from, to string) {
 func TestTheIndexFollowsTheAPIServer(t *testing.T) {
 	f := follow(t)
 	ctx := t.Context()
-	const a, b = "203.0.113.10", "203.0.113.11"
 	f.pod("x", "a", a)
 	f.pod("y", "b", b)
 	policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: networkingv1.NetworkPolicySpec{
 		Ingress: []networkingv1.NetworkPolicyIngressRule{{From: []networkingv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}}}}}}}}
 	policy, err := f.NetworkingV1().NetworkPolicies("x").Create(ctx, policy, metav1.CreateOptions{})
 	require.NoError(t, err)
-	f.becomes(false, b, a)
+	f.becomes(false)
 
 	patch := func(path string) []byte { return []byte(path) }
 	_, err = f.CoreV1().Namespaces().Patch(ctx, "y", types.MergePatchType, patch(`{"metadata":{"labels":{"team":"red"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	f.becomes(true, b, a)
+	f.becomes(true)
 
 	policy.Spec.Ingress[0].From[0].PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"role": "client"}}
-	policy, err = f.NetworkingV1().NetworkPolicies("x").Update(ctx, policy, metav1.UpdateOptions{})
+	_, err = f.NetworkingV1().NetworkPolicies("x").Update(ctx, policy, metav1.UpdateOptions{})
 	require.NoError(t, err)
-	f.becomes(false, b, a)
+	f.becomes(false)
 
 	_, err = f.CoreV1().Pods("y").Patch(ctx, "b", types.MergePatchType, patch(`{"metadata":{"labels":{"role":"client"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	f.becomes(true, b, a)
+	f.becomes(true)
 
 	_, err = f.CoreV1().Pods("y").Patch(ctx, "b", types.MergePatchType, patch(`{"status":{"phase":"Succeeded"}}`), metav1.PatchOptions{}, "status")
 	require.NoError(t, err)
-	f.becomes(false, b, a)
+	f.becomes(false)
 
 	require.NoError(t, f.NetworkingV1().NetworkPolicies("x").Delete(ctx, "p", metav1.DeleteOptions{}))
-	f.becomes(true, b, a)
+	f.becomes(true)
 }
