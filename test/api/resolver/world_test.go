@@ -36,14 +36,14 @@ import (
 // shared is an API server with the resolver's manifest applied; it ends with the tests.
 var (
 	shared    *rest.Config
-	sharedErr error
+	errShared error
 )
 
 func TestMain(m *testing.M) {
 	environment := &envtest.Environment{BinaryAssetsDirectory: os.Getenv("KUBEBUILDER_ASSETS"), ControlPlaneStartTimeout: time.Minute}
 	environment.ControlPlane.GetAPIServer().Configure().Set("advertise-address", "127.0.0.1")
-	if shared, sharedErr = environment.Start(); sharedErr == nil {
-		sharedErr = apply(environment)
+	if shared, errShared = environment.Start(); errShared == nil {
+		errShared = apply(environment)
 	}
 	m.Run()
 	if err := environment.Stop(); err != nil {
@@ -120,7 +120,7 @@ func (r *running) ask(t *testing.T, q ask.Question) ask.Answer {
 // for servers replaced by those of real ones.
 func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 	t.Helper()
-	require.NoError(t, sharedErr, "KUBEBUILDER_ASSETS names the directory of kube-apiserver, etcd and kubectl")
+	require.NoError(t, errShared, "KUBEBUILDER_ASSETS names the directory of kube-apiserver, etcd and kubectl")
 	program := os.Getenv("RESOLVER")
 	require.NotEmpty(t, program, "RESOLVER names the program, as `lab env` prints it")
 	corefile, err := resolver.Corefile(settings)

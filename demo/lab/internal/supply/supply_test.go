@@ -50,6 +50,23 @@ func TestOnlyKubernetesProgramsAreStampedWithItsVersion(t *testing.T) {
 	require.Equal(t, []string{"-trimpath", "-ldflags", "-s -w", "-tags", "a,b", "p"}, buildArgs(source{pkg: "p", tags: "a,b"}, ""))
 }
 
+func TestAProgramOfOurOwnIsBuiltAgainWhenItsSourceChanges(t *testing.T) {
+	u := Upstream{Dir: t.TempDir()}
+	file := filepath.Join(u.Dir, "resolver", "main.go")
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	for _, pin := range []string{"go.mod", "go.sum"} {
+		require.NoError(t, os.WriteFile(filepath.Join(u.Dir, pin), nil, 0o644))
+	}
+	stamps := map[string]bool{}
+	for _, text := range []string{"package main", "package main // changed"} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		r, err := u.recipe(source{pkg: here + "resolver"})
+		require.NoError(t, err)
+		stamps[r.stamp] = true
+	}
+	require.Len(t, stamps, 2)
+}
+
 func TestTheNetworkPluginsAreAmongThePrograms(t *testing.T) {
 	for _, plugin := range NetworkPlugins() {
 		require.True(t, slices.ContainsFunc(sources(), func(s source) bool { return s.name() == plugin }), plugin)

@@ -26,6 +26,9 @@ type Upstream struct {
 	Log  *steps.Log
 }
 
+// here is the module of the programs that are little more than a list of upstream's packages.
+const here = "data-space.liqo.io/demo/lab/upstream/"
+
 // source is one program's package, and what building it needs beyond the ordinary.
 type source struct {
 	pkg string
@@ -45,7 +48,7 @@ func sources() []source {
 		all = append(all, source{pkg: "k8s.io/kubernetes/cmd/" + name, stamped: true})
 	}
 	for _, name := range []string{"coredns", "resolver", "etcd"} {
-		all = append(all, source{pkg: "data-space.liqo.io/demo/lab/upstream/" + name})
+		all = append(all, source{pkg: here + name})
 	}
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
 		all = append(all, source{
@@ -108,9 +111,26 @@ func (u Upstream) recipe(s source) (recipe, error) {
 			return r, err
 		}
 	}
+	own, err := u.ownSource(s)
+	if err != nil {
+		return r, err
+	}
 	r.args = buildArgs(s, version)
-	r.stamp = stamp(mod, sum, r.args)
+	r.stamp = stamp(append(mod, own...), sum, r.args)
 	return r, nil
+}
+
+// ownSource is the source of a program whose package lies here and not in a module that the pins name.
+func (u Upstream) ownSource(s source) ([]byte, error) {
+	name, local := strings.CutPrefix(s.pkg, here)
+	if !local {
+		return nil, nil
+	}
+	text, err := os.ReadFile(filepath.Join(u.Dir, name, "main.go"))
+	if err != nil {
+		return nil, fmt.Errorf("source of %s: %w", s.name(), err)
+	}
+	return text, nil
 }
 
 // build writes the program beside its place and moves it there, so that a running one is not disturbed.
