@@ -134,5 +134,5 @@ func sum(b []byte) uint16 {
 	for total>>16 != 0 {
 		total = total&0xffff + total>>16
 	}
-	return ^uint16(total) //nolint:gosec // folded
+	return ^uint16(total)
 }

@@ -30,19 +30,19 @@ func families() []Probe {
 		{"broadcast", broadcast},
 		{"broadcast to port 53", func(a Aim) error { return broadcastTo(a, 53) }},
 		{"link-local", linkLocal},
-		{"AF_VSOCK", func(Aim) error { return opened(unix.AF_VSOCK, unix.SOCK_STREAM, 0) }},
-		{"AF_XDP", func(Aim) error { return opened(unix.AF_XDP, unix.SOCK_RAW, 0) }},
-		{"AF_PACKET", func(Aim) error { return opened(unix.AF_PACKET, unix.SOCK_RAW, 0) }},
-		{"AF_PPPOX", func(Aim) error { return opened(unix.AF_PPPOX, unix.SOCK_STREAM, 0) }},
-		{"AF_TIPC", func(Aim) error { return opened(unix.AF_TIPC, unix.SOCK_RDM, 0) }},
-		{"AF_RDS", func(Aim) error { return opened(unix.AF_RDS, unix.SOCK_SEQPACKET, 0) }},
+		{"AF_VSOCK", func(Aim) error { return opened(unix.AF_VSOCK, unix.SOCK_STREAM) }},
+		{"AF_XDP", func(Aim) error { return opened(unix.AF_XDP, unix.SOCK_RAW) }},
+		{"AF_PACKET", func(Aim) error { return opened(unix.AF_PACKET, unix.SOCK_RAW) }},
+		{"AF_PPPOX", func(Aim) error { return opened(unix.AF_PPPOX, unix.SOCK_STREAM) }},
+		{"AF_TIPC", func(Aim) error { return opened(unix.AF_TIPC, unix.SOCK_RDM) }},
+		{"AF_RDS", func(Aim) error { return opened(unix.AF_RDS, unix.SOCK_SEQPACKET) }},
 	}, func(a Aim, f func(a Aim) error) error { return f(a) })
 	return append(protocols, others...)
 }
 
 // opened only opens a socket and closes it.
-func opened(family, kind, protocol int) error {
-	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, protocol)
+func opened(family, kind int) error {
+	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
 		err = unix.Close(fd)
 	}
@@ -79,9 +79,9 @@ func group(a Aim, v4, v6 string, port uint16) error {
 	to := netip.MustParseAddr(v4)
 	return datagram(a, func(fd int) (netip.AddrPort, error) {
 		if !a.v6() {
-			return netip.AddrPortFrom(to, port), unix.SetsockoptIPMreqn(fd, unix.SOL_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(index())})
+			return netip.AddrPortFrom(to, port), unix.SetsockoptIPMreqn(fd, unix.SOL_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: index()})
 		}
-		return netip.AddrPortFrom(netip.MustParseAddr(v6), port), unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_MULTICAST_IF, index())
+		return netip.AddrPortFrom(netip.MustParseAddr(v6), port), unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_MULTICAST_IF, int(index()))
 	})
 }
 
@@ -103,23 +103,26 @@ func datagram(a Aim, prepare func(fd int) (netip.AddrPort, error)) error {
 	return os.NewSyscallError("sendto", unix.Sendto(fd, []byte(Secret), 0, sockaddr(to)))
 }
 
-func index() int {
+// index is the interface's number.
+func index() int32 {
 	link, err := net.InterfaceByName(device)
 	if err != nil {
 		return 0
 	}
-	return link.Index
+	return int32(link.Index) //nolint:gosec // the kernel's numbers are that long
 }
+
+func zone() uint32 { return uint32(index()) } //nolint:gosec // a number of the kernel is positive
 
 // join makes the kernel tell the routers (IGMP, MLD), of a group and of one with chosen sources: those are 32 or 128 bits of one's own.
 func join(a Aim) error {
 	return datagram(a, func(fd int) (netip.AddrPort, error) {
 		if a.v6() {
 			group := netip.MustParseAddr("ff05::1234").As16()
-			err := unix.SetsockoptIPv6Mreq(fd, unix.SOL_IPV6, unix.IPV6_JOIN_GROUP, &unix.IPv6Mreq{Multiaddr: group, Interface: uint32(index())})
+			err := unix.SetsockoptIPv6Mreq(fd, unix.SOL_IPV6, unix.IPV6_JOIN_GROUP, &unix.IPv6Mreq{Multiaddr: group, Interface: zone()})
 			return a.far(9), err
 		}
-		err := unix.SetsockoptIPMreqn(fd, unix.SOL_IP, unix.IP_ADD_MEMBERSHIP, &unix.IPMreqn{Multiaddr: [4]byte{239, 1, 2, 3}, Ifindex: int32(index())})
+		err := unix.SetsockoptIPMreqn(fd, unix.SOL_IP, unix.IP_ADD_MEMBERSHIP, &unix.IPMreqn{Multiaddr: [4]byte{239, 1, 2, 3}, Ifindex: index()})
 		return a.far(9), err
 	})
 }
@@ -141,7 +144,7 @@ func linkLocal(a Aim) error {
 	family, to := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: 80, Addr: [4]byte{169, 254, 1, 1}})
 	if a.v6() {
 		family = unix.AF_INET6
-		to = &unix.SockaddrInet6{Port: 80, ZoneId: uint32(index()), Addr: netip.MustParseAddr("fe80::1234").As16()}
+		to = &unix.SockaddrInet6{Port: 80, ZoneId: zone(), Addr: netip.MustParseAddr("fe80::1234").As16()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {

@@ -95,7 +95,7 @@ func share(a Aim, at netip.AddrPort) error {
 }
 
 // enter tries every network namespace that can be seen.
-func enter(a Aim) error {
+func enter(Aim) error {
 	runtime.LockOSThread() // this thread is not given back
 	var failed error
 	own, _ := os.Readlink("/proc/self/ns/net")

@@ -22,7 +22,7 @@ func kernels() []Probe {
 	}
 	return []Probe{
 		refused("a route", func(a Aim) error {
-			return netlink.RouteAdd(&netlink.Route{LinkIndex: index(), Dst: netlink.NewIPNet(another(a).AsSlice())})
+			return netlink.RouteAdd(&netlink.Route{LinkIndex: int(index()), Dst: netlink.NewIPNet(another(a).AsSlice())})
 		}),
 		refused("an address", func(a Aim) error {
 			link, err := netlink.LinkByName(device)
@@ -37,10 +37,10 @@ func kernels() []Probe {
 			return netlink.RuleAdd(rule)
 		}),
 		refused("a queueing discipline", func(Aim) error {
-			return netlink.QdiscAdd(&netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index(), Parent: netlink.HANDLE_CLSACT, Handle: netlink.MakeHandle(0xffff, 0)}})
+			return netlink.QdiscAdd(&netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: int(index()), Parent: netlink.HANDLE_CLSACT, Handle: netlink.MakeHandle(0xffff, 0)}})
 		}),
 		refused("a neighbour", func(a Aim) error {
-			return netlink.NeighAdd(&netlink.Neigh{LinkIndex: index(), IP: another(a).AsSlice(), HardwareAddr: []byte{2, 0, 0, 0, 0, 1}, State: netlink.NUD_PERMANENT})
+			return netlink.NeighAdd(&netlink.Neigh{LinkIndex: int(index()), IP: another(a).AsSlice(), HardwareAddr: []byte{2, 0, 0, 0, 0, 1}, State: netlink.NUD_PERMANENT})
 		}),
 		refused("an IPsec policy", func(a Aim) error {
 			return netlink.XfrmPolicyAdd(&netlink.XfrmPolicy{Dst: netlink.NewIPNet(a.Far.AsSlice()), Dir: netlink.XFRM_DIR_OUT})
@@ -62,7 +62,7 @@ func kernels() []Probe {
 			attr := struct {
 				kind, count    uint32
 				insns, license uint64
-			}{8, 2, address(unsafe.Pointer(&insns)), address(unsafe.Pointer(&license))} // BPF_PROG_TYPE_CGROUP_SKB
+			}{8, 2, address(&insns[0]), address(&license[0])} // BPF_PROG_TYPE_CGROUP_SKB
 			_, _, errno := unix.Syscall(unix.SYS_BPF, 5, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr)) //nolint:gosec // bpf(2), BPF_PROG_LOAD
 			return errnoOrNil(errno)
 		}),
@@ -80,7 +80,7 @@ func walled(p Probe) Probe {
 	return p
 }
 
-func address(p unsafe.Pointer) uint64 { return uint64(uintptr(p)) }
+func address(p *byte) uint64 { return uint64(uintptr(unsafe.Pointer(p))) } //nolint:gosec // for the kernel
 
 func errnoOrNil(errno unix.Errno) error {
 	if errno == 0 {

@@ -109,7 +109,7 @@ func sourceRoute(fd int, a Aim) error {
 }
 
 func unicast(fd int, a Aim) error {
-	network := int(binary.NativeEndian.Uint32(binary.BigEndian.AppendUint32(nil, uint32(index())))) //nolint:gosec // an interface's number
+	network := int(binary.NativeEndian.Uint32(binary.BigEndian.AppendUint32(nil, zone())))
 	if a.v6() {
 		return unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_UNICAST_IF, network)
 	}
@@ -182,7 +182,7 @@ func datagramLike(a Aim, kind int, do func(fd int) error) error {
 	}
 	defer unix.Close(fd)
 	err = do(fd)
-	_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience.Milliseconds()))
+	_ = await(fd, unix.POLLIN)
 	return err
 }
 
@@ -193,9 +193,9 @@ func packetInfoDNS(a Aim) error { return withInfo(a, a.far(53)) }
 // withInfo chooses the interface by a control message, packet by packet.
 func withInfo(a Aim, to netip.AddrPort) error {
 	return datagramLike(a, unix.SOCK_DGRAM, func(fd int) error {
-		control := unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: int32(index()), Spec_dst: pod4(a)})
+		control := unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: index(), Spec_dst: pod4(a)})
 		if a.v6() {
-			control = unix.PktInfo6(&unix.Inet6Pktinfo{Ifindex: uint32(index()), Addr: a.Pod.As16()})
+			control = unix.PktInfo6(&unix.Inet6Pktinfo{Ifindex: zone(), Addr: a.Pod.As16()})
 		}
 		return unix.Sendmsg(fd, []byte(Secret), control, sockaddr(to), 0)
 	})

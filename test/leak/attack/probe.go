@@ -8,7 +8,7 @@ import (
 )
 
 // Secret is what the attempts try to carry out.
-const Secret = "the tenant's secret"
+const Secret = "the tenant's secret" //nolint:gosec // no credential
 
 // patience bounds each wait for an answer, limit each attempt.
 const (

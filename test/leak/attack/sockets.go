@@ -87,7 +87,7 @@ func use(a Aim, s shape) error {
 func connect(fd int, to unix.Sockaddr) error {
 	err := unix.Connect(fd, to)
 	if errors.Is(err, unix.EINPROGRESS) {
-		if _, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(patience.Milliseconds())); err == nil {
+		if err = await(fd, unix.POLLOUT); err == nil {
 			var code int
 			if code, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
 				err = unix.Errno(code)
@@ -97,12 +97,18 @@ func connect(fd int, to unix.Sockaddr) error {
 	return os.NewSyscallError("connect", err)
 }
 
+// await waits for an event, at most as long as patience lasts.
+func await(fd int, event int16) error {
+	_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: event}}, int(patience.Milliseconds())) //nolint:gosec // a file's number
+	return os.NewSyscallError("poll", err)
+}
+
 // say sends and waits for an answer, which nobody has to give.
 func say(fd int, text string) error {
 	if err := unix.Send(fd, []byte(text), unix.MSG_NOSIGNAL); err != nil {
 		return os.NewSyscallError("send", err)
 	}
-	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience.Milliseconds())); err != nil {
+	if err := await(fd, unix.POLLIN); err != nil {
 		return err
 	}
 	n, err := unix.Read(fd, make([]byte, 2048))
@@ -110,12 +116,12 @@ func say(fd int, text string) error {
 		return os.NewSyscallError("read", err)
 	}
 	time.Sleep(patience / 10) // the connection is to be seen while it lives
-	return errAnswered(n)
+	return answeredError(n)
 }
 
-type errAnswered int
+type answeredError int
 
-func (n errAnswered) Error() string { return "answered" }
+func (n answeredError) Error() string { return "answered" }
 
 func from(port uint16) prepare {
 	return func(fd int, a Aim) error { return bind(fd, netip.AddrPortFrom(a.Pod, port)) }
@@ -136,7 +142,7 @@ const device = "eth0"
 func question(name string, kind byte) string {
 	b := "\x13\x03\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 	for label := range strings.SplitSeq(name, ".") {
-		b += string(rune(len(label))) + label
+		b += string([]byte{byte(len(label))}) + label //nolint:gosec // a label has 63 bytes at most
 	}
-	return b + "\x00\x00" + string(rune(kind)) + "\x00\x01"
+	return b + "\x00\x00" + string([]byte{kind}) + "\x00\x01"
 }

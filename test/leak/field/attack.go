@@ -38,7 +38,7 @@ func (c *Cluster) Attack(ctx context.Context, attacker string, pod corev1.Pod, s
 		return nil, err
 	}
 	defer func() { _ = os.Remove(fmt.Sprintf("/proc/%d/root%s", pid, program)) }()
-	command, means := exec.CommandContext(ctx, c.Kubectl, "exec", "-i", "-n", pod.Namespace, pod.Name, "-c", container, "--", program, "serve"), //nolint:gosec // our own words
+	command, means := exec.CommandContext(ctx, c.Kubectl, "exec", "-i", "-n", pod.Namespace, pod.Name, "-c", container, "--", program, "serve"),
 		[]attack.Means{attack.Raw, attack.Frame, attack.Walls}
 	if smuggled {
 		means = means[:1]
@@ -64,12 +64,12 @@ func (c *Cluster) Attack(ctx context.Context, attacker string, pod corev1.Pod, s
 
 // put copies a program.
 func put(from, to string) error {
-	in, err := os.Open(from) //nolint:gosec // our own program
+	in, err := os.Open(from)
 	if err != nil {
 		return fmt.Errorf("the attacker: %w", err)
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755) //nolint:gosec // a program
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
 	if err != nil {
 		return fmt.Errorf("put the attacker into the container: %w", err)
 	}
@@ -101,7 +101,7 @@ func smuggle(ctx context.Context, pid int, command **exec.Cmd) (done func(), err
 		unix.CAP_SETPCAP, unix.CAP_NET_BIND_SERVICE, unix.CAP_NET_RAW, unix.CAP_SYS_CHROOT, unix.CAP_MKNOD, unix.CAP_AUDIT_WRITE, unix.CAP_SETFCAP} {
 		keep = append(keep, fmt.Sprint(c))
 	}
-	*command = exec.CommandContext(ctx, "nsenter", "-t", fmt.Sprint(pid), "-n", "-m", "-p", "-i", "-u", "--", program, "-keep", strings.Join(keep, ","), "serve") //nolint:gosec // our own words
+	*command = exec.CommandContext(ctx, "nsenter", "-t", fmt.Sprint(pid), "-n", "-m", "-p", "-i", "-u", "--", program, "-keep", strings.Join(keep, ","), "serve")
 	(*command).SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
 	return func() { _ = dir.Close() }, nil
 }

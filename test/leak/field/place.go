@@ -25,7 +25,7 @@ func Place(pod corev1.Pod, container, file string) (string, error) {
 // Run runs a command in a container.
 func (c *Cluster) Run(ctx context.Context, pod corev1.Pod, container string, words ...string) (string, error) {
 	args := append([]string{"exec", "-n", pod.Namespace, pod.Name, "-c", container, "--"}, words...)
-	out, err := exec.CommandContext(ctx, c.Kubectl, args...).CombinedOutput() //nolint:gosec // the tests' own words
+	out, err := exec.CommandContext(ctx, c.Kubectl, args...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s in %s: %w: %s", strings.Join(words, " "), pod.Name, err, bytes.TrimSpace(out))
 	}
@@ -35,7 +35,7 @@ func (c *Cluster) Run(ctx context.Context, pod corev1.Pod, container string, wor
 // Keep runs a command in a container until stop is called: it must end when its input does.
 func (c *Cluster) Keep(ctx context.Context, pod corev1.Pod, container string, words ...string) (stop func(), err error) {
 	args := append([]string{"exec", "-i", "-n", pod.Namespace, pod.Name, "-c", container, "--"}, words...)
-	command := exec.CommandContext(ctx, c.Kubectl, args...) //nolint:gosec // the tests' own words
+	command := exec.CommandContext(ctx, c.Kubectl, args...)
 	input, output := io.Pipe()
 	command.Stdin, command.Stderr = input, os.Stderr
 	if err := command.Start(); err != nil {

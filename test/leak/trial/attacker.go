@@ -73,7 +73,7 @@ func (a *Attacker) Stop() {
 	_ = a.input.Close() // then it ends by itself
 	late := time.AfterFunc(3*time.Second, func() { _ = a.command.Process.Kill() })
 	defer late.Stop()
-	for range a.answers { //nolint:revive // its output is read to its end
+	for range a.answers { // its output is read to its end
 	}
 	_ = a.command.Wait()
 }

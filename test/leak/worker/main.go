@@ -8,7 +8,7 @@ import (
 	"data-space.liqo.io/test/leak/work"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:])) } //nolint:forbidigo // this is main
 
 func run(args []string) int {
 	var err error
