@@ -64,18 +64,24 @@ type Gate struct {
 	changed chan struct{}               // a namespace may have changed
 	stood   context.CancelFunc          // ends the keeping of the chain
 	standby chan struct{}               // closed once it has ended
-	down    atomic.Bool                 // told to leave nothing on the node any more
+	down    atomic.Bool                 // nothing is left on the node, or no longer
 	asking  singleflight.Group          // of the API server, by namespace
 	writers chan struct{}
 }
 
-// NewGate returns the gate of an agent. It reads what an earlier agent left on the node.
+// NewGate returns the gate of an agent. It reads what an earlier agent left on the node. Without a chain it holds nothing and
+// leaves nothing; it is there for the second gate then, to judge by.
 func NewGate(a *Agent, spaces Spaces, chain Chain, c GateConfig) (*Gate, error) {
 	g := &Gate{
 		GateConfig: c, agent: a, spaces: spaces, chain: chain, metrics: newGateMetrics(a.metrics.Registry),
 		changed: make(chan struct{}, 1), standby: make(chan struct{}), writers: make(chan struct{}, max(gateWriters, runtime.NumCPU())),
 	}
 	a.enforcer.newborn = func(box string) bool { return a.starting.newborn(box, time.Now()) }
+	g.down.Store(chain == nil)
+	if chain == nil {
+		g.memory.Store(&gate.Spaces{})
+		return g, nil
+	}
 	list, err := spacefile.Read(c.File)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -62,6 +62,9 @@ func (s *Second) Made(ctx context.Context, p nri.Pod) error {
 	switch d.Verdict {
 	case hold.Pass:
 	case hold.Refuse:
+		if s.gate.chain == nil {
+			return nil // without a first gate nothing is held that might be ordinary
+		}
 		err = errors.New(d.Message)
 	case hold.Enforce:
 		err = patiently(ctx, func() error {
