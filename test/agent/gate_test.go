@@ -180,7 +180,7 @@ func TestAPodIsHeldUntilItsRulesStand(t *testing.T) {
 		_, err = g.try(g.sandboxConfig("kube-system", "dns"))
 		require.NoError(t, err)
 	})
-	t.Run("its pods can be deleted all the same", func(t *testing.T) { g.removePod(box) })
+	t.Run("its pods can be deleted all the same", func(*testing.T) { g.removePod(box) })
 	t.Run("and the next agent lets them start", func(t *testing.T) {
 		r := startAgent(t, g.node, a, state)
 		g.open(t, r, a)

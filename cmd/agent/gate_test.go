@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestInstallAndUninstall(t *testing.T) {
+	dir := t.TempDir()
+	conf, bin, plugin := filepath.Join(dir, "net.d"), filepath.Join(dir, "bin"), filepath.Join(dir, "cni")
+	list := filepath.Join(conf, "10-a.conflist")
+	const before = `{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge"}]}`
+	require.NoError(t, os.Mkdir(conf, 0o750))
+	require.NoError(t, os.WriteFile(plugin, []byte("program"), 0o600))
+	paths := []string{
+		"--cni-conf-dir=" + conf, "--cni-bin-dir=" + bin, "--gate-socket=" + dir + "/run/gate.sock", "--namespaces-file=" + dir + "/lib/namespaces.json",
+	}
+	call := func(command string, more ...string) (int, string) {
+		var out bytes.Buffer
+		status := run(t.Context(), append(append([]string{command}, paths...), more...), func(string) string { return "" }, &out, &out)
+		return status, out.String()
+	}
+
+	status, out := call("install-cni", "--cni-plugin="+plugin)
+	require.Equal(t, 1, status)
+	require.Contains(t, out, "run this again", "there is nothing to put the entry into yet")
+	require.NoError(t, os.WriteFile(list, []byte(before), 0o600))
+	status, out = call("install-cni", "--cni-plugin="+plugin, "--gate-exempt=a, b,", "--unmarked=start")
+	require.Equal(t, 0, status, out)
+	text, err := os.ReadFile(list)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"exempt":["a","b"],"marks":true`)
+	status, out = call("install-cni", "--cni-plugin="+plugin, "--gate-exempt=a,b", "--unmarked=start")
+	require.Equal(t, 0, status, out)
+	require.Contains(t, out, "nothing to be written")
+
+	for _, left := range []string{"run/guarded/1.json", "lib/namespaces.json"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, left)), 0o750))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, left), nil, 0o600))
+	}
+	status, out = call("uninstall-cni", "--state-dir="+dir+"/run/guarded", "--status-socket="+dir+"/run/agent.sock")
+	require.Equal(t, 0, status, out)
+	text, err = os.ReadFile(list)
+	require.NoError(t, err)
+	require.Equal(t, before, string(text), "to the byte") //nolint:testifylint // to the byte
+	for _, gone := range []string{"run", "lib", "bin/data-space-cni"} {
+		require.NoFileExists(t, filepath.Join(dir, gone))
+		require.NoDirExists(t, filepath.Join(dir, gone))
+	}
+}
+
+func TestAWrongGateNamesTheFlag(t *testing.T) {
+	for flag, args := range map[string][]string{
+		"--gate=":          {"--node-name=n", "--gate=maybe"},
+		"--unmarked=":      {"install-cni", "--unmarked=perhaps"},
+		"--cni-conf-dir=":  {"uninstall-cni", "--cni-conf-dir=here"},
+		"--nri-socket=":    {"--node-name=n", "--nri-socket=here"},
+		"takes flags only": {"install-cni", "now"},
+	} {
+		var out bytes.Buffer
+		require.Equal(t, 2, run(t.Context(), args, func(string) string { return "" }, &out, &out), flag)
+		require.Contains(t, out.String(), flag)
+	}
+}
