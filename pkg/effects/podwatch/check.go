@@ -19,7 +19,7 @@ import (
 // checkTimeout bounds the questions that are asked of the API server directly.
 const checkTimeout = 10 * time.Second
 
-// ErrRefused: the API server answered and does not let the agent in; waiting changes nothing.
+// ErrRefused means that the API server answered and does not let the agent in; waiting changes nothing.
 var ErrRefused = errors.New("refused by the API server")
 
 // Check asks the API server once for what the watches will ask. errors.Is ErrRefused if it answered and said no; any
