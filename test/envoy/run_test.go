@@ -49,7 +49,7 @@ func TestTheAdminSocketIsForTheProxyOnlyAndReadsOnly(t *testing.T) {
 
 func TestHTTPCanBeTapped(t *testing.T) {
 	w := newWorld(t, settings())
-	w.record(t, w.peer, peer4, ok)
+	w.record(t, w.peer, peer4)
 	request := `{"config_id":"egress-http","tap_config":{"match":{"any_match":true},"output_config":{"sinks":[{"streaming_admin":{}}]}}}`
 	response, err := w.adminClient().Post("http://admin/tap", "application/json", strings.NewReader(request))
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestAProxyThatWasKilledStartsAgain(t *testing.T) {
 	require.NoError(t, w.proxy.Process.Kill())
 	require.Error(t, w.proxy.Wait())
 	w.start(t, settings())
-	got := w.record(t, w.peer, peer4, ok)
+	got := w.record(t, w.peer, peer4)
 	w.exchange(t, w.pod, peer4, 8080, "GET /again HTTP/1.1\r\nHost: h\r\n\r\n")
 	take(t, got)
 }
@@ -114,7 +114,7 @@ func TestWithoutIPv6NothingListensThere(t *testing.T) {
 	s.IPv6, s.ClusterDNS = false, s.ClusterDNS[:1]
 	w := newWorld(t, s)
 	w.resolver(t, echoed)
-	got := w.record(t, w.peer, peer4, ok)
+	got := w.record(t, w.peer, peer4)
 	w.exchange(t, w.pod, peer4, 8080, "GET /four HTTP/1.1\r\nHost: h\r\n\r\n")
 	take(t, got)
 	in(t, w.pod, `test -z "$(ss -6 -H -ltun)"`)
@@ -126,7 +126,7 @@ func TestItStartsWhereInterfacesHaveIPv6TurnedOff(t *testing.T) {
 	w.redirect(t)
 	in(t, w.pod, "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1")
 	w.start(t, settings())
-	got := w.record(t, w.peer, peer4, ok)
+	got := w.record(t, w.peer, peer4)
 	w.exchange(t, w.pod, peer4, 8080, "GET /four HTTP/1.1\r\nHost: h\r\n\r\n")
 	take(t, got)
 }
