@@ -1,10 +1,12 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +20,8 @@ import (
 )
 
 // processes lists the machine's processes that run in the container with this id: the runtime names the container's
-// cgroup after it. The nodes are namespaces (or containers) of this machine, so all of their processes are seen here.
+// cgroup after it. The nodes are namespaces (or containers) of this machine, so all of their processes are seen here. The
+// container's own program comes first: what it has started since, such as the agent's iptables, may be in another network.
 func processes(container string) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -41,8 +44,31 @@ func processes(container string) ([]int, error) {
 	if len(found) == 0 {
 		return nil, fmt.Errorf("no process of container %s runs on this machine: run the story where the nodes run", container)
 	}
-	slices.Sort(found)
+	begun := map[int]uint64{}
+	for _, pid := range found {
+		begun[pid] = begin(pid)
+	}
+	slices.SortFunc(found, func(a, b int) int { return cmp.Or(cmp.Compare(begun[a], begun[b]), cmp.Compare(a, b)) })
 	return found, nil
+}
+
+// begin is when a process began, in clock ticks since the machine's start (proc_pid_stat(5), starttime), and the largest
+// number for one that has ended meanwhile.
+func begin(pid int) uint64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return math.MaxUint64
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 20 {
+		return math.MaxUint64
+	}
+	ticks, err := strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		return math.MaxUint64
+	}
+	return ticks
 }
 
 // PodNetwork opens the network namespace of a pod that runs on this machine.
