@@ -50,6 +50,33 @@ func TestMainsOnlyWire(t *testing.T) {
 	}
 }
 
+func TestEachDirectDependencyHasAReason(t *testing.T) {
+	mod, err := os.ReadFile("../../go.mod")
+	require.NoError(t, err)
+	reasons, err := os.ReadFile("../../docs/dependencies.md")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(mod)) {
+		words := strings.Fields(line)
+		if len(words) != 2 || !strings.HasPrefix(words[1], "v") {
+			continue // not a requirement, or an indirect one
+		}
+		require.Contains(t, string(reasons), words[0],
+			"%s is required by go.mod: say in docs/dependencies.md what it is used for, and why not our own code", words[0])
+	}
+}
+
+func TestEachPackageIsOnTheMap(t *testing.T) {
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	require.NoError(t, err)
+	for _, p := range packages(t) {
+		if ringOf(p.ImportPath) == outside {
+			continue
+		}
+		name := filepath.Base(p.ImportPath)
+		require.Contains(t, string(text), "`"+name+"`", "%s: say in ARCHITECTURE.md, in the table of the house, what it is", p.ImportPath)
+	}
+}
+
 func TestTheRuleFindsWhatItForbids(t *testing.T) {
 	for _, edge := range [][2]string{
 		{"pkg/values/apis", "pkg/decisions/redirect"},
