@@ -31,6 +31,10 @@ func (o *Owners) Add(s Socket) {
 	}
 }
 
+// ForgetDatagrams forgets the sockets of UDP, of which only the local port is known: in a long capture a port comes to
+// another socket, and must not count for both.
+func (o *Owners) ForgetDatagrams() { o.udp = nil }
+
 // Of lists who can have sent the packet: the owners of the sockets that have its flow. None means that no socket was
 // seen with it.
 func (o *Owners) Of(p Packet) []Owner {

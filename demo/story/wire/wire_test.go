@@ -165,6 +165,14 @@ func TestAPacketWithoutItsHeadersIsALeak(t *testing.T) {
 	require.Len(t, Judge([]Packet{packet}, &Owners{}, Rules{}).Leaks, 1)
 }
 
+func TestAPortOfUDPComesToAnother(t *testing.T) {
+	owners := &Owners{}
+	owners.Add(socket(unix.IPPROTO_UDP, "0.0.0.0:40961", "0.0.0.0:0", Owner{0, 8}))
+	owners.ForgetDatagrams()
+	owners.Add(socket(unix.IPPROTO_UDP, "0.0.0.0:40961", "0.0.0.0:0", proxy))
+	require.Equal(t, []Owner{proxy}, owners.Of(sent(t, dns4)))
+}
+
 func TestWhatReachesThePodIsNotJudged(t *testing.T) {
 	packet := sent(t, ping4)
 	packet.Out = false
