@@ -141,7 +141,7 @@ func proxyOwner(pod corev1.Pod) (wire.Owner, error) {
 	if err != nil {
 		return wire.Owner{}, err
 	}
-	pids, err := processes(container)
+	pids, err := Processes(container)
 	if err != nil {
 		return wire.Owner{}, err
 	}

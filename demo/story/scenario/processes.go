@@ -19,10 +19,10 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
-// processes lists the machine's processes that run in the container with this id: the runtime names the container's
+// Processes lists the machine's processes that run in the container with this id: the runtime names the container's
 // cgroup after it. The nodes are namespaces (or containers) of this machine, so all of their processes are seen here. The
 // container's own program comes first: what it has started since, such as the agent's iptables, may be in another network.
-func processes(container string) ([]int, error) {
+func Processes(container string) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -77,7 +77,7 @@ func PodNetwork(pod corev1.Pod) (*netns.Namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	pids, err := processes(container)
+	pids, err := Processes(container)
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func killProxy(pod corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	pids, err := processes(container)
+	pids, err := Processes(container)
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
+	"data-space.liqo.io/demo/story/scenario"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -125,25 +124,11 @@ func process(pod corev1.Pod, container string) (int, error) {
 	if id == "" {
 		return 0, fmt.Errorf("container %s of pod %s does not run", container, pod.Name)
 	}
-	entries, err := os.ReadDir("/proc")
+	pids, err := scenario.Processes(id)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("container %s of pod %s: %w", container, pod.Name, err)
 	}
-	pids := []int{}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		groups, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cgroup"))
-		if err == nil && strings.Contains(string(groups), id) {
-			pids = append(pids, pid)
-		}
-	}
-	if len(pids) == 0 {
-		return 0, fmt.Errorf("no process of container %s of pod %s runs on this machine: run this where the nodes run", container, pod.Name)
-	}
-	return slices.Min(pids), nil
+	return pids[0], nil
 }
 
 var errNoAddress = errors.New("no address of this family")
