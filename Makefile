@@ -64,19 +64,19 @@ test-unit: ## pure decisions and the shape of the code; needs no root
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
 	$(call stage,kernel tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 1 -count 1 -tags kernel $$(build/tagged kernel)
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -tags kernel $$(build/tagged kernel)
 
 .PHONY: test-api
 test-api: tools ## a real kube-apiserver and etcd
 	$(call stage,API tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 1 -count 1 -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
 
 .PHONY: test-lab
 test-lab: export DATA_SPACER_LAB := test
-test-lab: lab-up ## the demo's story as tests, on a lab of its own
+test-lab: $(LAB) ## the demo's story, the leak suite and ordinary work as tests, on a lab of its own
 	$(call stage,lab scenario)
 	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
-	@trap '$(LAB) down' EXIT; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v
+	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 30m
 
 .PHONY: leaktest
 leaktest: lab-up ## try every way out of the foreign pods of the lab, which it brings up if there is none
