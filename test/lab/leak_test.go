@@ -12,8 +12,9 @@ import (
 	"data-space.liqo.io/test/leak/trial"
 )
 
-// TestNothingLeaks tries every way out of the guest's pods, on the scenario that TestStory has deployed.
+// TestNothingLeaks tries every way out of the guest's pods.
 func TestNothingLeaks(t *testing.T) {
+	deployed(t)
 	cluster, err := field.Open()
 	require.NoError(t, err)
 	results, err := cluster.AttackAll(context.Background(), build(t, "attacker"), t.Logf)

@@ -33,9 +33,7 @@ type names struct {
 
 func newNames(t *testing.T) *names {
 	t.Helper()
-	world, err := scenario.Open("../..", t.Logf)
-	require.NoError(t, err)
-	require.NoError(t, world.Deploy(t.Context()))
+	deployed(t)
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	require.NoError(t, err)
 	n := &names{}

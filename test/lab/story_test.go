@@ -12,9 +12,7 @@ import (
 )
 
 func TestStory(t *testing.T) {
-	world, err := scenario.Open("../..", t.Logf)
-	require.NoError(t, err)
-	require.NoError(t, world.Deploy(context.Background()))
+	world := deployed(t)
 	for _, row := range world.Rows() {
 		t.Run(row.Claim, func(t *testing.T) {
 			result := scenario.Run(context.Background(), row)

@@ -55,6 +55,7 @@ func probes() map[string]corev1.ProbeHandler {
 
 func newWorkers(t *testing.T) *workers {
 	t.Helper()
+	deployed(t)
 	cluster, err := field.Open()
 	require.NoError(t, err)
 	w := &workers{Cluster: cluster}
