@@ -23,9 +23,11 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/pkg/values/workload"
 	"data-space.liqo.io/test/kit"
 )
@@ -154,6 +156,42 @@ func TestAPodThatCannotHoldThePlanIsClosed(t *testing.T) {
 			require.Equal(t, 2, strings.Count(saved(t, b, tg.Netns), ":OUTPUT DROP"), "both families")
 		}
 	})
+}
+
+// losing is a data plane of a kernel that has lost an extension: the plan's three tables cannot be written, one can.
+type losing struct {
+	*dataplane.Dataplane
+	lost bool
+}
+
+func (l *losing) Enforce(ctx context.Context, space *netns.Namespace, desired []iptables.Ruleset) (dataplane.State, error) {
+	if l.lost && len(desired[0].Tables) > 1 {
+		return dataplane.State{}, errors.New("lost")
+	}
+	return l.Dataplane.Enforce(ctx, space, desired)
+}
+
+func TestWhatTheAgentClosedItselfIsNoDrift(t *testing.T) {
+	memory, err := ledger.Open(t.TempDir())
+	require.NoError(t, err)
+	plane, tg := &losing{Dataplane: dataplane.New(dataplane.NFT)}, target(t)
+	e := agent.NewEnforcer(redirect.Settings{IPv6: true}, plane, memory)
+	_, err = e.Ensure(t.Context(), tg)
+	require.NoError(t, err)
+	planned := counterless(saved(t, dataplane.NFT, tg.Netns))
+
+	plane.lost = true
+	_, err = e.Ensure(t.Context(), tg)
+	require.ErrorContains(t, err, "lost")
+	require.NotContains(t, saved(t, dataplane.NFT, tg.Netns), "REDIRECT")
+	require.Contains(t, saved(t, dataplane.NFT, tg.Netns), ":OUTPUT DROP")
+
+	plane.lost = false
+	again, err := e.Ensure(t.Context(), tg)
+	require.NoError(t, err)
+	require.True(t, again.State.Wrote)
+	require.Empty(t, again.Repaired)
+	require.Equal(t, planned, counterless(saved(t, dataplane.NFT, tg.Netns)))
 }
 
 func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {

@@ -96,12 +96,24 @@ func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
 		}
 		err = errors.Join(err, closeErr)
 	}
-	// The plan cannot be written here at all (a user namespace of the pod's own, a kernel that lost an extension): what
-	// every kernel can hold keeps the pod closed, whatever part of the plan is in.
-	if _, closeErr := e.dataplane.Enforce(ctx, ns, redirect.Closed(e.settings)); closeErr != nil {
-		err = errors.Join(err, fail(ReasonWrite, fmt.Errorf("%s: close it: %w", t.Endpoint, closeErr)))
+	return out, errors.Join(err, e.close(ctx, ns, t))
+}
+
+// close is the last resort where the plan cannot be written at all (a user namespace of the pod's own, a kernel that lost
+// an extension): what every kernel can hold keeps the pod closed, whatever part of the plan is in. That the plan is gone
+// then is our own doing, so the ledger forgets it: it is no drift.
+func (e *Enforcer) close(ctx context.Context, ns *netns.Namespace, t Target) error {
+	var problems error
+	if entry, known := e.ledger.Get(t.Sandbox); known {
+		entry.Plan = ""
+		if err := e.ledger.Put(entry); err != nil {
+			problems = fail(ReasonLedger, err)
+		}
 	}
-	return out, err
+	if _, err := e.dataplane.Enforce(ctx, ns, redirect.Closed(e.settings)); err != nil {
+		problems = errors.Join(problems, fail(ReasonWrite, fmt.Errorf("%s: close it: %w", t.Endpoint, err)))
+	}
+	return problems
 }
 
 // write brings the kernel and the ledger to the target, in this order: known, written, known as verified.
