@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"data-space.liqo.io/test/leak/field"
-	"data-space.liqo.io/test/leak/work"
+	"data-space.liqo.io/test/leak/ordinary"
 )
 
 const (
@@ -47,9 +47,9 @@ type workers struct {
 func probes() map[string]corev1.ProbeHandler {
 	return map[string]corev1.ProbeHandler{
 		"exec": {Exec: &corev1.ExecAction{Command: []string{programPath, "call", "dial", "127.0.0.1"}}},
-		"http": {HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt(work.PortHTTP)}},
-		"tcp":  {TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt(work.PortEcho)}},
-		"grpc": {GRPC: &corev1.GRPCAction{Port: work.PortGRPC}},
+		"http": {HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt(ordinary.PortHTTP)}},
+		"tcp":  {TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt(ordinary.PortEcho)}},
+		"grpc": {GRPC: &corev1.GRPCAction{Port: ordinary.PortGRPC}},
 	}
 }
 
@@ -93,7 +93,7 @@ func (w *workers) pod(t *testing.T, namespace string, containers []corev1.Contai
 		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}, Spec: corev1.ServiceSpec{
 			ClusterIP: ip, Selector: meta.Labels, IPFamilyPolicy: &dual, PublishNotReadyAddresses: true,
 		}}
-		for _, port := range []int32{work.PortHTTP, work.PortEcho, work.PortGRPC} {
+		for _, port := range []int32{ordinary.PortHTTP, ordinary.PortEcho, ordinary.PortGRPC} {
 			service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("p", port), Port: port})
 		}
 		_, err := services.Create(ctx, service, metav1.CreateOptions{})
@@ -150,7 +150,7 @@ func TestOrdinaryWorkGoesOn(t *testing.T) {
 	t.Run("and succeed while it is up", func(t *testing.T) { w.requireProbes(t, true) })
 	calls := map[string]struct{ from, to corev1.Pod }{"out of the guest's pod": {w.guest, w.own}, "into it": {w.own, w.guest}, "to itself": {w.guest, w.guest}}
 	for name, call := range calls {
-		for _, kind := range work.Kinds() {
+		for _, kind := range ordinary.Kinds() {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				_, err := w.Run(ctx, call.from, "exec", programPath, "call", kind, call.to.Status.PodIP)
 				require.NoError(t, err)
@@ -175,7 +175,7 @@ func TestOrdinaryWorkGoesOn(t *testing.T) {
 }
 
 func (w *workers) forwards(t *testing.T) {
-	command := exec.Command(w.Kubectl, "port-forward", "-n", guestSpace, worker, fmt.Sprintf("19001:%d", work.PortHTTP))
+	command := exec.Command(w.Kubectl, "port-forward", "-n", guestSpace, worker, fmt.Sprintf("19001:%d", ordinary.PortHTTP))
 	require.NoError(t, command.Start())
 	defer func() {
 		_ = command.Process.Kill()

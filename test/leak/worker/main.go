@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"data-space.liqo.io/test/leak/work"
+	"data-space.liqo.io/test/leak/ordinary"
 )
 
 func main() { os.Exit(run(os.Args[1:])) } //nolint:forbidigo // this is main
@@ -14,9 +14,9 @@ func run(args []string) int {
 	var err error
 	switch {
 	case len(args) == 1 && args[0] == "serve":
-		err = work.Serve(os.Stdin)
+		err = ordinary.Serve(os.Stdin)
 	case len(args) == 3 && args[0] == "call":
-		err = work.Call(args[1], args[2])
+		err = ordinary.Call(args[1], args[2])
 	default:
 		err = fmt.Errorf("worker serve | call KIND ADDRESS")
 	}
