@@ -18,6 +18,7 @@ func tools() []tool {
 	return []tool{
 		{"iptables-nft-restore", "iptables"},
 		{"iptables-legacy-restore", "iptables"},
+		{"nft", "nftables"},
 		{"ipset", "ipset"},
 		{"conntrack", "conntrack"},
 		{"ip", "iproute2"},
