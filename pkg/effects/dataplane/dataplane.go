@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -99,10 +100,13 @@ func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []
 		if err != nil || (len(before.drift) == 0 && !force) {
 			return before, err
 		}
+		fault.At(fault.Looked)
 		if err := d.restore(ctx, ns, set.Over(before.held)); err != nil {
 			return before, err
 		}
+		fault.At(fault.Written)
 		after, err := d.observe(ctx, ns, set)
+		fault.At(fault.Verified)
 		if err == nil && len(after.drift) > 0 {
 			err = fmt.Errorf("the kernel does not hold what was written: %v", after.drift)
 		}

@@ -11,6 +11,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/drift"
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
@@ -131,6 +132,7 @@ func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t Target) (Ou
 			return Outcome{}, fail(ReasonLedger, err)
 		}
 	}
+	fault.At(fault.Noted)
 	apply := e.dataplane.Enforce
 	if rebound(last, entry) {
 		apply = e.dataplane.Rewrite
@@ -146,6 +148,7 @@ func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t Target) (Ou
 	if err := e.ledger.Put(entry); err != nil {
 		return out, fail(ReasonLedger, err)
 	}
+	fault.At(fault.Remembered)
 	return out, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/hold"
+	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/gate"
@@ -90,6 +91,7 @@ func (g *Gate) enforce(ctx context.Context, r gate.Request, d hold.Decision) gat
 	case <-ctx.Done():
 		return g.refuse(r, ReasonBusy, "too many pods start on this node at the same time; this one is tried again")
 	}
+	fault.At(fault.Judged)
 	out, err := g.agent.hold(ctx, r, d.Guest)
 	if err != nil {
 		g.agent.metrics.failure(reasonOf(err))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/values/gate"
 )
 
@@ -50,10 +51,12 @@ func (g *Gate) talk(ctx context.Context, conn net.Conn) {
 		g.agent.Log.Warn("the gate was asked something that it does not understand", "error", err)
 		return
 	}
+	fault.At(fault.Asked)
 	answer := g.answer(ctx, request, func() error { return send(conn, gate.Answer{Verdict: gate.Working}) })
 	if err := send(conn, answer); err != nil {
 		g.agent.Log.Debug("the gate's answer was not taken", "namespace", request.Namespace, "pod", request.Name, "error", err)
 	}
+	fault.At(fault.Answered)
 	g.metrics.took(request.Op, answer, time.Since(started))
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/hold"
+	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/apis"
@@ -51,6 +52,7 @@ func (s *Second) Connected(_ []nri.Pod, containers []nri.Container) {
 
 // Made refuses a foreign sandbox that is not enforced.
 func (s *Second) Made(ctx context.Context, p nri.Pod) error {
+	fault.At(fault.SandboxAnnounced)
 	if p.Netns == "" || s.agent.starting.holds(p.ID, time.Now()) {
 		return nil // the node's own network, or the first gate has just let it through
 	}
@@ -85,6 +87,7 @@ func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error
 	if c.Name != apis.ProxyContainerName || p.Netns == "" {
 		return nil
 	}
+	fault.At(fault.ProxyAnnounced)
 	entry, guarded := s.agent.enforcer.ledger.Get(p.ID)
 	if !guarded {
 		d := s.gate.judge(ctx, p.Namespace, gate.MarkOf(p.Annotations))
@@ -118,6 +121,7 @@ func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest str
 		Sandbox:  p.ID, Netns: path, Proxy: proxy,
 	})
 	s.agent.metrics.enforced(time.Since(started), out, err)
+	fault.At(fault.Bound)
 	s.gate.metrics.bound(time.Since(started), err)
 	if err == nil {
 		s.agent.Log.Info("exemption bound before the proxy runs", "namespace", p.Namespace, "pod", p.Name, "ms", time.Since(started).Milliseconds())
