@@ -15,7 +15,15 @@ type Machine struct {
 	IPv4, IPv6 netip.Prefix
 	// PodsV4 and PodsV6 are the ranges its pods get their addresses from. Invalid where no pods run.
 	PodsV4, PodsV6 netip.Prefix
+	// ServiceMode is how its kube-proxy writes Services. Each node has another: what works here works with both.
+	ServiceMode string
 }
+
+// The modes of kube-proxy that machines have.
+const (
+	IPTables = "iptables"
+	NFTables = "nftables"
+)
 
 // Lab is the address plan of a whole lab. Every address is from a documentation range (RFC 5737, RFC 3849),
 // so that a packet which escaped could reach nobody.
@@ -41,6 +49,8 @@ func TwoNodes(name string) Lab {
 			Name: name + "-control",
 			IPv4: netip.MustParsePrefix("198.51.100.10/24"),
 			IPv6: netip.MustParsePrefix("2001:db8::10/64"),
+
+			ServiceMode: IPTables,
 		},
 		PodsV4:     netip.MustParsePrefix("203.0.113.0/24"),
 		PodsV6:     netip.MustParsePrefix("2001:db8:1::/48"),
@@ -57,12 +67,15 @@ func TwoNodes(name string) Lab {
 
 // node is the i-th node, from 1. Half of the pods' IPv4 /24 goes to each of at most two nodes.
 func node(name string, i int) Machine {
+	modes := []string{IPTables, NFTables}
 	return Machine{
 		Name:   fmt.Sprintf("%s-node%d", name, i),
 		IPv4:   netip.MustParsePrefix(fmt.Sprintf("198.51.100.%d/24", 10+i)),
 		IPv6:   netip.MustParsePrefix(fmt.Sprintf("2001:db8::%d/64", 10+i)),
 		PodsV4: netip.MustParsePrefix(fmt.Sprintf("203.0.113.%d/25", (i-1)*128)),
 		PodsV6: netip.MustParsePrefix(fmt.Sprintf("2001:db8:1:%d::/64", i)),
+
+		ServiceMode: modes[(i-1)%len(modes)],
 	}
 }
 

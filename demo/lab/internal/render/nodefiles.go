@@ -91,12 +91,13 @@ func KubeProxy(lab plan.Lab, m plan.Machine, dirs plan.Dirs) ([]byte, error) {
 		"clientConnection": map[string]any{"kubeconfig": configFile(dirs, m.Name)("kube-proxy.kubeconfig")},
 		"hostnameOverride": m.Name,
 		"bindAddress":      m.IPv4.Addr().String(),
-		"mode":             "iptables",
+		"mode":             m.ServiceMode,
 		"detectLocalMode":  "ClusterCIDR",
 		"clusterCIDR":      fmt.Sprintf("%s,%s", lab.PodsV4, lab.PodsV6),
 		// The limits of connection tracking belong to the whole kernel.
 		"conntrack": map[string]any{"maxPerCore": 0, "min": 0},
 		"iptables":  map[string]any{"minSyncPeriod": "100ms"},
+		"nftables":  map[string]any{"minSyncPeriod": "100ms"},
 	})
 }
 
