@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -89,8 +90,8 @@ func (c *Capture) Close() error {
 	return failed
 }
 
-// Run reads frames until ctx ends. Whenever a packet leaves the pod whose flow has no known socket yet, it asks the
-// kernel at once whose it is: a connection lives longer than the microseconds that this takes. It fails if the
+// Run reads frames until ctx ends. Whenever a datagram leaves the pod, or a segment whose flow has no known socket yet, it
+// asks the kernel at once whose it is: a connection lives longer than the microseconds that this takes. It fails if the
 // kernel had to drop frames, since then nothing is proven.
 func (c *Capture) Run(ctx context.Context) error {
 	defer ahead()()
@@ -107,12 +108,12 @@ func (c *Capture) Run(ctx context.Context) error {
 		packet.Short = err != nil
 		link, isLink := from.(*unix.SockaddrLinklayer)
 		packet.Out = isLink && link.Pkttype != unix.PACKET_OUTGOING
-		c.Packets = append(c.Packets, packet)
-		if packet.Out && len(c.Owners.Of(packet)) == 0 {
-			if err := c.ask(packet); err != nil {
+		if packet.Out {
+			if packet.Senders, err = c.ask(packet); err != nil {
 				return err
 			}
 		}
+		c.Packets = append(c.Packets, packet)
 	}
 	stats, err := unix.GetsockoptTpacketStats(c.wire, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
@@ -138,18 +139,23 @@ func ahead() (undo func()) {
 	}
 }
 
-// ask adds the sockets that can have sent the packet.
-func (c *Capture) ask(packet Packet) error {
-	locals := []uint16{packet.Src.Port()}
+// ask adds the sockets that can have sent the packet. It returns the owners of those that have a datagram's port now.
+func (c *Capture) ask(packet Packet) ([]Owner, error) {
 	switch packet.Protocol {
 	case unix.IPPROTO_TCP:
-		locals = append(locals, c.Owners.Ingress...)
+		return nil, c.askConnection(packet)
 	case unix.IPPROTO_UDP:
-		return c.look(unix.IPPROTO_UDP)
+		return c.askPort(packet.Src.Port())
 	default:
+		return nil, nil
+	}
+}
+
+func (c *Capture) askConnection(packet Packet) error {
+	if len(c.Owners.Of(packet)) > 0 {
 		return nil
 	}
-	for _, port := range locals {
+	for _, port := range append([]uint16{packet.Src.Port()}, c.Owners.Ingress...) {
 		socket, found, err := c.diag.find(netip.AddrPortFrom(packet.Src.Addr(), port), packet.Dst)
 		if err != nil {
 			return err
@@ -159,6 +165,21 @@ func (c *Capture) ask(packet Packet) error {
 		}
 	}
 	return nil
+}
+
+func (c *Capture) askPort(port uint16) ([]Owner, error) {
+	sockets, err := c.diag.sockets(unix.IPPROTO_UDP)
+	if err != nil {
+		return nil, err
+	}
+	var owners []Owner
+	for _, socket := range sockets {
+		c.Owners.Add(socket)
+		if socket.Local.Port() == port && !slices.Contains(owners, socket.Owner) {
+			owners = append(owners, socket.Owner)
+		}
+	}
+	return owners, nil
 }
 
 // look adds all sockets of the protocols to the known owners. For TCP that takes milliseconds.

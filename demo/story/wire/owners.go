@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,16 +33,16 @@ func (o *Owners) Add(s Socket) {
 	}
 }
 
-// ForgetDatagrams forgets the sockets of UDP, of which only the local port is known: in a long capture a port comes to
-// another socket, and must not count for both.
-func (o *Owners) ForgetDatagrams() { o.udp = nil }
-
 // Of lists who can have sent the packet: the owners of the sockets that have its flow. None means that no socket was
-// seen with it.
+// seen with it. Of UDP only the local port is known, which soon comes to another socket: who had it at the time counts
+// alone, and if nobody had, whoever ever did.
 func (o *Owners) Of(p Packet) []Owner {
 	found := map[Owner]bool(nil)
 	switch p.Protocol {
 	case unix.IPPROTO_UDP:
+		if len(p.Senders) > 0 {
+			return p.Senders
+		}
 		found = o.udp[p.Src.Port()]
 	case unix.IPPROTO_TCP:
 		found = o.tcp[[2]netip.AddrPort{p.Src, p.Dst}]
@@ -48,11 +50,7 @@ func (o *Owners) Of(p Packet) []Owner {
 			found = o.in[p.Dst]
 		}
 	}
-	owners := make([]Owner, 0, len(found))
-	for owner := range found {
-		owners = append(owners, owner)
-	}
-	return owners
+	return slices.Collect(maps.Keys(found))
 }
 
 func remember[K comparable](in map[K]map[Owner]bool, key K, owner Owner) map[K]map[Owner]bool {

@@ -30,11 +30,12 @@ type Packet struct {
 	Ether    uint16
 	Protocol uint8 // of the IP header, after IPv6 extension headers; 0 for other frames
 	Src, Dst netip.AddrPort
-	Flags    uint8 // TCP
-	ICMP     uint8 // ICMP or ICMPv6 message type
-	Fragment bool  // not the first fragment: ports are unknown
-	Short    bool  // the headers do not fit in: what Parse could read of it is here
-	Long     bool  // neighbour discovery with more in it than there has to be (RFC 826, RFC 4861)
+	Flags    uint8   // TCP
+	ICMP     uint8   // ICMP or ICMPv6 message type
+	Fragment bool    // not the first fragment: ports are unknown
+	Short    bool    // the headers do not fit in: what Parse could read of it is here
+	Long     bool    // neighbour discovery with more in it than there has to be (RFC 826, RFC 4861)
+	Senders  []Owner // of a datagram: who had sockets with its port when it was seen; none: they were closed by then
 }
 
 // String is "tcp 192.0.2.1:40000 > 192.0.2.2:80".

@@ -83,7 +83,6 @@ func (t *Trial) able(p attack.Probe) bool {
 func (t *Trial) try(ctx context.Context, p attack.Probe, aim attack.Aim) (Result, error) {
 	for again := 1; ; again++ {
 		before := len(t.Capture.Packets)
-		t.Capture.Owners.ForgetDatagrams() // those of earlier probes
 		answer, err := t.during(ctx, func() (attack.Answer, error) { return t.Attacker.Try(attack.Request{Probe: p.Name, Aim: aim}) })
 		if err != nil {
 			return Result{}, err
