@@ -1,2 +1,3 @@
-// Package serve runs the HTTP server of a demo app until its context ends, and writes JSON answers.
+// Package serve is what the demo's apps share: an HTTP server that runs until its context ends, answers in JSON, and a
+// client for the command line.
 package serve

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,4 +48,23 @@ func TestFailAnswersWithJSON(t *testing.T) {
 	serve.Fail(recorder, http.StatusNotFound, "no such patient")
 	require.Equal(t, http.StatusNotFound, recorder.Code)
 	require.JSONEq(t, `{"error":"no such patient"}`, recorder.Body.String())
+}
+
+func TestGet(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", serve.Healthz)
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	t.Run("copies the body", func(t *testing.T) {
+		out := &strings.Builder{}
+		require.NoError(t, serve.Get(context.Background(), []string{server.URL + "/healthz"}, out))
+		require.Contains(t, out.String(), "ok")
+	})
+	t.Run("an answer other than 2xx is an error that names it", func(t *testing.T) {
+		err := serve.Get(context.Background(), []string{"-X", http.MethodPost, server.URL + "/healthz"}, &strings.Builder{})
+		require.ErrorContains(t, err, "405")
+	})
+	t.Run("wants exactly one URL", func(t *testing.T) {
+		require.ErrorContains(t, serve.Get(context.Background(), nil, &strings.Builder{}), "one URL")
+	})
 }

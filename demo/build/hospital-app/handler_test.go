@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,21 +37,4 @@ func TestTheWholeFileIsTenPatients(t *testing.T) {
 	var file []Patient
 	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &file))
 	require.Len(t, file, 10)
-}
-
-func TestGet(t *testing.T) {
-	server := httptest.NewServer(newHandler(patients()))
-	defer server.Close()
-	t.Run("copies the body", func(t *testing.T) {
-		out := &strings.Builder{}
-		require.NoError(t, get(context.Background(), []string{server.URL + "/patients/1"}, out))
-		require.Contains(t, out.String(), "Ada Example")
-	})
-	t.Run("an answer other than 2xx is an error that names it", func(t *testing.T) {
-		err := get(context.Background(), []string{"-X", http.MethodPost, server.URL + "/patients"}, &strings.Builder{})
-		require.ErrorContains(t, err, "405")
-	})
-	t.Run("wants exactly one URL", func(t *testing.T) {
-		require.ErrorContains(t, get(context.Background(), nil, &strings.Builder{}), "one URL")
-	})
 }

@@ -19,7 +19,7 @@ func run(args []string) int {
 	defer stop()
 	err := error(nil)
 	if len(args) > 0 && args[0] == "get" {
-		err = get(ctx, args[1:], os.Stdout)
+		err = serve.Get(ctx, args[1:], os.Stdout)
 	} else {
 		err = serve.Run(ctx, address(), newHandler(patients()))
 	}

@@ -26,12 +26,14 @@ func run(args []string) int {
 	return 0
 }
 
-// do serves on LISTEN, or runs the subcommand that args name: once, probe.
+// do serves on LISTEN, or runs the subcommand that args name: once, get, probe.
 func do(ctx context.Context, args []string) error {
 	study := newHospital(env("HOSPITAL_URL", "http://hospital.hospital-space.svc.cluster.local"))
 	switch {
 	case len(args) > 0 && args[0] == "once":
 		return once(ctx, study, 30*time.Second, os.Stdout)
+	case len(args) > 0 && args[0] == "get":
+		return serve.Get(ctx, args[1:], os.Stdout)
 	case len(args) > 0 && args[0] == "probe":
 		return probe.Run(ctx, args[1:], os.Stdout)
 	default:

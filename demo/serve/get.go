@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// get fetches one URL and copies the answer's body to out: `hospital-app get [-X METHOD] URL`.
+// Get fetches one URL and copies the answer's body to out: `hospital-app get [-X METHOD] URL`.
 // An answer other than 2xx is an error that names the status. It is the demo's curl, so that no image needs one.
-func get(ctx context.Context, args []string, out io.Writer) error {
+func Get(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("get", flag.ContinueOnError)
 	method := flags.String("X", http.MethodGet, "request method")
 	limit := flags.Duration("timeout", 10*time.Second, "until the whole answer has arrived")
