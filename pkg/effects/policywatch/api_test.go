@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -17,11 +16,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/policywatch"
 	"data-space.liqo.io/pkg/values/netpolicy"
+	"data-space.liqo.io/test/apiserver"
 )
 
 // The addresses of x/a and y/b.
@@ -37,20 +36,14 @@ type followed struct {
 
 func follow(t *testing.T) *followed {
 	t.Helper()
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	require.NotEmpty(t, assets, "KUBEBUILDER_ASSETS is unset: name the directory that holds kube-apiserver, etcd and kubectl")
-	env := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: time.Minute}
-	env.ControlPlane.GetAPIServer().Configure().Set("advertise-address", "127.0.0.1")
-	cfg, err := env.Start()
+	server, err := apiserver.Start()
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, env.Stop()) })
-	f := &followed{t: t, x: netpol.New(netpol.Settings{Node: "here"})}
-	f.Clientset, err = kubernetes.NewForConfig(cfg)
-	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	f := &followed{Clientset: server.Clients, t: t, x: netpol.New(netpol.Settings{Node: "here"})}
 	f.namespace("x", nil)
 	f.namespace("y", nil)
 
-	w, err := policywatch.New(cfg, slog.New(slog.DiscardHandler))
+	w, err := policywatch.New(server.Config, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -26,25 +26,25 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/policywatch"
+	"data-space.liqo.io/test/apiserver"
 )
 
 // BenchmarkLargeCluster states what one node's watch of a large cluster costs: the time until it knows all pods, and what
 // it holds then. NETPOL_PODS is the number of pods.
 func BenchmarkLargeCluster(b *testing.B) {
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	require.NotEmpty(b, assets, "KUBEBUILDER_ASSETS is unset: name the directory that holds kube-apiserver, etcd and kubectl")
 	pods, err := strconv.Atoi(os.Getenv("NETPOL_PODS"))
 	if err != nil {
 		pods = 5000
 	}
-	env := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: time.Minute}
-	env.ControlPlane.GetAPIServer().Configure().Set("advertise-address", "127.0.0.1").
-		Set("max-mutating-requests-inflight", "400").Set("disable-admission-plugins", "ServiceAccount,LimitRanger,ResourceQuota,DefaultTolerationSeconds,Priority")
-	env.ControlPlane.Etcd = &envtest.Etcd{}
-	env.ControlPlane.Etcd.Configure().Set("unsafe-no-fsync", "true").Set("quota-backend-bytes", "8000000000")
-	cfg, err := env.Start()
+	server, err := apiserver.Start(func(c *envtest.ControlPlane) {
+		c.GetAPIServer().Configure().Set("max-mutating-requests-inflight", "400").
+			Set("disable-admission-plugins", "ServiceAccount,LimitRanger,ResourceQuota,DefaultTolerationSeconds,Priority")
+		c.Etcd = &envtest.Etcd{}
+		c.Etcd.Configure().Set("unsafe-no-fsync", "true").Set("quota-backend-bytes", "8000000000")
+	})
 	require.NoError(b, err)
-	defer func() { require.NoError(b, env.Stop()) }()
+	defer func() { require.NoError(b, server.Stop()) }()
+	cfg := server.Config
 	populate(b, cfg, pods)
 
 	before := held()

@@ -25,6 +25,7 @@ const living = "status.phase!=" + string(corev1.PodSucceeded) + ",status.phase!=
 type Watch struct {
 	kinds []kind
 	queue *queue
+	core  corev1client.CoreV1Interface
 }
 
 // kind is what is watched of one kind.
@@ -50,7 +51,7 @@ func New(cfg *rest.Config, log *slog.Logger) (*Watch, error) {
 	all := func(*metav1.ListOptions) {}
 	alive := func(o *metav1.ListOptions) { o.FieldSelector = living }
 	q := &queue{news: make(chan struct{}, 1), missing: 3}
-	return &Watch{queue: q, kinds: []kind{
+	return &Watch{queue: q, core: core, kinds: []kind{
 		{"namespaces", &corev1.Namespace{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "namespaces", "", all), newStore(q, readNamespace, goneNamespace, stripNamespace)},
 		{"networkpolicies", &networkingv1.NetworkPolicy{}, cache.NewFilteredListWatchFromClient(networking.RESTClient(), "networkpolicies", "", all), newStore(q, policies{log}.read, gonePolicy, stripPolicy)},
 		{"pods", &corev1.Pod{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "pods", "", alive), newStore(q, newPods().read, gonePod, stripPod)},

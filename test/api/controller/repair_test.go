@@ -34,7 +34,7 @@ func (w *world) guest(t *testing.T, namespace string) client.Client {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "guest"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "pharma"}},
 	}))
-	config := rest.CopyConfig(w.config)
+	config := rest.CopyConfig(w.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: "default-0123456789ab", Groups: []string{"pharma"}}
 	config.UserAgent = "pharma-kubectl/v1"
 	c, err := client.New(config, client.Options{})

@@ -17,19 +17,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/apiserver"
 )
 
 const (
@@ -42,7 +36,7 @@ const (
 
 // world is an API server with the controller's manifest applied, and the binary to run against it.
 type world struct {
-	config  *rest.Config
+	*apiserver.Server
 	client  client.Client
 	clients kubernetes.Interface
 	binary  string
@@ -71,53 +65,22 @@ func newWorld(t *testing.T) *world {
 }
 
 func startWorld() (*world, error) {
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		return nil, errors.New("KUBEBUILDER_ASSETS is unset: name the directory that holds kube-apiserver, etcd and kubectl")
-	}
-	env := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: time.Minute}
-	// There may be no route here by which the API server could find an address of its own.
-	env.ControlPlane.GetAPIServer().Configure().Set("advertise-address", "127.0.0.1")
-	config, err := env.Start()
+	server, err := apiserver.Start()
 	if err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "controller-api-test-")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, server.Stop())
 	}
-	stopWorld = func() error { return errors.Join(env.Stop(), os.RemoveAll(dir)) }
-	config.QPS, config.Burst = 200, 400
-	w := &world{config: config, binary: filepath.Join(dir, "controller"), clients: kubernetes.NewForConfigOrDie(config)}
-	if w.client, err = client.New(config, client.Options{}); err != nil {
-		return nil, err
-	}
-	if out, err := exec.Command("go", "build", "-o", w.binary, "data-space.liqo.io/cmd/controller").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the controller: %w: %s", err, out)
-	}
-	return w, errors.Join(w.applyFile("deploy/namespace.yaml"), w.applyFile("deploy/controller.yaml"), w.makeResolver())
-}
-
-// applyFile applies a manifest as a user does.
-func (w *world) applyFile(path string) error {
-	raw, err := os.ReadFile(filepath.Join(root, path))
-	if err != nil {
-		return err
-	}
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(raw), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		if err := decoder.Decode(object); err != nil {
-			if err.Error() == "EOF" {
-				return nil
-			}
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		apply := client.ApplyConfigurationFromUnstructured(object)
-		if err := w.client.Apply(context.Background(), apply, client.FieldOwner("user"), client.ForceOwnership); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
+	stopWorld = func() error { return errors.Join(server.Stop(), os.RemoveAll(dir)) }
+	w := &world{Server: server, client: server.Client, clients: server.Clients, binary: filepath.Join(dir, "controller")}
+	ctx := context.Background()
+	return w, errors.Join(
+		apiserver.Build(ctx, "controller", w.binary),
+		server.Apply(ctx, root+"/deploy/namespace.yaml", root+"/deploy/controller.yaml"),
+		w.makeResolver(),
+	)
 }
 
 // makeResolver is the Service of deploy/resolver.yaml, with an address that is known.
@@ -137,16 +100,10 @@ func resolverService(ip string) *corev1.Service {
 // kubeconfig holds a token of the controller's own ServiceAccount: it has the manifest's rights and no other.
 func (w *world) kubeconfig(t *testing.T) string {
 	t.Helper()
-	account := w.clients.CoreV1().ServiceAccounts(apis.SystemNamespace)
-	token, err := account.CreateToken(t.Context(), apis.ControllerName, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := w.Token(t.Context(), apis.SystemNamespace, apis.ControllerName)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	require.NoError(t, clientcmd.WriteToFile(clientcmdapi.Config{
-		CurrentContext: "test",
-		Contexts:       map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "controller"}},
-		Clusters:       map[string]*clientcmdapi.Cluster{"test": {Server: w.config.Host, CertificateAuthorityData: w.config.CAData}},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"controller": {Token: token.Status.Token}},
-	}, path))
+	require.NoError(t, w.Kubeconfig(path, w.Config.Host, token))
 	return path
 }
 

@@ -20,73 +20,39 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"data-space.liqo.io/demo/story/ask"
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/apiserver"
 )
 
 // shared is an API server with the resolver's manifest applied; it ends with the tests.
 var (
-	shared    *rest.Config
+	shared    *apiserver.Server
 	errShared error
 )
 
 func TestMain(m *testing.M) {
-	environment := &envtest.Environment{BinaryAssetsDirectory: os.Getenv("KUBEBUILDER_ASSETS"), ControlPlaneStartTimeout: time.Minute}
-	environment.ControlPlane.GetAPIServer().Configure().Set("advertise-address", "127.0.0.1")
-	if shared, errShared = environment.Start(); errShared == nil {
-		errShared = apply(environment)
+	if shared, errShared = apiserver.Start(); errShared == nil {
+		errShared = shared.Apply(context.Background(), "../../../deploy/namespace.yaml", "../../../deploy/resolver.yaml")
 	}
 	m.Run()
-	if err := environment.Stop(); err != nil {
+	if shared == nil {
+		return
+	}
+	if err := shared.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop the API server:", err)
 	}
-}
-
-// apply applies the manifests as a user does.
-func apply(environment *envtest.Environment) error {
-	user, err := environment.AddUser(envtest.User{Name: "user", Groups: []string{"system:masters"}}, shared)
-	if err != nil {
-		return err
-	}
-	kubectl, err := user.Kubectl()
-	if err != nil {
-		return err
-	}
-	for _, file := range []string{"namespace.yaml", "resolver.yaml"} {
-		_, stderr, err := kubectl.Run("apply", "-f", filepath.Join("../../../deploy", file))
-		if err != nil {
-			text := &bytes.Buffer{}
-			_, _ = text.ReadFrom(stderr)
-			return fmt.Errorf("apply %s: %w: %s", file, err, text)
-		}
-	}
-	return nil
 }
 
 // kubeconfig holds a token of the resolver's own ServiceAccount.
 func kubeconfig(t *testing.T) string {
 	t.Helper()
-	clients, err := kubernetes.NewForConfig(shared)
-	require.NoError(t, err)
-	token, err := clients.CoreV1().ServiceAccounts(apis.SystemNamespace).CreateToken(t.Context(), apis.ResolverName,
-		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := shared.Token(t.Context(), apis.SystemNamespace, apis.ResolverName)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	require.NoError(t, clientcmd.WriteToFile(clientcmdapi.Config{
-		CurrentContext: "test",
-		Contexts:       map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "resolver"}},
-		Clusters:       map[string]*clientcmdapi.Cluster{"test": {Server: shared.Host, CertificateAuthorityData: shared.CAData}},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"resolver": {Token: token.Status.Token}},
-	}, path))
+	require.NoError(t, shared.Kubeconfig(path, shared.Config.Host, token))
 	return path
 }
 
@@ -120,7 +86,7 @@ func (r *running) ask(t *testing.T, q ask.Question) ask.Answer {
 // for servers replaced by those of real ones.
 func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 	t.Helper()
-	require.NoError(t, errShared, "KUBEBUILDER_ASSETS names the directory of kube-apiserver, etcd and kubectl")
+	require.NoError(t, errShared)
 	program := os.Getenv("RESOLVER")
 	require.NotEmpty(t, program, "RESOLVER names the program, as `lab env` prints it")
 	corefile, err := resolver.Corefile(settings)

@@ -3,7 +3,6 @@
 package webhook
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,7 +35,7 @@ func TestCertManagerComponent(t *testing.T) {
 	require.NoError(t, err)
 
 	kinds := map[string]*unstructured.Unstructured{}
-	for _, object := range decode(t, bytes.NewReader(rendered)) {
+	for _, object := range decode(t, rendered) {
 		kinds[object.GetKind()] = object
 	}
 	require.NotContains(t, kinds, "Secret")

@@ -68,7 +68,7 @@ func badCalls(t *testing.T, w *world) {
 	nobody := w.writeKubeconfig(t, "nobody", "token")
 	text, err := os.ReadFile(nobody)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(nobody, bytes.ReplaceAll(text, []byte(w.config.Host), []byte("https://127.0.0.1:1")), 0o600))
+	require.NoError(t, os.WriteFile(nobody, bytes.ReplaceAll(text, []byte(w.Config.Host), []byte("https://127.0.0.1:1")), 0o600))
 	for _, c := range []struct {
 		status    int
 		arguments []string

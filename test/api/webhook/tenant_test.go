@@ -49,10 +49,9 @@ func TestTenant(t *testing.T) {
 // liqo installs what Liqo brings.
 func (w *world) liqo(t *testing.T) {
 	t.Helper()
-	reader, err := os.Open("testdata/liqo.yaml")
+	manifest, err := os.ReadFile("testdata/liqo.yaml")
 	require.NoError(t, err)
-	defer reader.Close()
-	for _, object := range decode(t, reader) {
+	for _, object := range decode(t, manifest) {
 		w.create(t, object)
 	}
 }
@@ -67,7 +66,7 @@ func (w *world) as(t *testing.T, user string, groups ...string) client.Client {
 }
 
 func (w *world) impersonating(user string, groups ...string) *rest.Config {
-	config := rest.CopyConfig(w.config)
+	config := rest.CopyConfig(w.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: append(groups, "system:authenticated")}
 	config.WarningHandlerWithContext = rest.NoWarnings{}
 	return config

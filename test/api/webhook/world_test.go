@@ -4,9 +4,7 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,19 +16,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/apiserver"
 )
 
 const (
@@ -46,7 +41,7 @@ const (
 
 // world is an API server with Data Spacer's webhook installed from its manifest, and the webhook's process.
 type world struct {
-	config     *rest.Config
+	*apiserver.Server
 	client     client.Client
 	clients    kubernetes.Interface
 	binary     string
@@ -61,25 +56,19 @@ type world struct {
 // newWorld starts everything; the test's end stops it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	require.NotEmpty(t, assets, "KUBEBUILDER_ASSETS is unset: name the directory that holds kube-apiserver, etcd and kubectl")
-	env := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: time.Minute}
-	// Unlike envtest's default, a real cluster mounts tokens of ServiceAccounts into containers. The address is told, since
-	// there is no route here to find it by.
-	env.ControlPlane.GetAPIServer().Configure().Disable("disable-admission-plugins").Set("advertise-address", "127.0.0.1")
-	config, err := env.Start()
+	// Unlike envtest's default, a real cluster mounts tokens of ServiceAccounts into containers.
+	server, err := apiserver.Start(func(c *envtest.ControlPlane) { c.GetAPIServer().Configure().Disable("disable-admission-plugins") })
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, env.Stop()) })
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 
-	w := &world{config: config, warnings: &warnings{}, port: freePort(t), certDir: t.TempDir()}
+	w := &world{Server: server, clients: server.Clients, warnings: &warnings{}, port: freePort(t), certDir: t.TempDir()}
 	w.health = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	config := rest.CopyConfig(server.Config)
 	config.WarningHandlerWithContext = w.warnings
 	w.client, err = client.New(config, client.Options{})
 	require.NoError(t, err)
-	w.clients = kubernetes.NewForConfigOrDie(config)
 	w.binary = filepath.Join(t.TempDir(), "webhook")
-	out, err := exec.Command("go", "build", "-o", w.binary, root+"/cmd/webhook").CombinedOutput()
-	require.NoError(t, err, string(out))
+	require.NoError(t, apiserver.Build(t.Context(), "webhook", w.binary))
 	w.install(t)
 	w.kubeconfig = w.writeKubeconfig(t, "kubeconfig", w.token(t))
 	w.start(t)
@@ -102,27 +91,17 @@ func (w *world) install(t *testing.T) {
 
 func manifest(t *testing.T, file string) []*unstructured.Unstructured {
 	t.Helper()
-	reader, err := os.Open(filepath.Join(root, "deploy", file))
+	raw, err := os.ReadFile(filepath.Join(root, "deploy", file))
 	require.NoError(t, err)
-	defer reader.Close()
-	return decode(t, reader)
+	return decode(t, raw)
 }
 
 // decode reads the documents of a manifest.
-func decode(t *testing.T, reader io.Reader) []*unstructured.Unstructured {
+func decode(t *testing.T, manifest []byte) []*unstructured.Unstructured {
 	t.Helper()
-	var objects []*unstructured.Unstructured
-	for decoder := yaml.NewYAMLOrJSONDecoder(reader, 4096); ; {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return objects
-		}
-		require.NoError(t, err)
-		if object.Object != nil { // A comment alone between two separators.
-			objects = append(objects, object)
-		}
-	}
+	objects, err := apiserver.Objects(manifest)
+	require.NoError(t, err)
+	return objects
 }
 
 // pointTo makes the API server call this port of this machine for every webhook in the configuration.
@@ -142,21 +121,15 @@ func pointTo(t *testing.T, object *unstructured.Unstructured, port int) {
 // token returns a credential of the ServiceAccount in the manifest: the process has its rights and no others.
 func (w *world) token(t *testing.T) string {
 	t.Helper()
-	request, err := w.clients.CoreV1().ServiceAccounts(apis.SystemNamespace).
-		CreateToken(t.Context(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := w.Token(t.Context(), apis.SystemNamespace, name)
 	require.NoError(t, err)
-	return request.Status.Token
+	return token
 }
 
 func (w *world) writeKubeconfig(t *testing.T, file, token string) string {
 	t.Helper()
-	config := clientcmdapi.NewConfig()
-	config.Clusters["c"] = &clientcmdapi.Cluster{Server: w.config.Host, CertificateAuthorityData: w.config.CAData}
-	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{Token: token}
-	config.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
-	config.CurrentContext = "x"
 	path := filepath.Join(t.TempDir(), file)
-	require.NoError(t, clientcmd.WriteToFile(*config, path))
+	require.NoError(t, w.Kubeconfig(path, w.Config.Host, token))
 	return path
 }
 
