@@ -26,11 +26,20 @@ type options struct {
 	metrics, health, status string
 	state                   string
 	level                   slog.Level
+	enabled                 []string
 	gate                    gateOptions
+	policy                  policyOptions
 }
 
-// features are the known values of --enable.
-func features() []string { return []string{"redirect"} }
+// Values of --enable.
+const (
+	featureRedirect = "redirect"
+	featurePolicy   = "networkpolicy"
+)
+
+func features() []string { return []string{featureRedirect, featurePolicy} }
+
+func (o *options) does(feature string) bool { return slices.Contains(o.enabled, feature) }
 
 // Where the agent keeps what need not outlive the boot.
 const (
@@ -43,12 +52,13 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	f := flag.NewFlagSet("agent", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprint(stderr, "agent enforces the foreign pods of its node; \"agent status\" tells what it enforces.\n\nFlags:\n")
+		fmt.Fprint(stderr, "agent enforces the foreign pods and the NetworkPolicies of its node; \"agent status\" tells what it enforces.\n\nFlags:\n")
 		f.PrintDefaults()
 	}
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` to reach the API server with; empty: the pod's service account")
 	f.StringVar(&o.node, "node-name", getenv("NODE_NAME"), "`name` of this node; default: the environment variable NODE_NAME")
-	enable := f.String("enable", "redirect", "comma-separated `list` of what to enforce; known: "+strings.Join(features(), ", "))
+	enable := f.String("enable", featureRedirect, "comma-separated `list` of what to enforce: redirect (all traffic of foreign pods passes their proxy), "+
+		"networkpolicy (NetworkPolicy, for all pods of the node)")
 	f.StringVar(&o.socket, "cri-socket", "", "`path` of the container runtime's socket; empty: the usual ones are tried")
 	backend := f.String("iptables-backend", "auto", "auto, nft or legacy; auto: what the node's own rules are written with")
 	f.DurationVar(&o.resync, "resync", 10*time.Second, "`time` between two looks at the runtime's whole list; its events are followed at once")
@@ -58,6 +68,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	f.StringVar(&o.status, "status-socket", defaultStatusSocket, "`path` of the unix socket that \"agent status\" asks")
 	f.StringVar(&o.state, "state-dir", defaultState, "`folder` that remembers the guarded pods of this node across restarts")
 	o.gate.flags(f)
+	o.policy.flags(f)
 	level := f.String("log-level", "info", "debug, info, warn or error")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -65,7 +76,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 		}
 		return o, usageError{err}
 	}
-	problems := []error{o.check(f.Args()), o.gate.check(), o.setLevel(*level), o.setBackend(*backend), checkFeatures(*enable)}
+	problems := []error{o.setFeatures(*enable), o.check(f.Args()), o.gate.check(), o.policy.check(), o.setLevel(*level), o.setBackend(*backend)}
 	if err := errors.Join(problems...); err != nil {
 		return o, usageError{err}
 	}
@@ -79,10 +90,12 @@ func (o *options) check(rest []string) error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	say(len(rest) > 0, "%q: unknown argument; the commands are \"status\", \"install-cni\" and \"uninstall-cni\", everything else is a flag (--help)", rest)
+	say(len(rest) > 0, "%q: unknown argument; the commands are \"status\", \"explain\", \"cleanup\", \"install-cni\" and \"uninstall-cni\", everything else is a flag (--help)", rest)
 	say(o.node == "", "--node-name: missing; give this node's name, or set the environment variable NODE_NAME (spec.nodeName)")
 	say(o.resync < time.Second, "--resync=%s: too short; give at least 1s", o.resync)
 	say(o.verify < time.Second, "--verify-interval=%s: too short; give at least 1s", o.verify)
+	say(o.gate.mode == gateCNI && len(o.enabled) > 0 && !o.does(featureRedirect),
+		"--gate=cni: holds pods until their redirect stands, which --enable does not name; add redirect there, or give --gate=off")
 	say(!strings.HasPrefix(o.status, "/"), "--status-socket=%q: not an absolute path; give one, such as %s", o.status, defaultStatusSocket)
 	say(!strings.HasPrefix(o.state, "/"), "--state-dir=%q: not an absolute path; give one on the node, such as /run/data-spacer/guarded", o.state)
 	say(o.socket != "" && !strings.HasPrefix(strings.TrimPrefix(o.socket, "unix://"), "/"),
@@ -115,31 +128,12 @@ func (o *options) setBackend(text string) error {
 	return nil
 }
 
-func checkFeatures(list string) error {
+func (o *options) setFeatures(list string) error {
 	for name := range strings.SplitSeq(list, ",") {
 		if !slices.Contains(features(), name) {
 			return fmt.Errorf("--enable=%q: %q is unknown; known: %s", list, name, strings.Join(features(), ", "))
 		}
+		o.enabled = append(o.enabled, name)
 	}
 	return nil
-}
-
-type statusOptions struct{ socket, output string }
-
-func parseStatus(args []string, _ func(string) string, stderr io.Writer) (statusOptions, error) {
-	var o statusOptions
-	f := flag.NewFlagSet("agent status", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.StringVar(&o.socket, "status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
-	f.StringVar(&o.output, "o", "table", "table or json")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return o, err
-		}
-		return o, usageError{err}
-	}
-	if o.output != "table" && o.output != "json" {
-		return o, usageError{fmt.Errorf("-o %q: unknown; give table or json", o.output)}
-	}
-	return o, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -101,12 +102,13 @@ func (g *gateOptions) chain(logger *slog.Logger) *cniconf.Chain {
 }
 
 // runGate runs the two gates until the context ends.
-func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client, logger *slog.Logger) error {
-	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo}
-	chain := o.chain(logger)
+func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client) error {
+	o := n.gate
+	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
+	chain := o.chain(n.log)
 	var keeper agent.Chain = chain
 	if o.mode == gateOff {
-		logger.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
+		n.log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
 		keeper = nil
 	}
 	g, err := agent.NewGate(a, watch, keeper, config)
@@ -119,13 +121,27 @@ func runGate(ctx context.Context, o gateOptions, a *agent.Agent, watch *podwatch
 	if o.nri != gateOff {
 		group.Go(func() error {
 			if g.Ready(ctx) {
-				link := nri.Connection{Socket: func() string { return sandbox.Locate(o.nri) }, Log: logger, Live: g.Announced()}
-				link.Run(ctx, agent.NewSecond(g, runtime))
+				link := nri.Connection{Socket: func() string { return sandbox.Locate(o.nri) }, Log: n.log, Live: g.Announced()}
+				link.Run(ctx, introduced{agent.NewSecond(g, runtime), n.address})
 			}
 			return nil
 		})
 	}
 	return group.Wait()
+}
+
+// introduced tells the addresses of each pod that was made, before its containers start.
+type introduced struct {
+	nri.Handler
+	address func(ctx context.Context, namespace, name string, ips []netip.Addr)
+}
+
+// Made implements nri.Handler.
+func (i introduced) Made(ctx context.Context, p nri.Pod) error {
+	if i.address != nil && p.Netns != "" {
+		i.address(ctx, p.Namespace, p.Name, p.IPs)
+	}
+	return i.Handler.Made(ctx, p)
 }
 
 // installCNI puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.
@@ -176,15 +192,8 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 }
 
 func parseGate(f *flag.FlagSet, args []string, o *gateOptions, stderr io.Writer) error {
-	f.SetOutput(stderr)
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return usageError{err}
-	}
-	if f.NArg() > 0 {
-		return usageError{fmt.Errorf("%q: unknown argument; %s takes flags only (--help)", f.Args(), f.Name())}
+	if err := parseOnly(f, args, stderr); err != nil {
+		return err
 	}
 	if err := o.check(); err != nil {
 		return usageError{err}

@@ -1,10 +1,10 @@
-// Command agent enforces the foreign pods of its node, tells what it enforces (agent status), and puts its
-// CNI plugin into the node's chain (agent install-cni, agent uninstall-cni).
+// Command agent enforces the foreign pods and the NetworkPolicies of its node, tells what it enforces and why (agent
+// status, agent explain), takes it back (agent cleanup), and puts its CNI plugin into the node's chain (agent install-cni,
+// agent uninstall-cni).
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,9 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
-
-	"data-space.liqo.io/pkg/programs/agent"
 )
 
 func main() {
@@ -23,7 +20,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 0 when told to stop, 1 when the program failed, 2 when it was called wrongly.
+// run returns the exit status: 0 when told to stop, 1 when the program failed, 2 when it was called wrongly, 3 when what
+// was asked for is denied.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	var command command = serve
 	if len(args) > 0 {
@@ -39,6 +37,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "agent:", err)
 		return 2
+	case errors.As(err, &denied{}):
+		return 3
 	default:
 		fmt.Fprintln(stderr, "agent:", err)
 		return 1
@@ -49,23 +49,7 @@ type command func(ctx context.Context, args []string, getenv func(string) string
 
 // commands are what the agent does besides serving.
 func commands() map[string]command {
-	return map[string]command{"status": status, "install-cni": installCNI, "uninstall-cni": uninstallCNI}
-}
-
-// status asks the agent of this node.
-func status(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	o, err := parseStatus(args, getenv, stderr)
-	if err != nil {
-		return err
+	return map[string]command{
+		"status": status, "explain": explain, "cleanup": cleanup, "install-cni": installCNI, "uninstall-cni": uninstallCNI,
 	}
-	answer, err := agent.Ask(ctx, o.socket)
-	if err != nil {
-		return err
-	}
-	if o.output == "json" {
-		out := json.NewEncoder(stdout)
-		out.SetIndent("", "  ")
-		return out.Encode(answer)
-	}
-	return agent.Print(stdout, answer, time.Now())
 }

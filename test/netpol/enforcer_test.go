@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
@@ -57,9 +58,10 @@ func TestTheEnforcerMayBeAskedWhileItWrites(t *testing.T) {
 				case <-done:
 					return
 				default:
-					e.Explain(netpol.Packet{From: worlds.Address4(0), To: worlds.Address4(1), Protocol: netpolicy.TCP, Port: 80})
-					_, err := e.Cut()
-					require.NoError(t, err)
+					_, err := e.Explain(netpol.Packet{From: worlds.Address4(0), To: worlds.Address4(1), Protocol: netpolicy.TCP, Port: 80})
+					assert.NoError(t, err)
+					_, err = e.Cut()
+					assert.NoError(t, err)
 				}
 			}
 		})

@@ -1,6 +1,8 @@
 package netpol
 
 import (
+	"net/netip"
+
 	"data-space.liqo.io/pkg/values/ipset"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/pkg/values/netpolicy"
@@ -11,6 +13,16 @@ type Change interface{ apply(*Index) }
 
 // PodSeen tells of a pod that was added or changed.
 type PodSeen struct{ Pod netpolicy.Pod }
+
+// AddressSeen tells the addresses of a pod of this node before the API does: whoever makes a pod's network knows them
+// first. They count until the API tells some.
+type AddressSeen struct {
+	Key netpolicy.Key
+	IPs []netip.Addr
+}
+
+// RangesSeen tells where this node's pods get their addresses.
+type RangesSeen struct{ PodCIDRs []netip.Prefix }
 
 // PodGone tells of a pod that was deleted.
 type PodGone struct{ Key netpolicy.Key }

@@ -23,9 +23,17 @@ func (x *Index) commit() Delta {
 	}
 	delta := x.chainDeltas()
 	x.setOps(&delta, diffs, remade)
-	delta.Judge = !delta.Empty()
+	delta.Judge = len(delta.Chains) > 0 || x.narrows(diffs)
 	x.tx = nil
 	return delta
+}
+
+// narrows reports whether changes of members may forbid what was allowed: a group lost one, or more is judged.
+func (x *Index) narrows(diffs []difference) bool {
+	return slices.ContainsFunc(diffs, func(d difference) bool {
+		judged := d.set == x.isolated || d.set == x.closed
+		return judged && len(d.adds) > 0 || !judged && len(d.dels) > 0
+	})
 }
 
 // chainDeltas renders what was touched and keeps what differs from what the kernel holds.
@@ -48,6 +56,10 @@ func (x *Index) chainDeltas() Delta {
 			}
 		}
 		x.treeDelta(&d)
+		if x.tx.frame {
+			x.put(&d, chainForward, x.entry(f, true))
+			x.put(&d, chainInput, x.entry(f, false))
+		}
 		if len(d.Changed)+len(d.Gone) > 0 {
 			slices.SortFunc(d.Changed, func(a, b iptables.Chain) int { return cmp.Compare(a.Name, b.Name) })
 			slices.Sort(d.Gone)

@@ -50,6 +50,7 @@ type pod struct {
 	netpolicy.Pod
 	ns    *namespace
 	gone  bool
+	early []netip.Addr // what it was told to have before the API told
 	ips   []netip.Addr // what it holds: of two that claim an address one has it
 	sets  map[*set][]ipset.Entry
 	chain [2]*targetChain

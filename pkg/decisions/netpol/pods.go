@@ -16,10 +16,28 @@ func (c PodSeen) apply(x *Index) {
 	case !ok:
 		p = &pod{ns: ns}
 		ns.pods[c.Pod.Name] = p
-	case p.Equal(c.Pod):
+	case len(c.Pod.IPs) == 0 && p.Created == c.Pod.Created:
+		c.Pod.IPs = p.early
+	default:
+		p.early = nil
+	}
+	if !ok || !p.Equal(c.Pod) {
+		x.change(p, c.Pod, false)
+	}
+}
+
+func (c AddressSeen) apply(x *Index) {
+	ns, ok := x.namespaces[c.Key.Namespace]
+	if !ok {
 		return
 	}
-	x.change(p, c.Pod, false)
+	p := ns.pods[c.Key.Name]
+	if p == nil || p.Node != x.settings.Node || !p.Judged() || p.Terminating {
+		return // nothing of this node's that may start now
+	}
+	next := p.Pod
+	next.IPs, p.early = c.IPs, c.IPs
+	x.change(p, next, false)
 }
 
 func (c PodGone) apply(x *Index) {
@@ -188,6 +206,16 @@ func (x *Index) await(p *pod) {
 		return
 	}
 	delete(x.waiting, p)
+}
+
+func (c RangesSeen) apply(x *Index) {
+	for e := range x.closed.entries {
+		x.tx.touch(x.closed, e)
+		delete(x.closed.entries, e)
+	}
+	x.settings.PodCIDRs = c.PodCIDRs
+	x.tx.frame = true
+	x.reclose()
 }
 
 // reclose closes or opens the addresses that no known pod holds.

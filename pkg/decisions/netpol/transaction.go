@@ -18,6 +18,7 @@ type transaction struct {
 	targets    map[string]*targetChain
 	policies   map[string]*policyChain
 	namespaces map[string]*namespace // perhaps nothing is left of them
+	frame      bool                  // the ways in may have other rules
 	retargeted [2]map[*pod]struct{}
 	appeared   map[netip.Addr]struct{} // no pod had it before
 	vanished   map[netip.Addr]struct{} // no pod has it now

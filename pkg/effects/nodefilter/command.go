@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -14,15 +15,18 @@ import (
 )
 
 func (f *Filter) run(ctx context.Context, input, name string, args ...string) (string, error) {
-	return runIn(ctx, f.node, input, name, args...)
+	return runIn(ctx, f.node, f.Lockfile, input, name, args...)
 }
 
 // runIn runs a program inside the namespace and returns its standard output. The error carries the command, its stderr
 // and the line of the input that it refused.
-func runIn(ctx context.Context, ns *netns.Namespace, input, name string, args ...string) (string, error) {
+func runIn(ctx context.Context, ns *netns.Namespace, lockfile, input, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	err := ns.Do(func() error {
 		cmd := exec.CommandContext(ctx, name, args...)
+		if lockfile != "" {
+			cmd.Env = append(os.Environ(), "XTABLES_LOCKFILE="+lockfile)
+		}
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 		return cmd.Run()
 	})

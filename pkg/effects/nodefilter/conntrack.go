@@ -44,6 +44,14 @@ func inet(f iptables.Family) netlink.InetFamily {
 }
 
 // addresses are the node's own.
+func (f *Filter) addresses() (own map[netip.Addr]struct{}, err error) {
+	err = f.node.Do(func() error {
+		own, err = addresses()
+		return err
+	})
+	return own, err
+}
+
 func addresses() (map[netip.Addr]struct{}, error) {
 	list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil {

@@ -2,11 +2,17 @@ package nodefilter
 
 import (
 	"context"
+	"errors"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/values/iptables"
 )
+
+// ErrRetired means that nothing is written any more.
+var ErrRetired = errors.New("the node's filter is somebody else's now")
 
 // Enforcer keeps a node's filter as policies say. Nothing is written before the first Converge; from then on each Apply
 // is written at once. Safe for concurrent use.
@@ -17,6 +23,9 @@ type Enforcer struct {
 	writing sync.Mutex // held while the kernel is written, so that changes reach it in their order
 	whole   bool       // the kernel holds what the index says; not before Converge, nor after a write failed
 	begun   bool
+	retired bool
+
+	narrowed atomic.Bool // connections that were allowed may not be any more
 
 	reading sync.RWMutex // held for the index alone
 	index   *netpol.Index
@@ -39,28 +48,44 @@ func (e *Enforcer) Apply(ctx context.Context, changes ...netpol.Change) error {
 	e.reading.Lock()
 	delta := e.index.Apply(changes...)
 	e.reading.Unlock()
-	if !e.begun {
+	switch {
+	case e.retired || !e.begun:
 		return nil
-	}
-	if !e.whole {
+	case !e.whole:
 		_, err := e.converge(ctx)
 		return err
-	}
-	if delta.Empty() {
+	case delta.Empty():
 		return nil
 	}
 	err := e.filter.Apply(ctx, delta)
 	e.whole = err == nil
+	if delta.Judge {
+		e.narrowed.Store(true)
+	}
 	return err
 }
 
 // Converge makes the kernel hold what the policies say, and returns how it differed: at first everything, later what
-// somebody else changed.
+// somebody else changed. ErrRetired after Retire.
 func (e *Enforcer) Converge(ctx context.Context) ([]Finding, error) {
 	e.writing.Lock()
 	defer e.writing.Unlock()
+	if e.retired {
+		return nil, ErrRetired
+	}
+	first := !e.begun
 	e.begun = true
-	return e.converge(ctx)
+	findings, err := e.converge(ctx)
+	if !first {
+		return findings, err
+	}
+	// What an agent left that used the other backend holds the same sets: it goes when ours stands, and then those that
+	// nobody needs.
+	swept, sweepErr := e.filter.sweepOther(ctx, e.families)
+	if swept && err != nil {
+		_, err = e.converge(ctx)
+	}
+	return findings, errors.Join(err, sweepErr)
 }
 
 func (e *Enforcer) converge(ctx context.Context) ([]Finding, error) {
@@ -69,22 +94,81 @@ func (e *Enforcer) converge(ctx context.Context) ([]Finding, error) {
 	e.reading.RUnlock()
 	findings, err := e.filter.Converge(ctx, states)
 	e.whole = err == nil
+	if len(findings) > 0 {
+		e.narrowed.Store(true)
+	}
 	return findings, err
 }
 
-// Cut ends the connections that the policies do not allow any more and returns how many. It is slow; it belongs after a
-// series of changes, not into it.
+// Retire ends all writing: from its return on the filter is left as it is.
+func (e *Enforcer) Retire() {
+	e.writing.Lock()
+	defer e.writing.Unlock()
+	e.retired = true
+}
+
+// Cut ends the connections that the policies do not allow any more and returns how many. Where no change since the last
+// call can have forbidden any, it does nothing; otherwise it is slow, and belongs after a series of changes, not into it.
 func (e *Enforcer) Cut() (int, error) {
-	return e.filter.Cut(func(p netpol.Packet) bool {
+	if !e.narrowed.Swap(false) {
+		return 0, nil
+	}
+	n, err := e.filter.Cut(func(p netpol.Packet) bool {
 		e.reading.RLock()
 		defer e.reading.RUnlock()
 		return e.index.Allowed(p)
 	}, e.families...)
+	if err != nil {
+		e.narrowed.Store(true)
+	}
+	return n, err
 }
 
-// Explain says what becomes of a packet, and why.
-func (e *Enforcer) Explain(p netpol.Packet) netpol.Verdict {
+// Explain says what becomes of a packet, and why. Whether an end of it is the node itself is found out here.
+func (e *Enforcer) Explain(p netpol.Packet) (netpol.Verdict, error) {
+	own, err := e.filter.addresses()
+	if err != nil {
+		return netpol.Verdict{}, err
+	}
+	_, p.Node = own[p.From]
+	_, p.ToNode = own[p.To]
 	e.reading.RLock()
 	defer e.reading.RUnlock()
-	return e.index.Explain(p)
+	return e.index.Explain(p), nil
 }
+
+// Holds reports whether one of the addresses is the node's own.
+func (e *Enforcer) Holds(ips []netip.Addr) (bool, error) {
+	own, err := e.filter.addresses()
+	for _, ip := range ips {
+		if _, ok := own[ip]; ok {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// Summary counts what is known.
+func (e *Enforcer) Summary() netpol.Summary {
+	e.reading.RLock()
+	defer e.reading.RUnlock()
+	return e.index.Summary()
+}
+
+// PodCIDRs are where the node's pods get their addresses, as far as is known.
+func (e *Enforcer) PodCIDRs() []netip.Prefix {
+	e.reading.RLock()
+	defer e.reading.RUnlock()
+	return e.index.PodCIDRs()
+}
+
+// Escapes are the bridges whose pods reach each other past the filter.
+func (e *Enforcer) Escapes() ([]Escape, error) {
+	e.reading.RLock()
+	local := e.index.Local()
+	e.reading.RUnlock()
+	return e.filter.Bridges(local)
+}
+
+// Refused are the packets that were refused, as counted when the filter was last read.
+func (e *Enforcer) Refused() []Refused { return e.filter.refused() }

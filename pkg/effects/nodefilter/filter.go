@@ -17,16 +17,22 @@ import (
 
 // Filter writes and reads one node's filter. Calls must not overlap, but Cut and Bridges may run beside the others.
 type Filter struct {
+	Lockfile string // where writers of the node's legacy tables take turns; "": where iptables has it
+
 	node    *netns.Namespace
 	backend dataplane.Backend
 
 	mu   sync.Mutex
 	seen map[string][]iptables.Rule // how iptables-save prints a chain, by its text as it was written
+
+	counting sync.Mutex
+	counts   map[iptables.Family]map[netpol.Reason]uint64 // of refused packets
 }
 
 // New returns the filter of the node whose network namespace is given. Nothing is written yet.
 func New(node *netns.Namespace, backend dataplane.Backend) *Filter {
-	return &Filter{node: node, backend: backend, seen: map[string][]iptables.Rule{}}
+	return &Filter{node: node, backend: backend, seen: map[string][]iptables.Rule{},
+		counts: map[iptables.Family]map[netpol.Reason]uint64{}}
 }
 
 // Apply writes a change, in its order; the families do not wait for each other. It must follow a Converge. After an
@@ -45,36 +51,6 @@ func (f *Filter) Apply(ctx context.Context, d netpol.Delta) error {
 		return err
 	}
 	return f.writeSets(ctx, d.After)
-}
-
-// Clear takes away every jump, chain and set that is ours, of this version or an older one.
-func (f *Filter) Clear(ctx context.Context, families ...iptables.Family) error {
-	var group errgroup.Group
-	for _, family := range families {
-		group.Go(func() error {
-			held, err := f.readChains(ctx, family)
-			if err != nil {
-				return err
-			}
-			lines := append(held.unhook(nil), chainLines(nil, held.names(), nil)...)
-			if len(lines) == 0 {
-				return nil
-			}
-			return f.restore(ctx, family, lines)
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("clear the node's filter: %w", err)
-	}
-	sets, err := f.readSets(ctx)
-	if err != nil {
-		return err
-	}
-	ops := make([]ipset.Op, len(sets))
-	for i, s := range sets {
-		ops[i] = ipset.Op{Verb: ipset.Destroy, Set: s.Name}
-	}
-	return f.writeSets(ctx, ops)
 }
 
 func (f *Filter) writeSets(ctx context.Context, ops []ipset.Op) error {
@@ -109,10 +85,10 @@ const lockWait = "60"
 
 // restore writes lines to the filter table in one transaction.
 func (f *Filter) restore(ctx context.Context, family iptables.Family, lines []string) error {
-	return f.restoreIn(ctx, f.node, family, lines)
+	return f.restoreIn(ctx, f.node, f.Lockfile, family, lines)
 }
 
-func (f *Filter) restoreIn(ctx context.Context, ns *netns.Namespace, family iptables.Family, lines []string) error {
+func (f *Filter) restoreIn(ctx context.Context, ns *netns.Namespace, lockfile string, family iptables.Family, lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}
@@ -121,7 +97,7 @@ func (f *Filter) restoreIn(ctx context.Context, ns *netns.Namespace, family ipta
 		args = append(args, "--wait", lockWait)
 	}
 	input := "*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
-	_, err := runIn(ctx, ns, input, f.program(family, "restore"), args...)
+	_, err := runIn(ctx, ns, lockfile, input, f.program(family, "restore"), args...)
 	if err != nil {
 		return fmt.Errorf("write the node's filter: %w", err)
 	}

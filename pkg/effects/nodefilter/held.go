@@ -23,6 +23,7 @@ func (f *Filter) readChains(ctx context.Context, family iptables.Family) (held, 
 		return held{}, err
 	}
 	table, _ := set.Table("filter")
+	f.count(family, table)
 	return held{table: table}, nil
 }
 

@@ -63,6 +63,10 @@ func (f *Filter) forget(s netpol.State) {
 	}
 }
 
+// scratchLock is the lock of a namespace that nobody else knows: of the programs' own choice, so that the node's is left
+// to those who need it.
+const scratchLock = ""
+
 // print writes the chains to a scratch namespace and reads them back.
 func (f *Filter) print(ctx context.Context, s netpol.State, chains []iptables.Chain) error {
 	scratch, err := netns.Scratch()
@@ -74,13 +78,13 @@ func (f *Filter) print(ctx context.Context, s netpol.State, chains []iptables.Ch
 	for _, set := range s.Sets {
 		sets = append(sets, ipset.Op{Verb: ipset.Create, Set: set.Name, Type: set.Type, Family: set.Family})
 	}
-	if _, err := runIn(ctx, scratch, ipset.Restore(sets), "ipset", "restore"); err != nil {
+	if _, err := runIn(ctx, scratch, scratchLock, ipset.Restore(sets), "ipset", "restore"); err != nil {
 		return fmt.Errorf("make the sets in a scratch namespace: %w", err)
 	}
-	if err := f.restoreIn(ctx, scratch, s.Family, append(stubs(chains), chainLines(chains, nil, nil)...)); err != nil {
+	if err := f.restoreIn(ctx, scratch, scratchLock, s.Family, append(stubs(chains), chainLines(chains, nil, nil)...)); err != nil {
 		return err
 	}
-	out, err := runIn(ctx, scratch, "", f.program(s.Family, "save"), "-t", "filter")
+	out, err := runIn(ctx, scratch, scratchLock, "", f.program(s.Family, "save"), "-t", "filter")
 	if err != nil {
 		return err
 	}

@@ -2,39 +2,22 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"data-space.liqo.io/pkg/effects/localsock"
 )
 
-// Ask gets the status from the agent that listens at the socket.
+// Ask gets the status from the agent that listens at the socket. errors.Is localsock.ErrNotServed if that agent does not
+// enforce foreign pods.
 func Ask(ctx context.Context, socket string) (NodeStatus, error) {
 	var s NodeStatus
-	client := http.Client{Timeout: requestTimeout, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
-		},
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent"+StatusPath, nil)
-	if err != nil {
-		return s, fmt.Errorf("ask the agent: %w", err)
-	}
-	answer, err := client.Do(request)
-	if err != nil {
-		return s, fmt.Errorf("no agent answers at %s (--status-socket names another place; it takes root): %w", socket, err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("the agent at %s answered %s", socket, answer.Status)
-	}
-	if err := json.NewDecoder(answer.Body).Decode(&s); err != nil {
-		return s, fmt.Errorf("the answer of the agent at %s: %w", socket, err)
+	if err := localsock.Ask(ctx, socket, http.MethodGet, StatusPath, &s); err != nil {
+		return s, fmt.Errorf("no status (--status-socket names another place; it takes root): %w", err)
 	}
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,9 @@ type GateConfig struct {
 	File   string   // the list of namespaces that stays on the node
 	Exempt []string // namespaces whose pods start even when nobody knows these namespaces
 	Marks  bool     // every foreign pod bears gate.AnnotationGuest
+
+	// Address, if set, is told the addresses of every pod that may start, before it does.
+	Address func(ctx context.Context, namespace, name string, ips []netip.Addr)
 }
 
 // gateWriters is how many pods' rules the gate writes at a time at least, and on a larger node as many as it has CPUs: with

@@ -26,6 +26,9 @@ func (g *Gate) answer(ctx context.Context, r gate.Request, working func() error)
 		return g.standDown(ctx)
 	}
 	d := g.judge(ctx, r.Namespace, r.Mark)
+	if g.Address != nil && r.Op == gate.Add && d.Verdict != hold.Refuse {
+		g.Address(ctx, r.Namespace, r.Name, r.IPs)
+	}
 	switch {
 	case d.Verdict == hold.Refuse:
 		return g.refuse(r, d.Reason, d.Message)

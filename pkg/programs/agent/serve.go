@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // StatusPath is what the status socket answers.
@@ -33,31 +31,6 @@ func (a *Agent) StatusHandler() http.Handler {
 			a.Log.Debug("status not delivered", "error", err)
 		}
 	})
-	return mux
-}
-
-// HealthHandler answers the kubelet's probes: /healthz and /readyz.
-func (a *Agent) HealthHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", answer(a.Alive, "no decision was made for too long"))
-	mux.HandleFunc("GET /readyz", answer(a.Ready, "not every foreign pod of this node was looked at yet"))
-	return mux
-}
-
-func answer(good func() bool, otherwise string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		if !good() {
-			http.Error(w, otherwise, http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	}
-}
-
-// MetricsHandler serves /metrics.
-func (a *Agent) MetricsHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.Registry, promhttp.HandlerOpts{}))
 	return mux
 }
 

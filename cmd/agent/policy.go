@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/localsock"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/policywatch"
+	"data-space.liqo.io/pkg/programs/nodepolicy"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// policyOptions are the flags of NetworkPolicy's enforcement.
+type policyOptions struct {
+	denial, unknown, cidrs string
+	logGroup               uint
+}
+
+func (p *policyOptions) flags(f *flag.FlagSet) {
+	f.StringVar(&p.denial, "policy-denial", "reject", "what becomes of a packet that no NetworkPolicy allows: reject (the sender is told), or drop")
+	f.StringVar(&p.unknown, "policy-unknown", "foreign",
+		"when an address that no known pod holds is closed: never, foreign (while a pod of a foreign namespace starts on this node), or always")
+	f.StringVar(&p.cidrs, "pod-cidrs", "", "comma-separated `list` of where this node's pods get their addresses; empty: what the Node's spec.podCIDRs says")
+	f.UintVar(&p.logGroup, "policy-log-group", defaultLogGroup, "NFLOG `group` that denials are logged to, at most 10 a second and reason; 0: none")
+}
+
+const (
+	defaultLogGroup = 1303
+	maxLogGroup     = 1<<16 - 1
+)
+
+func denials() map[string]netpol.Denial {
+	return map[string]netpol.Denial{"reject": netpol.Reject, "drop": netpol.Drop}
+}
+
+func unknowns() map[string]netpol.Unknown {
+	return map[string]netpol.Unknown{"never": netpol.UnknownOpen, "foreign": netpol.UnknownForeign, "always": netpol.UnknownClosed}
+}
+
+func (p *policyOptions) check() error {
+	var problems []error
+	if _, ok := denials()[p.denial]; !ok {
+		problems = append(problems, fmt.Errorf("--policy-denial=%q: unknown; give reject or drop", p.denial))
+	}
+	if _, ok := unknowns()[p.unknown]; !ok {
+		problems = append(problems, fmt.Errorf("--policy-unknown=%q: unknown; give never, foreign or always", p.unknown))
+	}
+	if p.logGroup > maxLogGroup {
+		problems = append(problems, fmt.Errorf("--policy-log-group=%d: give 0 to %d", p.logGroup, maxLogGroup))
+	}
+	_, err := p.ranges()
+	return errors.Join(append(problems, err)...)
+}
+
+// ranges are the prefixes of --pod-cidrs.
+func (p *policyOptions) ranges() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	if p.cidrs == "" {
+		return nil, nil
+	}
+	for text := range strings.SplitSeq(p.cidrs, ",") {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("--pod-cidrs=%q: %q is no range of addresses; give some such as 10.244.1.0/24,fd00:1::/64", p.cidrs, text)
+		}
+		out = append(out, prefix.Masked())
+	}
+	return out, nil
+}
+
+// nodeLock is where all writers of the node's legacy tables take turns: the node's own file, also from within a
+// container that sees the node's processes.
+const nodeLock = "/proc/1/root/run/xtables.lock"
+
+// newPolicies puts together what enforces NetworkPolicy.
+func newPolicies(ctx context.Context, n node) (job, error) {
+	here, err := netns.Own()
+	if err != nil {
+		return job{}, err
+	}
+	ranges, err := n.policy.ranges()
+	if err != nil {
+		return job{}, err
+	}
+	settings := netpol.Settings{
+		Node: n.node, IPv6: hasIPv6(), Denial: denials()[n.policy.denial], Unknown: unknowns()[n.policy.unknown], PodCIDRs: ranges,
+		LogGroup: uint16(n.policy.logGroup), NoLog: n.policy.logGroup == 0, //nolint:gosec // checked with the flags
+	}
+	if err := nodefilter.Check(ctx, n.backend, settings); err != nil {
+		return job{}, fmt.Errorf("this node's kernel cannot hold the rules of NetworkPolicy (iptables-%s): %w", n.backend, err)
+	}
+	watch, err := policywatch.New(n.api, n.log)
+	if err != nil {
+		return job{}, err
+	}
+	filter := nodefilter.New(here, n.backend)
+	filter.Lockfile = nodeLock
+	enforcer := nodefilter.NewEnforcer(filter, settings)
+	p := nodepolicy.New(nodepolicy.Config{
+		Node: n.node, Backend: string(n.backend), Denial: settings.Denial, Unknown: settings.Unknown, PodCIDRs: ranges, Verify: n.verify, Log: n.log,
+	}, nodepolicy.Parts{Cluster: watch, Filter: enforcer, Sight: enforcer, Registry: n.registry})
+	return job{
+		run: p.Run, path: nodepolicy.StatusPath, answers: p.Handler(), address: p.Address,
+		ready: condition{p.Ready, "NetworkPolicy is not in force yet"},
+	}, nil
+}
+
+// denied is the error of a connection that is not allowed: exit status 3.
+type denied struct{ error }
+
+// explain asks the agent of this node what becomes of a connection, and why.
+func explain(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("agent explain", flag.ContinueOnError)
+	f.Usage = func() {
+		fmt.Fprint(stderr, "agent explain says what NetworkPolicy makes of a connection on this node, and which rule decides.\n"+
+			"It ends with status 0 where the connection is allowed, 3 where it is not, 1 where that cannot be told.\n\nFlags:\n")
+		f.PrintDefaults()
+	}
+	socket, output := askFlags(f, "text")
+	from, to := f.String("from", "", "`address` of the sender"), f.String("to", "", "`address` of the receiver: the backend's, where it is called by a Service")
+	protocol, port := f.String("protocol", "tcp", "tcp, udp, sctp or icmp"), f.String("port", "", "`number` of the receiver's port")
+	if err := parseAsk(f, args, stderr, output, "text"); err != nil {
+		return err
+	}
+	q, err := nodepolicy.ParseQuestion(url.Values{"from": {*from}, "to": {*to}, "protocol": {*protocol}, "port": {*port}})
+	if err != nil {
+		return usageError{err}
+	}
+	var e nodepolicy.Explanation
+	err = localsock.Ask(ctx, *socket, http.MethodGet, nodepolicy.ExplainPath+"?"+q.Values().Encode(), &e)
+	if errors.Is(err, localsock.ErrNotServed) {
+		return fmt.Errorf("the agent does not enforce NetworkPolicy: %w; give it --enable=networkpolicy", err)
+	}
+	if err != nil {
+		return err
+	}
+	if *output == "json" {
+		err = printJSON(stdout, e)
+	} else {
+		err = nodepolicy.PrintExplanation(stdout, e)
+	}
+	if err == nil && !e.Allowed {
+		err = denied{errors.New("not allowed")}
+	}
+	return err
+}
+
+// cleanup takes everything that is ours out of the node's own filter. An agent that runs is told to leave it alone first.
+func cleanup(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("agent cleanup", flag.ContinueOnError)
+	socket := f.String("status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
+	if err := parseOnly(f, args, stderr); err != nil {
+		return err
+	}
+	var nothing struct{}
+	err := localsock.Ask(ctx, *socket, http.MethodPost, nodepolicy.RetirePath, &nothing)
+	if err != nil && !errors.Is(err, localsock.ErrNobody) && !errors.Is(err, localsock.ErrNotServed) {
+		return fmt.Errorf("tell the agent to leave the node's filter alone: %w", err)
+	}
+	here, err := netns.Own()
+	if err != nil {
+		return err
+	}
+	defer here.Close()
+	removed, err := nodefilter.Clean(ctx, here, cleanLock(), iptables.V4, iptables.V6)
+	fmt.Fprintf(stdout, "removed: %d chains, %d sets\n", removed.Chains, removed.Sets)
+	return err
+}
+
+// cleanLock is nodeLock, or nothing where the node's processes are not to be seen.
+func cleanLock() string {
+	if f, err := os.OpenFile(nodeLock, os.O_CREATE, 0o600); err == nil && f.Close() == nil {
+		return nodeLock
+	}
+	return ""
+}
+
+// chooseBackend is the backend that --iptables-backend names, or that the node shows.
+func chooseBackend(o options) (dataplane.Backend, string, error) {
+	if o.backend != "" {
+		return o.backend, "--iptables-backend says so", nil
+	}
+	backend, sign, err := dataplane.Detect()
+	if err != nil {
+		return "", "", fmt.Errorf("%w; name it with --iptables-backend", err)
+	}
+	return backend, sign, nil
+}

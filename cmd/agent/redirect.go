@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/podwatch"
+	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/programs/agent"
+)
+
+const workers = 2
+
+// newRedirect puts together what makes all traffic of foreign pods pass their proxy, and the gates that hold them until it
+// does.
+func newRedirect(ctx context.Context, n node) (job, error) {
+	settings := redirect.Settings{IPv6: hasIPv6()}
+	plane := dataplane.New(n.backend)
+	if err := plane.Check(ctx, redirect.Plan(settings, redirect.Proxy{Cgroup: "/"})); err != nil {
+		return job{}, fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
+	}
+	memory, err := ledger.Open(n.state)
+	if err != nil {
+		return job{}, err
+	}
+	runtime, err := sandbox.Dial(ctx, n.socket)
+	if err != nil {
+		return job{}, err
+	}
+	watch, events, err := connect(ctx, n, memory)
+	if err != nil {
+		return job{}, errors.Join(err, runtime.Close())
+	}
+	config := agent.Config{
+		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log,
+		Backend: string(n.backend), BackendSign: n.sign, RuntimeName: runtime.Runtime, Socket: runtime.Socket,
+	}
+	a := agent.New(config, agent.Parts{
+		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: events,
+		Enforcer: agent.NewEnforcer(settings, plane, memory), Metrics: n.metrics,
+	})
+	n.log.Info("agent starts", "node", n.node, "backend", config.Backend, "why", n.sign, "ipv6", settings.IPv6,
+		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))
+	return job{
+		run: func(ctx context.Context) error {
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error { return a.Run(ctx) })
+			group.Go(func() error { return runGate(ctx, n, a, watch, runtime) })
+			return group.Wait()
+		},
+		close: func() { events.Close(); _ = runtime.Close() },
+		path:  agent.StatusPath, answers: a.StatusHandler(),
+		alive: condition{a.Alive, "no decision was made for too long"},
+		ready: condition{a.Ready, "not every foreign pod of this node was looked at yet"},
+	}, nil
+}
+
+// connect asks the API server once. An API server that is not reached stops a first start; an agent that guards pods
+// already goes on without it.
+func connect(ctx context.Context, n node, memory *ledger.Ledger) (*podwatch.Watch, *podwatch.Events, error) {
+	watch, err := podwatch.New(n.api, n.node, n.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	events, err := podwatch.NewEvents(n.api, component, n.node)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = watch.Check(ctx)
+	guarded := len(memory.All())
+	switch {
+	case err == nil:
+	case errors.Is(err, podwatch.ErrRefused):
+		return nil, nil, fmt.Errorf("the API server at %s refuses %s: %w; give a kubeconfig whose user may get, list and watch "+
+			"pods and namespaces and create and patch events (ClusterRole %s)", n.api.Host, n.source, err, component)
+	case guarded == 0:
+		return nil, nil, fmt.Errorf("the API server at %s, named by %s, cannot be reached: %w; is the address right, and does this "+
+			"node have a route to it?", n.api.Host, n.source, err)
+	default:
+		n.log.Warn("the API server cannot be reached: existing rules stay, the pods guarded before stay enforced, and it is tried on",
+			"server", n.api.Host, "guarded", guarded, "error", err)
+	}
+	return watch, events, nil
+}

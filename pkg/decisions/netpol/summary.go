@@ -1,0 +1,57 @@
+package netpol
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Summary counts what the index knows.
+type Summary struct {
+	Pods       int // with an address, of all nodes
+	LocalPods  int // of this node
+	Isolated   int // of this node's, those that some policy selects
+	Policies   int // of the cluster
+	PoliciesOn int // of these, those that select a pod of this node
+	Starting   int // pods of foreign namespaces on this node without an address
+}
+
+// Summary counts what the index knows. It looks at every namespace.
+func (x *Index) Summary() Summary {
+	s := Summary{Starting: len(x.waiting)}
+	for _, ns := range x.namespaces {
+		s.Policies += len(ns.policies)
+		for _, p := range ns.policies {
+			if len(p.chains) > 0 {
+				s.PoliciesOn++
+			}
+		}
+		for _, p := range ns.pods {
+			if len(p.ips) > 0 {
+				s.Pods++
+			}
+		}
+		for p := range ns.local {
+			if !p.local(x) {
+				continue
+			}
+			s.LocalPods++
+			if p.chain[egress] != nil || p.chain[ingress] != nil {
+				s.Isolated++
+			}
+		}
+	}
+	return s
+}
+
+// Local are the addresses of this node's pods, sorted.
+func (x *Index) Local() []netip.Addr {
+	out := make([]netip.Addr, 0, len(x.known.entries))
+	for e := range x.known.entries {
+		out = append(out, e.Prefix.Addr())
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return out
+}
+
+// PodCIDRs are where this node's pods get their addresses, as far as is known.
+func (x *Index) PodCIDRs() []netip.Prefix { return x.settings.PodCIDRs }

@@ -1,0 +1,59 @@
+package localsock
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Why a question has no answer.
+var (
+	ErrNobody    = errors.New("nobody answers there")
+	ErrNotServed = errors.New("it does not answer such questions") // HTTP status 404
+)
+
+// patience bounds a question and its answer.
+const patience = time.Minute
+
+// maxComplaint bounds what is passed on of an error's text.
+const maxComplaint = 4096
+
+// Ask sends an HTTP request without a body to root's socket at path, and decodes the JSON that is answered.
+func Ask(ctx context.Context, socket, method, path string, into any) error {
+	client := http.Client{Timeout: patience, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, socket) },
+	}}
+	request, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, nil)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", socket, err)
+	}
+	answer, err := client.Do(request)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		err = fmt.Errorf("%w: %w", ErrNobody, err)
+	}
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", socket, err)
+	}
+	defer answer.Body.Close()
+	switch answer.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return fmt.Errorf("ask %s: %w", socket, ErrNotServed)
+	default:
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, maxComplaint)) // what arrived of it will do
+		return fmt.Errorf("ask %s: %s: %s", socket, answer.Status, strings.TrimSpace(string(text)))
+	}
+	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
+		return fmt.Errorf("ask %s: the answer: %w", socket, err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package nodefilter
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/ipset"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// Removed counts what was taken away.
+type Removed struct{ Chains, Sets int }
+
+// Clean takes away every jump, chain and set that is ours from a node, of this version or an older one, whichever
+// backend they were written with. Chains go before sets, which they hold.
+func Clean(ctx context.Context, node *netns.Namespace, lockfile string, families ...iptables.Family) (Removed, error) {
+	var removed Removed
+	f := New(node, "")
+	f.Lockfile = lockfile
+	for _, f.backend = range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+		n, err := f.clearChains(ctx, f.present(ctx, families))
+		removed.Chains += n
+		if err != nil {
+			return removed, err
+		}
+	}
+	n, err := f.clearSets(ctx)
+	removed.Sets = n
+	return removed, err
+}
+
+// Clear takes away every jump, chain and set that is ours and of this backend.
+func (f *Filter) Clear(ctx context.Context, families ...iptables.Family) error {
+	if _, err := f.clearChains(ctx, families); err != nil {
+		return err
+	}
+	_, err := f.clearSets(ctx)
+	return err
+}
+
+func (f *Filter) clearChains(ctx context.Context, families []iptables.Family) (int, error) {
+	removed := 0
+	for _, family := range families {
+		held, err := f.readChains(ctx, family)
+		if err != nil {
+			return removed, err
+		}
+		names := held.names()
+		if err := f.restore(ctx, family, append(held.unhook(nil), chainLines(nil, names, nil)...)); err != nil {
+			return removed, fmt.Errorf("clear: %w", err)
+		}
+		removed += len(names)
+	}
+	return removed, nil
+}
+
+func (f *Filter) clearSets(ctx context.Context) (int, error) {
+	sets, err := f.readSets(ctx)
+	if err != nil {
+		return 0, err
+	}
+	ops := make([]ipset.Op, len(sets))
+	for i, s := range sets {
+		ops[i] = ipset.Op{Verb: ipset.Destroy, Set: s.Name}
+	}
+	return len(sets), f.writeSets(ctx, ops)
+}
+
+// sweepOther clears the chains of the backend that is not this one's. It reports whether there were any.
+func (f *Filter) sweepOther(ctx context.Context, families []iptables.Family) (bool, error) {
+	other := New(f.node, dataplane.NFT)
+	if f.backend == dataplane.NFT {
+		other = New(f.node, dataplane.Legacy)
+	}
+	other.Lockfile = f.Lockfile
+	n, err := other.clearChains(ctx, other.present(ctx, families))
+	return n > 0, err
+}
+
+// present are the families of which the backend can hold anything. One that cannot be read holds nothing; and a look with
+// the legacy programs at a table that is not there would make it.
+func (f *Filter) present(ctx context.Context, families []iptables.Family) []iptables.Family {
+	var out []iptables.Family
+	for _, family := range families {
+		if f.backend == dataplane.Legacy && !f.hasTable(family) {
+			continue
+		}
+		if _, err := f.readChains(ctx, family); err == nil {
+			out = append(out, family)
+		}
+	}
+	return out
+}
+
+// hasTable reports whether the kernel has the family's legacy filter table.
+func (f *Filter) hasTable(family iptables.Family) bool {
+	name := "/proc/thread-self/net/ip_tables_names"
+	if family == iptables.V6 {
+		name = "/proc/thread-self/net/ip6_tables_names"
+	}
+	var text []byte
+	err := f.node.Do(func() (err error) {
+		text, err = os.ReadFile(name)
+		return err
+	})
+	return err == nil && slices.Contains(strings.Fields(string(text)), "filter")
+}

@@ -1,0 +1,51 @@
+package nodefilter
+
+import (
+	"cmp"
+	"slices"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// Refused is how many packets were refused for one reason.
+type Refused struct {
+	Family  iptables.Family `json:"family"`
+	Reason  netpol.Reason   `json:"reason"`
+	Packets uint64          `json:"packets"`
+}
+
+// count notes the counts of the refusing rules.
+func (f *Filter) count(family iptables.Family, table iptables.Table) {
+	counts := map[netpol.Reason]uint64{}
+	for _, c := range table.Chains {
+		reason, refuses := netpol.Refuses(c.Name)
+		if !refuses {
+			continue
+		}
+		counts[reason] = 0
+		for _, r := range c.Rules {
+			if t := target(r); t == string(netpol.Reject) || t == string(netpol.Drop) {
+				counts[reason] += r.Count.Packets
+			}
+		}
+	}
+	f.counting.Lock()
+	defer f.counting.Unlock()
+	f.counts[family] = counts
+}
+
+func (f *Filter) refused() []Refused {
+	f.counting.Lock()
+	defer f.counting.Unlock()
+	var out []Refused
+	for family, counts := range f.counts {
+		for reason, n := range counts {
+			out = append(out, Refused{Family: family, Reason: reason, Packets: n})
+		}
+	}
+	slices.SortFunc(out, func(a, b Refused) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Reason, b.Reason))
+	})
+	return out
+}

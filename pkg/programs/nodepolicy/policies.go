@@ -1,0 +1,227 @@
+package nodepolicy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/policywatch"
+	"data-space.liqo.io/pkg/values/netpolicy"
+)
+
+// Cluster is the API server.
+type Cluster interface {
+	Run(ctx context.Context, take func([]netpol.Change))
+	Synced() bool
+	Node(ctx context.Context, name string) (policywatch.Node, error)
+}
+
+// Filter is what the node's kernel holds, kept as the changes say.
+type Filter interface {
+	Apply(ctx context.Context, changes ...netpol.Change) error
+	Converge(ctx context.Context) ([]nodefilter.Finding, error)
+	Cut() (int, error)
+	Retire()
+}
+
+// Sight is what can be seen of it.
+type Sight interface {
+	Explain(netpol.Packet) (netpol.Verdict, error)
+	Holds([]netip.Addr) (bool, error)
+	Escapes() ([]nodefilter.Escape, error)
+	Census
+}
+
+// Census counts.
+type Census interface {
+	Summary() netpol.Summary
+	PodCIDRs() []netip.Prefix
+	Refused() []nodefilter.Refused
+}
+
+// Config is how policies are enforced.
+type Config struct {
+	Node     string
+	Backend  string
+	Denial   netpol.Denial
+	Unknown  netpol.Unknown
+	PodCIDRs []netip.Prefix // none: what the node's object says
+	Verify   time.Duration  // between two looks at what the kernel holds
+	Log      *slog.Logger
+}
+
+// Parts is what Policies work with. Filter and Sight are two sides of one thing.
+type Parts struct {
+	Cluster  Cluster
+	Filter   Filter
+	Sight    Sight
+	Registry prometheus.Registerer
+}
+
+// Policies are the cluster's NetworkPolicies on one node. Make them with New, then Run once.
+type Policies struct {
+	Config
+	cluster Cluster
+	filter  Filter
+	sight   Sight
+	metrics *metrics
+
+	told   atomic.Bool   // the filter knows the whole cluster; before, nothing may be written
+	begun  atomic.Bool   // and the kernel was written once
+	inside atomic.Bool   // the node is known to be this one
+	look   chan struct{} // the kernel is to be looked at now
+	cut    chan struct{} // connections may be forbidden since
+	seen   account
+}
+
+// Times that need no flag.
+const (
+	askingPause = 2 * time.Second        // between two questions to the API server about the node
+	asking      = 10 * time.Second       // for an answer
+	retryPause  = time.Second            // after a write that failed
+	patience    = 500 * time.Millisecond // of who makes a pod's network
+	collecting  = 300 * time.Millisecond // changes, before connections are looked at
+)
+
+// New returns Policies that have done nothing yet.
+func New(c Config, p Parts) *Policies {
+	s := &Policies{
+		Config: c, cluster: p.Cluster, filter: p.Filter, sight: p.Sight,
+		look: make(chan struct{}, 1), cut: make(chan struct{}, 1),
+	}
+	s.metrics = newMetrics(s, p.Registry)
+	return s
+}
+
+// ErrElsewhere means that the network namespace is not the node's.
+var ErrElsewhere = errors.New("this is not the node's network namespace: run the agent with hostNetwork: true, on the node that --node-name names")
+
+// Run enforces until the context ends; then it leaves every rule in place.
+func (p *Policies) Run(ctx context.Context) error {
+	if err := p.locate(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		p.cluster.Run(ctx, func(changes []netpol.Change) { p.take(ctx, changes) })
+		return nil
+	})
+	group.Go(func() error { p.verify(ctx); return nil })
+	group.Go(func() error { p.cuts(ctx); return nil })
+	return group.Wait()
+}
+
+// locate makes sure that what will be written to is the node. It waits for an API server that does not answer.
+func (p *Policies) locate(ctx context.Context) error {
+	said := ""
+	for ctx.Err() == nil {
+		node, err := p.ask(ctx)
+		switch {
+		case err == nil:
+			return p.enter(ctx, node)
+		case errors.Is(err, policywatch.ErrRefused):
+			return fmt.Errorf("NetworkPolicy: %w", err)
+		case ctx.Err() == nil && err.Error() != said:
+			said = err.Error()
+			p.seen.trouble("API server: " + said)
+			p.Log.Warn("policies wait for the API server; what is on the node stays", "error", err)
+		}
+		pause(ctx, askingPause)
+	}
+	return nil
+}
+
+func (p *Policies) ask(ctx context.Context) (policywatch.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	return p.cluster.Node(ctx, p.Node)
+}
+
+// enter compares the node's addresses with those that are here.
+func (p *Policies) enter(ctx context.Context, node policywatch.Node) error {
+	if len(node.Addresses) > 0 {
+		here, err := p.sight.Holds(node.Addresses)
+		if err != nil {
+			return err
+		}
+		if !here {
+			return fmt.Errorf("NetworkPolicy: node %s has the addresses %v, none of which is here: %w", p.Node, node.Addresses, ErrElsewhere)
+		}
+	}
+	p.inside.Store(true)
+	p.seen.trouble("")
+	p.ranges(ctx, node)
+	return nil
+}
+
+// ranges takes note of where the node's pods get their addresses.
+func (p *Policies) ranges(ctx context.Context, node policywatch.Node) {
+	ranges := p.PodCIDRs
+	if len(ranges) == 0 {
+		ranges = node.PodCIDRs
+	}
+	if len(ranges) > 0 {
+		p.apply(ctx, netpol.RangesSeen{PodCIDRs: ranges})
+	}
+}
+
+// take enforces what has changed; the first time everything.
+func (p *Policies) take(ctx context.Context, changes []netpol.Change) {
+	p.apply(ctx, changes...)
+	if !p.told.Swap(true) {
+		p.wake(p.look)
+	}
+	p.wake(p.cut)
+}
+
+func (p *Policies) apply(ctx context.Context, changes ...netpol.Change) {
+	started := time.Now()
+	err := p.filter.Apply(ctx, changes...)
+	p.metrics.applied(time.Since(started), err)
+	if err != nil && ctx.Err() == nil {
+		p.seen.trouble(err.Error())
+		p.Log.Error("a change of policies or pods is not written yet; it is tried again", "error", err)
+		p.wake(p.look)
+	}
+}
+
+// Address tells the addresses of a pod of this node whose network has just been made. When it returns, the policies that
+// select the pod are enforced, if the pod is known and that does not take too long; it goes on then.
+func (p *Policies) Address(ctx context.Context, namespace, name string, ips []netip.Addr) {
+	ctx = context.WithoutCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.apply(ctx, netpol.AddressSeen{Key: netpolicy.Key{Namespace: namespace, Name: name}, IPs: ips})
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+	}
+}
+
+// Ready reports whether policies are in force: every list was complete, and the kernel held what they say.
+func (p *Policies) Ready() bool { return p.begun.Load() }
+
+func (p *Policies) wake(who chan struct{}) {
+	select {
+	case who <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,122 @@
+package nodepolicy
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"data-space.liqo.io/pkg/effects/nodefilter"
+)
+
+// verify looks at what the kernel holds: when the lists are complete, then from time to time and after a failure.
+func (p *Policies) verify(ctx context.Context) {
+	for {
+		wait := p.Verify
+		if p.told.Load() && !p.round(ctx) {
+			wait = retryPause
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		case <-p.look:
+			timer.Stop()
+		}
+	}
+}
+
+// round looks once, and reports whether all is well then.
+func (p *Policies) round(ctx context.Context) bool {
+	findings, err := p.filter.Converge(ctx)
+	if errors.Is(err, nodefilter.ErrRetired) || ctx.Err() != nil {
+		return true
+	}
+	if p.begun.Load() {
+		p.report(findings)
+	}
+	p.metrics.looked(p.sight.Refused(), err)
+	if err != nil {
+		p.seen.trouble(err.Error())
+		p.Log.Error("the node's filter is not as policies want it; it is tried again", "error", err)
+		return false
+	}
+	p.seen.looked(time.Now())
+	if !p.begun.Swap(true) {
+		s := p.sight.Summary()
+		p.Log.Info("NetworkPolicy is in force", "policies", s.Policies, "selecting here", s.PoliciesOn, "pods here", s.LocalPods,
+			"written", len(findings), "podCIDRs", p.sight.PodCIDRs())
+	}
+	p.wake(p.cut)
+	p.bridges()
+	p.refreshRanges(ctx)
+	return true
+}
+
+// report says what somebody else had changed.
+func (p *Policies) report(findings []nodefilter.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	p.metrics.drift.Add(float64(len(findings)))
+	p.seen.drifted(findings)
+	texts := make([]string, 0, maxShown)
+	for _, f := range findings[:min(len(findings), maxShown)] {
+		texts = append(texts, f.String())
+	}
+	p.Log.Warn("somebody had changed the node's filter: repaired", "event", "PolicyDriftRepaired", "findings", len(findings), "first", texts)
+}
+
+// maxShown bounds how many findings are named.
+const maxShown = 10
+
+// bridges looks for pods that reach each other past the filter, and says so once.
+func (p *Policies) bridges() {
+	escapes, err := p.sight.Escapes()
+	if err != nil {
+		p.Log.Warn("whether bridged packets pass the filter cannot be told", "error", err)
+		return
+	}
+	for _, e := range p.seen.escaping(escapes) {
+		p.Log.Error("policies do not hold between all pods of this node", "event", "PolicyBypassed", "why", e.String())
+	}
+}
+
+// refreshRanges asks again where pods get their addresses, while nobody has told.
+func (p *Policies) refreshRanges(ctx context.Context) {
+	if len(p.sight.PodCIDRs()) > 0 {
+		return
+	}
+	if node, err := p.ask(ctx); err == nil {
+		p.ranges(ctx, node)
+	}
+}
+
+// cuts ends the connections that are forbidden since the last change. It collects changes a little, and never takes more
+// than a part of the time.
+func (p *Policies) cuts(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.cut:
+		}
+		pause(ctx, collecting)
+		if ctx.Err() != nil || !p.begun.Load() {
+			continue
+		}
+		started := time.Now()
+		n, err := p.filter.Cut()
+		if n > 0 {
+			p.metrics.cut.Add(float64(n))
+			p.Log.Info("connections ended that policies no longer allow", "connections", n)
+		}
+		if err != nil {
+			p.Log.Error("connections that policies no longer allow may go on; it is tried again", "error", err)
+			p.wake(p.cut)
+		}
+		const part = 10
+		pause(ctx, part*time.Since(started))
+	}
+}
