@@ -112,7 +112,15 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 		Node: n.node, Backend: string(n.backend), Denial: settings.Denial, Unknown: settings.Unknown, PodCIDRs: ranges, Verify: n.verify, Log: n.log,
 	}, nodepolicy.Parts{Cluster: watch, Filter: enforcer, Sight: enforcer, Registry: n.registry})
 	return job{
-		run: p.Run, path: nodepolicy.StatusPath, answers: p.Handler(), address: p.Address,
+		run: func(ctx context.Context) error {
+			err := p.Run(ctx)
+			if errors.Is(err, policywatch.ErrRefused) {
+				err = fmt.Errorf("the API server at %s refuses %s: %w; give a kubeconfig whose user may get, list and watch pods, namespaces "+
+					"and networkpolicies and get nodes (ClusterRole %s)", n.api.Host, n.source, err, component)
+			}
+			return err
+		},
+		path: nodepolicy.StatusPath, answers: p.Handler(), address: p.Address,
 		ready: condition{p.Ready, "NetworkPolicy is not in force yet"},
 	}, nil
 }
