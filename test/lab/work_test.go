@@ -44,13 +44,17 @@ type workers struct {
 	guest, own corev1.Pod
 }
 
-func probes() map[string]corev1.ProbeHandler {
-	return map[string]corev1.ProbeHandler{
+// probed are containers, each with a probe of another kind, by which it is named.
+func probed() (containers []corev1.Container) {
+	for name, probe := range map[string]corev1.ProbeHandler{
 		"exec": {Exec: &corev1.ExecAction{Command: []string{programPath, "call", "dial", "127.0.0.1"}}},
 		"http": {HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt(ordinary.PortHTTP)}},
 		"tcp":  {TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt(ordinary.PortEcho)}},
 		"grpc": {GRPC: &corev1.GRPCAction{Port: ordinary.PortGRPC}},
+	} {
+		containers = append(containers, corev1.Container{Name: name, ReadinessProbe: &corev1.Probe{ProbeHandler: probe, PeriodSeconds: 1, FailureThreshold: 1}})
 	}
+	return containers
 }
 
 func newWorkers(t *testing.T) *workers {
@@ -59,20 +63,22 @@ func newWorkers(t *testing.T) *workers {
 	cluster, err := field.Open()
 	require.NoError(t, err)
 	w := &workers{Cluster: cluster}
+	w.guest, w.own = w.pod(t, guestSpace, probed()), w.pod(t, ownSpace, []corev1.Container{{Name: "exec"}})
+	w.place(t, w.guest, w.own)
+	return w
+}
+
+// place puts the worker's program into every container of the pods.
+func (w *workers) place(t *testing.T, pods ...corev1.Pod) {
+	t.Helper()
 	program := build(t, worker)
-	var probed []corev1.Container
-	for name, probe := range probes() {
-		probed = append(probed, corev1.Container{Name: name, ReadinessProbe: &corev1.Probe{ProbeHandler: probe, PeriodSeconds: 1, FailureThreshold: 1}})
-	}
-	w.guest, w.own = w.pod(t, guestSpace, probed), w.pod(t, ownSpace, []corev1.Container{{Name: "exec"}})
-	for _, pod := range []corev1.Pod{w.guest, w.own} {
+	for _, pod := range pods {
 		for _, c := range pod.Spec.Containers {
 			path, err := field.Place(pod, c.Name, program)
 			require.NoError(t, err)
 			require.Equal(t, programPath, path)
 		}
 	}
-	return w
 }
 
 // pod starts a pod, and a Service and a headless one for it.
@@ -116,10 +122,10 @@ func (w *workers) pod(t *testing.T, namespace string, containers []corev1.Contai
 	return *now
 }
 
-// ready says of which of the guest's containers the kubelet's probe succeeds.
-func (w *workers) ready(t *testing.T) map[string]bool {
+// ready says of which of the pod's containers the kubelet's probe succeeds.
+func (w *workers) ready(t *testing.T, pod corev1.Pod) map[string]bool {
 	t.Helper()
-	now, err := w.Kube.CoreV1().Pods(guestSpace).Get(context.Background(), worker, metav1.GetOptions{})
+	now, err := w.Kube.CoreV1().Pods(pod.Namespace).Get(context.Background(), pod.Name, metav1.GetOptions{})
 	require.NoError(t, err)
 	found := map[string]bool{}
 	for _, s := range now.Status.ContainerStatuses {
@@ -128,26 +134,26 @@ func (w *workers) ready(t *testing.T) map[string]bool {
 	return found
 }
 
-func (w *workers) requireProbes(t *testing.T, succeed bool) {
+func (w *workers) requireProbes(t *testing.T, pod corev1.Pod, succeed bool) {
 	t.Helper()
 	want := map[string]bool{"exec": succeed, "http": succeed, "tcp": succeed, "grpc": succeed}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && fmt.Sprint(want) != fmt.Sprint(w.ready(t)); {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && fmt.Sprint(want) != fmt.Sprint(w.ready(t, pod)); {
 		time.Sleep(200 * time.Millisecond)
 	}
 	time.Sleep(2 * time.Second) // and it stays so
-	require.Equal(t, want, w.ready(t), "container by kind of probe: ready")
+	require.Equal(t, want, w.ready(t, pod), "container by kind of probe: ready")
 }
 
 // TestOrdinaryWorkGoesOn: the rules that stop everything else let applications, and the kubelet, do what they do.
 func TestOrdinaryWorkGoesOn(t *testing.T) {
 	w, ctx := newWorkers(t), context.Background()
-	t.Run("the kubelet's probes of all kinds fail while the application is down", func(t *testing.T) { w.requireProbes(t, false) })
+	t.Run("the kubelet's probes of all kinds fail while the application is down", func(t *testing.T) { w.requireProbes(t, w.guest, false) })
 	stop, err := w.Keep(ctx, w.guest, "exec", programPath, "serve")
 	require.NoError(t, err)
 	stopOwn, err := w.Keep(ctx, w.own, "exec", programPath, "serve")
 	require.NoError(t, err)
 	defer stopOwn()
-	t.Run("and succeed while it is up", func(t *testing.T) { w.requireProbes(t, true) })
+	t.Run("and succeed while it is up", func(t *testing.T) { w.requireProbes(t, w.guest, true) })
 	calls := map[string]struct{ from, to corev1.Pod }{"out of the guest's pod": {w.guest, w.own}, "into it": {w.own, w.guest}, "to itself": {w.guest, w.guest}}
 	for name, call := range calls {
 		for _, kind := range ordinary.Kinds() {
@@ -171,7 +177,7 @@ func TestOrdinaryWorkGoesOn(t *testing.T) {
 	}
 	t.Run("kubectl port-forward reaches the application", w.forwards)
 	stop()
-	t.Run("and the probes fail again when it has ended", func(t *testing.T) { w.requireProbes(t, false) })
+	t.Run("and the probes fail again when it has ended", func(t *testing.T) { w.requireProbes(t, w.guest, false) })
 }
 
 func (w *workers) forwards(t *testing.T) {

@@ -35,18 +35,27 @@ type endpointStatus struct {
 	} `json:"proxy"`
 }
 
-// agentStatus asks the agent of a node what its kernel holds.
-func (w *World) agentStatus(ctx context.Context, node string) (nodeStatus, error) {
-	status := nodeStatus{}
+// agentOf is the agent's pod on a node.
+func (w *World) agentOf(ctx context.Context, node string) (corev1.Pod, error) {
 	agents, err := w.pods(ctx, apis.SystemNamespace, "app.kubernetes.io/name="+agentName)
 	if err != nil {
-		return status, err
+		return corev1.Pod{}, err
 	}
 	at := slices.IndexFunc(agents, func(p corev1.Pod) bool { return p.Spec.NodeName == node })
 	if at < 0 {
-		return status, fmt.Errorf("no agent runs on %s", node)
+		return corev1.Pod{}, fmt.Errorf("no agent runs on %s", node)
 	}
-	text, err := w.run(ctx, "exec", "-n", apis.SystemNamespace, agents[at].Name, "--", "agent", "status", "-o", "json")
+	return agents[at], nil
+}
+
+// agentStatus asks the agent of a node what its kernel holds.
+func (w *World) agentStatus(ctx context.Context, node string) (nodeStatus, error) {
+	status := nodeStatus{}
+	agent, err := w.agentOf(ctx, node)
+	if err != nil {
+		return status, err
+	}
+	text, err := w.run(ctx, "exec", "-n", apis.SystemNamespace, agent.Name, "--", "agent", "status", "-o", "json")
 	if err != nil {
 		return status, err
 	}

@@ -25,7 +25,12 @@ var errNoCapture = errors.New("there is no capture to look at: the attempts fail
 // contained makes all attempts from all of the guest's pods at once, while each pod's packets are captured on the
 // node's end of its veth, and reports what was not the proxy's.
 func (c *containment) contained(ctx context.Context) (string, error) {
-	return captured(func() (string, wire.Verdict, error) { return c.attempt(ctx) })
+	observed := ""
+	err := c.world.Openly(ctx, func() (err error) {
+		observed, err = captured(func() (string, wire.Verdict, error) { return c.attempt(ctx) })
+		return err
+	})
+	return observed, err
 }
 
 // captured makes an experiment again, up to three times in all, while its only fault are connections that ended before

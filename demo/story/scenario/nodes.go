@@ -12,8 +12,8 @@ import (
 )
 
 // nodesKept starts both agents anew and lets them enforce a new pod of the guest, and compares the nodes' own rules
-// before, while that pod runs and after it has gone. What is started belongs to no Service, so that kube-proxy has
-// nothing to change.
+// before, while that pod runs and after it has gone: all rules and sets but those that bear our prefixes. What is started
+// belongs to no Service, so that kube-proxy has nothing to change.
 func (w *World) nodesKept(ctx context.Context) (observed string, err error) {
 	guests, err := w.guests(ctx)
 	if err != nil {
@@ -23,8 +23,8 @@ func (w *World) nodesKept(ctx context.Context) (observed string, err error) {
 	for _, guest := range guests {
 		nodes = append(nodes, guest.Spec.NodeName)
 	}
-	before, err := w.nodeRules(ctx, nodes)
-	if err != nil {
+	looks := make([]map[string]nodeFilter, 3) // before, while and after
+	if looks[0], err = w.readNodes(ctx, nodes); err != nil {
 		return "", err
 	}
 	defer func() {
@@ -40,25 +40,48 @@ func (w *World) nodesKept(ctx context.Context) (observed string, err error) {
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	while, err := w.nodeRules(ctx, nodes)
-	if err != nil {
+	if looks[1], err = w.readNodes(ctx, nodes); err != nil {
 		return "", err
 	}
 	if err := w.removeNewcomers(ctx, guests); err != nil {
 		return "", err
 	}
-	after, err := w.nodeRules(ctx, nodes)
-	if err != nil {
+	if looks[2], err = w.readNodes(ctx, nodes); err != nil {
 		return "", err
 	}
 	lines := []string{}
 	for _, node := range nodes {
-		if before[node] != while[node] || before[node] != after[node] {
-			return "", fmt.Errorf("%s: %s", node, tail(difference(before[node], while[node])+difference(before[node], after[node])))
+		line, err := kept(looks[0][node], looks[1][node], looks[2][node])
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", node, err)
 		}
-		lines = append(lines, fmt.Sprintf("%s: %d rules, %d bytes, three times the same", node, ruleLines(before[node]), len(before[node])))
+		lines = append(lines, node+": "+line)
 	}
 	return strings.Join(lines, "; "), nil
+}
+
+// readNodes reads what each node holds.
+func (w *World) readNodes(ctx context.Context, nodes []string) (map[string]nodeFilter, error) {
+	found := map[string]nodeFilter{}
+	for _, node := range nodes {
+		filter, err := w.readNode(ctx, node)
+		if err != nil {
+			return nil, fmt.Errorf("rules of node %s: %w", node, err)
+		}
+		found[node] = filter
+	}
+	return found, nil
+}
+
+// kept compares what is not ours. Where nothing of ours stands, nothing is shown.
+func kept(before, while, after nodeFilter) (string, error) {
+	if before.others != while.others || before.others != after.others {
+		return "", errors.New(tail(difference(before.others, while.others) + difference(before.others, after.others)))
+	}
+	if before.ours == 0 || while.ours == 0 || after.ours == 0 {
+		return "", fmt.Errorf("%d, %d and %d lines bear our prefixes: NetworkPolicy is not enforced there", before.ours, while.ours, after.ours)
+	}
+	return fmt.Sprintf("%d bytes of others, three times the same, beside %d lines of ours", len(before.others), while.ours), nil
 }
 
 func newcomer(guest corev1.Pod) string { return "newcomer-" + guest.Spec.NodeName }

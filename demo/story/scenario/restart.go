@@ -27,9 +27,14 @@ func (w *World) proxyReturns(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return captured(func() (string, wire.Verdict, error) {
-		return w.revival(ctx, barePod(pharmaSpace, "mortal", guests[0].Spec.Containers[0].Image), aims)
+	observed := ""
+	err = w.Openly(ctx, func() (err error) {
+		observed, err = captured(func() (string, wire.Verdict, error) {
+			return w.revival(ctx, barePod(pharmaSpace, "mortal", guests[0].Spec.Containers[0].Image), aims)
+		})
+		return err
 	})
+	return observed, err
 }
 
 // revival is the experiment with one new pod.

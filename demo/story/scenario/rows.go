@@ -1,9 +1,17 @@
 package scenario
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Rows are the story's claims, in the order in which they are observed.
 func (w *World) Rows() []Row {
+	return slices.Concat(w.containedRows(), w.policyRows(), w.keptRows())
+}
+
+// containedRows are about what a guest's pod does and how it is held.
+func (w *World) containedRows() []Row {
 	attacks := &containment{world: w}
 	return []Row{
 		{
@@ -19,7 +27,7 @@ func (w *World) Rows() []Row {
 			"enforced; rules per table, read from the kernel", 30 * time.Second, w.bothAgents,
 		},
 		{
-			"Nothing leaves a guest's pod unproxied: TCP, UDP, DNS and ICMP to the restricted Service and pods, IPv4 and IPv6, forged uid, SO_MARK, bound device, raw socket, the proxy's own ports",
+			"Nothing leaves a guest's pod unproxied, even where no NetworkPolicy would stop it: TCP, UDP, DNS and ICMP to the restricted Service and pods, IPv4 and IPv6, forged uid, SO_MARK, bound device, raw socket, the proxy's own ports",
 			"each packet on the node's end of the veth is of the proxy's sockets: uid and cgroup, by the kernel", 60 * time.Second, attacks.contained,
 		},
 		{
@@ -31,12 +39,44 @@ func (w *World) Rows() []Row {
 			"TCP, UDP and ICMP of each family leave, and count as leaks", time.Second, attacks.escapes,
 		},
 		{
+			"What the attacker was answered went through the proxy",
+			"a line in its access log for each", 20 * time.Second, attacks.known,
+		},
+		{
+			"Every request of the guest's /process/20 is in its proxy's access log",
+			"20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20),
+		},
+		{
+			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",
+			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks nobody; a line with the pod and the name", 30 * time.Second, w.namesStay,
+		},
+	}
+}
+
+// policyRows are about NetworkPolicy, where the CNI enforces none.
+func (w *World) policyRows() []Row {
+	return []Row{
+		{
+			"The guest reaches /patients by way of its proxy, on its own node and on the other",
+			"200 of each of the hospital's pods, IPv4 and IPv6; the agent names the policy and the rule", 60 * time.Second, w.reached,
+		},
+		{
+			"It is refused at the restricted service, on its own node and on the other, although this CNI enforces no NetworkPolicy",
+			"503 of its proxy for each restricted pod, IPv4 and IPv6, but 200 for the hospital's visitor; the kernels count it, the agent names the policy", 60 * time.Second, w.refused,
+		},
+	}
+}
+
+// keptRows are about what stays as it is, or comes back.
+func (w *World) keptRows() []Row {
+	return []Row{
+		{
 			"The hospital's own pods hold no rule of ours",
 			"iptables-save in their namespaces is empty (nft, legacy, IPv4, IPv6)", 20 * time.Second, w.untouched,
 		},
 		{
-			"The nodes' own rules stay as they are while the agents restart and enforce new pods of the guest",
-			"iptables-save before, while and after: byte-identical but for counters (nft, legacy, IPv4, IPv6)", 60 * time.Second, w.nodesKept,
+			"On the nodes, everybody else's rules and sets stay as they are while the agents restart and enforce new pods of the guest",
+			"iptables-save (nft, legacy, IPv4, IPv6), nft and ipset, without what bears our prefixes DS-NP- and ds-np-: byte-identical but for counters before, while and after", 60 * time.Second, w.nodesKept,
 		},
 		{
 			"A deleted ConfigMap comes back",
@@ -45,18 +85,6 @@ func (w *World) Rows() []Row {
 		{
 			"A NetworkPolicy that is deleted, or opened by an edit, comes back",
 			"the same rules", 20 * time.Second, w.policyReturns,
-		},
-		{
-			"Every request of the guest's /process/20 is in its proxy's access log",
-			"20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20),
-		},
-		{
-			"What the attacker was answered went through the proxy",
-			"a line in its access log for each", 20 * time.Second, attacks.known,
-		},
-		{
-			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",
-			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks nobody; a line with the pod and the name", 30 * time.Second, w.namesStay,
 		},
 		{
 			"A killed proxy is bound again, and nothing leaves meanwhile although the guest tries",

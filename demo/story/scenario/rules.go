@@ -1,10 +1,8 @@
 package scenario
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"strings"
 
@@ -26,13 +24,11 @@ func rules(ctx context.Context, space *netns.Namespace) (string, error) {
 	all := strings.Builder{}
 	err := space.Do(func() error {
 		for _, saver := range savers() {
-			stdout, stderr := &bytes.Buffer{}, &bytes.Buffer{}
-			command := exec.CommandContext(ctx, saver)
-			command.Stdout, command.Stderr = stdout, stderr
-			if err := command.Run(); err != nil {
-				return fmt.Errorf("%s: %w: %s", saver, err, tail(stderr.String()))
+			text, err := output(ctx, saver)
+			if err != nil {
+				return err
 			}
-			all.WriteString("== " + saver + "\n" + volatile.ReplaceAllString(stdout.String(), ""))
+			all.WriteString("== " + saver + "\n" + volatile.ReplaceAllString(text, ""))
 		}
 		return nil
 	})
@@ -79,23 +75,6 @@ func podRules(ctx context.Context, pod corev1.Pod) (string, error) {
 	}
 	defer space.Close()
 	return rules(ctx, space)
-}
-
-// nodeRules reads the rules of each node that runs one of the guest's pods.
-func (w *World) nodeRules(ctx context.Context, nodes []string) (map[string]string, error) {
-	found := map[string]string{}
-	for _, node := range nodes {
-		space, err := w.nodeNetwork(ctx, node)
-		if err != nil {
-			return nil, err
-		}
-		found[node], err = rules(ctx, space)
-		_ = space.Close()
-		if err != nil {
-			return nil, fmt.Errorf("rules of node %s: %w", node, err)
-		}
-	}
-	return found, nil
 }
 
 // difference lists the lines that only one of two texts has.

@@ -39,7 +39,10 @@ func run(args []string) int {
 	}
 	var results []trial.Result
 	if err == nil {
-		results, err = attackAll(ctx, *attacker, say)
+		err = world.Openly(ctx, func() (err error) {
+			results, err = attackAll(ctx, *attacker, say)
+			return err
+		})
 	}
 	if err != nil {
 		say("FAILED: %v", err)
