@@ -19,6 +19,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
@@ -36,6 +37,8 @@ type api struct {
 	spaces map[string]map[string]string // labels by name
 	pods   []workload.Pod
 	events []string // "reason namespace/pod: message"
+
+	conditions map[string]string // by pod: the reason, empty if it is not quarantined
 }
 
 func newAPI() *api {
@@ -116,6 +119,17 @@ func (a *api) Warning(namespace, name, uid, reason, message string) {
 	a.Normal(namespace, name, uid, reason, message)
 }
 
+func (a *api) Quarantined(_, name, _ string, quarantined bool, reason, _ string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.conditions == nil {
+		a.conditions = map[string]string{}
+	}
+	if a.conditions[name] = ""; quarantined {
+		a.conditions[name] = reason
+	}
+}
+
 // told returns the Events with that reason.
 func (a *api) told(reason string) []string {
 	a.mu.Lock()
@@ -136,6 +150,8 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 	require.NoError(t, err)
 	memory, err := ledger.Open(state)
 	require.NoError(t, err)
+	host, err := hostlink.Open(n.netns.Path())
+	require.NoError(t, err)
 	settings := redirect.Settings{IPv6: true}
 	program := agent.New(agent.Config{
 		Node: "node", Resync: 2 * time.Second, Verify: time.Second, Workers: 2, Backend: string(n.backend),
@@ -143,6 +159,7 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 	}, agent.Parts{
 		Runtime: client, Cluster: a, Authority: a, Reporter: a,
 		Enforcer: agent.NewEnforcer(settings, dataplane.New(n.backend), memory), Metrics: agent.NewMetrics(),
+		Quarantine: &agent.Quarantine{Runtime: client, Wall: host, Conditions: a},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -155,7 +172,7 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 		case <-time.After(10 * time.Second):
 			require.Fail(t, "the agent does not stop")
 		}
-		require.NoError(t, client.Close())
+		require.NoError(t, errors.Join(client.Close(), host.Close()))
 	})
 	t.Cleanup(stop)
 	return running{t: t, Agent: program, stop: stop}

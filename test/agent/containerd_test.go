@@ -102,12 +102,19 @@ state = %q
 [plugins."io.containerd.cri.v1.runtime".cni]
   bin_dirs = [%q]
   conf_dir = %q
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.other]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.other.options]
+  BinaryName = %q
 [plugins."io.containerd.internal.v1.opt"]
   path = %q
 [plugins."io.containerd.nri.v1.nri"]
   disable = true
-`, dir+"/root", dir+"/state", n.socket, n.socket+".ttrpc", pauseImage, filepath.Dir(cache(n.t, "ptp")), dir+"/cni", dir+"/opt")
+`, dir+"/root", dir+"/state", n.socket, n.socket+".ttrpc", pauseImage, filepath.Dir(cache(n.t, "ptp")), dir+"/cni", dir+"/other-runtime", dir+"/opt")
 	require.NoError(n.t, os.WriteFile(dir+"/config.toml", []byte(config), 0o600))
+	runc, err := exec.LookPath("runc")
+	require.NoError(n.t, err)
+	require.NoError(n.t, os.Symlink(runc, dir+"/other-runtime"))
 	require.NoError(n.t, os.MkdirAll(dir+"/cni", 0o700))
 	require.NoError(n.t, os.WriteFile(dir+"/cni/test.conflist", []byte(`{"cniVersion": "1.0.0", "name": "test", "plugins": [{"type": "ptp",
 		"ipam": {"type": "host-local", "dataDir": "`+dir+`/ipam", "ranges": [[{"subnet": "203.0.113.0/24"}], [{"subnet": "2001:db8:1::/64"}]],
@@ -224,15 +231,24 @@ func (n *node) runPod(config *cri.PodSandboxConfig) string {
 	return answer.GetPodSandboxId()
 }
 
-// create makes a container, and does not start it.
+// create makes a container as admission leaves it, and does not start it.
 //
 //nolint:unparam // the bench makes others than the proxy
 func (n *node) create(config *cri.PodSandboxConfig, sandbox, name string, attempt uint32) string {
+	n.t.Helper()
+	return n.createWith(config, sandbox, name, attempt, &cri.LinuxContainerSecurityContext{
+		Capabilities:     &cri.Capability{DropCapabilities: []string{"NET_RAW"}},
+		NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER},
+	})
+}
+
+func (n *node) createWith(config *cri.PodSandboxConfig, sandbox, name string, attempt uint32, security *cri.LinuxContainerSecurityContext) string {
 	n.t.Helper()
 	answer, err := n.runtime.CreateContainer(n.t.Context(), &cri.CreateContainerRequest{
 		PodSandboxId: sandbox, SandboxConfig: config,
 		Config: &cri.ContainerConfig{
 			Metadata: &cri.ContainerMetadata{Name: name, Attempt: attempt}, Image: &cri.ImageSpec{Image: pauseImage},
+			Linux: &cri.LinuxContainerConfig{SecurityContext: security},
 		},
 	})
 	require.NoError(n.t, err)

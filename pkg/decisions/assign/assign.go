@@ -25,7 +25,7 @@ const (
 	HostNetwork  Reason = "HostNetwork"  // there is no network namespace of its own to write to
 	OptedOut     Reason = "OptedOut"     // its namespace bears data-space/apply-webhook=false: no proxy is injected there
 	NotForeign   Reason = "NotForeign"   // its namespace belongs to no guest any more
-	ProxyMissing Reason = "ProxyMissing" // its spec has no proxy: nothing leaves it
+	ProxyMissing Reason = "ProxyMissing" // its spec has no proxy: it is quarantined
 	ProxyDown    Reason = "ProxyDown"    // its proxy does not run: nothing leaves it meanwhile
 	NoSandbox    Reason = "NoSandbox"    // the runtime has not made it yet
 )
@@ -40,6 +40,13 @@ type Assignment struct {
 	Proxy                string // id of the proxy's container that has, or is about to have, processes
 	ProxyState           workload.State
 	Stall                workload.Stall
+	Containers           Members // of the sandbox
+}
+
+// But reports whether two assignments differ in nothing but the sandbox's containers.
+func (a Assignment) But(other Assignment) bool {
+	a.Containers = other.Containers
+	return a == other
 }
 
 // World is all that the decision rests on.
@@ -121,6 +128,7 @@ func decide(w World, spaces map[string]workload.Namespace, box workload.Sandbox,
 		a.Verdict, a.Reason = Exempt, OptedOut
 		return a, true
 	}
+	a.Containers = MembersOf(box.Containers)
 	return enforced(a, proxy(box.Containers), pod, known), true
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 // Detail is what only a closer look at a sandbox tells.
@@ -15,6 +17,7 @@ type Detail struct {
 	HostNetwork bool         // it uses the node's own network namespace
 	IPs         []netip.Addr // as the CNI plugin answered: known before the API server knows them
 	Netns       string       // a path that opens its network namespace from here
+	Runtime     workload.Runtime
 }
 
 // Process is a container's first process.
@@ -28,8 +31,15 @@ type Process struct {
 
 // verboseInfo is what containerd and CRI-O put into the verbose answers' map, under "info", as JSON.
 type verboseInfo struct {
-	PID         int `json:"pid"`
-	RuntimeSpec struct {
+	PID            int             `json:"pid"`
+	RuntimeType    string          `json:"runtimeType"`    // containerd's
+	RuntimeOptions json.RawMessage `json:"runtimeOptions"` // of a form of that runtime's own
+	RuntimeSpec    struct {
+		Process struct {
+			Capabilities struct {
+				Bounding []string `json:"bounding"`
+			} `json:"capabilities"`
+		} `json:"process"`
 		Linux struct {
 			Namespaces []struct {
 				Type string `json:"type"`
@@ -62,6 +72,7 @@ func (c *Client) Sandbox(ctx context.Context, id string) (Detail, error) {
 	if err != nil {
 		return Detail{}, fmt.Errorf("status of sandbox %s: %w", id, err)
 	}
+	d.Runtime = workload.Runtime{Handler: s.GetRuntimeHandler(), Type: info.RuntimeType, Binary: binary(info.RuntimeOptions)}
 	d.Netns, err = c.host.netns(id, netnsPath(info), info.PID)
 	return d, err
 }
@@ -88,6 +99,15 @@ func (c *Client) Process(ctx context.Context, container string) (Process, error)
 		return Process{}, fmt.Errorf("container %s runs no process yet: %w", container, ErrGone)
 	}
 	return c.host.process(container, info.PID)
+}
+
+// binary is the program that containerd's runc shim is told to run; another shim's options have none.
+func binary(options json.RawMessage) string {
+	var runc struct {
+		Binary string `json:"binary_name"`
+	}
+	_ = json.Unmarshal(options, &runc) // of another form: none
+	return runc.Binary
 }
 
 func parseInfo(answer map[string]string) (verboseInfo, error) {

@@ -48,16 +48,17 @@ type Reporter interface {
 // Agent is the node's agent. Make it with New, then Run it once.
 type Agent struct {
 	Config
-	runtime   Runtime
-	cluster   Cluster
-	authority Authority
-	reporter  Reporter
-	enforcer  *Enforcer
-	metrics   *Metrics
-	queue     workqueue.TypedRateLimitingInterface[string] // pod UIDs
-	table     *table
-	starting  starting // enforced by the gate, not listed by the runtime yet
-	bound     bindings // announced by the runtime, perhaps not listed yet
+	runtime    Runtime
+	cluster    Cluster
+	authority  Authority
+	reporter   Reporter
+	enforcer   *Enforcer
+	metrics    *Metrics
+	quarantine *Quarantine
+	queue      workqueue.TypedRateLimitingInterface[string] // pod UIDs
+	table      *table
+	starting   starting // enforced by the gate, not listed by the runtime yet
+	bound      bindings // announced by the runtime, perhaps not listed yet
 
 	events  atomic.Bool   // the runtime's stream of events stands
 	relist  atomic.Bool   // the runtime's list may have changed
@@ -69,19 +70,20 @@ type Agent struct {
 
 // Parts is what an Agent works with.
 type Parts struct {
-	Runtime   Runtime
-	Cluster   Cluster
-	Authority Authority
-	Reporter  Reporter
-	Enforcer  *Enforcer
-	Metrics   *Metrics
+	Runtime    Runtime
+	Cluster    Cluster
+	Authority  Authority
+	Reporter   Reporter
+	Enforcer   *Enforcer
+	Metrics    *Metrics
+	Quarantine *Quarantine // nil: pods are not judged
 }
 
 // New returns an Agent that has done nothing yet.
 func New(c Config, p Parts) *Agent {
 	a := &Agent{
 		Config: c, runtime: p.Runtime, cluster: p.Cluster, authority: p.Authority, reporter: p.Reporter,
-		enforcer: p.Enforcer, metrics: p.Metrics,
+		enforcer: p.Enforcer, metrics: p.Metrics, quarantine: p.Quarantine,
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)),
 		table:   newTable(),
@@ -217,6 +219,7 @@ func (a *Agent) sweep(boxes []workload.Sandbox) {
 	for _, b := range boxes {
 		alive[b.ID] = b.Ready
 	}
+	a.unwall(boxes, alive)
 	for id, e := range a.enforcer.ledger.All() {
 		if alive[id] {
 			a.starting.listed(id)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/drift"
@@ -17,6 +18,7 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 // writeTimeout bounds one pod's writes. They are not cut short by the end of the program.
@@ -44,6 +46,10 @@ type Target struct {
 	Sandbox  string          // id
 	Netns    string          // a path that opens it
 	Proxy    sandbox.Process // the proxy's process; zero: none runs, nothing leaves the pod
+
+	Runtime     workload.Runtime // what runs the sandbox
+	Quarantined bool             // no proxy is to be bound: only what the node asks is answered
+	Answered    []netip.Addr     // from where the node asks
 }
 
 // Outcome is what the kernel holds after Ensure.
@@ -203,6 +209,9 @@ func (e *Enforcer) Forget(sandbox string) error {
 // desired is the ruleset that the target's network namespace is to hold. Nothing runs in a newborn sandbox before its proxy
 // does, so one table that lets nothing through is as good as all of them, and is written in a third of the time.
 func (e *Enforcer) desired(t Target) []iptables.Ruleset {
+	if t.Quarantined {
+		return redirect.Quarantine(e.settings, t.Answered)
+	}
 	if t.Proxy.Cgroup == "" && e.newborn != nil && e.newborn(t.Sandbox) {
 		closed := redirect.Closed(e.settings)
 		if last, _ := e.ledger.Get(t.Sandbox); last.Plan == "" || last.Plan == digest(closed) {

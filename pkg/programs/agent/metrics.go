@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"data-space.liqo.io/pkg/decisions/quarantine"
 )
 
 // Metrics are the agent's Prometheus metrics.
@@ -42,7 +44,7 @@ func NewMetrics() *Metrics {
 	}
 	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, reason := range []string{ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonRead, ReasonLedger, ReasonAPI} {
+	for _, reason := range []string{ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonRead, ReasonLedger, ReasonAPI, ReasonWall, ReasonConfined} {
 		m.failures.WithLabelValues(reason)
 	}
 	return m
@@ -69,16 +71,18 @@ func (m *Metrics) enforced(took time.Duration, out Outcome, err error) {
 	}
 }
 
-// endpoints is the number of pods by state, counted when it is asked for.
+// endpoints is the number of pods by state, and of quarantined ones by reason, counted when it is asked for.
 type endpoints struct {
-	table *table
-	desc  *prometheus.Desc
+	table             *table
+	desc, quarantined *prometheus.Desc
 }
 
 // watch adds what is read from the agent itself.
 func (m *Metrics) watch(a *Agent) {
 	m.Registry.MustRegister(endpoints{table: a.table, desc: prometheus.NewDesc("data_space_agent_endpoints",
-		"Foreign pods of this node by state.", []string{"state"}, nil)},
+		"Foreign pods of this node by state.", []string{"state"}, nil),
+		quarantined: prometheus.NewDesc("data_space_agent_quarantined", "Quarantined pods of this node by reason; a pod may have several.",
+			[]string{"reason"}, nil)},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "data_space_agent_runtime_events", Help: "1 while the container runtime sends events.",
 		}, func() float64 { return number(a.events.Load()) }),
@@ -95,13 +99,23 @@ func number(b bool) float64 {
 }
 
 // Describe implements prometheus.Collector.
-func (e endpoints) Describe(to chan<- *prometheus.Desc) { to <- e.desc }
+func (e endpoints) Describe(to chan<- *prometheus.Desc) { to <- e.desc; to <- e.quarantined }
 
 // Collect implements prometheus.Collector.
 func (e endpoints) Collect(to chan<- prometheus.Metric) {
-	count := map[State]int{}
+	count, against := map[State]int{}, map[quarantine.Reason]int{}
 	for _, r := range e.table.all() {
 		count[r.state]++
+		reasons := map[quarantine.Reason]bool{}
+		for _, f := range r.findings {
+			reasons[f.Reason] = true
+		}
+		for reason := range reasons {
+			against[reason]++
+		}
+	}
+	for _, reason := range quarantine.Reasons() {
+		to <- prometheus.MustNewConstMetric(e.quarantined, prometheus.GaugeValue, float64(against[reason]), string(reason))
 	}
 	for _, s := range States() {
 		to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, float64(count[s]), string(s))

@@ -31,6 +31,9 @@ func (a *Agent) succeeded(r record, target Target, out Outcome) {
 	if out.Bound {
 		next.state, next.stalled, next.stallSaid = Enforced, time.Time{}, ""
 	}
+	if len(r.findings) > 0 {
+		next.state, next.reason, next.message = Quarantined, string(r.findings[0].Reason), reasons(r.findings)
+	}
 	if out.State.Wrote {
 		next.written, next.writes = now, r.writes+1
 		a.Log.Info("rules written", "namespace", want.Namespace, "pod", want.Name, "state", next.state,

@@ -81,11 +81,14 @@ func (s *Second) Made(ctx context.Context, p nri.Pod) error {
 	return fmt.Errorf("Data Spacer holds pod %s/%s: %w", p.Namespace, p.Name, err) //nolint:staticcheck // a name
 }
 
-// Starting binds the exemption to a proxy. If that fails the proxy starts all the same: nothing leaves the pod until the
+// Starting refuses a container that its pod's rules could not hold, and binds the exemption to a proxy. If that fails the proxy starts all the same: nothing leaves the pod until the
 // agent's ordinary round has bound it.
 func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error {
-	if c.Name != apis.ProxyContainerName || p.Netns == "" {
+	if p.Netns == "" {
 		return nil
+	}
+	if err := s.unfit(ctx, p, c); err != nil || c.Name != apis.ProxyContainerName {
+		return err
 	}
 	fault.At(fault.ProxyAnnounced)
 	entry, guarded := s.agent.enforcer.ledger.Get(p.ID)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/decisions/quarantine"
 )
 
 // NodeStatus is the agent's account of its node: the answer of GET /v1/endpoints.
@@ -25,17 +26,18 @@ type NodeStatus struct {
 
 // EndpointStatus is one foreign pod. Rules, Drift and Hash are read from the kernel when the question is answered.
 type EndpointStatus struct {
-	Namespace string       `json:"namespace"`
-	Name      string       `json:"name"`
-	UID       string       `json:"uid"`
-	Guest     string       `json:"guest"`
-	State     State        `json:"state"`
-	Reason    string       `json:"reason,omitempty"`
-	Message   string       `json:"message,omitempty"`
-	Sandbox   string       `json:"sandbox,omitempty"`
-	Netns     uint64       `json:"netns,omitempty"` // inode
-	IPs       []netip.Addr `json:"ips,omitempty"`
-	Proxy     *ProxyStatus `json:"proxy,omitempty"`
+	Namespace string               `json:"namespace"`
+	Name      string               `json:"name"`
+	UID       string               `json:"uid"`
+	Guest     string               `json:"guest"`
+	State     State                `json:"state"`
+	Reason    string               `json:"reason,omitempty"`
+	Message   string               `json:"message,omitempty"`
+	Findings  []quarantine.Finding `json:"quarantine,omitempty"` // what speaks against the pod
+	Sandbox   string               `json:"sandbox,omitempty"`
+	Netns     uint64               `json:"netns,omitempty"` // inode
+	IPs       []netip.Addr         `json:"ips,omitempty"`
+	Proxy     *ProxyStatus         `json:"proxy,omitempty"`
 
 	Backend string                    `json:"backend,omitempty"`
 	Rules   map[string]map[string]int `json:"rules,omitempty"` // family, table: number of rules
@@ -97,7 +99,7 @@ func (a *Agent) problems() []string {
 func (a *Agent) observe(ctx context.Context, r record) EndpointStatus {
 	s := EndpointStatus{
 		Namespace: r.want.Namespace, Name: r.want.Name, UID: r.want.UID, Guest: r.want.Guest,
-		State: r.state, Reason: r.reason, Message: r.message, Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
+		State: r.state, Reason: r.reason, Message: r.message, Findings: r.findings, Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
 		LastVerified: moment(r.verified), LastWritten: moment(r.written), Writes: r.writes, DriftRepaired: r.repairs,
 	}
 	if r.target.Netns == "" {
@@ -115,7 +117,7 @@ func (a *Agent) observe(ctx context.Context, r record) EndpointStatus {
 	}
 	s.Netns, s.Backend = out.Inode, string(out.State.Backend)
 	s.Rules, s.Drift, s.Hash = out.State.RuleCounts(), out.State.Drift, out.State.Hash
-	if len(s.Drift) > 0 && (s.State == Enforced || s.State == Closed) {
+	if len(s.Drift) > 0 && (s.State == Enforced || s.State == Closed || s.State == Quarantined) {
 		s.State, s.Reason, s.Message = Failed, "Drift", "the kernel holds other rules than planned: they are repaired at the next verification"
 		a.table.update(r.want.UID, func(r *record) { r.verified = time.Time{} })
 		a.queue.Add(r.want.UID) // which is now

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/decisions/quarantine"
 )
 
 // State is what has come of a pod.
@@ -17,13 +18,15 @@ type State string
 const (
 	Enforced State = "Enforced" // the kernel holds the whole ruleset, bound to the running proxy
 	Closed   State = "Closed"   // the kernel holds the whole ruleset; without a proxy nothing enters or leaves the pod
-	Failed   State = "Failed"   // the kernel does not hold the ruleset, or it cannot be told
-	Pending  State = "Pending"  // no sandbox yet, or not looked at yet
-	Exempt   State = "Exempt"   // not guarded
+	// Quarantined: nothing but answers to the kubelet's probes leaves the pod, whatever its containers may do.
+	Quarantined State = "Quarantined"
+	Failed      State = "Failed"  // the kernel does not hold the ruleset, or it cannot be told
+	Pending     State = "Pending" // no sandbox yet, or not looked at yet
+	Exempt      State = "Exempt"  // not guarded
 )
 
 // States lists all states.
-func States() []State { return []State{Enforced, Closed, Failed, Pending, Exempt} }
+func States() []State { return []State{Enforced, Closed, Quarantined, Failed, Pending, Exempt} }
 
 // record is what is known of one pod. Records are values: what the table hands out does not change.
 type record struct {
@@ -34,6 +37,7 @@ type record struct {
 	state           State
 	reason, message string
 	outcome         Outcome
+	findings        []quarantine.Finding // what speaks against the pod
 
 	verified, written time.Time
 	writes, repairs   int

@@ -70,10 +70,12 @@ func (a *Agent) conclude(ctx context.Context, uid string, err error) {
 	a.first.looked(uid)
 }
 
-// enforce makes the pod's network namespace hold its rules.
+// enforce makes the pod's network namespace hold its rules, and keeps the pod apart if they cannot hold it.
 func (a *Agent) enforce(ctx context.Context, r record) error {
 	uid := r.want.UID
-	if age := time.Since(r.verified); r.did == r.want && (r.state == Enforced || r.state == Closed) && age < a.Verify {
+	age := time.Since(r.verified)
+	if settled := r.state == Enforced || r.state == Closed || r.state == Quarantined; settled && age < a.Verify && r.did.But(r.want) && a.asBefore(ctx, r) {
+		a.table.update(uid, func(t *record) { t.did = r.want })
 		a.watchProxy(r)
 		a.queue.AddAfter(uid, a.Verify-age)
 		return nil
@@ -86,13 +88,27 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 		a.settle(uid, Exempt, string(assign.HostNetwork), exemption(assign.HostNetwork))
 		return nil
 	}
+	ran := a.ranBefore(ctx, target)
+	if ran {
+		err = errors.Join(err, a.cut(target))
+	}
+	target, findings, confineErr := a.confine(ctx, r, target)
 	started := time.Now()
 	out, ensureErr := a.enforcer.Ensure(ctx, target)
 	a.metrics.enforced(time.Since(started), out, ensureErr)
-	if err = errors.Join(err, ensureErr); err != nil {
+	if ran { // once more: what was opened in between
+		err = errors.Join(err, a.cut(target))
+	}
+	if err = errors.Join(err, confineErr, ensureErr); err != nil {
 		return err
 	}
 	target.Proxy = out.Proxy
+	if len(findings) == 0 {
+		if err := a.free(r); err != nil {
+			return err
+		}
+	}
+	r.findings = findings
 	a.succeeded(r, target, out)
 	a.queue.AddAfter(uid, a.Verify+rand.N(a.Verify/10+1)) //nolint:gosec // spreads work, guards nothing
 	return nil
@@ -114,7 +130,7 @@ func (a *Agent) target(ctx context.Context, want assign.Assignment) (t Target, h
 	}
 	t = Target{
 		Endpoint: endpoint.Endpoint{Namespace: want.Namespace, Name: want.Name, UID: want.UID, Guest: want.Guest, IPs: detail.IPs},
-		Sandbox:  want.Sandbox, Netns: detail.Netns,
+		Sandbox:  want.Sandbox, Netns: detail.Netns, Runtime: detail.Runtime,
 	}
 	if want.Proxy == "" {
 		return t, false, nil
@@ -149,7 +165,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	if err != nil || hostNetwork {
 		return err
 	}
-	if err := a.enforcer.Clear(ctx, target); err != nil {
+	if err := errors.Join(a.enforcer.Clear(ctx, target), a.free(r)); err != nil {
 		return err
 	}
 	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "why", exemption(r.want.Reason))
@@ -161,7 +177,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 // settle notes a state that needs no work.
 func (a *Agent) settle(uid string, state State, reason, message string) {
 	a.table.update(uid, func(r *record) {
-		r.did, r.state, r.reason, r.message, r.outcome, r.target = r.want, state, reason, message, Outcome{}, Target{}
+		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings = r.want, state, reason, message, Outcome{}, Target{}, nil
 	})
 }
 

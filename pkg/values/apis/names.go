@@ -24,6 +24,9 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 )
 
+// ConditionQuarantined is the condition of a pod that the agent has walled off.
+const ConditionQuarantined = "data-space.liqo.io/Quarantined"
+
 // Objects that the controller makes in each foreign namespace.
 const (
 	EnvoyConfigMapName       = "data-space-envoy-config"

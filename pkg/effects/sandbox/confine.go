@@ -1,0 +1,112 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+// Confinement looks at a container of any state. What it may do is what the runtime was told, and what the kernel says of
+// its first process: that one may have given up since what others of the container still have. errors.Is ErrGone if the
+// container is no longer there.
+func (c *Client) Confinement(ctx context.Context, container string) (workload.Confinement, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := c.cri.ContainerStatus(ctx, &cri.ContainerStatusRequest{ContainerId: container, Verbose: true})
+	if err != nil {
+		return workload.Confinement{}, fmt.Errorf("status of container %s: %w", container, plain(err))
+	}
+	info, err := parseInfo(answer.GetInfo())
+	if err != nil {
+		return workload.Confinement{}, fmt.Errorf("status of container %s: %w", container, err)
+	}
+	told := workload.Confinement{
+		Bounding: workload.CapabilitySet(info.RuntimeSpec.Process.Capabilities.Bounding...), Joined: joined(info),
+	}
+	if answer.GetStatus().GetState() != cri.ContainerState_CONTAINER_RUNNING || info.PID <= 0 || !c.host.belongs(info.PID, container) {
+		return told, nil
+	}
+	seen, err := c.host.confinement(info.PID)
+	if errors.Is(err, ErrGone) {
+		return told, nil
+	}
+	seen.Bounding, seen.Joined = seen.Bounding|told.Bounding, told.Joined
+	return seen, err
+}
+
+// joined is the PID namespace that the container was told to join: by its path, or the node's, where none is named.
+func joined(info verboseInfo) string {
+	for _, n := range info.RuntimeSpec.Linux.Namespaces {
+		if n.Type == "pid" {
+			return n.Path
+		}
+	}
+	return "the node's"
+}
+
+// ConfinementOf looks at a process whose number is known. errors.Is ErrGone if there is none.
+func (c *Client) ConfinementOf(pid int) (workload.Confinement, error) { return c.host.confinement(pid) }
+
+// NodeProcesses is the inode of the node's own PID namespace, which the agent shares.
+func (c *Client) NodeProcesses() (uint64, error) { return c.host.namespace("self", "pid") }
+
+// Stop ends a container at once.
+func (c *Client) Stop(ctx context.Context, container string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := c.cri.StopContainer(ctx, &cri.StopContainerRequest{ContainerId: container}); err != nil {
+		return fmt.Errorf("stop container %s: %w", container, plain(err))
+	}
+	return nil
+}
+
+// confinement reads what a process may do and where it lives (proc_pid_status(5), CapBnd; namespaces(7)).
+func (h host) confinement(pid int) (workload.Confinement, error) {
+	c := workload.Confinement{Process: pid}
+	text, err := os.ReadFile(filepath.Join(h.proc, strconv.Itoa(pid), "status"))
+	if err == nil {
+		c.Bounding, err = bounding(string(text))
+	}
+	if err == nil {
+		c.Net, err = h.namespace(strconv.Itoa(pid), "net")
+	}
+	if err == nil {
+		c.PID, err = h.namespace(strconv.Itoa(pid), "pid")
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return c, fmt.Errorf("process %d: %w", pid, ErrGone)
+	}
+	if err != nil {
+		return c, fmt.Errorf("confinement of process %d: %w", pid, err)
+	}
+	return c, nil
+}
+
+func (h host) namespace(process, kind string) (uint64, error) {
+	var s unix.Stat_t
+	path := filepath.Join(h.proc, process, "ns", kind)
+	if err := unix.Stat(path, &s); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return s.Ino, nil
+}
+
+func bounding(status string) (workload.Capabilities, error) {
+	for line := range strings.Lines(status) {
+		if digits, ok := strings.CutPrefix(line, "CapBnd:"); ok {
+			set, err := strconv.ParseUint(strings.TrimSpace(digits), 16, 64)
+			return workload.Capabilities(set), err
+		}
+	}
+	return 0, errors.New("the kernel shows no bounding set (CapBnd)")
+}

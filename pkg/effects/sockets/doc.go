@@ -1,0 +1,2 @@
+// Package sockets ends connections of a network namespace that are older than its rules (sock_diag(7)).
+package sockets

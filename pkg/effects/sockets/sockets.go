@@ -1,0 +1,109 @@
+package sockets
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"data-space.liqo.io/pkg/effects/netns"
+)
+
+// Layout of linux/inet_diag.h: struct inet_diag_req_v2 is a header and an id; struct inet_diag_msg a header, an id and a tail.
+const (
+	headerSize  = 4
+	idSize      = 48
+	requestSize = 8 + idSize
+	uidAt       = headerSize + idSize + 12
+	sockDestroy = 21 // SOCK_DESTROY of linux/sock_diag.h
+	listening   = 10 // TCP_LISTEN
+)
+
+// End ends every TCP connection and every connected UDP socket of the namespace that leads out of it and is not of the
+// given user. Their owners are told (ECONNABORTED), and so, where no rule is in the way yet, is the other end of a TCP
+// connection (RST). It returns how many there were.
+func End(ns *netns.Namespace, keep uint32) (ended int, err error) {
+	err = ns.Do(func() error {
+		var problems error
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			for _, protocol := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
+				n, err := end(family, protocol, keep)
+				ended += n
+				problems = errors.Join(problems, err)
+			}
+		}
+		return problems
+	})
+	if err != nil {
+		return ended, fmt.Errorf("end connections: %w", err)
+	}
+	return ended, nil
+}
+
+// Forget drops what the kernel remembers of the namespace's connections (conntrack), so that no answer to an old one is
+// taken for part of a known connection.
+func Forget(ns *netns.Namespace) error {
+	if err := ns.Do(func() error { return netlink.ConntrackTableFlush(netlink.ConntrackTable) }); err != nil {
+		return fmt.Errorf("forget connections: %w", err)
+	}
+	return nil
+}
+
+// raw is a part of a request.
+type raw []byte
+
+// Len is its size.
+func (r raw) Len() int { return len(r) }
+
+// Serialize returns it.
+func (r raw) Serialize() []byte { return r }
+
+// end works in the calling thread's network namespace.
+func end(family, protocol uint8, keep uint32) (ended int, err error) {
+	sockets, err := ask(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, family, protocol, make([]byte, idSize))
+	if errors.Is(err, unix.ENOENT) {
+		return 0, nil // the kernel has no such sockets
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range sockets {
+		if len(s) < uidAt+4 || binary.NativeEndian.Uint32(s[uidAt:]) == keep {
+			continue
+		}
+		id := s[headerSize : headerSize+idSize]
+		if !leaves(family, id) {
+			continue
+		}
+		_, err := ask(sockDestroy, unix.NLM_F_ACK, family, protocol, id)
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return ended, err
+		}
+		ended++
+	}
+	return ended, nil
+}
+
+// leaves reports whether the socket is connected to somewhere outside.
+func leaves(family uint8, id []byte) bool {
+	port := binary.BigEndian.Uint16(id[2:])
+	remote := netip.AddrFrom4([4]byte(id[20:24]))
+	if family == unix.AF_INET6 {
+		remote = netip.AddrFrom16([16]byte(id[20:36])).Unmap()
+	}
+	return port != 0 && !remote.IsLoopback()
+}
+
+func ask(kind, flags int, family, protocol uint8, id []byte) ([][]byte, error) {
+	request := make([]byte, requestSize)
+	request[0], request[1] = family, protocol
+	binary.NativeEndian.PutUint32(request[4:], ^uint32(1<<listening))
+	copy(request[8:], id)
+	message := nl.NewNetlinkRequest(kind, flags)
+	message.AddData(raw(request))
+	return message.Execute(unix.NETLINK_INET_DIAG, 0)
+}
