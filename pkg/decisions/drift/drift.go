@@ -32,6 +32,12 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s %s: %s %s", f.Family, f.Where, f.Kind, f.What)
 }
 
+// Table is the name of the table that differs.
+func (f Finding) Table() string {
+	table, _, _ := strings.Cut(f.Where, "/")
+	return table
+}
+
 // Compare lists all differences, tables and chains in the order of want, then what only have holds. Both must come from
 // iptables-save, for that prints other words than were sent. Rules are compared whole and in order; counters, the order
 // of tables and that of chains do not count. An empty table is as good as none.

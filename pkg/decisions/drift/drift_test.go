@@ -169,3 +169,8 @@ func TestCompareNamesMovedRulesWithoutACommentByTheirWords(t *testing.T) {
 		Family: iptables.V4, Kind: drift.Moved, Where: "filter/INPUT", What: "rules: -p udp -j DROP, -p tcp -j DROP",
 	}}, findings)
 }
+
+func TestAFindingNamesItsTable(t *testing.T) {
+	require.Equal(t, "nat", drift.Finding{Where: "nat/OUTPUT"}.Table())
+	require.Equal(t, "raw", drift.Finding{Where: "raw"}.Table())
+}

@@ -148,7 +148,8 @@ func (p planner) mangle() iptables.Table {
 	}}
 }
 
-// nat leads connections to the proxy. It contains nothing: what it does not see is filter's to drop.
+// nat leads connections to the proxy. It contains nothing: what it does not see is filter's to drop. So, as mangle, it is the
+// same whether the proxy runs or not, and can be written before that is known.
 func (p planner) nat() iptables.Table {
 	return iptables.Table{Name: "nat", Chains: []iptables.Chain{
 		{Name: "PREROUTING", Policy: iptables.Accept, Rules: p.natPrerouting()},
@@ -160,8 +161,11 @@ func (p planner) nat() iptables.Table {
 
 // proxySocket matches packets of the proxy's sockets.
 func (p planner) proxySocket() []string {
-	return []string{"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "--path", p.proxy.Cgroup}
+	return append(proxyUser(), "-m", "cgroup", "--path", p.proxy.Cgroup)
 }
+
+// proxyUser matches packets of sockets of the proxy's user: the proxy's, and an impostor's, whom filter tells apart.
+func proxyUser() []string { return []string{"-m", "owner", "--uid-owner", uid()} }
 
 // unowned matches packets that no process owns: answers that the kernel makes itself (RST, ACK of a connection in
 // TIME_WAIT), sockets that nobody has accepted yet, and sockets that are closed and have something left to send.

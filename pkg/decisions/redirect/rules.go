@@ -138,9 +138,7 @@ func (p planner) drops(direction string) []iptables.Rule {
 func (p planner) manglePostrouting() []iptables.Rule {
 	rules := []iptables.Rule{
 		rule("wire-loopback", "What stays on lo does not leave the pod.", "-o", "lo", "-j", "ACCEPT"),
-	}
-	if p.bound() {
-		rules = append(rules, rule("wire-proxy", "Of a connection that filter has marked.", markedOrComing(), "-j", "ACCEPT"))
+		rule("wire-proxy", "Of a connection that filter has marked.", markedOrComing(), "-j", "ACCEPT"),
 	}
 	if p.discovery {
 		rules = append(rules, p.neighbours("wire-neighbour", unowned())...)
@@ -158,23 +156,19 @@ func (p planner) natPrerouting() []iptables.Rule {
 }
 
 func (p planner) natOutput() []iptables.Rule {
-	rules := []iptables.Rule{
+	return []iptables.Rule{
 		rule("nat-out-local", "From a loopback address: the pod's own talk, and what the proxy's ingress hands to the application.",
 			"-s", p.loopback.String(), "-o", "lo", "-j", "RETURN"),
-	}
-	if p.bound() {
-		rules = append(rules, rule("nat-out-self", "The proxy's egress calls its own pod: that enters by the ingress once, as any caller would.",
-			"!", "-d", p.loopback.String(), "-o", "lo", "-p", "tcp", p.proxySocket(), "-j", "REDIRECT", "--to-ports", port(apis.PortIngressTCP)))
-	}
-	rules = append(rules, rule("nat-out-loopback", "What stays on lo is nobody's business.", "-o", "lo", "-j", "RETURN"))
-	if p.bound() {
-		rules = append(rules, rule("nat-out-proxy", "The proxy's own connections go where it sends them.", p.proxySocket(), "-j", "RETURN"))
-	}
-	return append(rules,
+		rule("nat-out-self", "The proxy's egress calls its own pod: that enters by the ingress once, as any caller would.",
+			"!", "-d", p.loopback.String(), "-o", "lo", "-p", "tcp", proxyUser(), "-j", "REDIRECT", "--to-ports", port(apis.PortIngressTCP)),
+		rule("nat-out-loopback", "What stays on lo is nobody's business.", "-o", "lo", "-j", "RETURN"),
+		rule("nat-out-proxy", "The proxy's own connections go where it sends them. Whoever else took its user is not redirected, and so is filter's to drop.",
+			proxyUser(), "-j", "RETURN"),
 		rule("nat-out-dns", "DNS goes to the proxy whatever server the application named; DNS over TCP takes the next rule and is told apart by its port.",
 			"-p", "udp", "-m", "udp", "--dport", "53", "-j", "REDIRECT", "--to-ports", port(apis.PortDNS)),
 		rule("nat-out-tcp", "All other TCP goes to the proxy's egress.",
-			"-p", "tcp", "-j", "REDIRECT", "--to-ports", port(apis.PortEgressTCP)))
+			"-p", "tcp", "-j", "REDIRECT", "--to-ports", port(apis.PortEgressTCP)),
+	}
 }
 
 // proxyPorts are the TCP ports that the proxy listens on.

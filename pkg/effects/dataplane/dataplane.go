@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sync"
 
 	"data-space.liqo.io/pkg/decisions/drift"
@@ -61,8 +62,8 @@ func (d *Dataplane) Observe(ctx context.Context, ns *netns.Namespace, desired []
 	return d.state(results), err
 }
 
-// Enforce makes the namespace hold exactly the desired rulesets, whole tables, whatever was there. It writes only if the
-// kernel holds something else, keeps the counters of rules that stay, and reads back what it wrote: a nil error means
+// Enforce makes the namespace hold exactly the desired rulesets, whole tables, whatever was there. It writes only tables of
+// which the kernel holds something else, in their order, keeps the counters of rules that stay, and reads back what it wrote: a nil error means
 // that the kernel holds it. After an error the tables that were written stay; their order makes that a closed state. If not
 // even the first could be written, what was there stays: in a new namespace that is nothing, and the caller must write
 // something simpler (redirect.Closed).
@@ -70,8 +71,8 @@ func (d *Dataplane) Enforce(ctx context.Context, ns *netns.Namespace, desired []
 	return d.enforce(ctx, ns, desired, false)
 }
 
-// Rewrite is Enforce that writes in any case: a rule's text cannot tell whether the cgroup it names is still the one it
-// was bound to.
+// Rewrite is Enforce that writes tables which name a cgroup in any case: a rule's text cannot tell whether that is still the
+// one it was bound to.
 func (d *Dataplane) Rewrite(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset) (State, error) {
 	return d.enforce(ctx, ns, desired, true)
 }
@@ -97,11 +98,12 @@ func (d *Dataplane) Clear(ctx context.Context, ns *netns.Namespace, families ...
 func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset, force bool) (State, error) {
 	results, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (result, error) {
 		before, err := d.observe(ctx, ns, set)
-		if err != nil || (len(before.drift) == 0 && !force) {
+		due := dueTables(set.Over(before.held), before.drift, force)
+		if err != nil || len(due.Tables) == 0 {
 			return before, err
 		}
 		fault.At(fault.Looked)
-		if err := d.restore(ctx, ns, set.Over(before.held)); err != nil {
+		if err := d.put(ctx, ns, due, before.held); err != nil {
 			return before, err
 		}
 		fault.At(fault.Written)
@@ -113,6 +115,26 @@ func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []
 		return result{held: after.held, drift: before.drift, wrote: true}, err
 	})
 	return d.state(results), err
+}
+
+// dueTables is what of the ruleset is to be written: tables that differ and, if asked, those that name a cgroup.
+func dueTables(set iptables.Ruleset, differs []drift.Finding, bound bool) iptables.Ruleset {
+	due := iptables.Ruleset{Family: set.Family}
+	for _, t := range set.Tables {
+		of := func(f drift.Finding) bool { return f.Table() == t.Name }
+		if slices.ContainsFunc(differs, of) || bound && len(t.Cgroups()) > 0 {
+			due.Tables = append(due.Tables, t)
+		}
+	}
+	return due
+}
+
+// put writes tables over what the namespace holds. In a new namespace the shorter way is tried first.
+func (d *Dataplane) put(ctx context.Context, ns *netns.Namespace, set, held iptables.Ruleset) error {
+	if len(held.Tables) == 0 && d.backend.create(ns, set) == nil {
+		return nil
+	}
+	return d.restore(ctx, ns, set)
 }
 
 // result is the outcome for one family.

@@ -39,12 +39,8 @@ func noLegacyTable(f iptables.Family) (bool, error) {
 
 // noNftTable lists the tables of a family in the calling thread's network namespace (NFT_MSG_GETTABLE of linux/netfilter/nf_tables.h).
 func noNftTable(f iptables.Family) (bool, error) {
-	family := uint8(unix.NFPROTO_IPV4)
-	if f == iptables.V6 {
-		family = unix.NFPROTO_IPV6
-	}
 	request := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP)
-	request.AddData(&nl.Nfgenmsg{NfgenFamily: family, Version: nl.NFNETLINK_V0})
+	request.AddData(&nl.Nfgenmsg{NfgenFamily: nfproto(f), Version: nl.NFNETLINK_V0})
 	tables, err := request.Execute(unix.NETLINK_NETFILTER, 0)
 	if err != nil {
 		return false, fmt.Errorf("list nftables tables: %w", err)

@@ -131,11 +131,22 @@ func (s Ruleset) Edit(f func(table, chain string, r Rule) Rule) Ruleset {
 func (s Ruleset) Cgroups() []string {
 	var paths []string
 	for _, t := range s.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				if p := r.after("--path"); p != "" && !slices.Contains(paths, p) {
-					paths = append(paths, p)
-				}
+		for _, p := range t.Cgroups() {
+			if !slices.Contains(paths, p) {
+				paths = append(paths, p)
+			}
+		}
+	}
+	return paths
+}
+
+// Cgroups returns the distinct cgroup2 paths that the table's rules match on.
+func (t Table) Cgroups() []string {
+	var paths []string
+	for _, c := range t.Chains {
+		for _, r := range c.Rules {
+			if p := r.after("--path"); p != "" && !slices.Contains(paths, p) {
+				paths = append(paths, p)
 			}
 		}
 	}
