@@ -21,6 +21,8 @@ type Dial struct {
 	Device  string // SO_BINDTODEVICE
 	Mark    int    // SO_MARK
 	Timeout time.Duration
+	// Multipath makes it MPTCP.
+	Multipath bool
 }
 
 // Talk is a Dial, one message and the answer.
@@ -104,6 +106,7 @@ func (d Dial) timeout() time.Duration {
 
 func (w *world) dial(d Dial) (int, error) {
 	dialer := net.Dialer{Timeout: d.timeout(), Control: options(d.Device, d.Mark, d.From.IsValid())}
+	dialer.SetMultipathTCP(d.Multipath)
 	if d.From.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(d.From)
 		if d.Network == "udp" {

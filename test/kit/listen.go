@@ -26,6 +26,9 @@ type Listen struct {
 	Echo    string // said before each echo of what was heard; empty: no answer
 	Close   bool   // closes at once after Greet
 	Hold    bool   // accepts nothing: connections wait in the kernel
+	Route   []byte // an IPv6 routing header (RFC 8200), sent with all that the socket says
+	// Multipath makes it MPTCP, as in Dial.
+	Multipath bool
 }
 
 // Accepted is one connection that a listener got.
@@ -74,12 +77,15 @@ func (w *world) listen(l Listen) (int, error) {
 		var failed error
 		err := raw.Control(func(fd uintptr) {
 			if l.Reuse {
-				failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+				failed = os.NewSyscallError("SO_REUSEPORT", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+			}
+			if len(l.Route) > 0 {
+				failed = errors.Join(failed, os.NewSyscallError("IPV6_RTHDR", unix.SetsockoptString(int(fd), unix.SOL_IPV6, unix.IPV6_RTHDR, string(l.Route))))
 			}
 		})
-		return errors.Join(err, os.NewSyscallError("SO_REUSEPORT", failed))
+		return errors.Join(err, failed)
 	}}
-	config.SetMultipathTCP(false) // Envoy's are plain sockets, too
+	config.SetMultipathTCP(l.Multipath) // Envoy's are plain sockets
 	if l.Network == "udp" {
 		p, err := config.ListenPacket(context.Background(), "udp", l.At.String())
 		if err != nil {

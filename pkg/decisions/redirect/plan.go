@@ -74,20 +74,21 @@ type family struct {
 	loopback    netip.Prefix // what is only ever reached through lo
 	icmp        string
 	unreachable string // REJECT's answer
+	header      int    // length in bytes of an IP and a TCP header without options
 	discovery   bool   // neighbour discovery is made of packets that iptables sees (IPv4's ARP is not)
 }
 
 func ipv4() family {
 	return family{
 		name: iptables.V4, loopback: netip.MustParsePrefix("127.0.0.0/8"),
-		icmp: "icmp", unreachable: "icmp-admin-prohibited",
+		icmp: "icmp", unreachable: "icmp-admin-prohibited", header: 20 + 20,
 	}
 }
 
 func ipv6() family {
 	return family{
 		name: iptables.V6, loopback: netip.MustParsePrefix("::1/128"),
-		icmp: "ipv6-icmp", unreachable: "icmp6-adm-prohibited", discovery: true,
+		icmp: "ipv6-icmp", unreachable: "icmp6-adm-prohibited", header: 40 + 20, discovery: true,
 	}
 }
 

@@ -56,6 +56,9 @@ drop it. Only ` + "`ds-in-ready`" + ` answers, for the kubelet.
 **Somebody listens on a port of the proxy, too** (SO_REUSEPORT, with the proxy's user): a connection may be given to that
 socket, but ` + "`ds-in-impostor`" + ` drops its data, and whatever it sends meets ` + "`ds-out-impersonation`" + ` or, after it has closed,
 ` + "`ds-out-drop-tcp`" + `, for the connection never gets the mark *proxy*.
+
+**Somebody has the addresses and ports of a connection that the proxy has given up**, and conntrack still has its mark: ` + "`ds-in-crossed`" + `
+and ` + "`ds-in-impostor`" + ` keep it from being called, and by the mark alone nothing leaves that has room for data.
 `
 
 func tableIntroduction(name string) string {

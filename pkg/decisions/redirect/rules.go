@@ -60,21 +60,23 @@ func (p planner) proxyOutput() []iptables.Rule {
 			"-p", "udp", "-m", "udp", "--dport", "53", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
 		rule("out-proxy-unowned", "A socket of the proxy's container that no process holds: not accepted yet, or closed with something left to send. It has no user any more, but still its cgroup.",
 			"-p", "tcp", markedOrComing(), unowned(), "-m", "cgroup", "--path", p.proxy.Cgroup, "-j", chainMark),
-		rule("out-proxy-synack", "The listener's SYN+ACK: made from a socket that is not full yet, which the cgroup match never sees. It carries no data; the connection was marked when its SYN came in.",
-			"-p", "tcp", "-m", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK", markedOrComing(), "-m", "owner", "--uid-owner", uid(), "-j", "ACCEPT"),
+		rule("out-proxy-synack", "The listener's SYN+ACK: made from a socket that is not full yet, which the cgroup match never sees. It carries no data, and its length leaves no room for headers of a listener's choice; the connection was marked when its SYN came in.",
+			"-p", "tcp", "-m", "multiport", "--sports", ports(apis.PortIngressTCP, apis.PortReady), p.short(), "-m", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK",
+			markedOrComing(), "-m", "owner", "--uid-owner", uid(), "-j", "ACCEPT"),
 		rule("out-kernel-reset", "The kernel refuses or resets a connection to the proxy: nobody listens yet, or any more. It carries no data.",
-			"-p", "tcp", "-m", "tcp", "--tcp-flags", "RST", "RST", markedOrComing(), unowned(), "-j", "ACCEPT"),
-		rule("out-kernel", "The kernel's own segments (ACK in TIME_WAIT) on a connection of which the proxy has sent a packet. On one that only came in they are not let out: whoever took it with SO_REUSEPORT could write, close, and have the kernel send the rest.",
-			"-p", "tcp", marked(), unowned(), "-j", "ACCEPT"),
+			"-p", "tcp", p.short(), "-m", "tcp", "--tcp-flags", "RST", "RST", markedOrComing(), unowned(), "-j", "ACCEPT"),
+		rule("out-kernel", "The kernel's own ACK on a connection of which the proxy has sent a packet (TIME_WAIT). A header and nothing more: a socket that somebody else closed with something left to send has no owner either.",
+			"-p", "tcp", "-m", "length", "--length", fmt.Sprint(p.header), onlyACK(), marked(), unowned(), "-j", "ACCEPT"),
+		rule("out-kernel-stamped", "The same with a timestamp, which takes the twelve bytes.",
+			"-p", "tcp", "-m", "length", "--length", fmt.Sprint(p.header+12), onlyACK(), "--tcp-option", "8", marked(), unowned(), "-j", "ACCEPT"),
 	}
 }
 
 func (p planner) filterInput() []iptables.Rule {
 	var rules []iptables.Rule
 	if p.bound() {
-		rules = append(rules, rule("in-impostor", "Data from outside for a socket that is not the proxy's, on a port of the proxy (SO_REUSEPORT): not delivered. On lo the kernel does not tell whose socket it is; there such a socket can hear the pod's own applications, and cannot answer.",
-			"!", "-i", "lo", "-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortIngressTCP, apis.PortReady),
-			"-m", "cgroup", "!", "--path", p.proxy.Cgroup, "-j", "DROP"))
+		rules = append(rules, rule("in-impostor", "From outside, for a socket that is not the proxy's: one that shares a port of the proxy (SO_REUSEPORT), or that has the addresses and ports of a connection which the proxy has given up. Not delivered. On lo the kernel does not tell whose socket it is; there such a socket can hear the pod's own applications, and cannot answer.",
+			"!", "-i", "lo", "-m", "cgroup", "!", "--path", p.proxy.Cgroup, "-j", "DROP"))
 	}
 	rules = append(rules,
 		rule("in-direct", "A direct call of the proxy's transparent ports or of its ingress, from the pod or from outside: only what nat led there has a destination to go on to.",
@@ -101,12 +103,24 @@ func (p planner) proxyInput() []iptables.Rule {
 			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortIngressTCP), "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"),
 		rule("in-ready", "The kubelet asks whether the proxy is up; nothing else is answered on this port.",
 			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortReady), "-j", "ACCEPT"),
+		rule("in-crossed", "A call from outside in the place of the answer that the proxy waited for (TCP's simultaneous open): it would be taken by whoever listens on that port by now.",
+			"-p", "tcp", "-m", "tcp", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN", marked(), "-j", "DROP"),
 		rule("in-reply", "Answers to the proxy, and ICMP errors about its connections (path MTU).",
 			marked(), "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
 		rule("in-refuse", "A connection to a port on which nobody in the pod listens, so that nat has not led it to the proxy: it is refused as in any pod, and the kubelet sees that the application is down.",
 			"-p", "tcp", "-m", "tcp", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN", "-m", "multiport", "!", "--dports", ports(proxyPorts()...),
 			"-m", "conntrack", "!", "--ctstate", "DNAT", "-j", chainRefuse),
 	}
+}
+
+// short matches segments that are no longer than two headers with all of TCP's options: none with a header between the two.
+func (p planner) short() []string {
+	return []string{"-m", "length", "--length", fmt.Sprintf("%d:%d", p.header, p.header+20)}
+}
+
+// onlyACK matches segments with no other flag.
+func onlyACK() []string {
+	return []string{"-m", "tcp", "--tcp-flags", "FIN,SYN,RST,PSH,ACK,URG", "ACK"}
 }
 
 // neighbours lets neighbour discovery pass (RFC 4861: hop limit 255 proves that it comes from the link).

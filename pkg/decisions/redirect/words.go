@@ -65,6 +65,12 @@ func matchWord(option string, values []string, not bool) string {
 		return negation + "from " + value
 	case "--dport", "--dports":
 		return negation + "to port " + strings.ReplaceAll(value, ",", ", ")
+	case "--sports":
+		return "from port " + strings.ReplaceAll(value, ",", ", ")
+	case "--length":
+		return "of " + strings.ReplaceAll(value, ":", " to ") + " bytes"
+	case "--tcp-option":
+		return "with TCP option " + value
 	case "--ctstate":
 		return stateWords(value, not)
 	case "--uid-owner":
