@@ -5,8 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/vishvananda/netlink/nl"
-	"golang.org/x/sys/unix"
+	"github.com/google/nftables"
 
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -37,11 +36,13 @@ func noLegacyTable(f iptables.Family) (bool, error) {
 	return err == nil && strings.TrimSpace(string(text)) == "", err
 }
 
-// noNftTable lists the tables of a family in the calling thread's network namespace (NFT_MSG_GETTABLE of linux/netfilter/nf_tables.h).
+// noNftTable asks for the tables of a family in the calling thread's network namespace.
 func noNftTable(f iptables.Family) (bool, error) {
-	request := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP)
-	request.AddData(&nl.Nfgenmsg{NfgenFamily: nfproto(f), Version: nl.NFNETLINK_V0})
-	tables, err := request.Execute(unix.NETLINK_NETFILTER, 0)
+	conn, err := nftables.New()
+	if err != nil {
+		return false, fmt.Errorf("nftables: %w", err)
+	}
+	tables, err := conn.ListTablesOfFamily(family(f))
 	if err != nil {
 		return false, fmt.Errorf("list nftables tables: %w", err)
 	}

@@ -1,17 +1,18 @@
 package hostlink
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/decisions/quarantine"
@@ -31,7 +32,7 @@ type wall map[string]brick
 
 type brick struct {
 	chain
-	held []byte
+	held []uint64
 }
 
 // Standing is what keeps a pod.
@@ -50,22 +51,20 @@ func Open(path string) (*Host, error) {
 	}
 	h := &Host{node: node, walls: map[string]wall{}}
 	for _, family := range families() {
-		names, err := chains(node, family)
+		all, err := chains(node, family)
 		if err != nil {
 			continue // a kernel without nftables: there are none
 		}
-		for _, name := range names {
-			pod, _, _ := strings.Cut(name, separator)
+		for _, c := range all {
+			pod, _, _ := strings.Cut(c.Name, separator)
 			if h.walls[pod] == nil {
 				h.walls[pod] = wall{}
 			}
-			h.walls[pod][name] = brick{chain: chain{family: family, name: name}}
+			h.walls[pod][c.Name] = brick{chain: chain{Chain: *c}}
 		}
 	}
 	return h, nil
 }
-
-func families() []uint8 { return []uint8{unix.NFPROTO_NETDEV, unix.NFPROTO_INET} }
 
 // separator stands in the name of an ingress chain between the sandbox's id and the link's number.
 const separator = "."
@@ -125,17 +124,16 @@ func (h *Host) down(s *Standing, end netlink.Link, why string) error {
 // is another pod's.
 func ingress(sandbox string, end netlink.Link, view quarantine.Link) chain {
 	a := end.Attrs()
-	c := chain{
-		family: unix.NFPROTO_NETDEV, name: fmt.Sprintf("%s%s%d", sandbox, separator, a.Index), hook: hookIngress, device: a.Name, policy: drop,
-		rules: []*nl.RtAttr{expressions(accept,
-			meta(unix.NFT_META_IIF, unix.NFT_CMP_NEQ, binary.NativeEndian.AppendUint32(nil, uint32(a.Index)))...)}, //nolint:gosec // positive
-	}
+	c := newChain(nftables.TableFamilyNetdev, fmt.Sprintf("%s%s%d", sandbox, separator, a.Index), nftables.ChainHookIngress, nftables.ChainPolicyDrop)
+	c.Device = a.Name
+	c.rules = append(c.rules, verdict(expr.VerdictAccept,
+		meta(expr.MetaKeyIIF, expr.CmpOpNeq, binary.NativeEndian.AppendUint32(nil, uint32(a.Index)))...)) //nolint:gosec // positive
 	for _, r := range quarantine.Wall(view) {
-		var matches []*nl.RtAttr
+		var matches []expr.Any
 		for _, m := range r.Matches {
 			matches = append(matches, match(m)...)
 		}
-		c.rules = append(c.rules, expressions(accept, matches...))
+		c.rules = append(c.rules, verdict(expr.VerdictAccept, matches...))
 	}
 	return c
 }
@@ -143,14 +141,14 @@ func ingress(sandbox string, end netlink.Link, view quarantine.Link) chain {
 // forward is the chain that hands nothing on between the pod and others in the node's name: a connection that came to a
 // port of the node, and that nat leads to the pod with the node's address as its source, is none of the kubelet's.
 func forward(sandbox string, ips []netip.Addr) chain {
-	c := chain{family: unix.NFPROTO_INET, name: sandbox, hook: hookForward, policy: accept}
+	c := newChain(nftables.TableFamilyINet, sandbox, nftables.ChainHookForward, nftables.ChainPolicyAccept)
 	for _, ip := range ips {
 		family, offsets := byte(unix.NFPROTO_IPV4), []int{12, 16} // source and destination, RFC 791
 		if ip.Is6() {
 			family, offsets = unix.NFPROTO_IPV6, []int{8, 24} // RFC 8200
 		}
 		for _, offset := range offsets {
-			c.rules = append(c.rules, expressions(drop, append(meta(unix.NFT_META_NFPROTO, unix.NFT_CMP_EQ, []byte{family}),
+			c.rules = append(c.rules, verdict(expr.VerdictDrop, append(meta(expr.MetaKeyNFPROTO, expr.CmpOpEq, []byte{family}),
 				match(quarantine.Match{Base: quarantine.Packet, Offset: offset, Value: ip.AsSlice()})...)...))
 		}
 	}
@@ -162,32 +160,45 @@ func forward(sandbox string, ips []netip.Addr) chain {
 func (h *Host) write(sandbox string, planned []chain) (repaired bool, err error) {
 	old, next := h.walls[sandbox], wall{}
 	changed := false
-	var changes []*nl.NetlinkRequest
 	for _, c := range planned {
-		held, err := c.held(h.node)
+		now, err := held(h.node, c)
 		if err != nil {
 			return false, err
 		}
-		before := old[c.name]
-		other := !bytes.Equal(before.held, held)
+		before := old[c.Name]
+		other := !slices.Equal(before.held, now)
 		repaired = repaired || before.held != nil && other
 		changed = changed || other || !c.same(before.chain)
-		changes = append(changes, c.put()...)
-		next[c.name] = brick{chain: c, held: held}
+		next[c.Name] = brick{chain: c, held: now}
 	}
 	if changed {
-		if err := commit(h.node, changes); err != nil {
+		if err := h.replace(planned, next); err != nil {
 			return repaired, err
-		}
-		for name, b := range next {
-			if b.held, err = b.chain.held(h.node); err != nil {
-				return repaired, err
-			}
-			next[name] = b
 		}
 	}
 	h.walls[sandbox] = next
 	return repaired, h.clear(sandbox, next)
+}
+
+// replace writes the chains in one transaction and notes in the wall what the kernel holds then.
+func (h *Host) replace(planned []chain, next wall) error {
+	err := within(h.node, func(conn *nftables.Conn) error {
+		for _, c := range planned {
+			c.put(conn)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range planned {
+		now, err := held(h.node, c)
+		if err != nil {
+			return err
+		}
+		next[c.Name] = brick{chain: c, held: now}
+	}
+	return nil
 }
 
 // Standing lists the sandboxes that have a wall.
@@ -216,28 +227,59 @@ func (h *Host) Down(sandbox string) error {
 	return nil
 }
 
+// Seal takes all walls away and sets the node's ends of their links down first: nothing of ours is left, and nothing
+// leaves the pods.
+func (h *Host) Seal() error {
+	all, err := chains(h.node, nftables.TableFamilyNetdev)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		_, number, _ := strings.Cut(c.Name, separator)
+		index, err := strconv.Atoi(number)
+		if err != nil {
+			continue // none of ours
+		}
+		err = h.node.Do(func() error {
+			end, err := netlink.LinkByIndex(index)
+			if err != nil {
+				return nil //nolint:nilerr // it is gone
+			}
+			return netlink.LinkSetDown(end)
+		})
+		if err != nil {
+			return fmt.Errorf("seal a pod: %w", err)
+		}
+	}
+	var problems error
+	for _, sandbox := range h.Standing() {
+		problems = errors.Join(problems, h.Down(sandbox))
+	}
+	return problems
+}
+
 // clear removes the pod's chains but for those that stay, as the kernel shows them: those of links that are gone may have
 // gone with them. Without a wall of any other pod our tables go as a whole.
 func (h *Host) clear(sandbox string, stay wall) error {
 	var problems error
 	for _, family := range families() {
-		names, err := chains(h.node, family)
-		if err != nil || len(names) == 0 {
+		all, err := chains(h.node, family)
+		if err != nil || len(all) == 0 {
 			problems = errors.Join(problems, err)
 			continue
 		}
-		var changes []*nl.NetlinkRequest
-		for _, name := range names {
-			if pod, _, _ := strings.Cut(name, separator); pod == sandbox && stay[name].name == "" {
-				changes = append(changes, chain{family: family, name: name}.remove()...)
+		problems = errors.Join(problems, within(h.node, func(conn *nftables.Conn) error {
+			if stay == nil && len(h.walls) == 1 {
+				conn.DelTable(ours(family))
+				return nil
 			}
-		}
-		if stay == nil && len(h.walls) == 1 {
-			changes = []*nl.NetlinkRequest{message(unix.NFT_MSG_DELTABLE, unix.NLM_F_ACK, family, text(unix.NFTA_TABLE_NAME, table))}
-		}
-		if len(changes) > 0 {
-			problems = errors.Join(problems, commit(h.node, changes))
-		}
+			for _, c := range all {
+				if pod, _, _ := strings.Cut(c.Name, separator); pod == sandbox && stay[c.Name].Name == "" {
+					remove(conn, c)
+				}
+			}
+			return nil
+		}))
 	}
 	return problems
 }
