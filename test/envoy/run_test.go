@@ -5,6 +5,7 @@ package envoy
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -141,6 +142,22 @@ func TestWhatItCosts(t *testing.T) {
 	busy := w.memory(t)
 	t.Logf("at rest %d KiB, with 1000 connections %d KiB, %v per connection", rest, busy, time.Since(began)/1000)
 	require.Less(t, busy, 256<<10, "the sidecar's limit")
+}
+
+// Readers that wait would fill the proxy up to the sidecar's limit, and the kernel would end it.
+func TestHTTP2ReadersThatWaitDoNotFillTheProxy(t *testing.T) {
+	w := newWorld(t, settings())
+	serveHTTP(t, w, w.peer, peer4, 8080, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.CopyN(rw, rand.Reader, 64<<20) // until the reader is gone
+	}))
+	client, rest := w.client(w.pod, true), w.memory(t)
+	for range 20 {
+		response, err := client.Get("http://" + peer4 + ":8080/large")
+		require.NoError(t, err)
+		defer response.Body.Close()
+	}
+	time.Sleep(3 * time.Second) // without bounds it is 200 MiB by then
+	require.Less(t, w.memory(t)-rest, 64<<10, "KiB")
 }
 
 func (w *world) memory(t *testing.T) int {

@@ -230,8 +230,16 @@ func (w *world) listen(t *testing.T, where ns.NetNS, host string, port int, serv
 	}()
 }
 
-// logged waits for the access log line that fits, and returns it.
+// logged waits for the access log line that fits, and returns it. Lines that tell of a beginning are left out.
 func (w *world) logged(t *testing.T, fits func(line map[string]any) bool) map[string]any {
+	t.Helper()
+	return w.line(t, func(l map[string]any) bool {
+		return l["event"] != "DownstreamStart" && l["event"] != "TcpUpstreamConnected" && fits(l)
+	})
+}
+
+// line waits for the access log line that fits, and returns it.
+func (w *world) line(t *testing.T, fits func(line map[string]any) bool) map[string]any {
 	t.Helper()
 	var found map[string]any
 	require.Eventually(t, func() bool {

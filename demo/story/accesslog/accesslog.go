@@ -8,6 +8,7 @@ import (
 
 // Entry is what the story reads of one line. Fields that do not apply are zero.
 type Entry struct {
+	Event               string `json:"event"`
 	Direction           string `json:"direction"` // egress or ingress
 	Kind                string `json:"kind"`      // http, tls, tcp, dns, …
 	Method              string `json:"method"`
@@ -18,7 +19,8 @@ type Entry struct {
 	UpstreamHost        string `json:"upstream_host"`
 }
 
-// Parse returns the entries of a container's log. Other lines, such as the proxy's own messages, are left out.
+// Parse returns the entries of a container's log. Other lines, such as the proxy's own messages, are left out, and so are
+// those that tell of a beginning: another follows.
 func Parse(log string) []Entry {
 	entries := []Entry{}
 	lines := bufio.NewScanner(strings.NewReader(log))
@@ -26,7 +28,8 @@ func Parse(log string) []Entry {
 	for lines.Scan() {
 		entry := Entry{}
 		text := lines.Text()
-		if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &entry) == nil && entry.Direction != "" {
+		if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &entry) == nil && entry.Direction != "" &&
+			entry.Event != "DownstreamStart" && entry.Event != "TcpUpstreamConnected" {
 			entries = append(entries, entry)
 		}
 	}

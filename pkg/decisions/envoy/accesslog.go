@@ -18,7 +18,9 @@ const (
 )
 
 // accessLog writes one JSON object per line to stdout. Every line of every kind has the same fields; what does not
-// apply is null. A connection or stream that stays open is logged every logInterval as well, told apart by "event".
+// apply is null. "event" tells the lines of one connection or request apart: when it begins (TcpUpstreamConnected,
+// DownstreamStart: whoever has the proxy killed does not take it out of the record), every logInterval while it stays open,
+// and when it ends, which is the line that says it all.
 func (b *builder) accessLog(d direction, kind string) *accesslogv3.AccessLog {
 	fields := b.logFields()
 	fields["direction"] = structpb.NewStringValue(string(d))
@@ -55,7 +57,7 @@ func (b *builder) logFields() map[string]*structpb.Value {
 		"bytes_sent":                     "%BYTES_SENT%",
 		"duration_ms":                    "%DURATION%",
 		"sni":                            "%REQUESTED_SERVER_NAME%",
-		"downstream_remote_address":      "%DOWNSTREAM_REMOTE_ADDRESS%",
+		"downstream_remote_address":      "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", // the other one is a header's to say
 		"original_destination":           "%DOWNSTREAM_LOCAL_ADDRESS%",
 		"upstream_host":                  "%UPSTREAM_HOST%",
 		"connection_termination_details": "%CONNECTION_TERMINATION_DETAILS%",

@@ -23,6 +23,8 @@ const (
 	connectLimit = 10 * time.Second
 	// bufferLimit bounds, in bytes, what the proxy holds for one connection and direction before it stops reading.
 	bufferLimit = 64 << 10
+	// streamLimit is how many requests one HTTP/2 connection may have open at one time, as common servers have it (RFC 9113, 6.5.2).
+	streamLimit = 100
 	// datagramLimit is the largest DNS message over UDP, in bytes, that resolvers announce in practice (RFC 6891).
 	datagramLimit = 4096
 	// spareConnections are for probes and the admin socket.

@@ -45,7 +45,7 @@ func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHos
 		StreamIdleTimeout:            duration(idleLimit),
 		CommonHttpProtocolOptions:    &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit)},
 		AccessLog:                    []*accesslogv3.AccessLog{b.accessLog(d, kind)},
-		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
+		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{FlushAccessLogOnNewRequest: true, AccessLogFlushInterval: duration(logInterval)},
 		HttpFilters:                  []*hcmv3.HttpFilter{b.tap(d, kind), b.router()},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name:         string(d) + "_" + kind,
@@ -69,9 +69,15 @@ func (b *builder) http1() *corev3.Http1ProtocolOptions {
 	}
 }
 
-// http2 allows extended CONNECT (RFC 8441), by which HTTP/2 carries websockets.
+// http2 allows extended CONNECT (RFC 8441), by which HTTP/2 carries websockets. Its windows are what bounds the proxy's memory:
+// with Envoy's own (16 MiB a stream) a few readers that wait fill it.
 func http2() *corev3.Http2ProtocolOptions {
-	return &corev3.Http2ProtocolOptions{AllowConnect: true}
+	return &corev3.Http2ProtocolOptions{
+		AllowConnect:                true,
+		MaxConcurrentStreams:        u32(streamLimit),
+		InitialStreamWindowSize:     u32(2 * bufferLimit),
+		InitialConnectionWindowSize: u32(16 * bufferLimit),
+	}
 }
 
 // tap shows whole requests and responses to whoever asks for its id at the admin socket; until then it does nothing.
