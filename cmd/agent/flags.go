@@ -27,6 +27,7 @@ type options struct {
 	state                   string
 	level                   slog.Level
 	enabled                 []string
+	handlers                string // runtime handlers that are known to leave the network to the node's kernel
 	gate                    gateOptions
 	policy                  policyOptions
 }
@@ -67,6 +68,8 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	f.StringVar(&o.health, "health-bind-address", "127.0.0.1:13091", "`host:port` of /healthz and /readyz; 0: none")
 	f.StringVar(&o.status, "status-socket", defaultStatusSocket, "`path` of the unix socket that \"agent status\" asks")
 	f.StringVar(&o.state, "state-dir", defaultState, "`folder` that remembers the guarded pods of this node across restarts")
+	f.StringVar(&o.handlers, "runtime-handlers", "", "comma-separated `list` of runtime handlers, besides runc and crun, whose containers use "+
+		"the node's kernel for their network; foreign pods of any other are quarantined")
 	o.gate.flags(f)
 	o.policy.flags(f)
 	level := f.String("log-level", "info", "debug, info, warn or error")

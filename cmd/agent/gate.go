@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/effects/cniconf"
+	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
@@ -85,9 +86,12 @@ func (g *gateOptions) check() error {
 	return errors.Join(problems...)
 }
 
-func (g *gateOptions) exempted() []string {
+func (g *gateOptions) exempted() []string { return list(g.exempt) }
+
+// list is what a flag lists.
+func list(text string) []string {
 	var out []string
-	for name := range strings.SplitSeq(g.exempt, ",") {
+	for name := range strings.SplitSeq(text, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			out = append(out, name)
 		}
@@ -187,8 +191,19 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 	traces := []string{o.spaces}
 	if !stood {
 		traces = append(traces, *state, *status, o.socket)
+		err = seal()
 	}
-	return agent.RemoveTraces(traces...)
+	return errors.Join(err, agent.RemoveTraces(traces...))
+}
+
+// seal takes the walls of quarantined pods off this node; their links go down with that, so that nothing else has to hold
+// these pods until they are deleted.
+func seal() error {
+	host, err := hostlink.Open("/proc/self/ns/net")
+	if err != nil {
+		return err
+	}
+	return errors.Join(host.Seal(), host.Close())
 }
 
 func parseGate(f *flag.FlagSet, args []string, o *gateOptions, stderr io.Writer) error {

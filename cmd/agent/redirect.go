@@ -7,8 +7,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
@@ -22,8 +24,10 @@ const workers = 2
 func newRedirect(ctx context.Context, n node) (job, error) {
 	settings := redirect.Settings{IPv6: hasIPv6()}
 	plane := dataplane.New(n.backend)
-	if err := plane.Check(ctx, redirect.Plan(settings, redirect.Proxy{Cgroup: "/"})); err != nil {
-		return job{}, fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
+	for _, held := range redirect.All(settings) {
+		if err := plane.Check(ctx, held); err != nil {
+			return job{}, fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
+		}
 	}
 	memory, err := ledger.Open(n.state)
 	if err != nil {
@@ -37,6 +41,14 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close())
 	}
+	host, err := hostlink.Open("/proc/self/ns/net")
+	if err != nil {
+		return job{}, errors.Join(err, runtime.Close())
+	}
+	conditions, err := podwatch.NewConditions(n.api, n.log)
+	if err != nil {
+		return job{}, errors.Join(err, runtime.Close(), host.Close())
+	}
 	config := agent.Config{
 		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log,
 		Backend: string(n.backend), BackendSign: n.sign, RuntimeName: runtime.Runtime, Socket: runtime.Socket,
@@ -44,6 +56,9 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	a := agent.New(config, agent.Parts{
 		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: events,
 		Enforcer: agent.NewEnforcer(settings, plane, memory), Metrics: n.metrics,
+		Quarantine: &agent.Quarantine{
+			Settings: quarantine.Settings{Handlers: list(n.handlers)}, Runtime: runtime, Wall: host, Conditions: conditions,
+		},
 	})
 	n.log.Info("agent starts", "node", n.node, "backend", config.Backend, "why", n.sign, "ipv6", settings.IPv6,
 		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))
@@ -51,10 +66,11 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		run: func(ctx context.Context) error {
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return a.Run(ctx) })
+			group.Go(func() error { conditions.Run(ctx); return nil })
 			group.Go(func() error { return runGate(ctx, n, a, watch, runtime) })
 			return group.Wait()
 		},
-		close: func() { events.Close(); _ = runtime.Close() },
+		close: func() { events.Close(); _ = runtime.Close(); _ = host.Close() },
 		path:  agent.StatusPath, answers: a.StatusHandler(),
 		alive: condition{a.Alive, "no decision was made for too long"},
 		ready: condition{a.Ready, "not every foreign pod of this node was looked at yet"},

@@ -86,12 +86,12 @@ func (k *kept) inside(box string) *netns.Namespace {
 }
 
 // serve answers every connection to the pod's port, as an application does.
-func (k *kept) serve(space *netns.Namespace, address string) net.Listener {
+func (k *kept) serve(space *netns.Namespace) {
 	k.t.Helper()
 	var l net.Listener
 	require.NoError(k.t, space.Do(func() (err error) {
 		var lc net.ListenConfig
-		l, err = lc.Listen(context.Background(), "tcp", address)
+		l, err = lc.Listen(context.Background(), "tcp", "[::]:8080")
 		return err
 	}))
 	k.t.Cleanup(func() { _ = l.Close() })
@@ -105,7 +105,6 @@ func (k *kept) serve(space *netns.Namespace, address string) net.Listener {
 			_ = c.Close()
 		}
 	}()
-	return l
 }
 
 // probe asks as the kubelet does, from the node.
@@ -189,12 +188,12 @@ func TestAPodWithoutAProxyAnswersProbesAndNothingElse(t *testing.T) {
 	there := k.inside(other)
 	neighbour, err := k.client.Sandbox(t.Context(), other)
 	require.NoError(t, err)
-	k.serve(there, "[::]:8080")
+	k.serve(there)
 	box := k.runPod(k.sandboxConfig("pharma", "bare"))
 	space := k.inside(box)
 	detail, err := k.client.Sandbox(t.Context(), box)
 	require.NoError(t, err)
-	k.serve(space, "[::]:8080")
+	k.serve(space)
 	k.a.set(func() { k.a.pods = []workload.Pod{{Namespace: "pharma", Name: "bare", UID: "uid-bare"}} })
 	k.quarantined("bare", "ProxyMissing")
 
@@ -283,5 +282,42 @@ func TestConnectionsThatAreOlderThanTheLabelEnd(t *testing.T) {
 			require.False(t, errors.As(err, &timeout) && timeout.Timeout(), "%s: %s end is left hanging: %v", name, end, err)
 		}
 	}
+}
 
+// TestAContainerThatTheRulesCouldNotHoldDoesNotStart: NRI asks before its first instruction.
+func TestAContainerThatTheRulesCouldNotHoldDoesNotStart(t *testing.T) {
+	g := newGated(t)
+	client, err := sandbox.Dial(t.Context(), g.node.socket)
+	require.NoError(t, err)
+	defer client.Close()
+	a := newAPI()
+	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
+	g.announce(t, r, a, client, true)
+	start := func(config *cri.PodSandboxConfig, box, name string, security *cri.LinuxContainerSecurityContext) error {
+		id := g.createWith(config, box, name, 0, security)
+		_, err := g.runtime.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id})
+		return err
+	}
+	config := g.config("pharma", "job")
+	box, err := g.try(config)
+	require.NoError(t, err)
+	proxy := g.create(config, box, apis.ProxyContainerName, 0)
+	g.run(proxy)
+	require.NoError(t, start(config, box, "plain", plain()))
+	for name, security := range map[string]*cri.LinuxContainerSecurityContext{
+		"NET_RAW": able("NET_RAW"), "NET_ADMIN": able("NET_ADMIN"), "SYS_PTRACE": able("SYS_PTRACE"),
+		"shares its processes with the proxy": {
+			Capabilities:     plain().Capabilities,
+			NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_TARGET, TargetId: proxy},
+		},
+	} {
+		err := start(config, box, "bad"+strings.ToLower(strings.ReplaceAll(name, " ", "")), security)
+		require.ErrorContains(t, err, name, "%s", name)
+		require.ErrorContains(t, err, "Data Spacer does not let container")
+	}
+	require.Len(t, a.told(agent.EventStartRefused), 4)
+	own := g.config("hospital", "own")
+	box, err = g.try(own)
+	require.NoError(t, err)
+	require.NoError(t, start(own, box, "app", able("NET_RAW", "NET_ADMIN")), "the Hospital's own pods are nobody's business")
 }

@@ -109,13 +109,14 @@ type beyond struct {
 // routed: the node routes between the pod and others. What passes the wall is counted before anything is done about it.
 func routed(w *world) *beyond {
 	behind := w.Behind(w.t, 1500)
+	const answer = "ACK" + " " + "ACK" // looked at, and set
 	var far frames
 	var tap *kit.Tap
 	return &beyond{
 		begin: func() {
 			far.seen = nil
 			for restore, discovery := range map[string]string{"iptables-nft-restore": "", "ip6tables-nft-restore": "-A PREROUTING -i pod0 -p icmpv6 -j RETURN\n"} {
-				w.in(w.Node, restore, "*raw\n"+discovery+"-A PREROUTING -i pod0 -p tcp -m tcp --tcp-flags ACK ACK --dport 32768:60999 -j RETURN\n"+
+				w.in(w.Node, restore, "*raw\n"+discovery+"-A PREROUTING -i pod0 -p tcp -m tcp --tcp-flags "+answer+" --dport 32768:60999 -j RETURN\n"+
 					"-A PREROUTING -i pod0 -m comment --comment others\nCOMMIT\n")
 			}
 			tap = kit.NewTap(w.t, behind, func(_ int, p kit.Packet) { far.add(p.String(), p.Protocol != "arp" && p.Protocol != "icmp6") })
