@@ -103,7 +103,7 @@ func env(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writer) 
 		if err := supply.Packages(ctx, c.Log); err != nil {
 			c.Log.Say("warning: %v", err)
 		}
-		if err := c.Supplies(ctx); err != nil {
+		if err := errors.Join(c.Supplies(ctx), c.TestSupplies(ctx)); err != nil {
 			return err
 		}
 		for _, line := range supply.Assignments(c.Dirs) {

@@ -30,11 +30,17 @@ var ErrDown = errors.New("the lab is not up: start it with the verb up")
 
 // Supplies brings every program that the lab runs.
 func (c *Cluster) Supplies(ctx context.Context) error {
-	upstream := supply.Upstream{Dir: filepath.Join(c.Root, "demo", "lab", "upstream"), Dirs: c.Dirs, Log: c.Log}
-	if err := upstream.Ensure(ctx); err != nil {
+	if err := c.upstream().Ensure(ctx); err != nil {
 		return err
 	}
 	return supply.Envoy(ctx, c.Dirs, c.Log, os.Getenv("ENVOY"))
+}
+
+// TestSupplies brings what only tests run besides.
+func (c *Cluster) TestSupplies(ctx context.Context) error { return c.upstream().CRIO(ctx) }
+
+func (c *Cluster) upstream() supply.Upstream {
+	return supply.Upstream{Dir: filepath.Join(c.Root, "demo", "lab", "upstream"), Dirs: c.Dirs, Log: c.Log}
 }
 
 // Exclusive waits until no other command changes the lab or its cache, and keeps others out until release is called.

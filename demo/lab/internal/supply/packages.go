@@ -34,7 +34,7 @@ func tools() []tool {
 
 // Packages installs the Debian packages that are missing, or says which they are when it cannot.
 func Packages(ctx context.Context, progress *steps.Log) error {
-	return install(ctx, progress, missingPackages(exec.LookPath))
+	return install(ctx, progress, missingPackages(tools(), exec.LookPath))
 }
 
 // pip installs pip, if it is missing.
@@ -69,9 +69,9 @@ func install(ctx context.Context, progress *steps.Log, packages []string) error 
 
 // missingPackages are the packages of the commands that lookPath does not find. Debian keeps some in /usr/sbin, which
 // an ordinary user's PATH lacks.
-func missingPackages(lookPath func(string) (string, error)) []string {
+func missingPackages(tools []tool, lookPath func(string) (string, error)) []string {
 	var missing []string
-	for _, t := range tools() {
+	for _, t := range tools {
 		_, err := lookPath(t.command)
 		if err != nil {
 			_, err = lookPath("/usr/sbin/" + t.command)

@@ -75,7 +75,7 @@ func TestTheNetworkPluginsAreAmongThePrograms(t *testing.T) {
 
 func TestMissingPackagesAreNamedOnce(t *testing.T) {
 	none := func(string) (string, error) { return "", errors.New("not found") }
-	missing := missingPackages(none)
+	missing := missingPackages(tools(), none)
 	require.Contains(t, missing, "buildah")
 	require.Len(t, missing, len(slices.Compact(slices.Sorted(slices.Values(missing)))), "iptables has two commands")
 
@@ -85,7 +85,7 @@ func TestMissingPackagesAreNamedOnce(t *testing.T) {
 		}
 		return none(name)
 	}
-	require.Empty(t, missingPackages(onlySbin), "an ordinary user's PATH lacks /usr/sbin")
+	require.Empty(t, missingPackages(tools(), onlySbin), "an ordinary user's PATH lacks /usr/sbin")
 }
 
 func TestAssignmentsAreForAShell(t *testing.T) {

@@ -64,10 +64,12 @@ func sources() []source {
 // NetworkPlugins are the CNI plugins among the programs.
 func NetworkPlugins() []string { return []string{"bridge", "ptp", "loopback", "host-local", "portmap"} }
 
-// Ensure builds what is missing or was built from other pins.
-func (u Upstream) Ensure(ctx context.Context) error {
+// Ensure builds what the lab lacks, or has from other pins.
+func (u Upstream) Ensure(ctx context.Context) error { return u.ensure(ctx, sources()) }
+
+func (u Upstream) ensure(ctx context.Context, all []source) error {
 	var todo []recipe
-	for _, s := range sources() {
+	for _, s := range all {
 		r, err := u.recipe(s)
 		if err != nil {
 			return err
