@@ -29,6 +29,7 @@ import (
 const (
 	nodeAddress = "198.51.100.1"
 	podRange    = "203.0.113.0/24"
+	space       = "x" // of all pods
 )
 
 // house is this test's own network namespace, made the network of a node with pods behind interfaces of their own.
@@ -65,16 +66,16 @@ func (c *cluster) object(address string) {
 }
 
 // pod makes a pod that answers on port 80, as its object and as a network namespace.
-func (h *house) pod(namespace, name, ip string, labels map[string]string) {
+func (h *house) pod(name, ip string, labels map[string]string) {
 	h.t.Helper()
 	h.network(name, ip)
-	p, err := h.c.CoreV1().Pods(namespace).Create(h.t.Context(), &corev1.Pod{
+	p, err := h.c.CoreV1().Pods(space).Create(h.t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
 		Spec:       corev1.PodSpec{NodeName: nodeName, Containers: []corev1.Container{{Name: "app", Image: "app"}}},
 	}, metav1.CreateOptions{})
 	require.NoError(h.t, err)
 	p.Status.Phase, p.Status.PodIP, p.Status.PodIPs = corev1.PodRunning, ip, []corev1.PodIP{{IP: ip}}
-	_, err = h.c.CoreV1().Pods(namespace).UpdateStatus(h.t.Context(), p, metav1.UpdateOptions{})
+	_, err = h.c.CoreV1().Pods(space).UpdateStatus(h.t.Context(), p, metav1.UpdateOptions{})
 	require.NoError(h.t, err)
 }
 
@@ -199,9 +200,9 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 	})
 
 	c.namespace("x", nil)
-	h.pod("x", "web", "203.0.113.10", map[string]string{"app": "web"})
-	h.pod("x", "friend", "203.0.113.11", map[string]string{"app": "friend"})
-	h.pod("x", "stranger", "203.0.113.12", nil)
+	h.pod("web", "203.0.113.10", map[string]string{"app": "web"})
+	h.pod("friend", "203.0.113.11", map[string]string{"app": "friend"})
+	h.pod("stranger", "203.0.113.12", nil)
 	c.policy("x", "web", map[string]string{"app": "web"}, map[string]string{"app": "friend"})
 	require.True(t, h.reaches("stranger", "203.0.113.10"))
 	c.object(nodeAddress)
@@ -274,7 +275,7 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 		p.ready()
 		require.Equal(t, before, withoutCounts(tables(t)))
 		require.Contains(t, p.output.String(), `"written":0`)
-		h.pod("x", "late", "203.0.113.13", map[string]string{"app": "friend"})
+		h.pod("late", "203.0.113.13", map[string]string{"app": "friend"})
 		h.becomes(true, "late", "203.0.113.10")
 	})
 

@@ -28,7 +28,8 @@ type Verdict struct {
 
 // Finding is one direction's part of a verdict.
 type Finding struct {
-	Pod     netpolicy.Key   // whose direction it is; empty: no pod of this node, nothing is judged
+	Pod     netpolicy.Key   // whose direction it is; empty: nothing is judged here
+	Why     string          // why nothing is judged here
 	Chain   string          // the pod's chain; empty: no policy judges this direction of the pod
 	Allowed bool            // also true where nothing is judged
 	Policy  netpolicy.Key   // the policy that allows it
@@ -63,7 +64,7 @@ func (x *Index) Explain(p Packet) Verdict {
 func (x *Index) find(d direction, p Packet) Finding {
 	pod := x.judged(d, p)
 	if pod == nil {
-		return Finding{Allowed: true}
+		return Finding{Allowed: true, Why: x.whyNot(d, p)}
 	}
 	f := Finding{Pod: pod.Key, Allowed: true}
 	t := pod.chain[d]
@@ -83,14 +84,32 @@ func (x *Index) find(d direction, p Packet) Finding {
 	return f
 }
 
+// whyNot says why a direction is not judged here.
+func (x *Index) whyNot(d direction, p Packet) string {
+	pod := x.holder(d.end(p))
+	switch {
+	case pod == nil:
+		return "no pod of this node"
+	case !pod.local(x):
+		return fmt.Sprintf("%s is on node %s, which judges it", pod.Key, pod.Node)
+	case p.From == p.To:
+		return fmt.Sprintf("%s always reaches itself", pod.Key)
+	}
+	return fmt.Sprintf("%s is always reached by its own node", pod.Key)
+}
+
+// end is the address of whose direction it is.
+func (d direction) end(p Packet) netip.Addr {
+	if d == ingress {
+		return p.To
+	}
+	return p.From
+}
+
 // judged is the pod whose direction is judged; nil if it is not this node's to judge. A pod always reaches itself, and
 // a node its pods.
 func (x *Index) judged(d direction, p Packet) *pod {
-	ip := p.From
-	if d == ingress {
-		ip = p.To
-	}
-	pod := x.holder(ip)
+	pod := x.holder(d.end(p))
 	if pod == nil || !pod.local(x) || p.From == p.To || d == ingress && p.Node {
 		return nil
 	}
@@ -159,7 +178,10 @@ func (x *Index) unknown(p Packet) bool {
 }
 
 // String says it in a sentence or two.
-func (v Verdict) String() string {
+func (v Verdict) String() string { return strings.Join(v.Lines(), "; ") }
+
+// Lines says it, each direction in a line.
+func (v Verdict) Lines() []string {
 	var parts []string
 	if v.Unknown {
 		parts = append(parts, "refused: no pod is known to have the address, and unknown addresses are closed here")
@@ -171,13 +193,13 @@ func (v Verdict) String() string {
 		}
 		parts = append(parts, f.describe(d))
 	}
-	return strings.Join(parts, "; ")
+	return parts
 }
 
 func (f Finding) describe(d direction) string {
 	switch {
 	case f.Pod == netpolicy.Key{}:
-		return fmt.Sprintf("%s: not judged here (no pod of this node)", d)
+		return fmt.Sprintf("%s: not judged here (%s)", d, f.Why)
 	case f.Chain == "":
 		return fmt.Sprintf("%s of %s: allowed, no policy judges it", d, f.Pod)
 	case f.Allowed:

@@ -26,6 +26,7 @@ type Watch struct {
 	kinds []kind
 	queue *queue
 	core  corev1client.CoreV1Interface
+	api   *witness
 }
 
 // kind is what is watched of one kind.
@@ -40,6 +41,8 @@ type kind struct {
 func New(cfg *rest.Config, log *slog.Logger) (*Watch, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.ContentType, cfg.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+	seen := &witness{}
+	cfg.Wrap(seen.of)
 	core, err := corev1client.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the client of the API server: %w", err)
@@ -51,7 +54,7 @@ func New(cfg *rest.Config, log *slog.Logger) (*Watch, error) {
 	all := func(*metav1.ListOptions) {}
 	alive := func(o *metav1.ListOptions) { o.FieldSelector = living }
 	q := &queue{news: make(chan struct{}, 1), missing: 3}
-	return &Watch{queue: q, core: core, kinds: []kind{
+	return &Watch{queue: q, core: core, api: seen, kinds: []kind{
 		{"namespaces", &corev1.Namespace{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "namespaces", "", all), newStore(q, readNamespace, goneNamespace, stripNamespace)},
 		{"networkpolicies", &networkingv1.NetworkPolicy{}, cache.NewFilteredListWatchFromClient(networking.RESTClient(), "networkpolicies", "", all), newStore(q, policies{log}.read, gonePolicy, stripPolicy)},
 		{"pods", &corev1.Pod{}, cache.NewFilteredListWatchFromClient(core.RESTClient(), "pods", "", alive), newStore(q, newPods().read, gonePod, stripPod)},
@@ -81,6 +84,9 @@ func (w *Watch) Run(ctx context.Context, take func([]netpol.Change)) {
 
 // Synced reports whether the first complete lists have arrived.
 func (w *Watch) Synced() bool { return w.queue.complete() }
+
+// Problem is why the API server is not heard, or "" while it is.
+func (w *Watch) Problem() string { return w.api.problem() }
 
 // queue holds the changes that nobody has taken yet.
 type queue struct {

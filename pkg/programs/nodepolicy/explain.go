@@ -64,8 +64,8 @@ type Explanation struct {
 	Unknown bool   `json:"unknownAddress,omitempty"` // an end of it is an address that no known pod holds, and such are closed
 	Egress  Side   `json:"egress"`
 	Ingress Side   `json:"ingress"`
-	Text    string `json:"text"` // all of it in words
-	InForce bool   `json:"inForce"`
+	Text    string `json:"text"`    // both in words, each in a line
+	InForce bool   `json:"inForce"` // otherwise the kernel does not hold it yet
 }
 
 // Side is one direction of a connection.
@@ -85,7 +85,7 @@ func (p *Policies) Explain(q Question) (Explanation, error) {
 		return Explanation{}, err
 	}
 	return Explanation{
-		Node: p.Node, Allowed: v.Allowed, Unknown: v.Unknown, Egress: side(v.Egress), Ingress: side(v.Ingress), Text: v.String(), InForce: p.Ready(),
+		Node: p.Node, Allowed: v.Allowed, Unknown: v.Unknown, Egress: side(v.Egress), Ingress: side(v.Ingress), Text: strings.Join(v.Lines(), "\n"), InForce: p.Ready(),
 	}, nil
 }
 
@@ -109,7 +109,7 @@ func PrintExplanation(w io.Writer, e Explanation) error {
 	if !e.Allowed {
 		verdict = "refused"
 	}
-	_, err := fmt.Fprintf(w, "%s on node %s\n%s\n", verdict, e.Node, strings.ReplaceAll(e.Text, "; ", "\n"))
+	_, err := fmt.Fprintf(w, "%s on node %s\n%s\n", verdict, e.Node, e.Text)
 	if !e.InForce {
 		fmt.Fprintln(w, "but the kernel does not hold it yet: policies are not in force")
 	}

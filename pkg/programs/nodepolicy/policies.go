@@ -21,7 +21,7 @@ import (
 // Cluster is the API server.
 type Cluster interface {
 	Run(ctx context.Context, take func([]netpol.Change))
-	Synced() bool
+	Problem() string
 	Node(ctx context.Context, name string) (policywatch.Node, error)
 }
 
@@ -87,6 +87,7 @@ type Policies struct {
 const (
 	askingPause = 2 * time.Second        // between two questions to the API server about the node
 	asking      = 10 * time.Second       // for an answer
+	writing     = 40 * time.Second       // for a write, also where another holds the lock
 	retryPause  = time.Second            // after a write that failed
 	patience    = 500 * time.Millisecond // of who makes a pod's network
 	collecting  = 300 * time.Millisecond // changes, before connections are looked at
@@ -132,7 +133,7 @@ func (p *Policies) locate(ctx context.Context) error {
 			return fmt.Errorf("NetworkPolicy: %w", err)
 		case ctx.Err() == nil && err.Error() != said:
 			said = err.Error()
-			p.seen.trouble("API server: " + said)
+			p.seen.trouble(said)
 			p.Log.Warn("policies wait for the API server; what is on the node stays", "error", err)
 		}
 		pause(ctx, askingPause)
@@ -185,9 +186,11 @@ func (p *Policies) take(ctx context.Context, changes []netpol.Change) {
 
 func (p *Policies) apply(ctx context.Context, changes ...netpol.Change) {
 	started := time.Now()
-	err := p.filter.Apply(ctx, changes...)
+	writing, cancel := toTheEnd(ctx)
+	defer cancel()
+	err := p.filter.Apply(writing, changes...)
 	p.metrics.applied(time.Since(started), err)
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		p.seen.trouble(err.Error())
 		p.Log.Error("a change of policies or pods is not written yet; it is tried again", "error", err)
 		p.wake(p.look)
@@ -197,7 +200,6 @@ func (p *Policies) apply(ctx context.Context, changes ...netpol.Change) {
 // Address tells the addresses of a pod of this node whose network has just been made. When it returns, the policies that
 // select the pod are enforced, if the pod is known and that does not take too long; it goes on then.
 func (p *Policies) Address(ctx context.Context, namespace, name string, ips []netip.Addr) {
-	ctx = context.WithoutCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -211,6 +213,11 @@ func (p *Policies) Address(ctx context.Context, namespace, name string, ips []ne
 
 // Ready reports whether policies are in force: every list was complete, and the kernel held what they say.
 func (p *Policies) Ready() bool { return p.begun.Load() }
+
+// toTheEnd is for a write: one that has begun is finished.
+func toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), writing)
+}
 
 func (p *Policies) wake(who chan struct{}) {
 	select {

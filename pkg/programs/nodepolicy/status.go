@@ -55,8 +55,11 @@ func (p *Policies) Status() Status {
 	if p.seen.problem != "" {
 		out.Problems = append(out.Problems, p.seen.problem)
 	}
-	if p.inside.Load() && !p.cluster.Synced() {
-		out.Problems = append(out.Problems, "API server: the first complete lists have not arrived yet")
+	if text := p.cluster.Problem(); text != "" {
+		out.Problems = append(out.Problems, "API server: "+text)
+	}
+	if p.inside.Load() && !p.told.Load() {
+		out.Problems = append(out.Problems, "API server: the first complete lists have not arrived yet; what is on the node stays")
 	}
 	if out.InForce && len(out.PodCIDRs) == 0 {
 		out.Problems = append(out.Problems, "where this node's pods get their addresses is not known: an address that no known pod holds is not closed (--pod-cidrs)")

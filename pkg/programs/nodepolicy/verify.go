@@ -29,8 +29,10 @@ func (p *Policies) verify(ctx context.Context) {
 
 // round looks once, and reports whether all is well then.
 func (p *Policies) round(ctx context.Context) bool {
-	findings, err := p.filter.Converge(ctx)
-	if errors.Is(err, nodefilter.ErrRetired) || ctx.Err() != nil {
+	writing, cancel := toTheEnd(ctx)
+	defer cancel()
+	findings, err := p.filter.Converge(writing)
+	if errors.Is(err, nodefilter.ErrRetired) {
 		return true
 	}
 	if p.begun.Load() {
