@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
@@ -84,6 +85,35 @@ func TestLinksThatLeadNowhereElseAreNoReason(t *testing.T) {
 	standing, err := open(t, p).Up(p.NS, "box", ips())
 	require.NoError(t, err)
 	require.Equal(t, []string{"pod0"}, standing.Walled)
+}
+
+// TestNobodyIsAnsweredInTheNodesName: a port of the node that leads to the pod, masqueraded, so that the pod sees the node.
+func TestNobodyIsAnsweredInTheNodesName(t *testing.T) {
+	p := kit.NewPod(t)
+	behind := kit.NewActor(t, kit.Identity{NS: p.Behind(t, 1500)})
+	app, node := kit.NewActor(t, kit.Identity{NS: p.NS}), kit.NewActor(t, kit.Identity{NS: p.Node})
+	_, err := app.Listen(kit.Listen{Network: "tcp", At: netip.AddrPortFrom(netip.IPv6Unspecified(), 8080), Echo: "secret "})
+	require.NoError(t, err)
+	for program, to := range map[string]string{"iptables-nft": "203.0.113.2:8080", "ip6tables-nft": "[2001:db8::2]:8080"} {
+		run(t, p.Node, program, "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", "30080", "-j", "DNAT", "--to-destination", to)
+		run(t, p.Node, program, "-t", "nat", "-A", "POSTROUTING", "-p", "tcp", "--dport", "8080", "-j", "MASQUERADE")
+	}
+	call := func(who *kit.Actor, to netip.AddrPort) error {
+		_, err := who.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", To: to, Timeout: time.Second}, Send: "ping"})
+		return err
+	}
+	outside := []netip.AddrPort{netip.AddrPortFrom(kit.FarV4(), 30080), netip.AddrPortFrom(kit.FarV6(), 30080)}
+	for _, to := range outside {
+		require.NoError(t, call(behind, to), "without a wall")
+	}
+	_, err = open(t, p).Up(p.NS, "box", ips())
+	require.NoError(t, err)
+	for _, to := range outside {
+		require.Error(t, call(behind, to))
+	}
+	for _, ip := range ips() {
+		require.NoError(t, call(node, netip.AddrPortFrom(ip, 8080)))
+	}
 }
 
 // TestTheWallsOfAnEarlierAgent are known, repaired and taken down, and other tables are not touched.
