@@ -6,9 +6,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/redirect"
@@ -75,14 +78,14 @@ func TestSomebodyTakesThePortsOfTheProxyFirst(t *testing.T) {
 	everyBackend(t, func(t *testing.T, w *world, b dataplane.Backend) {
 		w.enforce(b, w.bound())
 		app := w.actor(0)
-		_, err := app.Listen(kit.Listen{Network: "tcp", At: at("::", 80)})
+		_, err := app.Listen(kit.Listen{Network: "tcp", At: everywhere(80)})
 		require.NoError(t, err)
 		wire := w.Capture(t)
 		for _, uid := range []uint32{0, uint32(apis.ProxyUID)} {
 			taker := w.actor(uid)
 			var taken []int
 			for _, port := range []uint16{apis.PortIngressTCP, apis.PortReady} {
-				id, err := taker.Listen(kit.Listen{Network: "tcp", At: at("::", port), Greet: attack.Secret, Close: uid != 0})
+				id, err := taker.Listen(kit.Listen{Network: "tcp", At: everywhere(port), Greet: attack.Secret, Close: uid != 0})
 				require.NoError(t, err)
 				taken = append(taken, id)
 			}
@@ -101,5 +104,68 @@ func TestSomebodyTakesThePortsOfTheProxyFirst(t *testing.T) {
 				require.True(t, p.Protocol == "tcp" && len(p.Payload) == 0, "%s", p)
 			}
 		}
+	})
+}
+
+// TestSomebodyTakesThePortsOfTheProxyWhileItRestarts: again and again, for a moment each, as the proxy's user and ready to share
+// them, while calls come from outside. Whoever has a port at whatever moment hears nothing and says nothing.
+func TestSomebodyTakesThePortsOfTheProxyWhileItRestarts(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world, b dataplane.Backend) {
+		w.enforce(b, w.bound())
+		_, err := w.actor(0).Listen(kit.Listen{Network: "tcp", At: everywhere(80)})
+		require.NoError(t, err)
+		wire := w.Capture(t)
+		var taken, answered atomic.Int32
+		thief := w.actor(uint32(apis.ProxyUID))
+		stop, group := make(chan struct{}), sync.WaitGroup{}
+		again := func(f func()) {
+			group.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						f()
+					}
+				}
+			})
+		}
+		for _, port := range []uint16{apis.PortIngressTCP, apis.PortReady} {
+			again(func() {
+				id, err := thief.Listen(kit.Listen{Network: "tcp", At: everywhere(port), Reuse: true, Greet: attack.Secret})
+				if err != nil {
+					time.Sleep(time.Millisecond) // the proxy has it
+					return
+				}
+				taken.Add(1)
+				time.Sleep(5 * time.Millisecond)
+				for _, c := range thief.Accepted(id) {
+					assert.Zero(t, c.Bytes, "the thief heard %q", c.Heard)
+				}
+				_ = thief.StopListening(id)       // an actor forgets what it is told to
+				time.Sleep(20 * time.Millisecond) // for the proxy to have it sometimes
+			})
+		}
+		for _, to := range []netip.AddrPort{netip.AddrPortFrom(kit.PodV4(), 80), netip.AddrPortFrom(kit.PodV6(), 80), netip.AddrPortFrom(kit.PodV4(), apis.PortReady)} {
+			again(func() {
+				got, err := w.node.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", To: to, Timeout: 100 * time.Millisecond}, Send: "data for the proxy"})
+				assert.NotContains(t, got.Text, attack.Secret)
+				if err == nil {
+					answered.Add(1)
+				}
+			})
+		}
+		for range 4 {
+			w.launchProxy()
+			time.Sleep(time.Second)
+			_ = w.envoy.Process.Kill() // unless it gave up because somebody had its port
+			_ = w.envoy.Wait()
+			time.Sleep(300 * time.Millisecond)
+		}
+		close(stop)
+		group.Wait()
+		require.NotZero(t, taken.Load(), "the thief had a port at times")
+		require.Empty(t, carried(wire.Take()))
+		t.Logf("a port was taken %d times, the proxy answered %d calls", taken.Load(), answered.Load())
 	})
 }

@@ -34,7 +34,7 @@ func TestNothingLeaksFromQuarantine(t *testing.T) {
 			require.NoError(t, err)
 			defer host.Close()
 			app := kit.NewActor(t, kit.Identity{NS: w.NS, Cgroup: w.app})
-			_, err = app.Listen(kit.Listen{Network: "tcp", At: at("::", 8080), Echo: "alive "})
+			_, err = app.Listen(kit.Listen{Network: "tcp", At: everywhere(8080), Echo: "alive "})
 			require.NoError(t, err)
 			up := func() hostlink.Standing {
 				s, err := host.Up(w.NS, "box", []netip.Addr{kit.PodV4(), kit.PodV6()})

@@ -60,15 +60,16 @@ func newWorld(t *testing.T) *world {
 	for _, restore := range []string{"iptables-nft-restore", "ip6tables-nft-restore"} { // whatever port is called, somebody answers
 		w.in(w.Node, restore, "*nat\n-A PREROUTING -p tcp -j REDIRECT --to-ports 80\nCOMMIT\n")
 	}
-	w.listen(kit.Listen{Network: "tcp", At: at("::", 80), Echo: "outside "})
+	w.listen(kit.Listen{Network: "tcp", At: everywhere(80), Echo: "outside "})
 	for _, a := range []netip.Addr{kit.NodeV4(), kit.NodeV6(), kit.FarV4(), kit.FarV6()} {
 		w.listen(kit.Listen{Network: "udp", At: netip.AddrPortFrom(a, 53), Echo: "name "})
 	}
 	return w
 }
 
-func at(a string, port uint16) netip.AddrPort {
-	return netip.AddrPortFrom(netip.MustParseAddr(a), port)
+// everywhere is a port on every address of both families.
+func everywhere(port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), port)
 }
 
 func (w *world) listen(l kit.Listen) {
@@ -91,8 +92,18 @@ func (w *world) in(ns *netns.Namespace, program, input string, args ...string) {
 	}))
 }
 
-// startProxy runs Envoy with the sidecar's arguments, user and lack of capabilities, in the proxy's cgroup.
+// startProxy runs the proxy and waits until it is ready.
 func (w *world) startProxy() {
+	w.t.Helper()
+	w.launchProxy()
+	require.Eventually(w.t, func() bool {
+		id, err := w.node.Dial(kit.Dial{Network: "tcp", To: netip.AddrPortFrom(kit.PodV4(), apis.PortReady), Timeout: time.Second})
+		return err == nil && w.node.Close(id) == nil
+	}, 20*time.Second, 50*time.Millisecond, "the proxy starts")
+}
+
+// launchProxy runs Envoy with the sidecar's arguments, user and lack of capabilities, in the proxy's cgroup.
+func (w *world) launchProxy() {
 	w.t.Helper()
 	config, err := envoy.Bootstrap(envoy.Settings{
 		GuestID: "pharma", Namespace: "pharma-space", IPv6: true, ClusterDNS: []netip.Addr{kit.NodeV4(), kit.NodeV6()},
@@ -109,14 +120,11 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 	w.envoy = w.start(w.proxy, "unshare", "--mount", "sh", "-ec", script)
 	w.envoy.Stderr = os.Stderr
 	require.NoError(w.t, w.NS.Do(w.envoy.Start))
+	started := w.envoy
 	w.t.Cleanup(func() {
-		_ = w.envoy.Process.Kill()
-		_ = w.envoy.Wait()
+		_ = started.Process.Kill()
+		_ = started.Wait()
 	})
-	require.Eventually(w.t, func() bool {
-		id, err := w.node.Dial(kit.Dial{Network: "tcp", To: netip.AddrPortFrom(kit.PodV4(), apis.PortReady), Timeout: time.Second})
-		return err == nil && w.node.Close(id) == nil
-	}, 20*time.Second, 50*time.Millisecond, "the proxy starts")
 }
 
 // start prepares a process in a cgroup. It ends with the test.
