@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -77,4 +78,19 @@ func TestWhatHasBegunIsInTheRecordBeforeItEnds(t *testing.T) {
 	fmt.Fprint(w.connection(t, w.pod, "tcp", peer4, 8080), "GET /never-answered HTTP/1.1\r\nHost: h\r\n\r\n")
 	w.line(t, func(l map[string]any) bool { return l["original_destination"] == net.JoinHostPort(peer4, "7") })
 	w.line(t, byPath("/never-answered"))
+}
+
+// What the tenant can choose: a request that begins when the proxy no longer waits to recognise it is recorded as a connection.
+// docs/threat-model.md says so.
+func TestARequestThatBeginsLateIsRecordedAsAConnection(t *testing.T) {
+	w := newWorld(t, settings())
+	got := w.record(t, w.peer, peer4)
+	c := w.connection(t, w.pod, "tcp", peer4, 8080)
+	time.Sleep(2 * settings().ProtocolDetection)
+	fmt.Fprint(c, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n")
+	take(t, got)
+	require.NoError(t, c.Close())
+	line := w.logged(t, func(l map[string]any) bool { return l["original_destination"] == net.JoinHostPort(peer4, "8080") })
+	require.Equal(t, "tcp", line["kind"])
+	require.NotZero(t, line["bytes_received"])
 }

@@ -3,6 +3,7 @@
 package kernel_test
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"os/exec"
 	"slices"
@@ -41,7 +42,7 @@ func TestACallOfTheProxyThatWasNeverAnswered(t *testing.T) {
 		} {
 			t.Run("does not let the tenant call: "+who.name, func(t *testing.T) {
 				call := tcp(w.unanswered(t, f, 41000+uint16(i)))
-				call.To, call.From, call.Multipath = at(f.far, deaf), call.To, who.multipath
+				call.To, call.From, call.Multipath = at(f.node, deaf), call.To, who.multipath
 				_, err := who.actor.Dial(short(call))
 				require.Error(t, err)
 				w.requireNothingLeft(t)
@@ -51,13 +52,29 @@ func TestACallOfTheProxyThatWasNeverAnswered(t *testing.T) {
 				id := w.listen(who.actor, kit.Listen{Network: "tcp", At: from, Multipath: who.multipath})
 				defer who.actor.StopListening(id)
 				call := tcp(from)
-				call.From = at(f.far, deaf)
+				call.From = at(f.node, deaf)
 				_, err := w.node.Dial(short(call))
 				require.ErrorContains(t, err, "timeout")
 				require.Empty(t, who.actor.Accepted(id))
 				w.requireNothingLeft(t)
 			})
 		}
+		t.Run("does not let the tenant be answered", func(t *testing.T) {
+			call := tcp(w.unanswered(t, f, 43000))
+			call.To, call.From = at(f.node, deaf), call.To
+			w.requireCounted(t, f, "ds-in-impostor", func() {
+				answer := make([]byte, 20)
+				binary.BigEndian.PutUint16(answer, deaf)
+				binary.BigEndian.PutUint16(answer[2:], call.From.Port())
+				answer[12], answer[13] = 5<<4, byte(kit.SYN|kit.ACK)
+				binary.BigEndian.PutUint16(answer[16:], checksum(f.node, f.pod, 6, answer))
+				soon := time.AfterFunc(100*time.Millisecond, func() { _ = w.node.SendRaw(kit.Raw{To: f.pod, Protocol: 6, Payload: answer}) })
+				defer soon.Stop()
+				_, err := w.app.Dial(short(call))
+				require.ErrorContains(t, err, "timeout")
+			})
+			w.requireNothingLeft(t)
+		})
 	})
 }
 
@@ -72,7 +89,7 @@ func (w *world) unanswered(t *testing.T, f family, port uint16) netip.AddrPort {
 		}))
 	}
 	silence("-A")
-	call := short(tcp(at(f.far, deaf)))
+	call := short(tcp(at(f.node, deaf)))
 	call.From = at(f.pod, port)
 	_, err := w.proxy.Dial(call)
 	require.ErrorContains(t, err, "timeout")
