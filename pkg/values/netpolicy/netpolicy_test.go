@@ -171,6 +171,17 @@ func TestAPodIsReadAsPoliciesSeeIt(t *testing.T) {
 	require.False(t, got.Equal(netpolicy.PodOf(p)))
 }
 
+// What a selector says becomes a rule's comment, and rules are written line by line.
+func TestASelectorHoldsNoLineEnd(t *testing.T) {
+	for _, s := range []metav1.LabelSelector{
+		{MatchLabels: map[string]string{"app": "x\n-A INPUT -j ACCEPT"}}, {MatchLabels: map[string]string{"app\n": "x"}},
+		{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"x\nCOMMIT"}}}},
+	} {
+		_, err := netpolicy.SelectorOf(&s)
+		require.Error(t, err)
+	}
+}
+
 func TestProtocolsAreTheAPIs(t *testing.T) {
 	for kube, want := range map[corev1.Protocol]netpolicy.Protocol{"": netpolicy.TCP, "TCP": netpolicy.TCP, "UDP": netpolicy.UDP, "SCTP": netpolicy.SCTP} {
 		got, ok := netpolicy.ProtocolOf(kube)
