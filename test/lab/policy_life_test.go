@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,97 +19,26 @@ import (
 
 	"data-space.liqo.io/demo/story/scenario"
 	"data-space.liqo.io/demo/story/wire"
+	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
 const agents = "daemonset/data-space-agent"
 
-// flow is a connection over which a word goes to and fro all the time.
-type flow struct {
-	ended  chan error
-	rounds atomic.Int64
-}
-
-func (w *town) flow(t *testing.T, way string) *flow {
-	t.Helper()
-	s := w.sights(t, way+" yes")[0]
-	conn, _, err := s.from.dial(s.to)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	f := &flow{ended: make(chan error, 1)}
-	go func() { f.ended <- f.talk(conn) }()
-	require.Eventually(t, func() bool { return f.rounds.Load() > 5 }, 5*time.Second, 20*time.Millisecond)
-	return f
-}
-
-func (f *flow) talk(conn net.Conn) error {
-	word := []byte("still here")
-	for {
-		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-			return err
-		}
-		if _, err := conn.Write(word); err != nil {
-			return err
-		}
-		if _, err := io.ReadFull(conn, word); err != nil {
-			return err
-		}
-		f.rounds.Add(1)
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-func (f *flow) requireEnds(t *testing.T) {
-	t.Helper()
-	select {
-	case err := <-f.ended:
-		require.Error(t, err)
-	case <-time.After(15 * time.Second):
-		t.Fatalf("it goes on, after %d rounds", f.rounds.Load())
-	}
-}
-
-func (f *flow) requireGoesOn(t *testing.T) {
-	t.Helper()
-	before := f.rounds.Load()
-	require.Eventually(t, func() bool { return f.rounds.Load() > before+5 }, 5*time.Second, 20*time.Millisecond)
-}
-
-func TestAPolicyEndsTheConnectionsThatItForbids(t *testing.T) {
-	w := newTown(t, deployed(t), "town-space", nil, "a1", "a2", "b1", "b2")
-	w.serve(t, "b2")
+func (w *town) ends(t *testing.T) {
+	w.clear(t)
+	w.see(t, "a1 > b1:8080 yes", "a1 > b2:8080 yes", "b2 > a1:8080 yes", "a2 > service-b2:80 yes")
 	near, far, back, service := w.flow(t, "a1 > b1:8080"), w.flow(t, "a1 > b2:8080"), w.flow(t, "b2 > a1:8080"), w.flow(t, "a2 > service-b2:80")
 	w.apply(t, `b-closed: podSelector: {matchLabels: {pod: b}}, policyTypes: [Ingress]`)
 	near.requireEnds(t)
 	far.requireEnds(t)
+	service.requireEnds(t)
 	back.requireGoesOn(t)
 	w.see(t, "a1 > b1:8080 no", "a1 > b2:8080 no", "b2 > a1:8080 yes")
-	t.Run("also one that goes by a Service", service.requireEnds)
 }
 
-// watch tries each line again and again until stop, which returns how often something else was seen, and what.
-func (w *town) watch(t *testing.T, lines ...string) (stop func() (looks int, wrong []string)) {
-	t.Helper()
-	all, ctx := w.sights(t, lines...), context.Background()
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	looks, wrong := 0, []string{}
-	go func() {
-		defer close(done)
-		for ; ctx.Err() == nil; looks++ {
-			wrong = append(wrong, look(all)...)
-			time.Sleep(10 * time.Millisecond)
-		}
-	}()
-	return func() (int, []string) {
-		cancel()
-		<-done
-		return looks, wrong
-	}
-}
-
-func TestTheRulesStandWhileTheAgentIsKilledAndWhileThereIsNone(t *testing.T) {
-	w := newTown(t, deployed(t), "town-space", nil, "a1", "a2", "b1", "b2", "c2")
+func (w *town) stand(t *testing.T) {
+	w.clear(t)
 	w.apply(t, `only-a: podSelector: {matchLabels: {pod: b}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {pod: a}}}]}]`)
 	lines := []string{"a1 > b1:8080 yes", "a1 > b2:8080 yes", "a2 > b1:8080 yes", "c2 > b1:8080 no", "c2 > b2:8080 no", "b1 > b2:8080 no"}
 	w.see(t, lines...)
@@ -164,9 +92,9 @@ func killContainer(t *testing.T, pod corev1.Pod) {
 	}
 }
 
-// TestProbesSucceedInAPodThatIsClosedToAll: a node always reaches its own pods.
-func TestProbesSucceedInAPodThatIsClosedToAll(t *testing.T) {
-	w := newTown(t, deployed(t), "town-space", nil, "a1")
+// probes: a node always reaches its own pods.
+func (w *town) probes(t *testing.T) {
+	w.clear(t)
 	w.apply(t, closed)
 	ws := &workers{Cluster: w.Cluster}
 	ws.own = ws.pod(t, w.name, probed())
@@ -179,10 +107,9 @@ func TestProbesSucceedInAPodThatIsClosedToAll(t *testing.T) {
 	w.see(t, "a1 > own1:9002 no")
 }
 
-// TestACaptureSeesWhatAPolicyStops: the node's policy does not hide a leak from those who look for leaks at the pod's veth.
-func TestACaptureSeesWhatAPolicyStops(t *testing.T) {
-	w := newTown(t, deployed(t), "town-space", nil, "a1", "b2")
-	w.machines(t)
+// captures: the node's policy does not hide a leak from those who look for leaks at the pod's veth.
+func (w *town) captures(t *testing.T) {
+	w.clear(t)
 	w.apply(t, closed)
 	w.see(t, "a1 > b2:8080 no")
 	capture, err := wire.Open(w.homes["node1"].space, w.homes["a1"].space, nil)
@@ -221,23 +148,22 @@ func TestACaptureSeesWhatAPolicyStops(t *testing.T) {
 	require.Equal(t, 3, sent)
 }
 
-// TestUninstallTakesChainsAndSetsAway, and then installs again.
-func TestUninstallTakesChainsAndSetsAway(t *testing.T) {
-	w := newTown(t, deployed(t), "town-space", nil, "a1", "b2")
-	w.machines(t)
+// uninstalled uninstalls the agents, and then installs them again.
+func (w *town) uninstalled(t *testing.T) {
+	w.clear(t)
 	w.apply(t, closed)
 	w.see(t, "a1 > b2:8080 no")
 	for _, node := range []string{"node1", "node2"} {
 		require.NotEmpty(t, w.ours(t, node))
 	}
-	t.Cleanup(func() { deployed(t) })
+	t.Cleanup(func() { require.NoError(t, w.world.Deploy(context.Background())) })
 	kubectl(t, "", "apply", "-f", "../../deploy/uninstall/agent.yaml")
 	kubectl(t, "", "rollout", "status", "-n", apis.SystemNamespace, agents, "--timeout=90s")
 	for _, node := range []string{"node1", "node2"} {
 		require.Empty(t, w.ours(t, node), node)
 	}
 	w.see(t, "a1 > b2:8080 yes")
-	deployed(t)
+	require.NoError(t, w.world.Deploy(t.Context()))
 	w.see(t, "a1 > b2:8080 no")
 }
 
@@ -249,7 +175,7 @@ func (w *town) ours(t *testing.T, node string) (lines []string) {
 	} {
 		words := strings.Fields(command)
 		for line := range strings.Lines(w.homes[node].output(t, words[0], words[1:]...)) {
-			if lower := strings.ToLower(line); strings.Contains(lower, "ds-np-") || strings.Contains(lower, "data-space") {
+			if strings.Contains(strings.ToLower(line), netpol.SetPrefix) {
 				lines = append(lines, fmt.Sprint(command, ": ", line))
 			}
 		}

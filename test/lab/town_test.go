@@ -11,9 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os/exec"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -214,86 +212,6 @@ func (w *town) apply(t *testing.T, policies ...string) {
 func (w *town) clear(t *testing.T) {
 	t.Helper()
 	kubectl(t, "", "delete", "networkpolicy", "-n", w.name, "--all")
-}
-
-// A sight is one expectation, "a1 > b2:8080 yes", for each family.
-type sight struct {
-	text string
-	from *home
-	to   netip.AddrPort
-	who  string // answers; empty: nobody does
-}
-
-// sights reads lines of "FROM > TO:PORT yes|no". TO is a pod of the town, or a Service of it whose name begins with
-// "service-" and goes on with the pod behind it.
-func (w *town) sights(t *testing.T, lines ...string) []sight {
-	t.Helper()
-	var found []sight
-	for _, line := range lines {
-		words := strings.Fields(line)
-		require.Len(t, words, 4, line)
-		target, number, _ := strings.Cut(words[2], ":")
-		port, err := strconv.ParseUint(number, 10, 16)
-		require.NoError(t, err, line)
-		who := ""
-		if words[3] == "yes" {
-			who = strings.TrimPrefix(target, "service-")
-		}
-		for _, address := range w.addresses(t, target) {
-			require.Contains(t, w.homes, words[0], line)
-			found = append(found, sight{line, w.homes[words[0]], netip.AddrPortFrom(address, uint16(port)), who})
-		}
-	}
-	return found
-}
-
-func (w *town) addresses(t *testing.T, target string) []netip.Addr {
-	t.Helper()
-	var found []netip.Addr
-	if strings.HasPrefix(target, "service-") {
-		service, err := w.Kube.CoreV1().Services(w.name).Get(context.Background(), target, metav1.GetOptions{})
-		require.NoError(t, err)
-		for _, ip := range service.Spec.ClusterIPs {
-			found = append(found, netip.MustParseAddr(ip))
-		}
-		return found
-	}
-	require.Contains(t, w.homes, target)
-	for _, ip := range w.homes[target].pod.Status.PodIPs {
-		found = append(found, netip.MustParseAddr(ip.IP))
-	}
-	return found
-}
-
-// see tries all at once until each is as expected, and once more a little later.
-func (w *town) see(t *testing.T, lines ...string) {
-	t.Helper()
-	all := w.sights(t, lines...)
-	var wrong []string
-	require.Eventually(t, func() bool {
-		wrong = look(all)
-		return len(wrong) == 0
-	}, 20*time.Second, 100*time.Millisecond, "%v", &wrong)
-	time.Sleep(300 * time.Millisecond)
-	require.Empty(t, look(all), "and it stays so")
-}
-
-// look returns what is not as expected.
-func look(all []sight) []string {
-	var mu sync.Mutex
-	var wrong []string
-	var group sync.WaitGroup
-	for _, s := range all {
-		group.Go(func() {
-			if who, err := s.from.reaches(s.to); who != s.who {
-				mu.Lock()
-				defer mu.Unlock()
-				wrong = append(wrong, fmt.Sprintf("%s (%s): %q %v", s.text, s.to, who, err))
-			}
-		})
-	}
-	group.Wait()
-	return wrong
 }
 
 // label sets or takes away (nil) a label of the town's namespace.

@@ -10,49 +10,50 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-
-	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Openly allows guests the restricted service while do runs. Containment is one thing, NetworkPolicy another, and neither
-// shall hide behind the other: a node that refuses a connection at once ends its socket before a capture can ask whose it is.
+// Openly lets the guest's pods go anywhere, by a NetworkPolicy beside the controller's, while do runs. Containment is one
+// thing, NetworkPolicy another, and neither shall hide behind the other: besides, a node that refuses a connection at
+// once ends its socket before a capture can ask whose it is.
 func (w *World) Openly(ctx context.Context, do func() error) (err error) {
+	policies := w.kube.NetworkingV1().NetworkPolicies(pharmaSpace)
+	anywhere := &networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: "story-anywhere"},
+		Spec: networkingv1.NetworkPolicySpec{
+			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress}, Egress: []networkingv1.NetworkPolicyEgressRule{{}},
+		},
+	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
-		err = errors.Join(err, w.allow(closing, restrictedSpace, false))
+		err = errors.Join(err, policies.Delete(closing, anywhere.Name, metav1.DeleteOptions{}), w.meet(closing, false))
 	}()
-	if err := w.allow(ctx, restrictedSpace, true); err != nil {
+	if _, err := policies.Create(ctx, anywhere, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("let the guest go anywhere: %w", err)
+	}
+	if err := w.meet(ctx, true); err != nil {
 		return err
 	}
 	return do()
 }
 
-// allow sets or takes away the label that lets guests reach a namespace, and waits until each guest meets it.
-func (w *World) allow(ctx context.Context, namespace string, allowed bool) error {
-	value := "null"
-	if allowed {
-		value = `"true"`
-	}
-	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, apis.LabelNetpolAllow, value)
-	_, err := w.kube.CoreV1().Namespaces().Patch(ctx, namespace, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	if err != nil {
-		return fmt.Errorf("label %s: %w", namespace, err)
-	}
+// meet waits until each of the guest's pods reaches each of the restricted ones, or none.
+func (w *World) meet(ctx context.Context, allowed bool) error {
 	guests, err := w.guests(ctx)
 	if err != nil {
 		return err
 	}
-	hosts, err := w.pods(ctx, namespace, "")
+	hosts, err := w.pods(ctx, restrictedSpace, "")
 	if err != nil {
 		return err
 	}
 	for _, guest := range guests {
 		for _, host := range hosts {
 			if _, err := until(ctx, func(context.Context) (any, error) { return nil, meets(guest, host, allowed) }); err != nil {
-				return fmt.Errorf("%s, guests allowed: %t: %w", namespace, allowed, err)
+				return fmt.Errorf("the guest reaches %s: %t is wanted: %w", restrictedSpace, allowed, err)
 			}
 		}
 	}

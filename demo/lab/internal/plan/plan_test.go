@@ -99,3 +99,8 @@ func TestSocketPathsFitIntoASocketAddress(t *testing.T) {
 		require.Less(t, len(dirs.ContainerdSocket(n.Name)), 108)
 	}
 }
+
+func TestTheNodesCoverBothModesOfKubeProxy(t *testing.T) {
+	nodes := TwoNodes(DefaultName).Nodes
+	require.Equal(t, []string{IPTables, NFTables}, []string{nodes[0].ServiceMode, nodes[1].ServiceMode})
+}
