@@ -24,8 +24,10 @@ const workers = 2
 func newRedirect(ctx context.Context, n node) (job, error) {
 	settings := redirect.Settings{IPv6: hasIPv6()}
 	plane := dataplane.New(n.backend)
-	if err := plane.Check(ctx, redirect.Plan(settings, redirect.Proxy{Cgroup: "/"})); err != nil {
-		return job{}, fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
+	for _, held := range redirect.All(settings) {
+		if err := plane.Check(ctx, held); err != nil {
+			return job{}, fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
+		}
 	}
 	memory, err := ledger.Open(n.state)
 	if err != nil {

@@ -255,6 +255,19 @@ func TestUnboundRulesAreAmongTheBoundOnesInTheSameOrder(t *testing.T) {
 	}
 }
 
+func TestShutIsFilterWithoutRulesWhichOpeningFills(t *testing.T) {
+	plan, opening := redirect.Plan(redirect.Settings{IPv6: true}, proxy(true)), redirect.Opening(redirect.Settings{IPv6: true}, proxy(true))
+	for i, shut := range redirect.Shut(redirect.Settings{IPv6: true}) {
+		require.Equal(t, plan[i].Tables[:1], opening[i].Tables)
+		require.Len(t, shut.Tables, 1)
+		for _, c := range shut.Tables[0].Chains {
+			require.Equal(t, iptables.Chain{Name: c.Name, Policy: iptables.Drop}, c)
+			require.Equal(t, iptables.Drop, chain(t, opening[i], "filter", c.Name).Policy)
+		}
+	}
+	require.Len(t, redirect.All(redirect.Settings{}), 3)
+}
+
 // TestOnlyFilterDependsOnTheProxy: what else is written can be written before the proxy runs, and stays when it ends.
 func TestOnlyFilterDependsOnTheProxy(t *testing.T) {
 	unbound := redirect.Plan(redirect.Settings{IPv6: true}, proxy(false))

@@ -54,14 +54,19 @@ func (d *Dataplane) save(ctx context.Context, ns *netns.Namespace, f iptables.Fa
 }
 
 func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset) error {
+	return d.write(ctx, ns, set, set.Restore())
+}
+
+// write has the program read a text that was made of the ruleset.
+func (d *Dataplane) write(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset, text string, options ...string) error {
 	if err := set.Check(); err != nil {
 		return err
 	}
-	args := []string{"--counters"}
+	args := append([]string{"--counters"}, options...)
 	if d.backend == Legacy {
 		args = append(args, "--wait", lockWait)
 	}
-	_, err := run(ctx, ns, set.Family, set.Restore(), d.backend.programs(set.Family).restore, args...)
+	_, err := run(ctx, ns, set.Family, text, d.backend.programs(set.Family).restore, args...)
 	if err == nil {
 		return nil
 	}

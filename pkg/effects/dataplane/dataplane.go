@@ -77,6 +77,16 @@ func (d *Dataplane) Rewrite(ctx context.Context, ns *netns.Namespace, desired []
 	return d.enforce(ctx, ns, desired, true)
 }
 
+// Fill adds rules to tables whose built-in chains are there and empty. It looks at nothing, before or after: that is
+// Enforce's, which must follow. It is the fastest way to write a table with the nft backend: where nothing is taken away
+// the kernel waits for no RCU grace period.
+func (d *Dataplane) Fill(ctx context.Context, ns *netns.Namespace, rules []iptables.Ruleset) error {
+	_, err := each(ctx, rules, func(ctx context.Context, set iptables.Ruleset) (struct{}, error) {
+		return struct{}{}, d.write(ctx, ns, set, set.Filling(), "--noflush")
+	})
+	return err
+}
+
 // Clear empties the namespace's rulesets, nat first: what it goes through are closed states until filter is opened.
 func (d *Dataplane) Clear(ctx context.Context, ns *netns.Namespace, families ...iptables.Family) error {
 	_, err := each(ctx, families, func(ctx context.Context, f iptables.Family) (struct{}, error) {

@@ -26,10 +26,16 @@ const writeTimeout = 30 * time.Second
 
 // Dataplane reads and writes rulesets in network namespaces.
 type Dataplane interface {
-	Enforce(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
-	Rewrite(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Writer
 	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
 	Clear(context.Context, *netns.Namespace, ...iptables.Family) error
+}
+
+// Writer writes rulesets in network namespaces.
+type Writer interface {
+	Enforce(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Rewrite(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Fill(context.Context, *netns.Namespace, []iptables.Ruleset) error
 }
 
 // Ledger remembers what is guarded, across restarts.
@@ -204,21 +210,6 @@ func (e *Enforcer) Clear(ctx context.Context, t Target) error {
 func (e *Enforcer) Forget(sandbox string) error {
 	defer e.locks.lock(sandbox)()
 	return e.ledger.Delete(sandbox)
-}
-
-// desired is the ruleset that the target's network namespace is to hold. Nothing runs in a newborn sandbox before its proxy
-// does, so one table that lets nothing through is as good as all of them, and is written in a third of the time.
-func (e *Enforcer) desired(t Target) []iptables.Ruleset {
-	if t.Quarantined {
-		return redirect.Quarantine(e.settings, t.Answered)
-	}
-	if t.Proxy.Cgroup == "" && e.newborn != nil && e.newborn(t.Sandbox) {
-		closed := redirect.Closed(e.settings)
-		if last, _ := e.ledger.Get(t.Sandbox); last.Plan == "" || last.Plan == digest(closed) {
-			return closed
-		}
-	}
-	return redirect.Plan(e.settings, redirect.Proxy{Cgroup: t.Proxy.Cgroup})
 }
 
 // current is the target with the proxy that the runtime has announced meanwhile: who looked at the runtime's list before

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/decisions/hold"
 	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/nri"
@@ -119,17 +120,30 @@ func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest str
 	if err != nil {
 		return fail(ReasonOpen, err)
 	}
-	out, err := s.agent.enforcer.Ensure(ctx, Target{
+	target := Target{
 		Endpoint: endpoint.Endpoint{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Guest: guest, IPs: p.IPs},
 		Sandbox:  p.ID, Netns: path, Proxy: proxy,
-	})
-	s.agent.metrics.enforced(time.Since(started), out, err)
+	}
+	opened, err := s.agent.enforcer.Open(ctx, target)
+	if opened {
+		s.agent.again(p.UID)
+	} else {
+		var out Outcome
+		out, err = s.agent.enforcer.Ensure(ctx, target) // whatever kept it from being opened
+		s.agent.metrics.enforced(time.Since(started), out, err)
+	}
 	fault.At(fault.Bound)
 	s.gate.metrics.bound(time.Since(started), err)
 	if err == nil {
 		s.agent.Log.Info("exemption bound before the proxy runs", "namespace", p.Namespace, "pod", p.Name, "ms", time.Since(started).Milliseconds())
 	}
 	return err
+}
+
+// again has the pod looked at as soon as may be, whatever is known of it.
+func (a *Agent) again(uid string) {
+	a.table.update(uid, func(r *record) { r.did = assign.Assignment{} })
+	a.queue.Add(uid)
 }
 
 // Ended forgets a proxy.

@@ -2,6 +2,7 @@ package iptables
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -30,6 +31,11 @@ func (s Ruleset) Restore() string {
 		b.WriteString(t.Restore())
 	}
 	return b.String()
+}
+
+// Filling renders what adds the rules of all tables to built-in chains that are empty (use --noflush).
+func (s Ruleset) Filling() string {
+	return regexp.MustCompile(`(?m)^:\S+ (ACCEPT|DROP) .*\n`).ReplaceAllString(s.Restore(), "")
 }
 
 // Check returns an error if a word could not arrive as it is: iptables-restore reads lines, so a word that holds the end

@@ -23,6 +23,17 @@ COMMIT
 COMMIT
 `, sample().Restore())
 	})
+	t.Run("renders what fills empty chains, and leaves their policies alone", func(t *testing.T) {
+		require.Equal(t, `*filter
+:OWN - [0:0]
+[1:60] -A OUTPUT -m comment --comment a -m cgroup --path /pod/a -j OWN
+[0:0] -A OUTPUT -m comment --comment "two words" -m cgroup ! --path /pod/a -j DROP
+[0:0] -A OWN -j ACCEPT
+COMMIT
+*nat
+COMMIT
+`, sample().Filling())
+	})
 	t.Run("is read back as the same ruleset", func(t *testing.T) {
 		again, err := iptables.ParseSave(iptables.V4, sample().Restore())
 		require.NoError(t, err)
