@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
@@ -59,9 +58,9 @@ func TestTheEnforcerMayBeAskedWhileItWrites(t *testing.T) {
 					return
 				default:
 					_, err := e.Explain(netpol.Packet{From: worlds.Address4(0), To: worlds.Address4(1), Protocol: netpolicy.TCP, Port: 80})
-					assert.NoError(t, err)
+					require.NoError(t, err)
 					_, err = e.Cut()
-					assert.NoError(t, err)
+					require.NoError(t, err)
 				}
 			}
 		})

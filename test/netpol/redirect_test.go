@@ -48,7 +48,7 @@ func TestWhatAForeignPodsRedirectDoesIsNoConcernOfPolicies(t *testing.T) {
 		t.Helper()
 		proxy, app := c.guest()
 		c.serve(c.pods["x/b"])
-		c.serve(c.pods["x/a"]) // where nobody listens, the redirect has callers refused
+		c.serve(c.pods["x/a"])          // where nobody listens, the redirect has callers refused
 		port := func(n uint16) string { // of x/a, for x/b alone
 			return fmt.Sprintf(`x/in: podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {pod: b}}}], ports: [{port: %d}]}]`, n)
 		}
