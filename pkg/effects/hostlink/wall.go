@@ -100,6 +100,9 @@ func (h *Host) Up(pod *netns.Namespace, sandbox string, ips []netip.Addr) (Stand
 		planned, walled = append(planned, ingress(sandbox, end, view)), append(walled, end)
 		s.Walled, s.From = append(s.Walled, end.Attrs().Name), view.Node
 	}
+	if len(ends) == 0 && loose == nil && !h.walled(sandbox) {
+		loose = fmt.Errorf("the pod shows no link: %w", ErrLoose)
+	}
 	var err error
 	if s.Repaired, err = h.write(sandbox, planned); err != nil {
 		s.Walled, s.From = nil, nil
@@ -174,6 +177,11 @@ func (h *Host) write(sandbox string, planned []chain) (repaired bool, err error)
 	if changed {
 		if err := h.replace(planned, next); err != nil {
 			return repaired, err
+		}
+	}
+	for name, b := range old {
+		if _, planned := next[name]; !planned && h.stands(name) {
+			next[name] = b
 		}
 	}
 	h.walls[sandbox] = next
@@ -258,6 +266,24 @@ func (h *Host) Seal() error {
 	return problems
 }
 
+// stands reports whether a chain's link is still there. A pod that may do so can hide its own end in a namespace that nobody
+// else knows: the wall stays until the pod goes.
+func (h *Host) stands(name string) bool {
+	_, number, _ := strings.Cut(name, separator)
+	index, err := strconv.Atoi(number)
+	return err == nil && h.node.Do(func() error { _, err := netlink.LinkByIndex(index); return err }) == nil
+}
+
+// walled reports whether a link has a wall.
+func (h *Host) walled(sandbox string) bool {
+	for name := range h.walls[sandbox] {
+		if h.stands(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // clear removes the pod's chains but for those that stay, as the kernel shows them: those of links that are gone may have
 // gone with them. Without a wall of any other pod our tables go as a whole.
 func (h *Host) clear(sandbox string, stay wall) error {
@@ -274,7 +300,8 @@ func (h *Host) clear(sandbox string, stay wall) error {
 				return nil
 			}
 			for _, c := range all {
-				if pod, _, _ := strings.Cut(c.Name, separator); pod == sandbox && stay[c.Name].Name == "" {
+				pod, _, _ := strings.Cut(c.Name, separator)
+				if pod == sandbox && stay[c.Name].Name == "" && (stay == nil || !h.stands(c.Name)) {
 					remove(conn, c)
 				}
 			}

@@ -74,6 +74,33 @@ func TestALinkWithoutAnEndOnThisNodeGoesDownFromInside(t *testing.T) {
 	require.True(t, isUp(t, p.Node, "pod0"), "what is not this node's is not touched")
 }
 
+// TestWhoHidesItsLinkHasGainedNothing: with CAP_NET_ADMIN a pod can move its end into a namespace of its own.
+func TestWhoHidesItsLinkHasGainedNothing(t *testing.T) {
+	p, hidden := kit.NewPod(t), kit.NewNamespace(t)
+	keeper := kit.NewActor(t, kit.Identity{NS: hidden})
+	hide := func() {
+		require.NoError(t, p.NS.Do(func() error {
+			l, err := netlink.LinkByName("eth0")
+			require.NoError(t, err)
+			return netlink.LinkSetNsPid(l, keeper.PID())
+		}))
+	}
+	host := open(t, p)
+	_, err := host.Up(p.NS, "box", ips())
+	require.NoError(t, err)
+	wall := run(t, p.Node, "nft", "list", "table", "netdev", "data-space-quarantine")
+	hide()
+	for _, h := range []*hostlink.Host{host, open(t, p)} {
+		_, err = h.Up(p.NS, "box", ips())
+		require.NoError(t, err)
+		require.Equal(t, wall, run(t, p.Node, "nft", "list", "table", "netdev", "data-space-quarantine"))
+	}
+	require.NoError(t, host.Down("box"))
+	require.Empty(t, strings.TrimSpace(run(t, p.Node, "nft", "list", "ruleset")))
+	_, err = host.Up(p.NS, "box", ips())
+	require.ErrorIs(t, err, hostlink.ErrLoose, "hidden before anybody looked")
+}
+
 func TestLinksThatLeadNowhereElseAreNoReason(t *testing.T) {
 	p := kit.NewPod(t)
 	for _, link := range []netlink.Link{

@@ -88,6 +88,21 @@ func hosts() []string {
 // node's first process's, and it holds at least one of the IPs. Errors satisfy errors.Is with ErrHost or ErrNotThePods.
 // Do not call it from within Do.
 func (n *Namespace) CheckPod(ips []netip.Addr) error {
+	if err := n.CheckNotHost(); err != nil {
+		return err
+	}
+	held, err := n.addresses()
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(ips, func(ip netip.Addr) bool { return slices.Contains(held, ip.Unmap()) }) {
+		return fmt.Errorf("network namespace %s refused: %w (pod %v, found %v)", n.path, ErrNotThePods, ips, held)
+	}
+	return nil
+}
+
+// CheckNotHost is the first half of CheckPod: what remains to be known of a pod that may have changed its own addresses.
+func (n *Namespace) CheckNotHost() error {
 	for _, host := range hosts() {
 		id, err := identify(host)
 		if errors.Is(err, os.ErrPermission) {
@@ -99,13 +114,6 @@ func (n *Namespace) CheckPod(ips []netip.Addr) error {
 		if id == n.id {
 			return fmt.Errorf("network namespace %s refused: %w", n.path, ErrHost)
 		}
-	}
-	held, err := n.addresses()
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(ips, func(ip netip.Addr) bool { return slices.Contains(held, ip.Unmap()) }) {
-		return fmt.Errorf("network namespace %s refused: %w (pod %v, found %v)", n.path, ErrNotThePods, ips, held)
 	}
 	return nil
 }

@@ -143,11 +143,14 @@ func (a *Agent) confine(ctx context.Context, r record, t Target) (Target, []quar
 	if q == nil {
 		return t, nil, nil
 	}
-	ns, err := open(t)
+	ns, err := netns.Open(t.Netns) // whatever addresses it holds: who may change them may not get away by that
+	if err == nil {
+		defer ns.Close()
+		err = ns.CheckNotHost()
+	}
 	if err != nil {
 		return t, nil, nil // whoever writes the rules meets the same, and says so
 	}
-	defer ns.Close()
 	findings, err := q.judge(ctx, r.want, t, ns)
 	if err != nil {
 		return t, r.findings, fail(ReasonConfined, err)
