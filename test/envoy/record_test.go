@@ -80,17 +80,20 @@ func TestWhatHasBegunIsInTheRecordBeforeItEnds(t *testing.T) {
 	w.line(t, byPath("/never-answered"))
 }
 
-// What the tenant can choose: a request that begins when the proxy no longer waits to recognise it is recorded as a connection.
-// docs/threat-model.md says so.
-func TestARequestThatBeginsLateIsRecordedAsAConnection(t *testing.T) {
+// What the tenant can choose: a request that begins when the proxy no longer waits to recognise it, or otherwise than requests
+// do, is recorded as a connection. docs/threat-model.md says so.
+func TestARequestThatIsNotSeenToBeOneIsRecordedAsAConnection(t *testing.T) {
 	w := newWorld(t, settings())
-	got := w.record(t, w.peer, peer4)
-	c := w.connection(t, w.pod, "tcp", peer4, 8080)
-	time.Sleep(2 * settings().ProtocolDetection)
-	fmt.Fprint(c, "GET /late HTTP/1.1\r\nHost: h\r\n\r\n")
-	take(t, got)
-	require.NoError(t, c.Close())
-	line := w.logged(t, func(l map[string]any) bool { return l["original_destination"] == net.JoinHostPort(peer4, "8080") })
-	require.Equal(t, "tcp", line["kind"])
-	require.NotZero(t, line["bytes_received"])
+	w.listen(t, w.peer, peer4, 8080, echo)
+	for before, wait := range map[string]time.Duration{"": 2 * settings().ProtocolDetection, "\r\n": 0} {
+		c := w.connection(t, w.pod, "tcp", peer4, 8080)
+		time.Sleep(wait)
+		request := before + "GET /unseen HTTP/1.1\r\nHost: h\r\n\r\n"
+		fmt.Fprint(c, request)
+		require.Equal(t, request, readResponse(t, c))
+		require.NoError(t, c.Close())
+		line := w.logged(t, func(l map[string]any) bool { return l["bytes_received"] == float64(len(request)) })
+		require.Equal(t, "tcp", line["kind"])
+		require.Equal(t, net.JoinHostPort(peer4, "8080"), line["original_destination"])
+	}
 }
