@@ -18,8 +18,8 @@ that has reached the proxy's port but has not been answered by it yet.
 and when it has stopped, they are *unbound*: the rules marked "bound only" are absent and nothing leaves or enters the pod,
 but for IPv6 neighbour discovery. They are in filter alone: mangle and nat are the same in either state.
 
-**Order.** filter is written first, then mangle, then nat; each table is replaced in one transaction. Whatever stands
-half-written is closed. Tables that are not named here are emptied. Where the kernel refuses even the unbound rules, filter
+**Order.** filter is written first, then mangle, then nat; each table is replaced in one transaction. Where mangle has stood
+before and does not now, it goes in before filter, which relies on it. Whatever stands half-written is closed. Tables that are not named here are emptied. Where the kernel refuses even the unbound rules, filter
 alone is written: it drops everything but loopback. In a pod that is just starting, while nothing runs in it, filter is three
 chains that drop, until the proxy's container is there.
 

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -108,7 +109,7 @@ func (d *Dataplane) Clear(ctx context.Context, ns *netns.Namespace, families ...
 func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset, force bool) (State, error) {
 	results, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (result, error) {
 		before, err := d.observe(ctx, ns, set)
-		due := dueTables(set.Over(before.held), before.drift, force)
+		due := ordered(dueTables(set.Over(before.held), before.drift, force), before.held)
 		if err != nil || len(due.Tables) == 0 {
 			return before, err
 		}
@@ -136,6 +137,20 @@ func dueTables(set iptables.Ruleset, differs []drift.Finding, bound bool) iptabl
 			due.Tables = append(due.Tables, t)
 		}
 	}
+	return due
+}
+
+// ordered are the tables in the order in which a write may stop anywhere. Filter lets packets pass that nat has led, or once
+// led, to the proxy, and relies on mangle to see where they really go: where mangle has been, and may be empty by now, it
+// goes in before filter.
+func ordered(due, held iptables.Ruleset) iptables.Ruleset {
+	first := func(t iptables.Table) int {
+		if _, was := held.Table(t.Name); was && t.Name == "mangle" && t.Rules() > 0 {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(due.Tables, func(a, b iptables.Table) int { return cmp.Compare(first(a), first(b)) })
 	return due
 }
 
