@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
@@ -182,17 +181,9 @@ func cleanup(ctx context.Context, args []string, _ func(string) string, stdout, 
 		return err
 	}
 	defer here.Close()
-	removed, err := nodefilter.Clean(ctx, here, cleanLock(), iptables.V4, iptables.V6)
+	removed, err := nodefilter.Clean(ctx, here, nodeLock, iptables.V4, iptables.V6)
 	fmt.Fprintf(stdout, "removed: %d chains, %d sets\n", removed.Chains, removed.Sets)
 	return err
-}
-
-// cleanLock is nodeLock, or nothing where the node's processes are not to be seen.
-func cleanLock() string {
-	if f, err := os.OpenFile(nodeLock, os.O_CREATE, 0o600); err == nil && f.Close() == nil {
-		return nodeLock
-	}
-	return ""
 }
 
 // chooseBackend is the backend that --iptables-backend names, or that the node shows.

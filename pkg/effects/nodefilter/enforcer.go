@@ -23,6 +23,7 @@ type Enforcer struct {
 	writing sync.Mutex // held while the kernel is written, so that changes reach it in their order
 	whole   bool       // the kernel holds what the index says; not before Converge, nor after a write failed
 	begun   bool
+	swept   bool // nothing of ours is left in the other backend
 	retired bool
 
 	narrowed atomic.Bool // connections that were allowed may not be any more
@@ -73,18 +74,18 @@ func (e *Enforcer) Converge(ctx context.Context) ([]Finding, error) {
 	if e.retired {
 		return nil, ErrRetired
 	}
-	first := !e.begun
 	e.begun = true
 	findings, err := e.converge(ctx)
-	if !first {
+	if e.swept {
 		return findings, err
 	}
 	// What an agent left that used the other backend holds the same sets: it goes when ours stands, and then those that
 	// nobody needs.
-	swept, sweepErr := e.filter.sweepOther(ctx, e.families)
-	if swept && err != nil {
+	found, sweepErr := e.filter.sweepOther(ctx, e.families)
+	if found && err != nil {
 		_, err = e.converge(ctx)
 	}
+	e.swept = sweepErr == nil
 	return findings, errors.Join(err, sweepErr)
 }
 

@@ -228,7 +228,7 @@ func TestNothingIsWrittenBeforeTheClusterIsKnown(t *testing.T) {
 	w.nodeErr = errors.New("connection refused")
 	w.run()
 	w.comes(w.said("connection refused"))
-	require.Equal(t, []string{"connection refused", "API server: the first complete lists have not arrived yet; what is on the node stays"}[:1], w.Status().Problems)
+	require.Equal(t, []string{"connection refused", "API server: the first complete lists have not arrived yet; what is on the node stays"}, w.Status().Problems)
 	w.set(func() { w.nodeErr = nil })
 	require.Never(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.whole > 0 || w.Ready() }, 100*time.Millisecond, 5*time.Millisecond)
 	w.list <- aPod

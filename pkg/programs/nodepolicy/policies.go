@@ -75,12 +75,11 @@ type Policies struct {
 	sight   Sight
 	metrics *metrics
 
-	told   atomic.Bool   // the filter knows the whole cluster; before, nothing may be written
-	begun  atomic.Bool   // and the kernel was written once
-	inside atomic.Bool   // the node is known to be this one
-	look   chan struct{} // the kernel is to be looked at now
-	cut    chan struct{} // connections may be forbidden since
-	seen   account
+	told  atomic.Bool   // the filter knows the whole cluster; before, nothing may be written
+	begun atomic.Bool   // and the kernel was written once
+	look  chan struct{} // the kernel is to be looked at now
+	cut   chan struct{} // connections may be forbidden since
+	seen  account
 }
 
 // Times that need no flag.
@@ -158,7 +157,6 @@ func (p *Policies) enter(ctx context.Context, node policywatch.Node) error {
 			return fmt.Errorf("NetworkPolicy: node %s has the addresses %v, none of which is here: %w", p.Node, node.Addresses, ErrElsewhere)
 		}
 	}
-	p.inside.Store(true)
 	p.seen.trouble("")
 	p.ranges(ctx, node)
 	return nil

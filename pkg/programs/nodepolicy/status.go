@@ -58,7 +58,7 @@ func (p *Policies) Status() Status {
 	if text := p.cluster.Problem(); text != "" {
 		out.Problems = append(out.Problems, "API server: "+text)
 	}
-	if p.inside.Load() && !p.told.Load() {
+	if !p.told.Load() {
 		out.Problems = append(out.Problems, "API server: the first complete lists have not arrived yet; what is on the node stays")
 	}
 	if out.InForce && len(out.PodCIDRs) == 0 {
