@@ -1,0 +1,203 @@
+//go:build api
+
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"data-space.liqo.io/pkg/values/gate"
+)
+
+// starts is how many pods TestRaceChurn starts: a bounded number, or what `make racetest` wants.
+func starts(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("RACE_STARTS")
+	if text == "" {
+		return 50
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, "RACE_STARTS")
+	return n
+}
+
+// TestRaceChurn starts and deletes pods, several at a time, while agents are killed and replaced and others rewrite the CNI
+// configuration and cut the line to the API server.
+func TestRaceChurn(t *testing.T) {
+	r := newRace(t)
+	r.agent()
+	r.chained()
+	r.noAgent()
+	began := time.Now()
+	stop := make(chan struct{})
+	var chaos sync.WaitGroup
+	chaos.Go(func() { r.replaceAgents(stop) })
+	chaos.Go(func() { r.cutLine(stop) })
+
+	var begun, served atomic.Int64
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Minute)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range starts(t) {
+		group.Go(func() error {
+			p, err := r.object(ctx, fmt.Sprint("churn-", i))
+			if err != nil {
+				return err
+			}
+			defer p.end(context.WithoutCancel(ctx))
+			mortal, cancel := context.WithTimeout(ctx, 2*time.Minute)
+			defer cancel()
+			if i%8 == 0 { // deleted while it starts
+				mortal, cancel = context.WithTimeout(ctx, time.Second+rand.N(time.Second))
+				defer cancel()
+			}
+			if err := p.start(mortal); err != nil && i%8 != 0 {
+				return err
+			}
+			begun.Add(1)
+			if i%8 != 0 && r.isServed(mortal, p) == nil {
+				served.Add(1)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	close(stop)
+	chaos.Wait()
+	require.NoError(t, err)
+	agents, again := r.history()
+	r.clean(t, fmt.Sprintf("%d starts in %s, of which %d were served, with %d agents; %d network namespaces had the inode of an earlier one",
+		begun.Load(), time.Since(began).Round(time.Second), served.Load(), agents, again))
+	require.NotZero(t, again, "no inode came again: this run says nothing about that")
+	require.GreaterOrEqual(t, agents, int(begun.Load()/20))
+	r.noAgent()
+	r.agent()
+	r.begun("after-churn").end(t.Context())
+}
+
+// replaceAgents ends the agent again and again: by kill -9, as an upgrade does, or by itself at any step. In between, while
+// there is one, it rewrites the CNI configuration as another program would. What happens to a pod when both come together is
+// in docs/threat-model.md.
+func (r *race) replaceAgents(stop <-chan struct{}) {
+	file := filepath.Join(r.dir, "cni", "test.conflist")
+	steps := []string{"DATA_SPACER_FAULT_LOG=" + r.dir + "/steps", "DATA_SPACER_FAULT=any 60"}
+	for i := 0; ; i++ {
+		if i%3 == 1 {
+			r.env = steps
+		}
+		agent := r.agent()
+		r.env = nil
+		select {
+		case <-stop:
+			return
+		case <-agent.ended:
+			continue
+		case <-time.After(300*time.Millisecond + rand.N(3*time.Second)):
+		}
+		if i%3 == 0 {
+			r.rewrite(file)
+		}
+		agent.end([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[i%2])
+	}
+}
+
+// rewrite takes the plugin's entry out ten times and waits each time until it is back.
+func (r *race) rewrite(file string) {
+	with, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(with), gate.PluginType) {
+		return
+	}
+	for range 10 {
+		err := os.WriteFile(file+".tmp", []byte(r.conflist), 0o600)
+		if err = errors.Join(err, os.Rename(file+".tmp", file)); err != nil {
+			r.t.Error(err)
+		}
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), gate.PluginType) {
+				break
+			}
+		}
+		time.Sleep(rand.N(50 * time.Millisecond))
+	}
+}
+
+// cutLine cuts the line to the API server for moments.
+func (r *race) cutLine(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(rand.N(4 * time.Second)):
+		}
+		r.api.cut()
+		time.Sleep(rand.N(4 * time.Second))
+		r.api.join()
+	}
+}
+
+// history is how many agents there were, and how many of the network namespaces that they closed had the inode of one
+// that they had closed for another pod.
+func (r *race) history() (agents, again int) {
+	held := regexp.MustCompile(`"pod":"([^"]+)".*"netns":(\d+)`)
+	pods := map[string]map[string]bool{}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range r.agents {
+		for _, m := range held.FindAllStringSubmatch(a.output.String(), -1) {
+			if pods[m[2]] == nil {
+				pods[m[2]] = map[string]bool{}
+			}
+			pods[m[2]][m[1]] = true
+		}
+	}
+	for _, of := range pods {
+		again += len(of) - 1
+	}
+	return len(r.agents), again
+}
+
+// TestRaceManyAtOnce starts many pods at the same moment.
+func TestRaceManyAtOnce(t *testing.T) {
+	r := newRace(t)
+	r.pace = 200 * time.Millisecond
+	r.agent()
+	r.chained()
+	n := min(100, starts(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	var group errgroup.Group
+	pods := make([]*racer, n)
+	began := time.Now()
+	for i := range pods {
+		group.Go(func() error {
+			p, err := r.begin(ctx, fmt.Sprint("many-", i))
+			pods[i] = p
+			if err != nil {
+				return err
+			}
+			return r.isServed(ctx, p)
+		})
+	}
+	require.NoError(t, group.Wait())
+	r.clean(t, fmt.Sprintf("%d pods at once, all served after %s", n, time.Since(began).Round(time.Second)))
+	for _, p := range pods {
+		group.Go(func() error { p.end(t.Context()); return nil })
+	}
+	require.NoError(t, group.Wait())
+}
