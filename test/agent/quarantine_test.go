@@ -15,6 +15,7 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"data-space.liqo.io/pkg/effects/netns"
@@ -320,4 +321,29 @@ func TestAContainerThatTheRulesCouldNotHoldDoesNotStart(t *testing.T) {
 	box, err = g.try(own)
 	require.NoError(t, err)
 	require.NoError(t, start(own, box, "app", able("NET_RAW", "NET_ADMIN")), "the Hospital's own pods are nobody's business")
+}
+
+// TestAPodThatHasChangedItsAddressIsWalledOff: its rules are refused a namespace without the pod's address; the wall is not.
+func TestAPodThatHasChangedItsAddressIsWalledOff(t *testing.T) {
+	k := newKept(t)
+	k.a.set(func() { k.a.spaces["late"] = map[string]string{} })
+	config := k.sandboxConfig("late", "job")
+	box := k.runPod(config)
+	k.run(k.createWith(config, box, "app", 0, able("NET_ADMIN")))
+	require.NoError(t, k.inside(box).Do(func() error {
+		l, err := netlink.LinkByName("eth0")
+		require.NoError(t, err)
+		addresses, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+		require.NoError(t, err)
+		for _, a := range addresses {
+			require.NoError(t, netlink.AddrDel(l, &a))
+		}
+		return nil
+	}))
+	k.a.set(func() { k.a.spaces["late"] = map[string]string{apis.LabelRemoteCluster: "pharma-1"} })
+	require.Eventually(t, func() bool { return strings.Contains(k.walls(), box) }, 10*time.Second, 20*time.Millisecond)
+	require.Len(t, k.a.told(agent.EventQuarantined), 1)
+	k.endpoint("job", func(e agent.EndpointStatus) bool {
+		return e.State == agent.Failed && e.Reason == agent.ReasonNotThePods && len(e.Findings) > 0
+	})
 }
