@@ -85,6 +85,12 @@ leaktest: lab-up ## try every way out of the foreign pods of the lab, which it b
 	@go build -o $(BIN)/leaktest ./test/leak/leaktest
 	@$(LAB) exec -- $(BIN)/leaktest -attacker $(BIN)/leak-attacker
 
+.PHONY: racetest
+racetest: tools ## 1,000 pods start while agents are killed, 100 at once, every fault; what leaves the pods is captured
+	$(call stage,races and faults)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  RACE_STARTS=1000 go test -v -count 1 -tags api -run '^TestRace' -timeout 90m -exec "$(CURDIR)/test/isolated" ./test/agent
+
 .PHONY: tools
 tools: $(LAB)
 	$(call stage,upstream binaries)

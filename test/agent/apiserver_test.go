@@ -21,6 +21,7 @@ const (
 	root     = "../.."
 	nodeName = "node-1"
 	account  = "data-space-agent"
+	podRange = "203.0.113.0/24"
 )
 
 // cluster is a real API server with the agent's manifest applied, and no kubelet: the test plays it.
@@ -60,6 +61,18 @@ func (c *cluster) namespace(name string, labels map[string]string) {
 	require.NoError(c.t, err)
 	_, err = c.CoreV1().ServiceAccounts(name).Create(c.t.Context(),
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, metav1.CreateOptions{})
+	require.NoError(c.t, err)
+}
+
+// object makes the node's own.
+func (c *cluster) object(address string) {
+	c.t.Helper()
+	n, err := c.CoreV1().Nodes().Create(c.t.Context(), &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: nodeName}, Spec: corev1.NodeSpec{PodCIDRs: []string{podRange}, PodCIDR: podRange},
+	}, metav1.CreateOptions{})
+	require.NoError(c.t, err)
+	n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}
+	_, err = c.CoreV1().Nodes().UpdateStatus(c.t.Context(), n, metav1.UpdateOptions{})
 	require.NoError(c.t, err)
 }
 

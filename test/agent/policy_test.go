@@ -22,13 +22,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/nodepolicy"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
 const (
 	nodeAddress = "198.51.100.1"
-	podRange    = "203.0.113.0/24"
 	space       = "x" // of all pods
 )
 
@@ -51,18 +51,6 @@ func newHouse(t *testing.T, c *cluster) *house {
 
 func single(ip string) *netlink.Addr {
 	return &netlink.Addr{IPNet: &net.IPNet{IP: net.ParseIP(ip).To4(), Mask: net.CIDRMask(32, 32)}}
-}
-
-// object makes the node's own.
-func (c *cluster) object(address string) {
-	c.t.Helper()
-	n, err := c.CoreV1().Nodes().Create(c.t.Context(), &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: nodeName}, Spec: corev1.NodeSpec{PodCIDRs: []string{podRange}, PodCIDR: podRange},
-	}, metav1.CreateOptions{})
-	require.NoError(c.t, err)
-	n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}
-	_, err = c.CoreV1().Nodes().UpdateStatus(c.t.Context(), n, metav1.UpdateOptions{})
-	require.NoError(c.t, err)
 }
 
 // pod makes a pod that answers on port 80, as its object and as a network namespace.
@@ -324,4 +312,28 @@ func TestWithoutTheRightToReadTheNodeItSaysSo(t *testing.T) {
 		"--enable=networkpolicy", "--metrics-bind-address=0", "--health-bind-address=0")
 	require.Contains(t, out, "refused by the API server")
 	require.Contains(t, out, "ClusterRole data-space-agent")
+}
+
+func TestBothJobsShareOneAgent(t *testing.T) {
+	c := newCluster(t)
+	n := newNode(t)
+	c.object("127.0.0.1")
+	c.namespace("pharma", map[string]string{apis.LabelRemoteCluster: "pharma-1"})
+	c.policy("pharma", "none", nil, nil)
+	pod := c.pod("pharma", "job")
+	config := n.sandboxConfig("pharma", "job")
+	config.Metadata.Uid = string(pod.UID)
+	box := n.runPod(config)
+	n.run(n.create(config, box, apis.ProxyContainerName, 0))
+	p := startProgram(t, c, n, c.kubeconfig(c.config.Host, apis.SystemNamespace, account), t.TempDir(), "--enable=redirect,networkpolicy")
+	p.ready()
+	p.reaches("job", agent.Enforced, "")
+	text := get(p.metrics, "/metrics")
+	for _, part := range []string{`data_space_agent_endpoints{state="Enforced"} 1`, "data_space_agent_policy_in_force 1", "data_space_agent_policy_policies 1", "go_goroutines"} {
+		require.Contains(t, text, part)
+	}
+	out, code := p.verb("status")
+	require.Zero(t, code, out)
+	require.Contains(t, out, "pharma/job  Enforced")
+	require.Contains(t, out, "NetworkPolicy on node "+nodeName+": in force")
 }

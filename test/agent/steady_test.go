@@ -29,7 +29,8 @@ func TestThirtyPodsAtRest(t *testing.T) {
 	c := newCluster(t)
 	n := newNode(t)
 	c.namespace("pharma", map[string]string{apis.LabelRemoteCluster: "pharma-1"})
-	p := startProgram(t, c, n, c.kubeconfig(c.config.Host, apis.SystemNamespace, account), t.TempDir())
+	c.object("127.0.0.1")
+	p := startProgram(t, c, n, c.kubeconfig(c.config.Host, apis.SystemNamespace, account), t.TempDir(), "--enable=redirect,networkpolicy")
 	p.ready()
 
 	var all sync.WaitGroup
