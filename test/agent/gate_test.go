@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +53,12 @@ type gated struct {
 
 func newGated(t *testing.T) gated {
 	t.Helper()
-	n := newNode(t)
+	return newGatedOf(t, containerd())
+}
+
+func newGatedOf(t *testing.T, e engine) gated {
+	t.Helper()
+	n := newNodeOf(t, e)
 	dir := filepath.Dir(n.socket)
 	g := gated{node: n, socket: dir + "/gate.sock", list: dir + "/state/namespaces.json"}
 	entry := gate.NewEntry([]string{"kube-system"}, true)
@@ -67,13 +71,13 @@ func newGated(t *testing.T) gated {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 
-	n.stop()
 	config, err := os.ReadFile(dir + "/config.toml")
 	require.NoError(t, err)
-	text := regexp.MustCompile(`bin_dirs = \[(.*)\]`).ReplaceAllString(string(config), fmt.Sprintf("bin_dirs = [$1, %q]", g.chain.Bin))
-	text = strings.Replace(text, "nri.v1.nri\"]\n  disable = true", fmt.Sprintf("nri.v1.nri\"]\n  socket_path = %q", dir+"/nri.sock"), 1)
-	require.NoError(t, os.WriteFile(dir+"/config.toml", []byte(text), 0o600))
-	n.start()
+	if opened := e.open(string(config), dir); opened != string(config) {
+		n.stop()
+		require.NoError(t, os.WriteFile(dir+"/config.toml", []byte(opened), 0o600))
+		n.start()
+	}
 	return g
 }
 
@@ -115,8 +119,10 @@ func (g gated) config(namespace, name string, annotations ...string) *cri.PodSan
 	return c
 }
 
-func TestAPodIsHeldUntilItsRulesStand(t *testing.T) {
-	g := newGated(t)
+func TestAPodIsHeldUntilItsRulesStand(t *testing.T) { onEach(t, heldUntilItsRulesStand) }
+
+func heldUntilItsRulesStand(t *testing.T, e engine) {
+	g := newGatedOf(t, e)
 	client, err := sandbox.Dial(t.Context(), g.node.socket)
 	require.NoError(t, err)
 	defer client.Close()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/sandbox"
@@ -60,8 +61,10 @@ func (g gated) announce(t *testing.T, r running, a *api, client *sandbox.Client,
 	return stop
 }
 
-func TestTheExemptionIsBoundBeforeTheProxyRuns(t *testing.T) {
-	g := newGated(t)
+func TestTheExemptionIsBoundBeforeTheProxyRuns(t *testing.T) { onEach(t, boundBeforeTheProxyRuns) }
+
+func boundBeforeTheProxyRuns(t *testing.T, e engine) {
+	g := newGatedOf(t, e)
 	client, err := sandbox.Dial(t.Context(), g.node.socket)
 	require.NoError(t, err)
 	defer client.Close()
@@ -119,7 +122,11 @@ func bound(rules, container string) int {
 }
 
 func TestAPodThatCameRoundTheFirstGateIsEnforcedByTheSecond(t *testing.T) {
-	g := newGated(t)
+	onEach(t, enforcedByTheSecond)
+}
+
+func enforcedByTheSecond(t *testing.T, e engine) {
+	g := newGatedOf(t, e)
 	client, err := sandbox.Dial(t.Context(), g.node.socket)
 	require.NoError(t, err)
 	defer client.Close()
@@ -127,12 +134,34 @@ func TestAPodThatCameRoundTheFirstGateIsEnforcedByTheSecond(t *testing.T) {
 	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
 	g.announce(t, r, a, client, false)
 
-	box, err := g.try(g.config("pharma", "round"))
+	// CRI-O announces a container by what is noted at it, and a pod's annotations are noted there as well.
+	box, err := g.try(g.config("pharma", "round", "io.kubernetes.container.name", apis.ProxyContainerName, "io.kubernetes.cri-o.ContainerID", "mine"))
 	require.NoError(t, err)
 	require.Equal(t, 2, strings.Count(g.rules(client, box), ":OUTPUT DROP"))
 	own, err := g.try(g.config("hospital", "own"))
 	require.NoError(t, err)
 	require.Empty(t, g.rules(client, own))
+
+	t.Run("a container that the rules could not hold has no process to start", func(t *testing.T) {
+		start := func(namespace, name, box string) (string, error) {
+			app := g.createWith(g.config(namespace, name), box, "app", 0, able("NET_RAW"))
+			_, err := g.runtime.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: app})
+			return app, err
+		}
+		refused, err := start("pharma", "round", box)
+		require.Error(t, err, "CRI-O by itself goes on with what a plugin refuses")
+		_, err = client.Process(t.Context(), refused)
+		require.ErrorIs(t, err, sandbox.ErrGone)
+		require.Contains(t, strings.Join(a.told(agent.EventStartRefused), ""), "NET_RAW")
+		_, err = start("hospital", "own", own)
+		require.NoError(t, err)
+	})
+
+	t.Run("no annotation makes a container the proxy", func(t *testing.T) {
+		app := g.create(g.config("pharma", "round"), box, "app", 1)
+		g.run(app)
+		require.Zero(t, bound(g.rules(client, box), app))
+	})
 
 	a.set(func() { a.away, a.cut = true, true })
 	_, err = g.try(g.config("made-since", "unknown"))

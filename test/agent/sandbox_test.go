@@ -18,12 +18,14 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-func TestSandboxesOfARealRuntime(t *testing.T) {
-	n := newNode(t)
+func TestSandboxesOfARealRuntime(t *testing.T) { onEach(t, sandboxesOf) }
+
+func sandboxesOf(t *testing.T, e engine) {
+	n := newNodeOf(t, e)
 	client, err := sandbox.Dial(t.Context(), n.socket)
 	require.NoError(t, err)
 	defer client.Close()
-	require.Contains(t, client.Runtime, "containerd")
+	require.Contains(t, client.Runtime, e.name)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -51,13 +53,20 @@ func TestSandboxesOfARealRuntime(t *testing.T) {
 	defer ns.Close()
 	require.NoError(t, ns.CheckPod(detail.IPs))
 
-	_, err = client.Process(t.Context(), proxy)
-	require.ErrorIs(t, err, sandbox.ErrGone, "it was not started")
+	early, err := client.Process(t.Context(), proxy)
+	if e.early {
+		require.NoError(t, err)
+	} else {
+		require.ErrorIs(t, err, sandbox.ErrGone, "it was not started")
+	}
 	n.run(proxy)
 	process, err := client.Process(t.Context(), proxy)
 	require.NoError(t, err)
-	require.Equal(t, n.parent+"/"+proxy, process.Cgroup)
+	require.Equal(t, n.parent+e.cgroup+proxy, process.Cgroup)
 	require.NotZero(t, process.CgroupInode)
+	if e.early {
+		require.Equal(t, early, process, "what waited for its start is what runs now")
+	}
 
 	host := n.sandboxConfig("pharma", "host")
 	host.Linux.SecurityContext.NamespaceOptions.Network = cri.NamespaceMode_NODE
