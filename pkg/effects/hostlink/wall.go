@@ -1,21 +1,16 @@
 package hostlink
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
-	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
@@ -123,41 +118,6 @@ func (h *Host) down(s *Standing, end netlink.Link, why string) error {
 	return nil
 }
 
-// ingress is the chain that sees every frame from the pod. The device's number is part of it: another device of that name
-// is another pod's.
-func ingress(sandbox string, end netlink.Link, view quarantine.Link) chain {
-	a := end.Attrs()
-	c := newChain(nftables.TableFamilyNetdev, fmt.Sprintf("%s%s%d", sandbox, separator, a.Index), nftables.ChainHookIngress, nftables.ChainPolicyDrop)
-	c.Device = a.Name
-	c.rules = append(c.rules, verdict(expr.VerdictAccept,
-		meta(expr.MetaKeyIIF, expr.CmpOpNeq, binary.NativeEndian.AppendUint32(nil, uint32(a.Index)))...)) //nolint:gosec // positive
-	for _, r := range quarantine.Wall(view) {
-		var matches []expr.Any
-		for _, m := range r.Matches {
-			matches = append(matches, match(m)...)
-		}
-		c.rules = append(c.rules, verdict(expr.VerdictAccept, matches...))
-	}
-	return c
-}
-
-// forward is the chain that hands nothing on between the pod and others in the node's name: a connection that came to a
-// port of the node, and that nat leads to the pod with the node's address as its source, is none of the kubelet's.
-func forward(sandbox string, ips []netip.Addr) chain {
-	c := newChain(nftables.TableFamilyINet, sandbox, nftables.ChainHookForward, nftables.ChainPolicyAccept)
-	for _, ip := range ips {
-		family, offsets := byte(unix.NFPROTO_IPV4), []int{12, 16} // source and destination, RFC 791
-		if ip.Is6() {
-			family, offsets = unix.NFPROTO_IPV6, []int{8, 24} // RFC 8200
-		}
-		for _, offset := range offsets {
-			c.rules = append(c.rules, verdict(expr.VerdictDrop, append(meta(expr.MetaKeyNFPROTO, expr.CmpOpEq, []byte{family}),
-				match(quarantine.Match{Base: quarantine.Packet, Offset: offset, Value: ip.AsSlice()})...)...))
-		}
-	}
-	return c
-}
-
 // write brings the kernel to the planned chains, in one transaction, unless it holds them. It reports whether somebody else
 // had changed them.
 func (h *Host) write(sandbox string, planned []chain) (repaired bool, err error) {
@@ -219,94 +179,4 @@ func (h *Host) Standing() []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// Down takes the pod's wall away, and our tables with the last one. It does nothing if the pod has none.
-func (h *Host) Down(sandbox string) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, stands := h.walls[sandbox]; !stands {
-		return nil
-	}
-	if err := h.clear(sandbox, nil); err != nil {
-		return err
-	}
-	delete(h.walls, sandbox)
-	return nil
-}
-
-// Seal takes all walls away and sets the node's ends of their links down first: nothing of ours is left, and nothing
-// leaves the pods.
-func (h *Host) Seal() error {
-	all, err := chains(h.node, nftables.TableFamilyNetdev)
-	if err != nil {
-		return err
-	}
-	for _, c := range all {
-		_, number, _ := strings.Cut(c.Name, separator)
-		index, err := strconv.Atoi(number)
-		if err != nil {
-			continue // none of ours
-		}
-		err = h.node.Do(func() error {
-			end, err := netlink.LinkByIndex(index)
-			if err != nil {
-				return nil //nolint:nilerr // it is gone
-			}
-			return netlink.LinkSetDown(end)
-		})
-		if err != nil {
-			return fmt.Errorf("seal a pod: %w", err)
-		}
-	}
-	var problems error
-	for _, sandbox := range h.Standing() {
-		problems = errors.Join(problems, h.Down(sandbox))
-	}
-	return problems
-}
-
-// stands reports whether a chain's link is still there. A pod that may do so can hide its own end in a namespace that nobody
-// else knows: the wall stays until the pod goes.
-func (h *Host) stands(name string) bool {
-	_, number, _ := strings.Cut(name, separator)
-	index, err := strconv.Atoi(number)
-	return err == nil && h.node.Do(func() error { _, err := netlink.LinkByIndex(index); return err }) == nil
-}
-
-// walled reports whether a link has a wall.
-func (h *Host) walled(sandbox string) bool {
-	for name := range h.walls[sandbox] {
-		if h.stands(name) {
-			return true
-		}
-	}
-	return false
-}
-
-// clear removes the pod's chains but for those that stay, as the kernel shows them: those of links that are gone may have
-// gone with them. Without a wall of any other pod our tables go as a whole.
-func (h *Host) clear(sandbox string, stay wall) error {
-	var problems error
-	for _, family := range families() {
-		all, err := chains(h.node, family)
-		if err != nil || len(all) == 0 {
-			problems = errors.Join(problems, err)
-			continue
-		}
-		problems = errors.Join(problems, within(h.node, func(conn *nftables.Conn) error {
-			if stay == nil && len(h.walls) == 1 {
-				conn.DelTable(ours(family))
-				return nil
-			}
-			for _, c := range all {
-				pod, _, _ := strings.Cut(c.Name, separator)
-				if pod == sandbox && stay[c.Name].Name == "" && (stay == nil || !h.stands(c.Name)) {
-					remove(conn, c)
-				}
-			}
-			return nil
-		}))
-	}
-	return problems
 }
