@@ -78,6 +78,7 @@ monitor_cgroup = "pod"
 [crio.image]
 pause_image = "PAUSE"
 signature_policy = "DIR/policy.json"
+signature_policy_dir = "DIR/policies"
 [crio.network]
 network_dir = "DIR/cni"
 plugin_dirs = ["PLUGINS", "DIR/bin"]

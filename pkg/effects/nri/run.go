@@ -1,6 +1,7 @@
 package nri
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,9 +89,10 @@ func (c Connection) once(ctx context.Context, h Handler) error {
 		return errors.Join(fmt.Errorf("NRI: %w", err), conn.Close())
 	}
 	p.within = func(ctx context.Context) (context.Context, context.CancelFunc) {
-		// The runtime closes the connection of a plugin that answers too late, and goes on as if there was none.
+		// The runtime closes the connection of a plugin that answers too late, and goes on as if there was none. One that
+		// does not say how long it waits has the usual patience.
 		const share = 3
-		return context.WithTimeout(ctx, s.RequestTimeout()*share/(share+1))
+		return context.WithTimeout(ctx, cmp.Or(s.RequestTimeout(), stub.DefaultRequestTimeout)*share/(share+1))
 	}
 	// The stub waits without end for a runtime that registers a plugin and never speaks to it.
 	watchdog := time.AfterFunc(registration, func() {

@@ -70,6 +70,23 @@ func (c *Client) Stop(ctx context.Context, container string) error {
 	return nil
 }
 
+// Kill ends the first process of a container, which the runtime makes ready to start: a runtime may go on with what a plugin
+// has refused (CRI-O does). errors.Is ErrGone if the number is no longer that container's.
+func (c *Client) Kill(container string, pid int) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("process %d of container %s: %w", pid, container, err)
+	}
+	defer unix.Close(fd)
+	if _, err := c.host.process(container, pid); err != nil {
+		return err
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil {
+		return fmt.Errorf("kill process %d of container %s: %w", pid, container, err)
+	}
+	return nil
+}
+
 // confinement reads what a process may do and where it lives (proc_pid_status(5), CapBnd; namespaces(7)).
 func (h host) confinement(pid int) (workload.Confinement, error) {
 	c := workload.Confinement{Process: pid}

@@ -35,7 +35,8 @@ type verboseInfo struct {
 	RuntimeType    string          `json:"runtimeType"`    // containerd's
 	RuntimeOptions json.RawMessage `json:"runtimeOptions"` // of a form of that runtime's own
 	RuntimeSpec    struct {
-		Process struct {
+		Annotations map[string]string `json:"annotations"`
+		Process     struct {
 			Capabilities struct {
 				Bounding []string `json:"bounding"`
 			} `json:"capabilities"`
@@ -72,7 +73,7 @@ func (c *Client) Sandbox(ctx context.Context, id string) (Detail, error) {
 	if err != nil {
 		return Detail{}, fmt.Errorf("status of sandbox %s: %w", id, err)
 	}
-	d.Runtime = workload.Runtime{Handler: s.GetRuntimeHandler(), Type: info.RuntimeType, Binary: binary(info.RuntimeOptions)}
+	d.Runtime = workload.Runtime{Handler: handler(s, info), Type: info.RuntimeType, Binary: binary(info.RuntimeOptions)}
 	d.Netns, err = c.host.netns(id, netnsPath(info), info.PID)
 	return d, err
 }
@@ -99,6 +100,23 @@ func (c *Client) Process(ctx context.Context, container string) (Process, error)
 		return Process{}, fmt.Errorf("container %s runs no process yet: %w", container, ErrGone)
 	}
 	return c.host.process(container, info.PID)
+}
+
+// crioHandler is where CRI-O notes a sandbox's runtime handler: its status does not tell it.
+const crioHandler = "io.kubernetes.cri-o.RuntimeHandler"
+
+// handler is the name of the runtime that runs a sandbox; empty is the default one. CRI-O writes the pod's own labels and
+// annotations over its notes: where one of them has that name, the note is whoever's, and the answer one that no runtime has.
+func handler(s *cri.PodSandboxStatus, info verboseInfo) string {
+	if name := s.GetRuntimeHandler(); name != "" {
+		return name
+	}
+	for _, theirs := range []map[string]string{s.GetAnnotations(), s.GetLabels()} {
+		if _, forged := theirs[crioHandler]; forged {
+			return "(hidden by the pod's own " + crioHandler + ")"
+		}
+	}
+	return info.RuntimeSpec.Annotations[crioHandler]
 }
 
 // binary is the program that containerd's runc shim is told to run; another shim's options have none.

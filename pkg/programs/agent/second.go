@@ -16,24 +16,27 @@ import (
 	"data-space.liqo.io/pkg/values/gate"
 )
 
-// Processes finds a container's first process.
+// Processes finds a container's first process, and ends it.
 type Processes interface {
+	Process(ctx context.Context, container string) (sandbox.Process, error)
 	ProcessOf(container string, pid int) (sandbox.Process, error)
+	Kill(container string, pid int) error
 }
 
 // Second is the second gate, where the runtime offers NRI: it refuses a foreign sandbox that came past the first, and
 // binds the exemption to the proxy's container after its process was made and before that runs. The runtime holds a lock
 // over all containers of the node meanwhile: it answers as fast as it can, and what it need not do it leaves.
 type Second struct {
-	gate  *Gate
-	agent *Agent
+	gate      *Gate
+	agent     *Agent
+	processes Processes
 }
 
 // NewSecond returns the second gate of an agent.
 func NewSecond(g *Gate, p Processes) *Second {
 	g.agent.bound.check = p.ProcessOf
 	g.agent.enforcer.announced = g.agent.bound.proxy
-	return &Second{gate: g, agent: g.agent}
+	return &Second{gate: g, agent: g.agent, processes: p}
 }
 
 // Connected learns which proxies run.
@@ -82,14 +85,22 @@ func (s *Second) Made(ctx context.Context, p nri.Pod) error {
 	return fmt.Errorf("Data Spacer holds pod %s/%s: %w", p.Namespace, p.Name, err) //nolint:staticcheck // a name
 }
 
-// Starting refuses a container that its pod's rules could not hold, and binds the exemption to a proxy. If that fails the proxy starts all the same: nothing leaves the pod until the
-// agent's ordinary round has bound it.
+// Starting refuses a container that its pod's rules could not hold, and binds the exemption to a proxy. If that fails the
+// proxy starts all the same: nothing leaves the pod until the agent's ordinary round has bound it.
 func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error {
 	if p.Netns == "" {
 		return nil
 	}
-	if err := s.unfit(ctx, p, c); err != nil || c.Name != apis.ProxyContainerName {
-		return err
+	if c.PID == 0 && s.foreign(ctx, p) { // CRI-O does not announce it
+		if process, err := s.processes.Process(ctx, c.ID); err == nil {
+			c.PID = process.PID
+		}
+	}
+	if err := s.unfit(ctx, p, c); err != nil {
+		return errors.Join(err, s.processes.Kill(c.ID, c.PID)) // CRI-O starts what is refused, if there is something to start
+	}
+	if c.Name != apis.ProxyContainerName {
+		return nil
 	}
 	fault.At(fault.ProxyAnnounced)
 	entry, guarded := s.agent.enforcer.ledger.Get(p.ID)
@@ -107,6 +118,12 @@ func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error
 			"namespace", p.Namespace, "pod", p.Name, "error", err)
 	}
 	return nil
+}
+
+// foreign reports whether the pod is guarded, or should be.
+func (s *Second) foreign(ctx context.Context, p nri.Pod) bool {
+	_, guarded := s.agent.enforcer.ledger.Get(p.ID)
+	return guarded || s.gate.judge(ctx, p.Namespace, gate.MarkOf(p.Annotations)).Verdict == hold.Enforce
 }
 
 func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest string) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"data-space.liqo.io/pkg/decisions/hold"
 	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/values/apis"
@@ -19,7 +18,7 @@ func (s *Second) unfit(ctx context.Context, p nri.Pod, c nri.Container) error {
 	if err == nil && len(findings) == 0 {
 		return nil
 	}
-	if _, guarded := s.agent.enforcer.ledger.Get(p.ID); !guarded && s.gate.judge(ctx, p.Namespace, gate.MarkOf(p.Annotations)).Verdict != hold.Enforce {
+	if !s.foreign(ctx, p) {
 		return nil
 	}
 	reason := ReasonConfined
