@@ -105,6 +105,9 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: one pod from start to verified; NetworkPolicy on the node)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x ./pkg/effects/dataplane ./test/netpol
+	$(call stage,bench: what a pod's start costs, against one without us and against the bare restores)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -tags 'kernel bench' -run TestWhatAStartCosts ./test/agent
 	$(call stage,bench: thirty guarded pods at rest)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent

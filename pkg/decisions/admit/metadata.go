@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/gate"
 )
 
 // guardPrefix begins the labels and annotations by which the Hospital steers Data Spacer.
@@ -33,7 +34,16 @@ func judgeMetadata(meta *metav1.ObjectMeta, spec *corev1.PodSpec) field.ErrorLis
 	return append(problems, judgeAnnotationStandards(meta, spec, path.Child("annotations"))...)
 }
 
-// JudgedMetadata returns the labels and annotations that Pod looks at, so that a change of others is seen to be none.
+// Mark refuses the annotation that names a pod's guest on what pods are made of: only admission sets it, on the pod.
+func Mark(meta *metav1.ObjectMeta) field.ErrorList {
+	if _, set := meta.Annotations[gate.AnnotationGuest]; set {
+		return field.ErrorList{field.Forbidden(field.NewPath("metadata", "annotations").Key(gate.AnnotationGuest),
+			"only Data Spacer says whose a pod is; remove it, the pod gets it by itself")}
+	}
+	return nil
+}
+
+// JudgedMetadata returns the labels and annotations that Pod and Mark look at, so that a change of others is seen to be none.
 func JudgedMetadata(meta *metav1.ObjectMeta) map[string]string {
 	judged := map[string]string{}
 	for key, value := range meta.Labels {
@@ -42,7 +52,7 @@ func JudgedMetadata(meta *metav1.ObjectMeta) map[string]string {
 		}
 	}
 	for key, value := range meta.Annotations {
-		if refusedAnnotation(key) != "" || strings.HasPrefix(key, corev1.DeprecatedAppArmorBetaContainerAnnotationKeyPrefix) {
+		if key == gate.AnnotationGuest || refusedAnnotation(key) != "" || strings.HasPrefix(key, corev1.DeprecatedAppArmorBetaContainerAnnotationKeyPrefix) {
 			judged["annotation "+key] = value
 		}
 	}

@@ -23,11 +23,12 @@ type Result struct {
 // it one that has its proxy. What else such a pod may not have is package admit's part. Inject(Inject(pod)) is Inject(pod).
 func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	path := field.NewPath("spec")
-	if problems := Judge(&pod.Spec, s, path); len(problems) > 0 {
+	if problems := append(judgeMark(pod.Annotations, s.Guest), Judge(&pod.Spec, s, path)...); len(problems) > 0 {
 		return Result{}, problems
 	}
 	p := &patch{}
 	addLabel(p, pod.Labels)
+	addMark(p, pod.Annotations, s.Guest)
 	addSeccomp(p, &pod.Spec, path.Child("securityContext"))
 	warnings := changeContainers(p, &pod.Spec, s, path)
 	addVolumes(p, pod.Spec.Volumes, path.Child("volumes"))

@@ -5,7 +5,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"data-space.liqo.io/pkg/values/gate"
 )
 
 func drops(list ...corev1.Capability) *corev1.SecurityContext {
@@ -21,7 +24,7 @@ func fieldsOf(problems field.ErrorList) []string {
 }
 
 func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
-	pod := &corev1.Pod{Spec: corev1.PodSpec{
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{gate.AnnotationGuest: "pharma-1"}}, Spec: corev1.PodSpec{
 		InitContainers: []corev1.Container{Sidecar(settings()), {Name: "first", SecurityContext: drops("ALL")}},
 		Containers:     []corev1.Container{{Name: "app", SecurityContext: drops("NET_ADMIN", "NET_RAW")}},
 	}}
@@ -33,7 +36,9 @@ func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
 	// To a runtime the first is no capability at all, and nobody has tried the others.
 	pod.Spec.InitContainers[0].SecurityContext = drops("CAP_NET_RAW", "net_raw", "all", "NET_ADMIN")
 	pod.Spec.Containers[0].SecurityContext = nil
+	pod.Annotations = nil
 	require.Equal(t, []string{
+		"metadata.annotations[data-space.liqo.io/guest]",
 		"spec.initContainers", "spec.containers[0].securityContext.capabilities.drop", "spec.initContainers[0].securityContext.capabilities.drop",
 	}, fieldsOf(Missing(pod)))
 }

@@ -17,6 +17,8 @@ type Settings struct {
 	Image string
 	// Requests and Limits are the proxy's resources. A limit without a request is requested in full, as Kubernetes does.
 	Requests, Limits corev1.ResourceList
+	// Guest is the cluster id of whom the pod's namespace belongs to.
+	Guest string
 	// HTTPProxy adds http_proxy and HTTP_PROXY to containers that have neither.
 	HTTPProxy bool
 }

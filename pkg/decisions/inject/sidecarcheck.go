@@ -29,10 +29,10 @@ func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 }
 
 // Missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
-// line, and the capabilities that all others lose. Some other webhook has taken it away, or ours was never asked.
+// line, the capabilities that all others lose, and the mark of its guest. Some other webhook has taken it away, or ours was never asked.
 func Missing(pod *corev1.Pod) field.ErrorList {
 	path := field.NewPath("spec")
-	var problems field.ErrorList
+	problems := missingMark(pod.Annotations)
 	if sidecarIndex(pod.Spec.InitContainers) != 0 {
 		problems = append(problems, field.Forbidden(path.Child("initContainers"), "the proxy that Data Spacer injects is not the first one; "+
 			"see that its MutatingWebhookConfiguration is there and that no other webhook changes the pod after it"))

@@ -51,7 +51,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		return admission.Allowed("")
 	}
 	settings := i.proxy
-	settings.HTTPProxy = apis.HTTPProxyWanted(labels)
+	settings.HTTPProxy, settings.Guest = apis.HTTPProxyWanted(labels), labels[apis.LabelRemoteCluster]
 	result, problems, err := decide(req, settings)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)

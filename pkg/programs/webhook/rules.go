@@ -59,7 +59,7 @@ func judgePod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s admit.Settings, p
 }
 
 func judgeShadowPod(p *shadowPod, s admit.Settings, proxy inject.Settings) field.ErrorList {
-	return judgePod(&p.Metadata, &p.Spec.Pod, s, proxy, field.NewPath("spec", "pod"))
+	return append(admit.Mark(&p.Metadata), judgePod(&p.Metadata, &p.Spec.Pod, s, proxy, field.NewPath("spec", "pod"))...)
 }
 
 func shadowPodParts(p *shadowPod) any { return []any{p.Spec.Pod, admit.JudgedMetadata(&p.Metadata)} }

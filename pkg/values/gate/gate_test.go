@@ -78,6 +78,7 @@ func TestAnswersAreChecked(t *testing.T) {
 
 func TestAMarkIsReadFromAnnotations(t *testing.T) {
 	require.Equal(t, gate.Mark{}, gate.MarkOf(nil), "a runtime that shows none says nothing")
+	require.Equal(t, gate.Mark{}, gate.MarkOf(map[string]string{"kubernetes.io/config.source": "file"}), "a static pod was never admitted")
 	require.Equal(t, gate.Mark{Shown: true}, gate.MarkOf(map[string]string{"kubernetes.io/config.source": "api"}))
 	require.Equal(t, gate.Mark{Shown: true, Set: true, Guest: "pharma"}, gate.MarkOf(map[string]string{gate.AnnotationGuest: "pharma"}))
 }

@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"maps"
 	"math/rand"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	nodev1 "k8s.io/api/node/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/values/gate"
 )
 
 // candidate is a pod made of some attempts.
@@ -36,7 +39,7 @@ func TestAgreement(t *testing.T) {
 	base := pod(namespace, "app")
 	base.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}
 	require.NoError(t, w.client.Create(t.Context(), base, client.DryRunAll))
-	base = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "app", Labels: base.Labels}, Spec: base.Spec}
+	base = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "app", Labels: base.Labels, Annotations: base.Annotations}, Spec: base.Spec}
 	base.Spec.Priority, base.Spec.PreemptionPolicy = nil, nil
 	all := candidates(base)
 
@@ -101,7 +104,9 @@ func (w *world) ask(t *testing.T, all []candidate) []verdicts {
 		shadow := shadowPodOf(t, "app", c.pod.Spec)
 		shadow.SetNamespace(c.pod.Namespace)
 		shadow.SetLabels(c.pod.Labels)
-		shadow.SetAnnotations(c.pod.Annotations)
+		annotations := maps.Clone(c.pod.Annotations)
+		delete(annotations, gate.AnnotationGuest) // that is the pod's own
+		shadow.SetAnnotations(annotations)
 		answers = append(answers, verdicts{
 			pod:    verdict(w.client.Create(t.Context(), c.pod.DeepCopy(), client.DryRunAll)),
 			shadow: verdict(w.client.Create(t.Context(), shadow, client.DryRunAll)),

@@ -18,6 +18,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/gate"
 )
 
 func guardObjects(t *testing.T, w *world) {
@@ -132,6 +133,33 @@ func proxyImage(t *testing.T, w *world) {
 	require.ErrorContains(t, w.client.Update(t.Context(), changed), "a running proxy keeps its image")
 	p.Spec.Containers[0].Image = "pharma-app:next"
 	require.NoError(t, w.client.Update(t.Context(), p))
+}
+
+// marks: whose a pod is, is said by admission, once and for all.
+func marks(t *testing.T, w *world) {
+	t.Helper()
+	namespace := w.foreign(t)
+	p := pod(namespace, "marked")
+	require.NoError(t, w.client.Create(t.Context(), p))
+	require.Equal(t, "pharma", p.Annotations[gate.AnnotationGuest])
+	for _, patch := range []string{
+		`{"metadata":{"annotations":{"data-space.liqo.io/guest":null}}}`,
+		`{"metadata":{"annotations":{"data-space.liqo.io/guest":"other"}}}`,
+		`{"metadata":{"annotations":null}}`,
+	} {
+		err := w.client.Patch(t.Context(), p.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
+		require.ErrorContains(t, err, "leave the annotation data-space.liqo.io/guest as it is", patch)
+	}
+	again := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"},"annotations":{"c":"d"},"finalizers":null}}`))
+	require.NoError(t, w.client.Patch(t.Context(), p, again), "what was admitted can be labelled, annotated and released")
+
+	other := pod(namespace, "others")
+	other.Annotations = map[string]string{gate.AnnotationGuest: "other"}
+	require.ErrorContains(t, w.client.Create(t.Context(), other), "metadata.annotations[data-space.liqo.io/guest]")
+	shadow := shadowPodOf(t, "marked", corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}})
+	shadow.SetNamespace(namespace)
+	shadow.SetAnnotations(map[string]string{gate.AnnotationGuest: "pharma"})
+	require.ErrorContains(t, w.client.Create(t.Context(), shadow), "data-space.liqo.io/guest")
 }
 
 // namespaces: Liqo grants a guest nothing on them; here somebody has.

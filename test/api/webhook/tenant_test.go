@@ -39,6 +39,7 @@ func TestTenant(t *testing.T) {
 		{"nobody enters the proxy", connections},
 		{"ephemeral containers are judged and lose the same capabilities", ephemeral},
 		{"a running proxy keeps its image", proxyImage},
+		{"a pod says whose it is, once and for all", marks},
 		{"a guest changes no namespace of its own", namespaces},
 		{"without the webhook the worst is refused all the same, and nothing is wedged", withoutWebhook},
 	} {
