@@ -36,7 +36,7 @@ func TestPlanTriesEveryProtocolOnEveryTarget(t *testing.T) {
 }
 
 func TestBadArgumentsAreNamed(t *testing.T) {
-	for _, args := range [][]string{{"-service", "nowhere"}, {"-ports", "70000"}, {"stray"}, {"try", "magic", "x"}} {
+	for _, args := range [][]string{{"-service", "nowhere"}, {"-ports", "70000"}, {"stray"}, {"try", "magic", "x"}, {"send", "nowhere"}} {
 		require.Error(t, Run(context.Background(), args, &strings.Builder{}), args)
 	}
 }

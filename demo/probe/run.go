@@ -24,10 +24,14 @@ type Attempt struct {
 
 // Run makes every attempt that args name targets for, all at once, and prints "name<TAB>target<TAB>what came back"
 // for each, in a fixed order. `probe try NAME TARGET` makes one attempt only: that is how Run starts the ones that
-// need another uid. It fails on bad arguments only.
+// need another uid. `probe send ADDR…` sends to the addresses without a pause, for ten minutes at most. It fails on bad arguments
+// only.
 func Run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 3 && args[0] == "try" {
 		return one(ctx, args[1], args[2], out)
+	}
+	if len(args) > 0 && args[0] == "send" {
+		return send(ctx, args[1:])
 	}
 	targets, err := parse(args)
 	if err != nil {
