@@ -39,6 +39,9 @@ func (w *world) guest(t *testing.T, namespace string) client.Client {
 	config.UserAgent = "pharma-kubectl/v1"
 	c, err := client.New(config, client.Options{})
 	require.NoError(t, err)
+	eventually(t, "the API server has heard of its rights", func() bool {
+		return c.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace)) == nil
+	})
 	return c
 }
 

@@ -107,7 +107,7 @@ func outage(t *testing.T, w *world) {
 	w.create(t, pod(plain, "app"))
 	w.create(t, pod(tenant, "app"))
 	w.create(t, pod(apis.SystemNamespace, "during"))
-	before.Annotations = map[string]string{"updated": "during the outage"}
+	before.Annotations["updated"] = "during the outage"
 	require.NoError(t, w.client.Update(t.Context(), before))
 	require.NoError(t, w.client.Delete(t.Context(), before))
 
