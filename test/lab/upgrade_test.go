@@ -32,9 +32,8 @@ func TestNothingLeavesWhileTheAgentsAreUpgraded(t *testing.T) {
 	control.senders(t, 1)
 	require.Eventually(t, func() bool { return strays.count() > 20 }, time.Minute, 100*time.Millisecond, "the capture sees a pod that nobody guards")
 	kubectl(t, "", "delete", "deployment", "-n", control.name, "senders")
-	kubectl(t, "", "wait", "-n", control.name, "pods", "--all", "--for=delete", "--timeout=60s")
+	strays.end(t)
 
-	strays.forget()
 	guest := newTown(t, world, "upgrade-space", map[string]string{apis.LabelRemoteCluster: "upgrade"})
 	guest.senders(t, 4)
 	ctx, stop := context.WithCancel(t.Context())
@@ -139,8 +138,14 @@ func (s *strays) seen() []string {
 	return s.lines[:min(len(s.lines), 30)]
 }
 
-func (s *strays) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lines = nil
+// end waits until no more come, and forgets them. Pods without grace are gone from the API before they are from the node.
+func (s *strays) end(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		over := len(s.lines) == 0
+		s.lines = nil
+		return over
+	}, time.Minute, 3*time.Second)
 }
