@@ -108,6 +108,13 @@ func (k *kept) serve(space *netns.Namespace) {
 	}()
 }
 
+// answered waits for an answer to the kubelet, which asks again: in IPv6 the node is silent until it knows that nobody else
+// has the address of its new link.
+func (k *kept) answered(ip netip.Addr, why string) {
+	k.t.Helper()
+	require.Eventually(k.t, func() bool { return k.probe(ip) == nil }, 10*time.Second, 20*time.Millisecond, "%s: %s", ip, why)
+}
+
 // probe asks as the kubelet does, from the node.
 func (k *kept) probe(ip netip.Addr) error {
 	return k.netns.Do(func(ns.NetNS) error {
@@ -201,10 +208,10 @@ func TestAPodWithoutAProxyAnswersProbesAndNothingElse(t *testing.T) {
 	check := func() {
 		t.Helper()
 		for _, ip := range detail.IPs {
-			require.NoError(t, k.probe(ip), "the kubelet's probe of %s", ip)
+			k.answered(ip, "the kubelet's probe")
 		}
 		for _, ip := range neighbour.IPs {
-			require.NoError(t, k.probe(ip), "others are as they were")
+			k.answered(ip, "others are as they were")
 			require.Error(t, space.Do(func() error {
 				c, err := net.DialTimeout("tcp", netip.AddrPortFrom(ip, 8080).String(), 300*time.Millisecond)
 				if err == nil {

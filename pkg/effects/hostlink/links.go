@@ -119,7 +119,8 @@ func switchOf(end netlink.Link) (string, error) {
 	return master.Type(), nil
 }
 
-// view is how the node sees the pod over a link.
+// view is how the node sees the pod over a link. It speaks from where its routes say, and in IPv6 from its addresses on the
+// link as soon as they are known to be nobody else's (RFC 4862): the first pods of a node come before they are.
 func (h *Host) view(end netlink.Link, pod []netip.Addr) (quarantine.Link, error) {
 	v := quarantine.Link{Pod: pod, MACs: []net.HardwareAddr{end.Attrs().HardwareAddr}}
 	err := h.node.Do(func() error {
@@ -138,18 +139,28 @@ func (h *Host) view(end netlink.Link, pod []netip.Addr) (quarantine.Link, error)
 				return fmt.Errorf("addresses of %s: %w", l.Attrs().Name, err)
 			}
 			for _, a := range addresses {
-				if ip, ok := netip.AddrFromSlice(a.IP); ok && ip.IsLinkLocalUnicast() {
+				ip, _ := netip.AddrFromSlice(a.IP)
+				switch {
+				case ip.IsLinkLocalUnicast():
 					v.Near = append(v.Near, ip)
+				case ip.IsGlobalUnicast():
+					v.Node = append(v.Node, ip)
 				}
 			}
 		}
-		v.Node = speaksFrom(pod)
+		v.Node = distinct(append(v.Node, speaksFrom(pod)...))
 		var err error
 		v.Ports, err = localPorts()
 		return err
 	})
-	slices.SortFunc(v.Near, netip.Addr.Compare)
+	v.Near = distinct(v.Near)
 	return v, err
+}
+
+// distinct are the addresses in order, each once.
+func distinct(all []netip.Addr) []netip.Addr {
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
 }
 
 // introduce tells the pod where its node is, on a link: it cannot ask, for a question to all is not for the node alone. It
@@ -182,7 +193,7 @@ func speaksFrom(pod []netip.Addr) []netip.Addr {
 			continue
 		}
 		for _, r := range routes {
-			if src, ok := netip.AddrFromSlice(r.Src); ok && !slices.Contains(from, src.Unmap()) {
+			if src, ok := netip.AddrFromSlice(r.Src); ok {
 				from = append(from, src.Unmap())
 			}
 		}

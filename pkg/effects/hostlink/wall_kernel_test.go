@@ -143,6 +143,24 @@ func TestNobodyIsAnsweredInTheNodesName(t *testing.T) {
 	}
 }
 
+// TestTheNodeIsAnsweredWhoseAddressIsStillTentative: as those of the first pod's link are, and routes do not name them yet.
+func TestTheNodeIsAnsweredWhoseAddressIsStillTentative(t *testing.T) {
+	p := kit.NewPod(t)
+	app, node := kit.NewActor(t, kit.Identity{NS: p.NS}), kit.NewActor(t, kit.Identity{NS: p.Node})
+	_, err := app.Listen(kit.Listen{Network: "tcp", At: netip.AddrPortFrom(netip.IPv6Unspecified(), 8080), Echo: "alive "})
+	require.NoError(t, err)
+	run(t, p.Node, "ip", "address", "del", kit.NodeV6().String()+"/64", "dev", "pod0")
+	run(t, p.Node, "sysctl", "-qw", "net.ipv6.conf.pod0.accept_dad=1", "net.ipv6.conf.pod0.dad_transmits=3")
+	run(t, p.Node, "ip", "address", "add", kit.NodeV6().String()+"/64", "dev", "pod0")
+	_, err = open(t, p).Up(p.NS, "box", ips())
+	require.NoError(t, err)
+	require.Contains(t, run(t, p.Node, "ip", "-6", "address", "show", "tentative"), kit.NodeV6().String())
+	require.Eventually(t, func() bool {
+		_, err := node.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", To: netip.AddrPortFrom(kit.PodV6(), 8080), Timeout: time.Second}, Send: "ping"})
+		return err == nil && !strings.Contains(run(t, p.Node, "ip", "-6", "address", "show", "tentative"), kit.NodeV6().String())
+	}, 20*time.Second, 50*time.Millisecond)
+}
+
 // TestTheWallsOfAnEarlierAgent are known, repaired and taken down, and other tables are not touched.
 func TestTheWallsOfAnEarlierAgent(t *testing.T) {
 	p := kit.NewPod(t)
