@@ -64,7 +64,7 @@ test-unit: ## pure decisions and the shape of the code; needs no root
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
 	$(call stage,kernel tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -tags kernel $$(build/tagged kernel)
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
 
 .PHONY: test-api
 test-api: tools ## a real kube-apiserver and etcd
@@ -104,10 +104,10 @@ cover: ## statement coverage of values and decisions
 bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: one pod from start to verified; NetworkPolicy on the node)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
-	  go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x ./pkg/effects/dataplane ./test/netpol
+	  go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x -exec "$(CURDIR)/test/isolated" ./pkg/effects/dataplane ./test/netpol
 	$(call stage,bench: what a pod's start costs, against one without us and against the bare restores)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
-	  go test -v -count 1 -tags 'kernel bench' -run TestWhatAStartCosts ./test/agent
+	  go test -v -count 1 -tags 'kernel bench' -run TestWhatAStartCosts -exec "$(CURDIR)/test/isolated" ./test/agent
 	$(call stage,bench: thirty guarded pods at rest)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent

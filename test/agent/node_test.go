@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/test/kit"
 )
 
 // node is a container runtime in a network namespace of its own, as the only thing there.
@@ -44,7 +46,7 @@ func newNode(t *testing.T) *node {
 func newNodeOf(t *testing.T, e engine) *node {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "this test needs root")
-	dir, err := os.MkdirTemp("/tmp", "ds") // short: a socket's path has 108 bytes
+	dir, err := os.MkdirTemp("", kit.RunName()+"-") // short: a socket's path has 108 bytes
 	require.NoError(t, err)
 	t.Cleanup(func() { sweep(t, dir) })
 	handle, err := testutils.NewNS()
@@ -62,7 +64,7 @@ func newNodeOf(t *testing.T, e engine) *node {
 		require.NoError(t, testutils.UnmountNS(handle))
 	})
 	e.configure(n, dir)
-	n.networks(dir)
+	n.network(dir, "203.0.113.0/24", "2001:db8:1::/64")
 	n.start, n.stop = n.daemon(dir)
 	n.start()
 	t.Cleanup(func() { n.removeAll(); n.stop() })
@@ -83,11 +85,15 @@ func cache(t *testing.T, program string) string {
 	return path
 }
 
-// networks gives pods an address of each family.
-func (n *node) networks(dir string) {
+// network gives pods an address of each of the ranges.
+func (n *node) network(dir string, ranges ...string) {
+	var subnets []string
+	for _, r := range ranges {
+		subnets = append(subnets, `[{"subnet": "`+r+`"}]`)
+	}
 	require.NoError(n.t, os.MkdirAll(dir+"/cni", 0o700))
 	require.NoError(n.t, os.WriteFile(dir+"/cni/test.conflist", []byte(`{"cniVersion": "1.0.0", "name": "test", "plugins": [{"type": "ptp",
-		"ipam": {"type": "host-local", "dataDir": "`+dir+`/ipam", "ranges": [[{"subnet": "203.0.113.0/24"}], [{"subnet": "2001:db8:1::/64"}]],
+		"ipam": {"type": "host-local", "dataDir": "`+dir+`/ipam", "ranges": [`+strings.Join(subnets, ",")+`],
 		"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}]}`), 0o600))
 }
 

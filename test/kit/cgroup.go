@@ -22,7 +22,7 @@ type Cgroup struct {
 func NewCgroup(tb testing.TB, nested ...string) Cgroup {
 	tb.Helper()
 	requireRoot(tb)
-	dir, err := os.MkdirTemp(cgroup2Mount(tb), "data-spacer-test-*")
+	dir, err := os.MkdirTemp(cgroup2Mount(tb), RunName()+"-")
 	require.NoError(tb, err)
 	outermost := Cgroup{Path: "/" + filepath.Base(dir), Dir: dir}
 	tb.Cleanup(func() { outermost.remove(tb) })
@@ -31,6 +31,15 @@ func NewCgroup(tb testing.TB, nested ...string) Cgroup {
 		c = c.Child(tb, name)
 	}
 	return c
+}
+
+// RunName begins the names of the control groups that a run of tests makes: where the run is killed, test/isolated removes
+// them by it.
+func RunName() string {
+	if name := os.Getenv("DATA_SPACER_TEST_RUN"); name != "" {
+		return name
+	}
+	return "ds"
 }
 
 // Child makes a cgroup inside.

@@ -42,7 +42,7 @@ type node struct {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "this test needs root")
-	dir, err := os.MkdirTemp("/tmp", "ds")
+	dir, err := os.MkdirTemp("", "ds")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	n := &node{t: t, plugin: dir + "/plugin", socket: dir + "/gate.sock", list: dir + "/state/namespaces.json"}
