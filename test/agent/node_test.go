@@ -108,7 +108,6 @@ func (n *node) daemon(dir string) (start, stop func()) {
 		daemon = exec.Command(cache(n.t, n.engine.program), n.engine.flag, dir+"/config.toml")
 		daemon.Env = append(os.Environ(), "PATH="+filepath.Dir(cache(n.t, n.engine.program))+":"+os.Getenv("PATH"))
 		daemon.Stdout, daemon.Stderr = file, file
-		daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		require.NoError(n.t, n.netns.Do(func(ns.NetNS) error { return daemon.Start() }))
 		conn, err = grpc.NewClient("unix://"+n.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		require.NoError(n.t, err)

@@ -221,7 +221,6 @@ func (r *race) agent(extra ...string) *process {
 	}, extra...)...)
 	p.command.Env = append(append(os.Environ(), "GOMEMLIMIT=44MiB"), r.env...)
 	p.command.Stdout, p.command.Stderr = p.output, p.output
-	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.command.Start(); err != nil {
 		r.t.Error(err)
 		close(p.ended)

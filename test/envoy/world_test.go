@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -155,13 +154,12 @@ mount -t tmpfs none /run
 mkdir -p %[1]s && chown 1303:1303 %[1]s
 touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
-exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs --pdeathsig KILL \
+exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
   /run/envoy -c /run/envoy.yaml --disable-hot-restart --concurrency 1 --log-level warning --file-flush-interval-msec 20`,
 		apis.ProxyRuntimeDir, program(t), file)
 	w.proxy = exec.Command("nsenter", "--net="+w.pod.Path(), "unshare", "--mount", "sh", "-ec", script)
 	w.proxy.Env = append(os.Environ(), "POD_NAME=pharma-app")
 	w.proxy.Stdout, w.proxy.Stderr = w.stdout, w.stderr
-	w.proxy.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, w.proxy.Start())
 	t.Cleanup(func() {
 		_ = w.proxy.Process.Kill() // the script and nsenter have become Envoy: one process

@@ -115,7 +115,7 @@ func (w *world) launchProxy() {
 mkdir -p %[1]s && chown 1303:1303 %[1]s
 touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
-exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs --pdeathsig KILL \
+exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
   /run/envoy -c /run/envoy.yaml --disable-hot-restart --concurrency 1 --log-level error`, apis.ProxyRuntimeDir, program(w.t), file)
 	w.envoy = w.start(w.proxy, "unshare", "--mount", "sh", "-ec", script)
 	w.envoy.Stderr = os.Stderr

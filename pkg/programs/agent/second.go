@@ -157,10 +157,14 @@ func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest str
 	return err
 }
 
-// again has the pod looked at as soon as may be, whatever is known of it.
+// aside is how long the rest of a start's work waits for the runtime to be done with the start: on a small node it would
+// take the time from that.
+const aside = 50 * time.Millisecond
+
+// again has the pod looked at soon, whatever is known of it.
 func (a *Agent) again(uid string) {
 	a.table.update(uid, func(r *record) { r.did = assign.Assignment{} })
-	a.queue.Add(uid)
+	a.queue.AddAfter(uid, aside)
 }
 
 // Ended forgets a proxy.

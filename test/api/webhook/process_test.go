@@ -26,8 +26,6 @@ func launch(t *testing.T, command *exec.Cmd) *process {
 	t.Helper()
 	p := &process{command: command, ended: make(chan struct{})}
 	command.Stderr = p
-	// The kernel ends it with us, should the test be killed.
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, command.Start())
 	go func() {
 		p.failure = command.Wait()
