@@ -73,7 +73,7 @@ test-api: tools ## a real kube-apiserver and etcd
 
 .PHONY: test-lab
 test-lab: export DATA_SPACER_LAB := test
-test-lab: $(LAB) ## the demo's story, NetworkPolicy, the leak suite and ordinary work as tests, on a lab of its own
+test-lab: tools ## the demo's story, NetworkPolicy, the leak suite and ordinary work as tests, on a lab of its own
 	$(call stage,lab scenario)
 	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
 	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 30m

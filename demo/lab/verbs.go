@@ -100,7 +100,7 @@ func kubeconfig(_ context.Context, c *cluster.Cluster, _ []string, stdout io.Wri
 
 func env(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writer) error {
 	return changing(c, func() error {
-		if err := supply.Packages(ctx, c.Log); err != nil {
+		if err := supply.TestPackages(ctx, c.Log); err != nil {
 			c.Log.Say("warning: %v", err)
 		}
 		if err := errors.Join(c.Supplies(ctx), c.TestSupplies(ctx)); err != nil {

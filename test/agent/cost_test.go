@@ -5,6 +5,7 @@ package agent_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,14 +146,23 @@ func (c *costs) tell() {
 		for _, one := range all {
 			both, proxy, box = append(both, one.both), append(proxy, one.proxy), append(box, one.both-one.proxy)
 		}
-		c.t.Logf("%-8s median +%.1f ms = %.2f × the bare restores' %.1f ms (sandbox +%.1f, container +%.1f); least +%.1f ms",
-			kind, median(both), median(both)/floor, floor, median(box), median(proxy), float64(slices.Min(both).Microseconds())/1000)
+		c.t.Logf("%-8s median %+.1f ms ± %.1f = %.2f × the bare restores' %.1f ms (sandbox %+.1f, container %+.1f)",
+			kind, median(both), uncertain(both), median(both)/floor, floor, median(box), median(proxy))
 	}
 }
 
-func median(all []time.Duration) float64 {
+func median(all []time.Duration) float64 { return quantile(all, 0.5) }
+
+// uncertain is the standard error of the median, in milliseconds, from the distance of the quartiles.
+func uncertain(all []time.Duration) float64 {
+	const normal = 1.2533 / 1.349 // of a normal distribution: the median's to the mean's, and the quartiles' to the deviation
+	return normal * (quantile(all, 0.75) - quantile(all, 0.25)) / math.Sqrt(float64(len(all)))
+}
+
+// quantile is in milliseconds.
+func quantile(all []time.Duration, q float64) float64 {
 	slices.Sort(all)
-	return float64(all[len(all)/2].Microseconds()) / 1000
+	return float64(all[int(q*float64(len(all)))].Microseconds()) / 1000
 }
 
 // goAhead gives this process and its children the highest ordinary priority, so that what else runs on the machine counts

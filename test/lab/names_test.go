@@ -125,39 +125,39 @@ func TestQuestionsForBothFamiliesFromOneSocketAreAnswered(t *testing.T) {
 	}))
 }
 
-func TestGlibcInAGuestsNetworkResolvesShortAndLongNames(t *testing.T) {
+// TestCLibrariesInAGuestsNetworkResolveShortAndLongNames: the machine's glibc, and a program that is linked with musl.
+func TestCLibrariesInAGuestsNetworkResolveShortAndLongNames(t *testing.T) {
 	n := newNames(t)
-	kubectl(t, guestPod("glibc"), "apply", "-f", "-")
-	t.Cleanup(func() { kubectl(t, "", "delete", "pod", "-n", "pharma-space", "glibc", "--wait=false") })
-	kubectl(t, "", "wait", "-n", "pharma-space", "pod/glibc", "--for=condition=Ready", "--timeout=60s")
-	settings := filepath.Join(t.TempDir(), "resolv.conf")
-	text := kubectl(t, "", "exec", "-n", "pharma-space", "glibc", "-c", "app", "--", "cat", "/etc/resolv.conf")
+	kubectl(t, guestPod("names"), "apply", "-f", "-")
+	t.Cleanup(func() { kubectl(t, "", "delete", "pod", "-n", "pharma-space", "names", "--wait=false") })
+	kubectl(t, "", "wait", "-n", "pharma-space", "pod/names", "--for=condition=Ready", "--timeout=60s")
+	settings, musl := filepath.Join(t.TempDir(), "resolv.conf"), filepath.Join(t.TempDir(), "resolve")
+	text := kubectl(t, "", "exec", "-n", "pharma-space", "names", "-c", "app", "--", "cat", "/etc/resolv.conf")
 	require.Contains(t, text, "search pharma-space.svc.cluster.local svc.cluster.local cluster.local")
 	require.NoError(t, os.WriteFile(settings, []byte(text), 0o644))
-	// The machine's glibc, with the pod's network and the pod's settings, in a mount namespace of its own.
-	getent := func(name string) (out []byte, err error) {
-		script := `mount --bind "$1" /etc/resolv.conf && exec getent ahosts "$2"`
-		require.NoError(t, n.space.Do(func() error {
-			out, err = exec.Command("unshare", "--mount", "sh", "-c", script, "sh", settings, name).CombinedOutput()
-			return nil
-		}))
-		return out, err
+	out, err := exec.Command("musl-gcc", "-static", "-o", musl, "testdata/resolve.c").CombinedOutput()
+	require.NoError(t, err, "%s (make tools installs musl-gcc)", out)
+
+	for library, command := range map[string][]string{"glibc": {"getent", "ahosts"}, "musl": {musl}} {
+		t.Run(library, func(t *testing.T) {
+			resolve := func(name string) (string, error) { return n.withSettings(t, settings, append(command, name)...) }
+			for name, namespace := range map[string]string{
+				"pharma": "pharma-space", "hospital.hospital-space": "hospital-space", "hospital.hospital-space.svc.cluster.local.": "hospital-space",
+			} {
+				service, err := n.kube.CoreV1().Services(namespace).Get(t.Context(), strings.SplitN(name, ".", 2)[0], metav1.GetOptions{})
+				require.NoError(t, err)
+				found, err := resolve(name)
+				require.NoError(t, err, "%s: %s", name, found)
+				for _, ip := range service.Spec.ClusterIPs {
+					require.Contains(t, found, ip, name)
+				}
+			}
+			began := time.Now()
+			found, err := resolve("data.evil.example")
+			require.Error(t, err, found)
+			require.Less(t, time.Since(began), 3*time.Second, "a name outside is refused at once")
+		})
 	}
-	for name, namespace := range map[string]string{
-		"pharma": "pharma-space", "hospital.hospital-space": "hospital-space", "hospital.hospital-space.svc.cluster.local.": "hospital-space",
-	} {
-		service, err := n.kube.CoreV1().Services(namespace).Get(t.Context(), strings.SplitN(name, ".", 2)[0], metav1.GetOptions{})
-		require.NoError(t, err)
-		found, err := getent(name)
-		require.NoError(t, err, "%s: %s", name, found)
-		for _, ip := range service.Spec.ClusterIPs {
-			require.Contains(t, string(found), ip, name)
-		}
-	}
-	began := time.Now()
-	found, err := getent("data.evil.example")
-	require.Error(t, err, string(found))
-	require.Less(t, time.Since(began), 3*time.Second, "a name outside is refused at once")
 }
 
 func TestWithTheResolverDownNamesFailAndAnEventSaysSoAndPodsStart(t *testing.T) {

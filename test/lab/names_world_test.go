@@ -77,6 +77,19 @@ func (n *names) clusterDNS(t *testing.T, q ask.Question) ask.Answer {
 	return answer
 }
 
+// withSettings runs a program of the machine in the guest's network, with a file in the place of /etc/resolv.conf.
+func (n *names) withSettings(t *testing.T, file string, command ...string) (text string, err error) {
+	t.Helper()
+	script := `mount --bind "$0" /etc/resolv.conf && exec "$@"`
+	require.NoError(t, n.space.Do(func() error {
+		var out []byte
+		out, err = exec.Command("unshare", append([]string{"--mount", "sh", "-c", script, file}, command...)...).CombinedOutput()
+		text = string(out)
+		return nil
+	}))
+	return text, err
+}
+
 // asGuest asks from the guest's pod; the server that it names plays no part.
 func (n *names) asGuest(t *testing.T, q ask.Question) (answer ask.Answer, err error) {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 // tool is a command that must be on the machine, and the Debian package that brings it.
 type tool struct{ command, pkg string }
 
+// tools are what the lab needs.
 func tools() []tool {
 	return []tool{
 		{"iptables-nft-restore", "iptables"},
@@ -32,9 +33,21 @@ func tools() []tool {
 	}
 }
 
-// Packages installs the Debian packages that are missing, or says which they are when it cannot.
+// testTools are what the tests need besides.
+func testTools() []tool {
+	return []tool{
+		{"musl-gcc", "musl-tools"},
+	}
+}
+
+// Packages installs the Debian packages that the lab needs and the machine lacks, or says which they are when it cannot.
 func Packages(ctx context.Context, progress *steps.Log) error {
 	return install(ctx, progress, missingPackages(tools(), exec.LookPath))
+}
+
+// TestPackages is Packages, and those that the tests need besides.
+func TestPackages(ctx context.Context, progress *steps.Log) error {
+	return install(ctx, progress, missingPackages(append(tools(), testTools()...), exec.LookPath))
 }
 
 // pip installs pip, if it is missing.
