@@ -28,7 +28,7 @@ import (
 )
 
 // measured is how often each is measured.
-const measured = 48
+const measured = 36
 
 // TestWhatAStartCosts measures what Data Spacer adds to a pod's start: to its sandbox, until the runtime says that it is
 // ready, and to its proxy, until it runs. Each start of a foreign pod, and of an ordinary one, is followed by one without us

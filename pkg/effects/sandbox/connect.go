@@ -74,7 +74,7 @@ func dial(ctx context.Context, path string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{conn: conn, cri: cri.NewRuntimeServiceClient(conn), host: host{proc: procfs}}
+	c := &Client{conn: conn, cri: cri.NewRuntimeServiceClient(conn), host: newHost(procfs)}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	v, err := c.cri.Version(ctx, &cri.VersionRequest{})

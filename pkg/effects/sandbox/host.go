@@ -20,7 +20,24 @@ func onNode(name string) string { return host{proc: procfs}.onNode(name) }
 
 // host reads the node's /proc: the agent shares the host's PID namespace.
 type host struct {
-	proc string
+	proc    string
+	unified []string // where whole cgroup2 hierarchies are to be found
+}
+
+// newHost finds the cgroup2 hierarchy once: a node's mounts are as many as its containers, and reading them takes
+// milliseconds, which a pod's start would wait for.
+func newHost(proc string) host {
+	h := host{proc: proc}
+	for _, view := range []string{"self", "1"} {
+		mounts, err := os.ReadFile(filepath.Join(proc, view, "mountinfo")) //nolint:gosec // below /proc
+		if err != nil {
+			continue
+		}
+		if point, ok := cgroup2Mount(string(mounts)); ok {
+			h.unified = append(h.unified, filepath.Join(proc, view, "root", point))
+		}
+	}
+	return h
 }
 
 // netns returns a path that opens the sandbox's network namespace. Three ways lead to it, in this order:
@@ -115,17 +132,9 @@ func (h host) cgroup(pid int) (string, error) {
 
 // cgroupInode looks the control group up where cgroup2 is mounted, here or for the node's first process; 0 if nowhere.
 func (h host) cgroupInode(cgroup string) uint64 {
-	for _, view := range []string{"self", "1"} {
-		mounts, err := os.ReadFile(filepath.Join(h.proc, view, "mountinfo")) //nolint:gosec // below /proc
-		if err != nil {
-			continue
-		}
-		point, ok := cgroup2Mount(string(mounts))
-		if !ok {
-			continue
-		}
+	for _, root := range h.unified {
 		var s unix.Stat_t
-		if unix.Stat(filepath.Join(h.proc, view, "root", point, cgroup), &s) == nil {
+		if unix.Stat(filepath.Join(root, cgroup), &s) == nil {
 			return s.Ino
 		}
 	}

@@ -20,7 +20,7 @@ func proc(t *testing.T, files map[string]string) host {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
-	return host{proc: dir}
+	return newHost(dir)
 }
 
 func TestTheProxysControlGroup(t *testing.T) {
