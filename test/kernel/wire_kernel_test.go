@@ -128,7 +128,7 @@ func TestUnbound(t *testing.T) {
 // TestRewritingLeavesNoGap: while rules are repaired, rewritten, bound and unbound in a loop, a stream of packets of every
 // kind is let out by none of it.
 func TestRewritingLeavesNoGap(t *testing.T) {
-	const lasting = 4 * time.Second
+	const lasting = 5 * time.Second
 	t.Parallel()
 	for _, b := range backends() {
 		t.Run(string(b), func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestRewritingLeavesNoGap(t *testing.T) {
 			var sent atomic.Int64
 			for _, who := range []*kit.Actor{w.app, kit.NewActor(t, w.identity(1000, w.cgroups.app))} {
 				group.Go(func() {
-					n, err := who.Flood(kit.Flood{To: []netip.Addr{kit.NodeV4(), kit.FarV4(), kit.NodeV6(), kit.FarV6()}, For: lasting, Pause: 5 * time.Millisecond})
+					n, err := who.Flood(kit.Flood{To: []netip.Addr{kit.NodeV4(), kit.FarV4(), kit.NodeV6(), kit.FarV6()}, For: lasting, Pause: time.Millisecond})
 					if err != nil {
 						t.Error(err)
 					}
@@ -162,13 +162,22 @@ func TestRewritingLeavesNoGap(t *testing.T) {
 func (w *world) rewriteFor(t *testing.T, lasting time.Duration) int {
 	t.Helper()
 	ctx := context.Background()
-	other := w.cgroups.pod.Child(t, "other")
+	other, settings := w.cgroups.pod.Child(t, "other"), redirect.Settings{IPv6: true}
 	ways := []func() (dataplane.State, error){
 		func() (dataplane.State, error) { return w.plane.Rewrite(ctx, w.NS, w.bound()) },
 		func() (dataplane.State, error) { return w.plane.Enforce(ctx, w.NS, unbound()) },
 		func() (dataplane.State, error) { return w.plane.Enforce(ctx, w.NS, w.bound()) },
 		func() (dataplane.State, error) {
-			return w.plane.Enforce(ctx, w.NS, redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: other.Path}))
+			return w.plane.Enforce(ctx, w.NS, redirect.Plan(settings, redirect.Proxy{Cgroup: other.Path}))
+		},
+		// Without the other tables, so that filter is on its own.
+		func() (dataplane.State, error) { return w.plane.Enforce(ctx, w.NS, redirect.Closed(settings)) },
+		func() (dataplane.State, error) {
+			return w.plane.Enforce(ctx, w.NS, redirect.Opening(settings, redirect.Proxy{Cgroup: w.cgroups.proxy.Path}))
+		},
+		func() (dataplane.State, error) { return w.plane.Enforce(ctx, w.NS, redirect.Quarantine(settings, nil)) },
+		func() (dataplane.State, error) {
+			return w.plane.Enforce(ctx, w.NS, redirect.Opening(settings, redirect.Proxy{Cgroup: other.Path}))
 		},
 	}
 	n := 0

@@ -3,6 +3,7 @@ package redirect
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -56,16 +57,22 @@ func Closed(s Settings) []iptables.Ruleset {
 	var sets []iptables.Ruleset
 	for _, f := range families {
 		sets = append(sets, iptables.Ruleset{Family: f.name, Tables: []iptables.Table{{Name: "filter", Chains: []iptables.Chain{
-			{Name: "INPUT", Policy: iptables.Drop, Rules: []iptables.Rule{closedRule("-i")}},
-			{Name: "FORWARD", Policy: iptables.Drop},
-			{Name: "OUTPUT", Policy: iptables.Drop, Rules: []iptables.Rule{closedRule("-o")}},
+			{Name: "INPUT", Policy: iptables.Drop, Rules: closedBut("-i")},
+			{Name: "FORWARD", Policy: iptables.Drop, Rules: []iptables.Rule{closedRule()}},
+			{Name: "OUTPUT", Policy: iptables.Drop, Rules: closedBut("-o")},
 		}}}})
 	}
 	return sets
 }
 
-func closedRule(direction string) iptables.Rule {
-	return iptables.Rule{Args: []string{direction, "lo", "-j", "ACCEPT"}, Reason: "The pod talks to itself."}
+// closedBut lets loopback and what else is given pass, and nothing more.
+func closedBut(direction string, others ...iptables.Rule) []iptables.Rule {
+	loopback := iptables.Rule{Args: []string{direction, "lo", "-j", "ACCEPT"}, Reason: "The pod talks to itself."}
+	return slices.Concat([]iptables.Rule{loopback}, others, []iptables.Rule{closedRule()})
+}
+
+func closedRule() iptables.Rule {
+	return iptables.Rule{Args: []string{"-j", "DROP"}, Reason: "Nothing else passes, also while the policy is not in force yet."}
 }
 
 // family is what differs between the address families.
@@ -107,7 +114,7 @@ func (p planner) bound() bool { return p.proxy.Cgroup != "" }
 func (p planner) filter() iptables.Table {
 	chains := []iptables.Chain{
 		{Name: "INPUT", Policy: iptables.Drop, Rules: p.filterInput()},
-		{Name: "FORWARD", Policy: iptables.Drop},
+		{Name: "FORWARD", Policy: iptables.Drop, Rules: []iptables.Rule{rule("forward-drop", "A pod forwards nothing.", "-j", "DROP")}},
 		{Name: "OUTPUT", Policy: iptables.Drop, Rules: p.filterOutput()},
 	}
 	if p.bound() {

@@ -114,7 +114,7 @@ func TestEveryRuleset(t *testing.T) {
 			require.Equal(t, iptables.Drop, chain(t, set, "filter", c).Policy, c)
 		}
 		require.Equal(t, iptables.Drop, chain(t, set, "mangle", "POSTROUTING").Policy)
-		require.Empty(t, chain(t, set, "filter", "FORWARD").Rules, "a pod forwards nothing")
+		require.Len(t, chain(t, set, "filter", "FORWARD").Rules, 1, "a pod forwards nothing")
 		for _, c := range []struct{ table, chain string }{{"filter", "INPUT"}, {"filter", "OUTPUT"}, {"mangle", "POSTROUTING"}} {
 			rules := chain(t, set, c.table, c.chain).Rules
 			last := rules[len(rules)-1]
@@ -215,10 +215,26 @@ func TestClosedNeedsNothingOfTheKernelAndAcceptsLoopbackOnly(t *testing.T) {
 		}
 		each(set, func(_ string, r iptables.Rule) {
 			require.NotContains(t, r.Args, "-m")
-			require.Contains(t, r.Args, "lo")
+			require.True(t, has(r, "lo -j ACCEPT") || has(r, "-j DROP"), "%s", r.Args)
 			require.NotEmpty(t, r.Reason)
 		})
 	}
+}
+
+// TestPoliciesAreNeverAlone: where a table is replaced they come into force last.
+func TestPoliciesAreNeverAlone(t *testing.T) {
+	s := redirect.Settings{IPv6: true}
+	node := []netip.Addr{netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("2001:db8::1")}
+	for _, sets := range [][]iptables.Ruleset{
+		redirect.Plan(s, redirect.Proxy{}), redirect.Plan(s, redirect.Proxy{Cgroup: "/p"}), redirect.Closed(s), redirect.Quarantine(s, node),
+	} {
+		for _, set := range sets {
+			for _, table := range set.Tables {
+				require.True(t, table.Sealed(), "%s %s", set.Family, table.Name)
+			}
+		}
+	}
+	require.False(t, redirect.Shut(s)[0].Tables[0].Sealed(), "nothing is there that it could replace")
 }
 
 func TestMarksAreToldApartByOneBitAndJoinedByTheMask(t *testing.T) {

@@ -12,24 +12,24 @@ import (
 // tell the kubelet from others for whom the node speaks. Without addresses they are as Closed.
 func Quarantine(s Settings, node []netip.Addr) []iptables.Ruleset {
 	sets := Closed(s)
-	for i, set := range sets {
+	for _, set := range sets {
 		chains := set.Tables[0].Chains
-		in, out := &chains[0], &chains[2]
+		var in, out []iptables.Rule
 		for _, ip := range node {
 			if ip.Is6() != (set.Family == iptables.V6) {
 				continue
 			}
-			in.Rules = append(in.Rules, iptables.Rule{Reason: "The node calls: the kubelet probes.",
+			in = append(in, iptables.Rule{Reason: "The node calls: the kubelet probes.",
 				Args: []string{"-s", ip.String(), "-p", "tcp", "-j", "ACCEPT"}})
-			out.Rules = append(out.Rules, iptables.Rule{Reason: "Answers to the node's calls.",
+			out = append(out, iptables.Rule{Reason: "Answers to the node's calls.",
 				Args: []string{"-d", ip.String(), "-p", "tcp", "-m", "conntrack", "--ctstate", "ESTABLISHED", "--ctdir", "REPLY", "-j", "ACCEPT"}})
 		}
-		if len(in.Rules) > 1 && set.Family == iptables.V6 {
+		if len(in) > 0 && set.Family == iptables.V6 {
 			p := planner{family: ipv6()}
-			in.Rules = append(in.Rules, p.neighbours("in-neighbour", nil)...)
-			out.Rules = append(out.Rules, p.neighbours("out-neighbour", nil)...)
+			in = append(in, p.neighbours("in-neighbour", nil)...)
+			out = append(out, p.neighbours("out-neighbour", nil)...)
 		}
-		sets[i] = set
+		chains[0].Rules, chains[2].Rules = closedBut("-i", in...), closedBut("-o", out...)
 	}
 	return sets
 }

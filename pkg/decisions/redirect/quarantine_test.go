@@ -15,12 +15,12 @@ func TestAQuarantinedPodAnswersItsNodeAndNobodyElse(t *testing.T) {
 	for i, set := range redirect.Quarantine(redirect.Settings{IPv6: true}, node) {
 		require.Equal(t, iptables.Drop, chain(t, set, "filter", "INPUT").Policy)
 		require.Equal(t, iptables.Drop, chain(t, set, "filter", "FORWARD").Policy)
-		require.Empty(t, chain(t, set, "filter", "FORWARD").Rules)
+		require.Len(t, chain(t, set, "filter", "FORWARD").Rules, 1)
 		require.Equal(t, iptables.Drop, chain(t, set, "filter", "OUTPUT").Policy)
 		in, out := chain(t, set, "filter", "INPUT").Rules, chain(t, set, "filter", "OUTPUT").Rules
 		require.True(t, has(in[1], "-s "+node[i].String()+" -p tcp"), "%v", in[1])
 		require.True(t, has(out[1], "-d "+node[i].String()+" -p tcp -m conntrack --ctstate ESTABLISHED --ctdir REPLY"), "%v", out[1])
-		require.Len(t, out, map[iptables.Family]int{iptables.V4: 2, iptables.V6: 4}[set.Family])
+		require.Len(t, out, map[iptables.Family]int{iptables.V4: 3, iptables.V6: 5}[set.Family])
 		each(set, func(_ string, r iptables.Rule) { require.NotEmpty(t, r.Reason) })
 	}
 	require.Equal(t, redirect.Closed(redirect.Settings{}), redirect.Quarantine(redirect.Settings{}, nil), "nobody asks")

@@ -3,7 +3,7 @@ package redirect
 import "data-space.liqo.io/pkg/values/iptables"
 
 // Shut returns rulesets by which nothing passes at all: for a pod in which nothing runs yet. They are written in no time, and
-// filled by Opening.
+// filled by Opening. Having no rule they are not sealed: they are for a namespace that holds nothing yet.
 func Shut(s Settings) []iptables.Ruleset {
 	sets := Closed(s)
 	for _, set := range sets {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -67,7 +68,7 @@ func (d *Dataplane) Observe(ctx context.Context, ns *netns.Namespace, desired []
 // which the kernel holds something else, in their order, keeps the counters of rules that stay, and reads back what it wrote: a nil error means
 // that the kernel holds it. After an error the tables that were written stay; their order makes that a closed state. If not
 // even the first could be written, what was there stays: in a new namespace that is nothing, and the caller must write
-// something simpler (redirect.Closed).
+// something simpler (redirect.Closed). errors.Is ErrTaken: nothing was written in a family, for the way there is not closed.
 func (d *Dataplane) Enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset) (State, error) {
 	return d.enforce(ctx, ns, desired, false)
 }
@@ -154,10 +155,17 @@ func ordered(due, held iptables.Ruleset) iptables.Ruleset {
 	return due
 }
 
-// put writes tables over what the namespace holds. In a new namespace the shorter way is tried first.
+// ErrTaken means that the namespace is not new, or no longer: tables that are not sealed must not replace others there.
+var ErrTaken = errors.New("the namespace holds rules already, and those to be written would let packets pass for a moment while they replace them")
+
+// put writes tables over what the namespace holds. In a new namespace the shorter way is tried first, and it is the only one
+// for tables that are not sealed: somebody else may write at the same time.
 func (d *Dataplane) put(ctx context.Context, ns *netns.Namespace, set, held iptables.Ruleset) error {
 	if len(held.Tables) == 0 && d.backend.create(ns, set) == nil {
 		return nil
+	}
+	if d.backend == NFT && slices.ContainsFunc(set.Tables, func(t iptables.Table) bool { return !t.Sealed() }) {
+		return ErrTaken
 	}
 	return d.restore(ctx, ns, set)
 }

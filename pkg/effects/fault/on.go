@@ -20,6 +20,9 @@ func At(s Step) {
 	}
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err == nil {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX) // two families take steps side by side: each is counted for itself
+	}
+	if err == nil {
 		_, err = fmt.Fprintln(file, s)
 	}
 	if err != nil {

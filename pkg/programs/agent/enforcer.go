@@ -129,9 +129,18 @@ func (e *Enforcer) close(ctx context.Context, ns *netns.Namespace, t Target) err
 	return problems
 }
 
-// write brings the kernel and the ledger to the target, in this order: known, written, known as verified.
+// write brings the kernel and the ledger to the target. Where somebody has written before (an agent that is gone, another
+// one), a newborn sandbox is closed as every other: by the whole plan.
 func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t Target) (Outcome, error) {
-	desired := e.desired(t)
+	out, err := e.put(ctx, ns, t, e.desired(t))
+	if errors.Is(err, dataplane.ErrTaken) {
+		return e.put(ctx, ns, t, e.plan(t))
+	}
+	return out, err
+}
+
+// put brings the kernel and the ledger to a ruleset, in this order: known, written, known as verified.
+func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t Target, desired []iptables.Ruleset) (Outcome, error) {
 	last, known := e.ledger.Get(t.Sandbox)
 	entry := ledger.Entry{
 		Sandbox: t.Sandbox, Namespace: t.Endpoint.Namespace, Name: t.Endpoint.Name, UID: t.Endpoint.UID, Guest: t.Endpoint.Guest,

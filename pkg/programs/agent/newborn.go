@@ -21,6 +21,11 @@ func (e *Enforcer) desired(t Target) []iptables.Ruleset {
 			return redirect.Shut(e.settings)
 		}
 	}
+	return e.plan(t)
+}
+
+// plan is the whole of it.
+func (e *Enforcer) plan(t Target) []iptables.Ruleset {
 	return redirect.Plan(e.settings, redirect.Proxy{Cgroup: t.Proxy.Cgroup})
 }
 

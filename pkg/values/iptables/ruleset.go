@@ -95,6 +95,24 @@ func (t Table) Rules() int {
 	return n
 }
 
+// Sealed reports whether what the table's policies drop is dropped by rules as well: each built-in chain of policy DROP ends
+// with a rule that drops everything. The nft programs that replace a table make its chains with policy ACCEPT, which the kernel
+// corrects when the rules hold already, some microseconds later: without such a rule packets pass in between.
+func (t Table) Sealed() bool {
+	return !slices.ContainsFunc(t.Chains, func(c Chain) bool {
+		return c.Policy == Drop && (len(c.Rules) == 0 || !c.Rules[len(c.Rules)-1].dropsAll())
+	})
+}
+
+// dropsAll reports whether no packet passes the rule.
+func (r Rule) dropsAll() bool {
+	words := r.Args
+	if i := slices.Index(words, "--comment"); i > 0 && i+1 < len(words) && words[i-1] == "comment" {
+		words = slices.Concat(words[:i-2], words[i+2:]) // -m comment --comment TEXT
+	}
+	return slices.Equal(words, []string{"-j", "DROP"})
+}
+
 // Empty reports whether the ruleset lets everything through untouched: no rule, no own chain, no policy but ACCEPT.
 func (s Ruleset) Empty() bool {
 	for _, t := range s.Tables {
