@@ -1,6 +1,7 @@
 package iptables_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,5 +73,29 @@ func TestEmpty(t *testing.T) {
 		"the sample is not empty, of course": {sample(), false},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, c.set.Empty()) })
+	}
+}
+
+func TestSealed(t *testing.T) {
+	table := func(policy iptables.Policy, rules ...string) iptables.Table {
+		c := iptables.Chain{Name: "OUTPUT", Policy: policy}
+		for _, r := range rules {
+			c.Rules = append(c.Rules, iptables.Rule{Args: strings.Fields(r)})
+		}
+		return iptables.Table{Name: "filter", Chains: []iptables.Chain{{Name: "OWN", Policy: iptables.NoPolicy}, c}}
+	}
+	for name, test := range map[string]struct {
+		table iptables.Table
+		want  bool
+	}{
+		"a policy that accepts":               {table(iptables.Accept), true},
+		"a policy on its own":                 {table(iptables.Drop), false},
+		"a last rule that drops":              {table(iptables.Drop, "-o lo -j ACCEPT", "-j DROP"), true},
+		"with a comment":                      {table(iptables.Drop, "-m comment --comment why -j DROP"), true},
+		"a last rule that drops some":         {table(iptables.Drop, "-p tcp -m comment --comment why -j DROP"), false},
+		"a last rule that only sends back":    {table(iptables.Drop, "-j REJECT"), false},
+		"a rule that drops, and then another": {table(iptables.Drop, "-j DROP", "-o lo -j ACCEPT"), false},
+	} {
+		require.Equal(t, test.want, test.table.Sealed(), name)
 	}
 }
