@@ -175,7 +175,9 @@ func (w *world) rewriteFor(t *testing.T, lasting time.Duration) int {
 		func() (dataplane.State, error) {
 			return w.plane.Enforce(ctx, w.NS, redirect.Opening(settings, redirect.Proxy{Cgroup: w.cgroups.proxy.Path}))
 		},
-		func() (dataplane.State, error) { return w.plane.Enforce(ctx, w.NS, redirect.Quarantine(settings, nil)) },
+		func() (dataplane.State, error) {
+			return w.plane.Enforce(ctx, w.NS, redirect.Quarantine(settings, []netip.Addr{kit.NodeV4(), kit.NodeV6()}))
+		},
 		func() (dataplane.State, error) {
 			return w.plane.Enforce(ctx, w.NS, redirect.Opening(settings, redirect.Proxy{Cgroup: other.Path}))
 		},
