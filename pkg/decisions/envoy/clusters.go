@@ -20,9 +20,9 @@ const (
 	clusterDNS     = "cluster_dns"
 	clusterClosed  = "closed"
 
-	// pooledIdle is how long a connection to a server is kept for the next request. It is shorter than the keep-alive
-	// time of common servers, so that a request seldom meets a connection that its server is just closing.
-	pooledIdle = 4 * time.Second
+	// pooledIdle is how long a client's connection to its server is kept while the client sends nothing. A client that
+	// rests for longer gets a new one. It cannot be unlimited: Envoy (as of 1.40) does not close the server's connection with the client's.
+	pooledIdle = 30 * time.Second
 )
 
 func (b *builder) egressCluster() *clusterv3.Cluster {
@@ -89,6 +89,8 @@ func (b *builder) cluster(name string) *clusterv3.Cluster {
 		Name:                          name,
 		ConnectTimeout:                duration(connectLimit),
 		PerConnectionBufferLimitBytes: u32(bufferLimit),
+		// Logins may be bound to connections (NTLM, Negotiate): what one client has logged in to is no other client's.
+		ConnectionPoolPerDownstreamConnection: true,
 		CircuitBreakers: &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
 			MaxConnections: unlimited, MaxPendingRequests: unlimited, MaxRequests: unlimited, MaxRetries: u32(0),
 		}}},
