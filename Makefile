@@ -60,6 +60,7 @@ lint: ## golangci-lint with the linters named in .golangci.yml
 test-unit: ## pure decisions and the shape of the code; needs no root
 	$(call stage,unit tests)
 	@go test ./...
+	@CGO_ENABLED=0 go test -C demo/lab/upstream ./resolver/...
 
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy

@@ -63,6 +63,8 @@ func dnsFlags(f *flag.FlagSet, c *controller.Config) {
 	each(f, "dns-forward-domains", "`domains` outside of the cluster that guests may ask for, each with its server or, without one,"+
 		" through the cluster's DNS: example.org=198.51.100.53,example.com (default none)", &c.Resolver.Forward, parseForward)
 	each(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
+	f.IntVar(&c.Resolver.QueriesPerSecond, "dns-queries-per-second", c.Resolver.QueriesPerSecond, "`number` of DNS questions that each foreign pod"+
+		" may ask in a second, and ten times as many at once after a rest; the resolver refuses those above")
 	each(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change",
 		&c.DNSService, parseName)
 	each(f, "dns-namespace", "`namespace` of that Service and its pods (default "+c.DNS.Namespace+")", &c.DNS.Namespace, parseName)

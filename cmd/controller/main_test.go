@@ -81,9 +81,9 @@ func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 }
 
 func TestDomainsOutsideAreReadWithTheirServers(t *testing.T) {
-	s, err := parse([]string{"--cluster-domain=hospital.internal.", "--dns-forward-domains=a.example=192.0.2.1, b.example., a.example=2001:db8::1"}, nil)
+	s, err := parse([]string{"--cluster-domain=hospital.internal.", "--dns-queries-per-second=50", "--dns-forward-domains=a.example=192.0.2.1, b.example., a.example=2001:db8::1"}, nil)
 	require.NoError(t, err)
-	require.Equal(t, resolver.Settings{ClusterDomain: "hospital.internal", Forward: []resolver.Domain{
+	require.Equal(t, resolver.Settings{ClusterDomain: "hospital.internal", QueriesPerSecond: 50, Forward: []resolver.Domain{
 		{Name: "a.example", Servers: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 		{Name: "b.example"},
 	}}, s.config.Resolver)

@@ -24,6 +24,11 @@ type Question struct {
 	EDNS uint16
 	// TCP asks over TCP at once. Otherwise TCP is asked when the answer over UDP is truncated, as resolvers do.
 	TCP bool
+	// Class is IN when zero, OpCode a query.
+	Class  dnsmessage.Class
+	OpCode dnsmessage.OpCode
+	// From is the address that the question comes from; invalid: the kernel chooses.
+	From netip.Addr
 }
 
 // Answer is what came back.
@@ -68,7 +73,7 @@ func exchange(ctx context.Context, network string, server netip.AddrPort, q Ques
 	if err != nil {
 		return fail(err)
 	}
-	dialer := net.Dialer{}
+	dialer := net.Dialer{LocalAddr: q.local(network)}
 	conn, err := dialer.DialContext(ctx, network, server.String())
 	if err != nil {
 		return fail(err)
@@ -114,14 +119,29 @@ func carry(conn net.Conn, network string, packed []byte) ([]byte, error) {
 	return buffer, err
 }
 
+func (q Question) local(network string) net.Addr {
+	switch {
+	case !q.From.IsValid():
+		return nil
+	case network == "udp":
+		return net.UDPAddrFromAddrPort(netip.AddrPortFrom(q.From, 0))
+	default:
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(q.From, 0))
+	}
+}
+
 func pack(id uint16, q Question) ([]byte, error) {
 	name, err := dnsmessage.NewName(q.Name)
 	if err != nil {
 		return nil, err
 	}
+	class := q.Class
+	if class == 0 {
+		class = dnsmessage.ClassINET
+	}
 	message := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: id, RecursionDesired: true},
-		Questions: []dnsmessage.Question{{Name: name, Type: q.Type, Class: dnsmessage.ClassINET}},
+		Header:    dnsmessage.Header{ID: id, OpCode: q.OpCode, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: name, Type: q.Type, Class: class}},
 	}
 	if q.EDNS > 0 {
 		header := dnsmessage.ResourceHeader{}

@@ -18,8 +18,11 @@ const (
 )
 
 // logFormat is one line a query. The name comes last, since it may hold anything; CoreDNS escapes what does not print.
-const logFormat = "pod={/kubernetes/client-namespace}/{/kubernetes/client-pod-name} client={remote} proto={proto} class={class} " +
-	"type={type} rcode={rcode} name={name}"
+const logFormat = "pod={/kubernetes/client-namespace}/{/kubernetes/client-pod-name} client={remote} proto={proto} opcode={>opcode} " +
+	"class={class} type={type} rcode={rcode} name={name}"
+
+// burstSeconds is how many seconds' worth of questions a client may ask at once after a rest: programs that start ask many.
+const burstSeconds = 10
 
 // Corefile returns the resolver's configuration; the same settings give the same text. An error holds every problem of the
 // settings. The order of lines means nothing to CoreDNS; the order in which it asks is compiled into our build of it:
@@ -32,7 +35,9 @@ func Corefile(s Settings) (string, error) {
 	fmt.Fprintf(&b, `.:53 {
     errors
     metadata
+    limit %d %d
     log . %q
+    strict
     health :%d {
         lameduck 5s
     }
@@ -45,7 +50,7 @@ func Corefile(s Settings) (string, error) {
         pods verified
         ttl 5
     }
-`, logFormat, PortHealth, PortReady, PortMetrics, strings.Join(s.zones(), " "))
+`, s.QueriesPerSecond, burstSeconds*s.QueriesPerSecond, logFormat, PortHealth, PortReady, PortMetrics, strings.Join(s.zones(), " "))
 	for _, domain := range s.Forward {
 		fmt.Fprintf(&b, "    forward %s %s\n", domain.Name, servers(domain))
 	}

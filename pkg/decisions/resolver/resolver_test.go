@@ -18,7 +18,7 @@ func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
 func TestTheCorefileIsAsItWasReviewed(t *testing.T) {
 	for name, settings := range map[string]resolver.Settings{
 		"closed": resolver.Settings{}.Default(),
-		"listed": {ClusterDomain: "hospital.internal", Forward: []resolver.Domain{
+		"listed": {ClusterDomain: "hospital.internal", QueriesPerSecond: 50, Forward: []resolver.Domain{
 			{Name: "example.org", Servers: []netip.Addr{addr("198.51.100.53"), addr("2001:db8::53")}},
 			{Name: "example.com"},
 		}},
@@ -81,6 +81,8 @@ func TestSettingsThatCannotWorkAreRefusedWithTheWayOut(t *testing.T) {
 		"no cluster domain":              {resolver.Settings{}, "clusterDomain: Invalid value"},
 		"a line break in the domain":     {resolver.Settings{ClusterDomain: "a\nforward . 192.0.2.1"}, "clusterDomain: Invalid value"},
 		"a domain that is none":          {resolver.Settings{Forward: list("*.example.org")}, "forward[0]: Invalid value"},
+		"no question at all":             {resolver.Settings{QueriesPerSecond: -1}, "queriesPerSecond: Invalid value"},
+		"too many questions":             {resolver.Settings{QueriesPerSecond: 1e6}, "queriesPerSecond: Invalid value"},
 		"everything":                     {resolver.Settings{Forward: list(".")}, "forward[0]: Invalid value"},
 		"a brace":                        {resolver.Settings{Forward: list("example.org {")}, "forward[0]: Invalid value"},
 		"the cluster's own":              {resolver.Settings{Forward: list("cluster.local")}, "overlaps with cluster.local"},
@@ -96,7 +98,7 @@ func TestSettingsThatCannotWorkAreRefusedWithTheWayOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := test.settings
-			if settings.Forward != nil {
+			if settings.Forward != nil || settings.QueriesPerSecond != 0 {
 				settings = settings.Default()
 			}
 			_, err := resolver.Corefile(settings)

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -11,8 +12,14 @@ import (
 // DefaultClusterDomain is what the names of a cluster end in unless its installer chose another.
 const DefaultClusterDomain = "cluster.local"
 
+// DefaultQueriesPerSecond is enough for a program that looks a name up for each of 25 connections a second and caches
+// nothing: a search list makes up to eight questions of one name.
+const DefaultQueriesPerSecond = 200
+
 const (
 	maxForward = 64
+	// maxQueriesPerSecond is far above what one replica answers.
+	maxQueriesPerSecond = 100_000
 	// maxServers is as many as CoreDNS accepts for one domain.
 	maxServers = 15
 )
@@ -24,6 +31,9 @@ type Settings struct {
 	// Forward are the domains outside of the cluster that guests may ask for. Each is a way out: a name is a message to
 	// whoever answers for the domain.
 	Forward []Domain
+	// QueriesPerSecond is how many questions each client address may ask for as long as it wants. The resolver refuses those
+	// above and logs their number only, so that one guest cannot push the others out of its log.
+	QueriesPerSecond int
 }
 
 // Domain is a domain outside of the cluster, with all names below it.
@@ -39,6 +49,9 @@ func (s Settings) Default() Settings {
 	if s.ClusterDomain == "" {
 		s.ClusterDomain = DefaultClusterDomain
 	}
+	if s.QueriesPerSecond == 0 {
+		s.QueriesPerSecond = DefaultQueriesPerSecond
+	}
 	return s
 }
 
@@ -47,6 +60,10 @@ func (s Settings) Validate(at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, problem := range validation.IsDNS1123Subdomain(s.ClusterDomain) {
 		errs = append(errs, field.Invalid(at.Child("clusterDomain"), s.ClusterDomain, problem))
+	}
+	if s.QueriesPerSecond < 1 || s.QueriesPerSecond > maxQueriesPerSecond {
+		errs = append(errs, field.Invalid(at.Child("queriesPerSecond"), s.QueriesPerSecond,
+			fmt.Sprintf("must be between 1 and %d", maxQueriesPerSecond)))
 	}
 	if len(s.Forward) > maxForward {
 		errs = append(errs, field.TooMany(at.Child("forward"), len(s.Forward), maxForward))

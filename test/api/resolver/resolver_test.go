@@ -51,7 +51,7 @@ func TestWithoutAListNothingIsAskedAnywhere(t *testing.T) {
 }
 
 func TestTheClustersNamesAreKnownWithTheRightsOfTheManifest(t *testing.T) {
-	r := start(t, resolver.Settings{ClusterDomain: "hospital.internal"}, newServer(t))
+	r := start(t, resolver.Settings{ClusterDomain: "hospital.internal"}.Default(), newServer(t))
 	answer := r.ask(t, ask.Question{Name: "kubernetes.default.svc.hospital.internal.", Type: dnsmessage.TypeA})
 	require.Len(t, answer.Records, 1)
 	require.True(t, answer.Authority)
@@ -72,6 +72,6 @@ func TestEachQuestionIsOneLineOfTheLogWhateverItsName(t *testing.T) {
 		return len(lines) > 0
 	}, 5*time.Second, 10*time.Millisecond, "%s", r.output())
 	require.Len(t, lines, 1)
-	require.True(t, strings.HasPrefix(lines[0], "[INFO] pod=-/- client=127.0.0.1 proto=udp class=IN type=TXT rcode=NXDOMAIN name="), lines[0])
+	require.True(t, strings.HasPrefix(lines[0], "[INFO] pod=-/- client=127.0.0.1 proto=udp opcode=0 class=IN type=TXT rcode=NXDOMAIN name="), lines[0])
 	require.Contains(t, lines[0], fmt.Sprintf(`x\%03d`, '\n'))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -122,17 +123,26 @@ func (u Upstream) recipe(s source) (recipe, error) {
 	return r, nil
 }
 
-// ownSource is the source of a program whose package lies here and not in a module that the pins name.
+// ownSource is the source of a program whose package lies here and not in a module that the pins name: all files of its
+// folder and those below but tests.
 func (u Upstream) ownSource(s source) ([]byte, error) {
 	name, local := strings.CutPrefix(s.pkg, here)
 	if !local {
 		return nil, nil
 	}
-	text, err := os.ReadFile(filepath.Join(u.Dir, name, "main.go"))
+	var all []byte
+	err := filepath.WalkDir(filepath.Join(u.Dir, name), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all = append(all, text...)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("source of %s: %w", s.name(), err)
 	}
-	return text, nil
+	return all, nil
 }
 
 // build writes the program beside its place and moves it there, so that a running one is not disturbed.

@@ -1,6 +1,7 @@
-// Command resolver is the upstream CoreDNS server with the few plugins that the guests' resolver uses, in an order of its
-// own: "template", which answers "no such name", comes last, for what neither the cluster nor a listed server is asked.
-// Upstream's order has it first.
+// Command resolver is the upstream CoreDNS server with the few plugins that the guests' resolver uses and two of its own, in an
+// order of its own: "limit" comes before "log", which has no line of what is refused there; "strict" comes behind it; "template",
+// which answers "no such name", comes last, for what neither the cluster nor a listed server is asked. Upstream's order has
+// it first.
 package main
 
 import (
@@ -19,11 +20,16 @@ import (
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/reload"
 	_ "github.com/coredns/coredns/plugin/template"
+
+	"data-space.liqo.io/demo/lab/upstream/resolver/limit"
+	"data-space.liqo.io/demo/lab/upstream/resolver/strict"
 )
 
 func main() {
+	limit.Register()
+	strict.Register()
 	dnsserver.Directives = []string{
-		"metadata", "reload", "bufsize", "ready", "health", "prometheus", "errors", "log", "loadbalance",
+		"metadata", "reload", "bufsize", "ready", "health", "prometheus", "errors", "limit", "log", "strict", "loadbalance",
 		"kubernetes", "forward", "template",
 	}
 	coremain.Run()
