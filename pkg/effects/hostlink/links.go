@@ -18,9 +18,15 @@ import (
 // ErrLoose means that a link of the pod has no other end on this node where a wall could stand.
 var ErrLoose = errors.New("it has no other end on this node")
 
-// ends finds the node's end of every link by which frames leave the pod's namespace. Links that have none here are set
-// down from inside, and the error says which: errors.Is ErrLoose.
-func (h *Host) ends(pod *netns.Namespace) (ends []netlink.Link, err error) {
+// link is a link by which frames leave the pod's namespace.
+type link struct {
+	inside netlink.Link // as the pod sees it
+	end    netlink.Link // the node's end; nil: it has none here
+	why    error        // why it has none: errors.Is ErrLoose
+}
+
+// links finds every link by which frames leave the pod's namespace, and the node's ends of these.
+func (h *Host) links(pod *netns.Namespace) (found []link, err error) {
 	var inside []netlink.Link
 	if err := pod.Do(func() (err error) { inside, err = netlink.LinkList(); return err }); err != nil {
 		return nil, fmt.Errorf("list the links of the pod: %w", err)
@@ -33,19 +39,33 @@ func (h *Host) ends(pod *netns.Namespace) (ends []netlink.Link, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var problems error
 	for _, l := range inside {
-		a := l.Attrs()
 		if !leaves(l) {
 			continue
 		}
 		end, err := h.end(l, there, here)
-		if err == nil {
-			ends = append(ends, end)
+		if err != nil {
+			err = fmt.Errorf("link %s (%s) of the pod: %w", l.Attrs().Name, l.Type(), err)
+		}
+		found = append(found, link{l, end, err})
+	}
+	return found, nil
+}
+
+// ends finds the node's end of every link by which frames leave the pod's namespace. Links that have none here are set
+// down from inside, and the error says which: errors.Is ErrLoose.
+func (h *Host) ends(pod *netns.Namespace) (ends []netlink.Link, err error) {
+	found, err := h.links(pod)
+	if err != nil {
+		return nil, err
+	}
+	var problems error
+	for _, l := range found {
+		if l.end != nil {
+			ends = append(ends, l.end)
 			continue
 		}
-		problems = errors.Join(problems, fmt.Errorf("link %s (%s) of the pod: %w", a.Name, l.Type(), err),
-			pod.Do(func() error { return netlink.LinkSetDown(l) }))
+		problems = errors.Join(problems, l.why, pod.Do(func() error { return netlink.LinkSetDown(l.inside) }))
 	}
 	return ends, problems
 }

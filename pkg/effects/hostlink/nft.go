@@ -11,8 +11,12 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
-// table is the name of both our tables: of family netdev, for what comes from pods, and inet, for what the node forwards.
-const table = "data-space-quarantine"
+// Names of our tables: walls have one of family netdev, for what comes from pods, and one of inet, for what the node
+// forwards; filters have one of netdev on the node and one in each pod.
+const (
+	table       = "data-space-quarantine"
+	framesTable = "data-space-frames"
+)
 
 // first stands before all others.
 const first nftables.ChainPriority = -10000
@@ -97,8 +101,13 @@ func within(ns *netns.Namespace, f func(*nftables.Conn) error) error {
 	})
 }
 
-// chains lists our chains of a family.
-func chains(ns *netns.Namespace, family nftables.TableFamily) (all []*nftables.Chain, err error) {
+// chains lists the walls' chains of a family.
+func chains(ns *netns.Namespace, family nftables.TableFamily) ([]*nftables.Chain, error) {
+	return chainsOf(ns, table, family)
+}
+
+// chainsOf lists the chains of a table.
+func chainsOf(ns *netns.Namespace, table string, family nftables.TableFamily) (all []*nftables.Chain, err error) {
 	err = within(ns, func(conn *nftables.Conn) error {
 		found, err := conn.ListChainsOfTableFamily(family)
 		for _, c := range found {

@@ -20,6 +20,8 @@ type Host struct {
 
 	mu    sync.Mutex
 	walls map[string]wall // by the id of the pod's sandbox
+
+	filters filters
 }
 
 // wall is what was written for one pod; what the kernel held then, by chain. Of an earlier agent's only the names are known.
@@ -58,6 +60,7 @@ func Open(path string) (*Host, error) {
 			h.walls[pod][c.Name] = brick{chain: chain{Chain: *c}}
 		}
 	}
+	h.filters.recall(node)
 	return h, nil
 }
 
