@@ -59,6 +59,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		Quarantine: &agent.Quarantine{
 			Settings: quarantine.Settings{Handlers: list(n.handlers)}, Runtime: runtime, Wall: host, Conditions: conditions,
 		},
+		Frames: host,
 	})
 	n.log.Info("agent starts", "node", n.node, "backend", config.Backend, "why", n.sign, "ipv6", settings.IPv6,
 		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))

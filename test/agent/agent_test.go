@@ -160,6 +160,7 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 		Runtime: client, Cluster: a, Authority: a, Reporter: a,
 		Enforcer: agent.NewEnforcer(settings, dataplane.New(n.backend), memory), Metrics: agent.NewMetrics(),
 		Quarantine: &agent.Quarantine{Runtime: client, Wall: host, Conditions: a},
+		Frames:     host,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -24,8 +24,8 @@ func (h *Host) Down(sandbox string) error {
 	return nil
 }
 
-// Seal takes all walls away and sets the node's ends of their links down first: nothing of ours is left, and nothing
-// leaves the pods.
+// Seal takes all walls away and sets the node's ends of their links down first, so that nothing leaves these pods. The
+// frame filters of other pods stay, as the rules in these pods do.
 func (h *Host) Seal() error {
 	all, err := chains(h.node, nftables.TableFamilyNetdev)
 	if err != nil {
@@ -51,6 +51,9 @@ func (h *Host) Seal() error {
 	var problems error
 	for _, sandbox := range h.Standing() {
 		problems = errors.Join(problems, h.Down(sandbox))
+	}
+	if left, err := chainsOf(h.node, framesTable, nftables.TableFamilyNetdev); err == nil && len(left) == 0 {
+		problems = errors.Join(problems, dropTable(h.node))
 	}
 	return problems
 }

@@ -55,6 +55,8 @@ type Agent struct {
 	enforcer   *Enforcer
 	metrics    *Metrics
 	quarantine *Quarantine
+	frames     FrameFilter
+	dropped    frameTally
 	queue      workqueue.TypedRateLimitingInterface[string] // pod UIDs
 	table      *table
 	starting   starting // enforced by the gate, not listed by the runtime yet
@@ -77,13 +79,14 @@ type Parts struct {
 	Enforcer   *Enforcer
 	Metrics    *Metrics
 	Quarantine *Quarantine // nil: pods are not judged
+	Frames     FrameFilter // nil: frames are not filtered
 }
 
 // New returns an Agent that has done nothing yet.
 func New(c Config, p Parts) *Agent {
 	a := &Agent{
 		Config: c, runtime: p.Runtime, cluster: p.Cluster, authority: p.Authority, reporter: p.Reporter,
-		enforcer: p.Enforcer, metrics: p.Metrics, quarantine: p.Quarantine,
+		enforcer: p.Enforcer, metrics: p.Metrics, quarantine: p.Quarantine, frames: p.Frames,
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)),
 		table:   newTable(),
@@ -220,6 +223,7 @@ func (a *Agent) sweep(boxes []workload.Sandbox) {
 		alive[b.ID] = b.Ready
 	}
 	a.unwall(boxes, alive)
+	a.unfilterGone(alive)
 	for id, e := range a.enforcer.ledger.All() {
 		if alive[id] {
 			a.starting.listed(id)

@@ -49,6 +49,12 @@ func Print(w io.Writer, s NodeStatus, now time.Time) error {
 		if e.Message != "" {
 			fmt.Fprintf(w, "%s/%s: %s\n", e.Namespace, e.Name, e.Message)
 		}
+		if f := e.Frames; f != nil && len(f.Open) > 0 {
+			fmt.Fprintf(w, "%s/%s: no frame filter on link %s: %s\n", e.Namespace, e.Name, strings.Join(f.Open, ", "), strings.Join(f.Missing, "; "))
+		}
+		if f := e.Frames; f != nil && f.Dropped > 0 {
+			fmt.Fprintf(w, "%s/%s: %d frames dropped that are neither IPv4, IPv6 nor ARP\n", e.Namespace, e.Name, f.Dropped)
+		}
 		for _, f := range e.Drift {
 			fmt.Fprintf(w, "%s/%s: drift: %s\n", e.Namespace, e.Name, f)
 		}

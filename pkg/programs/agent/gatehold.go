@@ -111,7 +111,11 @@ func (a *Agent) hold(ctx context.Context, r gate.Request, guest string) (Outcome
 	}
 	a.starting.add(r.Container, time.Now())
 	started := time.Now()
-	out, err := a.enforcer.Ensure(ctx, target)
+	var out Outcome
+	err = also(func() (err error) {
+		out, err = a.enforcer.Ensure(ctx, target)
+		return err
+	}, func() error { return a.filtered(target) })
 	a.metrics.enforced(time.Since(started), out, err)
 	if err != nil {
 		return out, err

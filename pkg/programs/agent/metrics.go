@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"data-space.liqo.io/pkg/decisions/quarantine"
+	"data-space.liqo.io/pkg/effects/hostlink"
 )
 
 // Metrics are the agent's Prometheus metrics.
@@ -18,6 +19,7 @@ type Metrics struct {
 	drift    prometheus.Counter
 	repairs  prometheus.Counter
 	failures *prometheus.CounterVec
+	frames   *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -41,13 +43,24 @@ func NewMetrics() *Metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "data_space_agent_failures_total", Help: "Failures by reason.",
 		}, []string{"reason"}),
+		frames: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "data_space_agent_frames_dropped_total",
+			Help: "Frames of foreign pods that were dropped because they are neither IPv4, IPv6 nor ARP, by the end of the link that dropped them.",
+		}, []string{"end"}),
 	}
-	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures,
+	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, reason := range []string{ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonRead, ReasonLedger, ReasonAPI, ReasonWall, ReasonConfined} {
+	for _, reason := range []string{ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonRead, ReasonLedger, ReasonAPI, ReasonWall, ReasonConfined, ReasonFrames} {
 		m.failures.WithLabelValues(reason)
 	}
+	m.dropped(hostlink.Filtered{})
 	return m
+}
+
+// dropped counts the frames that filters have dropped.
+func (m *Metrics) dropped(f hostlink.Filtered) {
+	m.frames.WithLabelValues(placeNode).Add(float64(f.FromNode))
+	m.frames.WithLabelValues(placePod).Add(float64(f.FromPod))
 }
 
 func (m *Metrics) failure(reason string) { m.failures.WithLabelValues(reason).Inc() }
@@ -73,8 +86,8 @@ func (m *Metrics) enforced(took time.Duration, out Outcome, err error) {
 
 // endpoints is the number of pods by state, and of quarantined ones by reason, counted when it is asked for.
 type endpoints struct {
-	table             *table
-	desc, quarantined *prometheus.Desc
+	table                         *table
+	desc, quarantined, unfiltered *prometheus.Desc
 }
 
 // watch adds what is read from the agent itself.
@@ -82,7 +95,8 @@ func (m *Metrics) watch(a *Agent) {
 	m.Registry.MustRegister(endpoints{table: a.table, desc: prometheus.NewDesc("data_space_agent_endpoints",
 		"Foreign pods of this node by state.", []string{"state"}, nil),
 		quarantined: prometheus.NewDesc("data_space_agent_quarantined", "Quarantined pods of this node by reason; a pod may have several.",
-			[]string{"reason"}, nil)},
+			[]string{"reason"}, nil),
+		unfiltered: prometheus.NewDesc("data_space_agent_frames_unfiltered", "Foreign pods of this node with a link whose frames no filter sees.", nil, nil)},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "data_space_agent_runtime_events", Help: "1 while the container runtime sends events.",
 		}, func() float64 { return number(a.events.Load()) }),
@@ -99,13 +113,20 @@ func number(b bool) float64 {
 }
 
 // Describe implements prometheus.Collector.
-func (e endpoints) Describe(to chan<- *prometheus.Desc) { to <- e.desc; to <- e.quarantined }
+func (e endpoints) Describe(to chan<- *prometheus.Desc) {
+	to <- e.desc
+	to <- e.quarantined
+	to <- e.unfiltered
+}
 
 // Collect implements prometheus.Collector.
 func (e endpoints) Collect(to chan<- prometheus.Metric) {
-	count, against := map[State]int{}, map[quarantine.Reason]int{}
+	count, against, open := map[State]int{}, map[quarantine.Reason]int{}, 0
 	for _, r := range e.table.all() {
 		count[r.state]++
+		if r.frameless() {
+			open++
+		}
 		reasons := map[quarantine.Reason]bool{}
 		for _, f := range r.findings {
 			reasons[f.Reason] = true
@@ -114,6 +135,7 @@ func (e endpoints) Collect(to chan<- prometheus.Metric) {
 			against[reason]++
 		}
 	}
+	to <- prometheus.MustNewConstMetric(e.unfiltered, prometheus.GaugeValue, float64(open))
 	for _, reason := range quarantine.Reasons() {
 		to <- prometheus.MustNewConstMetric(e.quarantined, prometheus.GaugeValue, float64(against[reason]), string(reason))
 	}

@@ -44,6 +44,8 @@ type EndpointStatus struct {
 	Drift   []drift.Finding           `json:"drift,omitempty"`
 	Hash    string                    `json:"hash,omitempty"`
 
+	Frames *FrameStatus `json:"frames,omitempty"`
+
 	LastVerified  *time.Time `json:"lastVerified,omitempty"` // by the agent's own round, which also repairs
 	LastWritten   *time.Time `json:"lastWritten,omitempty"`
 	Writes        int        `json:"writes"`
@@ -101,6 +103,7 @@ func (a *Agent) observe(ctx context.Context, r record) EndpointStatus {
 		Namespace: r.want.Namespace, Name: r.want.Name, UID: r.want.UID, Guest: r.want.Guest,
 		State: r.state, Reason: r.reason, Message: r.message, Findings: r.findings, Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
 		LastVerified: moment(r.verified), LastWritten: moment(r.written), Writes: r.writes, DriftRepaired: r.repairs,
+		Frames: r.frames,
 	}
 	if r.target.Netns == "" {
 		return s

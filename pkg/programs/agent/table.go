@@ -38,6 +38,7 @@ type record struct {
 	reason, message string
 	outcome         Outcome
 	findings        []quarantine.Finding // what speaks against the pod
+	frames          *FrameStatus         // where its frames are filtered; nil: not looked at yet
 
 	verified, written time.Time
 	writes, repairs   int

@@ -92,6 +92,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 	if ran {
 		err = errors.Join(err, a.cut(target))
 	}
+	frames, framesErr := a.filterFrames(r, target)
 	target, findings, confineErr := a.confine(ctx, r, target)
 	started := time.Now()
 	out, ensureErr := a.enforcer.Ensure(ctx, target)
@@ -99,7 +100,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 	if ran { // once more: what was opened in between
 		err = errors.Join(err, a.cut(target))
 	}
-	if err = errors.Join(err, confineErr, ensureErr); err != nil {
+	if err = errors.Join(err, framesErr, confineErr, ensureErr); err != nil {
 		return err
 	}
 	target.Proxy = out.Proxy
@@ -108,7 +109,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 			return err
 		}
 	}
-	r.findings = findings
+	r.findings, r.frames = findings, frames
 	a.succeeded(r, target, out)
 	a.queue.AddAfter(uid, a.Verify+rand.N(a.Verify/10+1)) //nolint:gosec // spreads work, guards nothing
 	return nil
@@ -165,7 +166,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	if err != nil || hostNetwork {
 		return err
 	}
-	if err := errors.Join(a.enforcer.Clear(ctx, target), a.free(r)); err != nil {
+	if err := errors.Join(a.enforcer.Clear(ctx, target), a.free(r), a.unfilter(target)); err != nil {
 		return err
 	}
 	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "why", exemption(r.want.Reason))
@@ -177,7 +178,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 // settle notes a state that needs no work.
 func (a *Agent) settle(uid string, state State, reason, message string) {
 	a.table.update(uid, func(r *record) {
-		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings = r.want, state, reason, message, Outcome{}, Target{}, nil
+		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings, r.frames = r.want, state, reason, message, Outcome{}, Target{}, nil, nil
 	})
 }
 

@@ -1,0 +1,105 @@
+//go:build kernel
+
+package agent_test
+
+import (
+	"encoding/binary"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// pppoe sends frames of kind 0x8864 from the namespace's eth0, as AF_PPPOX does without a capability on kernels that have it.
+func pppoe(t *testing.T, pod *netns.Namespace, count int) {
+	t.Helper()
+	require.NoError(t, pod.Do(func() error {
+		eth0, err := netlink.LinkByName("eth0")
+		require.NoError(t, err)
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		require.NoError(t, err)
+		defer unix.Close(fd)
+		frame := append([]byte{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 2, 0x88, 0x64, 0x11, 0}, "a patient's record, for whoever listens"...)
+		for range count {
+			_ = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: eth0.Attrs().Index, Halen: 6}) // ENOBUFS: it was dropped
+		}
+		return nil
+	}))
+}
+
+// arrived is a listener for PPPoE on all links of the node, behind their filters.
+func arrived(t *testing.T, k *kept) func() int {
+	t.Helper()
+	var fd int
+	require.NoError(t, k.netns.Do(func(ns.NetNS) (err error) {
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		require.NoError(t, err)
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, 0x8864))})
+	}))
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return func() (n int) {
+		time.Sleep(50 * time.Millisecond)
+		for {
+			if _, _, err := unix.Recvfrom(fd, make([]byte, 2048), 0); err != nil {
+				return n
+			}
+			n++
+		}
+	}
+}
+
+// TestFramesOfAForeignPodAreFiltered for as long as it is foreign, and of no other pod.
+func TestFramesOfAForeignPodAreFiltered(t *testing.T) {
+	k := newKept(t)
+	ordinary := k.inside(k.runPod(k.sandboxConfig("hospital", "ordinary")))
+	box := k.runPod(k.sandboxConfig("pharma", "app"))
+	k.run(k.create(k.sandboxConfig("pharma", "app"), box, apis.ProxyContainerName, 0))
+	pod := k.inside(box)
+	e := k.endpoint("app", func(e agent.EndpointStatus) bool { return e.State == agent.Enforced && e.Frames != nil })
+	require.Len(t, e.Frames.Node, 1)
+	require.Equal(t, []string{"eth0"}, e.Frames.Pod)
+	require.Empty(t, e.Frames.Open)
+
+	seen := arrived(t, k)
+	const some = 7
+	pppoe(t, ordinary, some)
+	require.Equal(t, some, seen(), "of a pod that nobody guards all arrive")
+	pppoe(t, pod, some)
+	require.Zero(t, seen())
+	e = k.endpoint("app", func(e agent.EndpointStatus) bool { return e.Frames.Dropped == some })
+	require.Equal(t, agent.Enforced, e.State)
+	require.Eventually(t, func() bool { return len(k.a.told(agent.EventFramesDropped)) == 1 }, 5*time.Second, 10*time.Millisecond)
+	require.Contains(t, k.a.told(agent.EventFramesDropped)[0], "7 frames")
+
+	require.NoError(t, pod.Do(func() error {
+		return exec.Command("nft", "delete", "table", "netdev", "data-space-frames").Run()
+	}))
+	require.NoError(t, k.netns.Do(func(ns.NetNS) error {
+		return exec.Command("nft", "flush", "table", "netdev", "data-space-frames").Run()
+	}))
+	require.Eventually(t, func() bool {
+		return strings.Contains(strings.Join(k.a.told(agent.EventDriftRepaired), ""), "frame filter")
+	}, 5*time.Second, 10*time.Millisecond)
+	pppoe(t, pod, some)
+	require.Zero(t, seen())
+
+	k.running.stop()
+	k.running = startAgent(t, k.node, k.a, k.state)
+	k.reaches("app", agent.Enforced)
+	pppoe(t, pod, some)
+	require.Zero(t, seen(), "of the next agent")
+
+	k.a.set(func() { k.a.spaces["pharma"] = nil })
+	require.Eventually(t, func() bool { return !strings.Contains(k.netdev(), "data-space") }, 10*time.Second, 20*time.Millisecond)
+	pppoe(t, pod, some)
+	require.Equal(t, some, seen(), "it is a pod like any other now")
+}
