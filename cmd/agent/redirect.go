@@ -14,6 +14,7 @@ import (
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/programs/agent"
 )
 
@@ -28,6 +29,9 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		if err := plane.Check(ctx, held); err != nil {
 			return job{}, fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
 		}
+	}
+	if err := sockets.CheckMarking(); err != nil {
+		return job{}, fmt.Errorf("this node's kernel does not let the agent mark the proxies' listeners: %w", err)
 	}
 	memory, err := ledger.Open(n.state)
 	if err != nil {

@@ -100,38 +100,6 @@ func TestTheExplicitProxyRefusesThePodItself(t *testing.T) {
 	require.Contains(t, line["response_code_details"], "rbac_access_denied")
 }
 
-func TestTheExplicitIngressReachesOwnApplicationsOnly(t *testing.T) {
-	w := newWorld(t, settings())
-	w.resolver(t, names(map[string][]string{"evil4.example.": {"127.0.0.1"}, "localhost.": {peer4}}))
-	app := w.record(t, w.pod, "127.0.0.1")
-	app6 := w.record(t, w.pod, "::1")
-	outside := w.record(t, w.peer, peer4)
-	for _, f := range families() {
-		t.Run(f.name, func(t *testing.T) {
-			for _, authority := range []string{"localhost:8080", "127.0.0.1:8080"} {
-				require.Contains(t, w.exchange(t, w.pod, f.loopback, 13042, "GET /own HTTP/1.1\r\nHost: "+authority+"\r\n\r\n"), "299 Quite Fine")
-				take(t, app)
-			}
-			require.Contains(t, w.exchange(t, w.pod, f.loopback, 13042, "GET /own HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"), "299 Quite Fine")
-			take(t, app6)
-			for _, authority := range []string{
-				peer4 + ":8080", "[" + peer6 + "]:8080", pod4 + ":8080", "evil4.example:8080", "hospital.example", "127.0.0.2:8080",
-				"127.0.0.1:13031", "localhost:13032", "localhost:13041", "[::1]:13042", "127.0.0.1:13043", "localhost:53",
-			} {
-				answer := w.exchange(t, w.pod, f.loopback, 13042, "GET /open HTTP/1.1\r\nHost: "+authority+"\r\n\r\n")
-				require.Contains(t, answer, "403 Forbidden", authority)
-				answer = w.exchange(t, w.pod, f.loopback, 13042, "GET http://"+authority+"/open HTTP/1.1\r\nHost: localhost:8080\r\n\r\n")
-				require.Contains(t, answer, "403 Forbidden", authority)
-			}
-			c := w.connection(t, w.pod, "tcp", f.loopback, 13042)
-			fmt.Fprintf(c, "CONNECT %s:8080 HTTP/1.1\r\nHost: %s:8080\r\n\r\n", peer4, peer4)
-			require.Contains(t, readResponse(t, c), "HTTP/1.1 40", "no tunnel")
-		})
-	}
-	require.Empty(t, outside)
-	require.Equal(t, "ingress", w.logged(t, byPath("/own"))["direction"])
-}
-
 func TestOnlyTheReadinessPathAnswers(t *testing.T) {
 	w := newWorld(t, settings())
 	for _, f := range families() {

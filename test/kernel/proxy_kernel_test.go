@@ -123,13 +123,10 @@ func TestConnectionsToTheProxyEndAsTheyShould(t *testing.T) {
 			}
 			_, err := w.node.Dial(tcp(at(f.pod, 80)))
 			require.ErrorContains(t, err, "refused")
-			w.ingress = []int{w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Reuse: true, Echo: "ingress "})}
+			w.serveIngress(kit.Listen{Reuse: true, Echo: "ingress "})
 		})
 		t.Run("acknowledged while the proxy has not accepted them yet", func(t *testing.T) {
-			for _, l := range w.ingress {
-				require.NoError(t, w.proxy.StopListening(l))
-			}
-			w.ingress = []int{w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Reuse: true, Hold: true})}
+			w.serveIngress(kit.Listen{Reuse: true, Hold: true})
 			w.requireCounted(t, f, "ds-out-proxy-unowned", func() {
 				id, err := w.node.Dial(tcp(at(f.pod, 80)))
 				require.NoError(t, err)
@@ -141,10 +138,7 @@ func TestConnectionsToTheProxyEndAsTheyShould(t *testing.T) {
 			})
 		})
 		t.Run("closed by it first: the last segments are answered from TIME_WAIT", func(t *testing.T) {
-			for _, l := range w.ingress {
-				require.NoError(t, w.proxy.StopListening(l))
-			}
-			w.ingress = []int{w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Reuse: true, Greet: "bye", Close: true})}
+			w.serveIngress(kit.Listen{Reuse: true, Greet: "bye", Close: true})
 			w.wire.Take()
 			id, err := w.node.Dial(tcp(at(f.pod, 80)))
 			require.NoError(t, err)

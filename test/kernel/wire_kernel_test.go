@@ -52,8 +52,7 @@ func TestLargeTransfersOverANarrowLink(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, b)
 			behind := kit.NewActor(t, kit.Identity{NS: w.Behind(t, 1400)})
-			require.NoError(t, w.proxy.StopListening(w.ingress[0]))
-			w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Bulk: bulk})
+			w.serveIngress(kit.Listen{Bulk: bulk})
 			for _, f := range families() {
 				there := map[iptables.Family]netip.Addr{iptables.V4: kit.BehindV4(), iptables.V6: kit.BehindV6()}[f.name]
 				t.Run("up, from the proxy, "+string(f.name), func(t *testing.T) {
@@ -173,7 +172,7 @@ func (w *world) rewriteFor(t *testing.T, lasting time.Duration) int {
 		// Without the other tables, so that filter is on its own.
 		func() (dataplane.State, error) { return w.plane.Enforce(ctx, w.NS, redirect.Closed(settings)) },
 		func() (dataplane.State, error) {
-			return w.plane.Enforce(ctx, w.NS, redirect.Opening(settings, redirect.Proxy{Cgroup: w.cgroups.proxy.Path}))
+			return w.plane.Enforce(ctx, w.NS, redirect.Opening(settings, w.exempt()))
 		},
 		func() (dataplane.State, error) {
 			return w.plane.Enforce(ctx, w.NS, redirect.Quarantine(settings, []netip.Addr{kit.NodeV4(), kit.NodeV6()}))
@@ -211,7 +210,7 @@ func TestRebind(t *testing.T) {
 				} else {
 					w.cgroups.proxy = w.cgroups.pod.Child(t, "proxy-2")
 				}
-				w.proxy = kit.NewActor(t, w.identity(uint32(apis.ProxyUID), w.cgroups.proxy))
+				w.proxy, w.ingress = kit.NewActor(t, w.identity(uint32(apis.ProxyUID), w.cgroups.proxy)), nil
 				w.serve()
 
 				w.wire.Take()

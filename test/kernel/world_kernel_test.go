@@ -12,6 +12,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
@@ -104,15 +105,32 @@ func newWorld(t *testing.T, b dataplane.Backend) *world {
 
 // serve makes the proxy listen where Envoy does.
 func (w *world) serve() {
-	w.ingress = []int{w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortIngressTCP), Reuse: true, Echo: "ingress "})}
 	w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(addr("::"), apis.PortReady), Echo: "ready "})
+	w.serveIngress(kit.Listen{Reuse: true, Echo: "ingress "})
 	w.egress = nil
 	for _, f := range families() {
 		w.egress = append(w.egress, w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(f.loopback, apis.PortEgressTCP), Reuse: true, Echo: "egress "}))
 		w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(f.loopback, apis.PortEgressHTTP), Echo: "explicit "})
-		w.listen(w.proxy, kit.Listen{Network: "tcp", At: at(f.loopback, apis.PortIngressHTTP), Echo: "explicit ingress "})
 		w.listen(w.proxy, kit.Listen{Network: "udp", At: at(f.loopback, apis.PortDNS), Echo: "dns "})
 	}
+}
+
+// serveIngress makes the proxy listen on the port of its ingress in this way only, and marks its listeners as the agent does.
+func (w *world) serveIngress(l kit.Listen) {
+	w.t.Helper()
+	for _, id := range w.ingress {
+		_ = w.proxy.StopListening(id) // it may be that of a proxy that has ended
+	}
+	l.Network, l.At = "tcp", at(addr("::"), apis.PortIngressTCP)
+	w.ingress = []int{w.listen(w.proxy, l)}
+	w.mark()
+}
+
+func (w *world) mark() {
+	w.t.Helper()
+	marked, err := sockets.MarkListeners(sockets.Owner{PID: w.proxy.PID(), Cgroup: w.cgroups.proxy.Path}, redirect.SocketMark, redirect.MarkedPorts()...)
+	require.NoError(w.t, err)
+	require.Equal(w.t, redirect.MarkedPorts(), marked.Ports)
 }
 
 func (w *world) listen(a *kit.Actor, l kit.Listen) int {
@@ -128,7 +146,11 @@ func (w *world) identity(uid uint32, c kit.Cgroup) kit.Identity {
 }
 
 func (w *world) bound() []iptables.Ruleset {
-	return redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: w.cgroups.proxy.Path})
+	return redirect.Plan(redirect.Settings{IPv6: true}, w.exempt())
+}
+
+func (w *world) exempt() redirect.Proxy {
+	return redirect.Proxy{Cgroup: w.cgroups.proxy.Path, Pod: w.cgroups.pod.Path}
 }
 
 func unbound() []iptables.Ruleset {

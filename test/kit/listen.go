@@ -29,6 +29,14 @@ type Listen struct {
 	Route   []byte // an IPv6 routing header (RFC 8200), sent with all that the socket says
 	// Multipath makes it MPTCP, as in Dial.
 	Multipath bool
+	// Fields are header fields that the socket chooses for its SYN+ACKs.
+	Fields Fields
+}
+
+// Fields are the header fields of a TCP segment that a program can choose by socket options, without a capability. Zero: the kernel's choice.
+type Fields struct {
+	HopLimit, TrafficClass byte // IPv4: TTL, TOS
+	Segment, Window        uint16
 }
 
 // Accepted is one connection that a listener got.
@@ -82,6 +90,7 @@ func (w *world) listen(l Listen) (int, error) {
 			if len(l.Route) > 0 {
 				failed = errors.Join(failed, os.NewSyscallError("IPV6_RTHDR", unix.SetsockoptString(int(fd), unix.SOL_IPV6, unix.IPV6_RTHDR, string(l.Route))))
 			}
+			failed = errors.Join(failed, l.Fields.choose(int(fd), l.At.Addr().Is6()))
 		})
 		return errors.Join(err, failed)
 	}}
@@ -108,6 +117,25 @@ func (w *world) listen(l Listen) (int, error) {
 	w.last++
 	w.listeners[w.last] = served
 	return w.last, nil
+}
+
+// choose sets the options of a socket. In a socket of IPv6 those of IPv4 are set as well: it may serve both.
+func (f Fields) choose(fd int, v6 bool) error {
+	type option struct{ level, name, value int }
+	options := []option{
+		{unix.SOL_IP, unix.IP_TTL, int(f.HopLimit)}, {unix.SOL_IP, unix.IP_TOS, int(f.TrafficClass)},
+		{unix.SOL_TCP, unix.TCP_MAXSEG, int(f.Segment)}, {unix.SOL_TCP, unix.TCP_WINDOW_CLAMP, int(f.Window)},
+	}
+	if v6 {
+		options = append(options, option{unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, int(f.HopLimit)}, option{unix.SOL_IPV6, unix.IPV6_TCLASS, int(f.TrafficClass)})
+	}
+	var failed error
+	for _, o := range options {
+		if o.value != 0 {
+			failed = errors.Join(failed, os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, o.level, o.name, o.value)))
+		}
+	}
+	return failed
 }
 
 func (w *world) listener(id int) (*listener, error) {

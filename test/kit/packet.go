@@ -18,6 +18,7 @@ type Packet struct {
 	Seq, Ack uint32
 	Type     byte // icmp, icmp6
 	Payload  []byte
+	Fields   Fields // tcp
 }
 
 // Flags are TCP's.
@@ -76,7 +77,9 @@ func decode4(b []byte) Packet {
 	if binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
 		return Packet{Protocol: "fragment", Src: netip.AddrPortFrom(src, 0), Dst: netip.AddrPortFrom(dst, 0), Payload: clone(b[head:end])}
 	}
-	return decodeTransport(b[9], src, dst, b[head:end])
+	p := decodeTransport(b[9], src, dst, b[head:end])
+	p.Fields.HopLimit, p.Fields.TrafficClass = b[8], b[1]
+	return p
 }
 
 func decode6(b []byte) Packet {
@@ -88,7 +91,9 @@ func decode6(b []byte) Packet {
 		size := min(8+int(rest[1])*8, len(rest))
 		next, rest = rest[0], rest[size:]
 	}
-	return decodeTransport(next, src, dst, rest)
+	p := decodeTransport(next, src, dst, rest)
+	p.Fields.HopLimit, p.Fields.TrafficClass = b[7], b[0]<<4|b[1]>>4
+	return p
 }
 
 func decodeTransport(protocol byte, src, dst netip.Addr, b []byte) Packet {
@@ -102,7 +107,9 @@ func decodeTransport(protocol byte, src, dst netip.Addr, b []byte) Packet {
 		ports()
 		p.Protocol, p.Flags = "tcp", Flags(b[13])
 		p.Seq, p.Ack = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
-		p.Payload = clone(b[min(int(b[12]>>4)*4, len(b)):])
+		head := max(20, min(int(b[12]>>4)*4, len(b)))
+		p.Payload = clone(b[head:])
+		p.Fields = Fields{Segment: segmentSize(b[20:head]), Window: binary.BigEndian.Uint16(b[14:])}
 	case protocol == unix.IPPROTO_UDP && len(b) >= 8:
 		ports()
 		p.Protocol, p.Payload = "udp", clone(b[8:])
@@ -114,6 +121,25 @@ func decodeTransport(protocol byte, src, dst netip.Addr, b []byte) Packet {
 		p.Protocol, p.Payload = fmt.Sprint(protocol), clone(b)
 	}
 	return p
+}
+
+// segmentSize finds the option of that name (kind 2) among TCP's; 0: it is not there.
+func segmentSize(options []byte) uint16 {
+	for len(options) > 1 {
+		kind, size := options[0], int(options[1])
+		switch {
+		case kind == 0:
+			return 0
+		case kind == 1:
+			size = 1
+		case size < 2 || size > len(options):
+			return 0
+		case kind == 2 && size == 4:
+			return binary.BigEndian.Uint16(options[2:])
+		}
+		options = options[size:]
+	}
+	return 0
 }
 
 func clone(b []byte) []byte { return append([]byte(nil), b...) }

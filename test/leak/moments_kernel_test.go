@@ -56,7 +56,7 @@ func TestSocketsOfBeforeTheRules(t *testing.T) {
 				_, err = app.Read(id, time.Second)
 				require.NoError(t, err)
 				require.NotEmpty(t, carried(wire.Take()), "there are no rules yet")
-				for _, proxy := range []redirect.Proxy{{}, {Cgroup: w.proxy.Path}} {
+				for _, proxy := range []redirect.Proxy{{}, {Cgroup: w.proxy.Path, Pod: w.pod.Path}} {
 					w.enforce(b, redirect.Plan(redirect.Settings{IPv6: true}, proxy))
 					wire.Take()
 					_ = app.Write(id, attack.Secret) // refused or dropped

@@ -24,6 +24,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
@@ -44,18 +45,18 @@ func TestMain(m *testing.M) {
 // world is a pod with the real proxy in it, and a tenant's container.
 type world struct {
 	kit.Pod
-	t          *testing.T
-	proxy, app kit.Cgroup
-	node       *kit.Actor
-	envoy      *exec.Cmd
-	last       []trial.Result // of the last run
+	t               *testing.T
+	pod, proxy, app kit.Cgroup
+	node            *kit.Actor
+	envoy           *exec.Cmd
+	last            []trial.Result // of the last run
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Pod: kit.NewPod(t), t: t}
-	pod := kit.NewCgroup(t, "pod")
-	w.proxy, w.app = pod.Child(t, "proxy"), pod.Child(t, "app")
+	w.pod = kit.NewCgroup(t, "pod")
+	w.proxy, w.app = w.pod.Child(t, "proxy"), w.pod.Child(t, "app")
 	w.node = kit.NewActor(t, kit.Identity{NS: w.Node})
 	for _, restore := range []string{"iptables-nft-restore", "ip6tables-nft-restore"} { // whatever port is called, somebody answers
 		w.in(w.Node, restore, "*nat\n-A PREROUTING -p tcp -j REDIRECT --to-ports 80\nCOMMIT\n")
@@ -125,6 +126,17 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 		_ = started.Process.Kill()
 		_ = started.Wait()
 	})
+	go w.mark(started.Process.Pid)
+}
+
+// mark marks the proxy's listeners as the agent does: as soon as they are there.
+func (w *world) mark(pid int) {
+	for owner := (sockets.Owner{PID: pid, Cgroup: w.proxy.Path}); ; time.Sleep(4 * time.Millisecond) {
+		marked, err := sockets.MarkListeners(owner, redirect.SocketMark, redirect.MarkedPorts()...)
+		if err != nil || len(marked.Ports) == len(redirect.MarkedPorts()) {
+			return
+		}
+	}
 }
 
 // start prepares a process in a cgroup. It ends with the test.
@@ -155,7 +167,7 @@ func program(t *testing.T) string {
 }
 
 func (w *world) bound() []iptables.Ruleset {
-	return redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: w.proxy.Path})
+	return redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: w.proxy.Path, Pod: w.pod.Path})
 }
 
 func (w *world) enforce(b dataplane.Backend, desired []iptables.Ruleset) {

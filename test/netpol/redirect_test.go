@@ -13,6 +13,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/kit"
 )
@@ -25,7 +26,7 @@ func (c *cluster) guest() (proxy, app *kit.Actor) {
 	c.t.Helper()
 	pod := kit.NewCgroup(c.t, "pod")
 	own := pod.Child(c.t, "proxy")
-	plan := redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: own.Path})
+	plan := redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: own.Path, Pod: pod.Path})
 	_, err := dataplane.New(c.backend).Enforce(c.t.Context(), c.pods["x/a"], plan)
 	require.NoError(c.t, err)
 	proxy = kit.NewActor(c.t, kit.Identity{NS: c.pods["x/a"], Cgroup: own, UID: uint32(apis.ProxyUID), GID: uint32(apis.ProxyUID)})
@@ -34,6 +35,8 @@ func (c *cluster) guest() (proxy, app *kit.Actor) {
 		_, err := proxy.Listen(kit.Listen{Network: "tcp", At: netip.AddrPortFrom(netip.IPv6Unspecified(), port), Echo: "proxy: "})
 		require.NoError(c.t, err)
 	}
+	_, err = sockets.MarkListeners(sockets.Owner{PID: proxy.PID(), Cgroup: own.Path}, redirect.SocketMark, apis.PortIngressTCP)
+	require.NoError(c.t, err)
 	return proxy, app
 }
 

@@ -169,7 +169,7 @@ func (w *World) watch(ctx context.Context, pod corev1.Pod) (*wire.Capture, error
 // probe runs the hostile program in the pod's container and returns its lines.
 func (w *World) probe(ctx context.Context, pod corev1.Pod, peers []corev1.Pod, aims field) ([]string, error) {
 	command := []string{"pharma-app", "probe", "-uid", strconv.FormatInt(apis.ProxyUID, 10),
-		"-ports", fmt.Sprintf("%d,%d,%d", apis.PortEgressTCP, apis.PortIngressTCP, apis.PortIngressHTTP),
+		"-ports", fmt.Sprintf("%d,%d", apis.PortEgressTCP, apis.PortIngressTCP),
 		"-service", words(aims.services), "-pod", words(aims.pods)}
 	for _, peer := range peers {
 		command = append(command, "-peer", words(addresses(peer)))

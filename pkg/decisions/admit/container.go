@@ -50,7 +50,7 @@ func ofProxy(protocol corev1.Protocol, port int64) bool {
 // ProxyPorts are the TCP ports inside a foreign pod that belong to its proxy.
 func ProxyPorts() []int64 {
 	return []int64{
-		int64(apis.PortEgressTCP), int64(apis.PortEgressHTTP), int64(apis.PortIngressTCP), int64(apis.PortIngressHTTP), int64(apis.PortReady),
+		int64(apis.PortEgressTCP), int64(apis.PortEgressHTTP), int64(apis.PortIngressTCP), int64(apis.PortReady),
 	}
 }
 

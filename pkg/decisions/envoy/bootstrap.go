@@ -50,10 +50,10 @@ func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 		OverloadManager: b.overload(),
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
 			Listeners: []*listenerv3.Listener{
-				b.egress(), b.ingress(), b.forwardProxy(), b.localProxy(), b.dns(), b.readiness(),
+				b.egress(), b.ingress(), b.forwardProxy(), b.dns(), b.readiness(),
 			},
 			Clusters: []*clusterv3.Cluster{
-				b.egressCluster(), b.ingressCluster(), b.forwardCluster(), b.localCluster(), b.dnsCluster(), closedCluster(),
+				b.egressCluster(), b.ingressCluster(), b.forwardCluster(), b.dnsCluster(), closedCluster(),
 			},
 		},
 	}
@@ -91,7 +91,7 @@ func admin() *bootstrapv3.Admin {
 // closes then counts as one of the others closed, and the bound is soon none.
 func (b *builder) limits() *bootstrapv3.LayeredRuntime {
 	fields := map[string]*structpb.Value{}
-	for _, listener := range []string{listenerEgress, listenerForward, listenerIngress, listenerLocal} {
+	for _, listener := range []string{listenerEgress, listenerForward, listenerIngress} {
 		key := "envoy.resource_limits.listener." + listener + ".connection_limit"
 		fields[key] = structpb.NewNumberValue(float64(b.settings.MaxConnections))
 	}
@@ -106,7 +106,7 @@ func (b *builder) overload() *overloadv3.OverloadManager {
 	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
 		Name: "envoy.resource_monitors.global_downstream_max_connections",
 		ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: b.any(&connectionsv3.DownstreamConnectionsConfig{
-			MaxActiveDownstreamConnections: 4*int64(b.settings.MaxConnections) + spareConnections,
+			MaxActiveDownstreamConnections: 3*int64(b.settings.MaxConnections) + spareConnections,
 		})},
 	}}}
 }

@@ -36,7 +36,7 @@ const (
 // ownPorts are the ports that end at the proxy itself: nothing may be sent there through it.
 func ownPorts() []uint16 {
 	return []uint16{
-		apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortIngressHTTP, apis.PortReady, apis.PortDNS,
+		apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortReady, apis.PortDNS,
 	}
 }
 

@@ -16,7 +16,6 @@ const (
 	clusterEgress  = "egress_original_destination"
 	clusterIngress = "ingress_original_destination"
 	clusterForward = "egress_named_destination"
-	clusterLocal   = "ingress_local_application"
 	clusterDNS     = "cluster_dns"
 	clusterClosed  = "closed"
 

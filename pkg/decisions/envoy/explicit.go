@@ -30,23 +30,6 @@ func (b *builder) forwardProxy() *listenerv3.Listener {
 	return l
 }
 
-// localProxy hands requests to this pod's own applications on loopback, and to nothing else: every other authority is
-// refused, whatever it resolves to.
-func (b *builder) localProxy() *listenerv3.Listener {
-	l := b.listener(listenerLocal, ingress)
-	b.onLoopback(l, apis.PortIngressHTTP)
-	local := []string{"localhost", "localhost:*", "127.0.0.1", "127.0.0.1:*", "[::1]", "[::1]:*"}
-	m := b.httpManager(ingress, kindHTTPProxy,
-		virtualHost("local_application", local, b.anyRoute(clusterLocal)),
-		virtualHost("not_local", []string{"*"}, answer("", 403)))
-	m.UpgradeConfigs = upgrades("websocket")
-	m.HttpFilters = []*hcmv3.HttpFilter{
-		b.tap(ingress, kindHTTPProxy), b.lookUp(b.localNames()), b.refuseTarget(not(b.within(loopback()))), b.router(),
-	}
-	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{b.httpFilter(m)}}}
-	return l
-}
-
 // lookUp finds the addresses of the request's authority and keeps the first for refuseTarget to judge.
 func (b *builder) lookUp(names *dfpcommonv3.DnsCacheConfig) *hcmv3.HttpFilter {
 	return b.httpFilterConfig("envoy.filters.http.dynamic_forward_proxy", &dfpv3.FilterConfig{
@@ -58,15 +41,6 @@ func (b *builder) lookUp(names *dfpcommonv3.DnsCacheConfig) *hcmv3.HttpFilter {
 // forwardNames are looked up in the cluster's DNS.
 func (b *builder) forwardNames() *dfpcommonv3.DnsCacheConfig {
 	return b.names("named_destinations")
-}
-
-// localNames is "localhost" only, since localProxy asks for nothing else. It means 127.0.0.1; [::1] can be written out.
-func (b *builder) localNames() *dfpcommonv3.DnsCacheConfig {
-	names := b.names("local_applications")
-	if b.settings.IPv6 {
-		names.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED
-	}
-	return names
 }
 
 func (b *builder) names(cache string) *dfpcommonv3.DnsCacheConfig {
@@ -87,10 +61,6 @@ func (b *builder) names(cache string) *dfpcommonv3.DnsCacheConfig {
 
 func (b *builder) forwardCluster() *clusterv3.Cluster {
 	return b.namedCluster(clusterForward, b.forwardNames())
-}
-
-func (b *builder) localCluster() *clusterv3.Cluster {
-	return b.namedCluster(clusterLocal, b.localNames())
 }
 
 func (b *builder) namedCluster(name string, names *dfpcommonv3.DnsCacheConfig) *clusterv3.Cluster {

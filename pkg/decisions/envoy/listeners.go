@@ -28,7 +28,6 @@ const (
 	listenerEgress  = "egress_tcp"
 	listenerIngress = "ingress_tcp"
 	listenerForward = "egress_http_proxy"
-	listenerLocal   = "ingress_http_proxy"
 )
 
 // egress takes every outgoing TCP connection of the pod, redirected here, and sends it on to where it was going.

@@ -24,11 +24,6 @@ func podItself() []netip.Prefix {
 	}
 }
 
-// loopback are the ranges that hold nothing but the pod's own applications.
-func loopback() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-}
-
 // podNames matches the authorities that name the pod itself, with or without port and trailing dot (RFC 6761).
 const podNames = `(?i)((.*\.)?localhost\.?|0+(\.[0-9.]*)?|127\.[0-9.]*|\[[0:]*1?\]|\[::ffff:(0+|127)\..*\])(:[0-9]*)?`
 
@@ -70,10 +65,6 @@ func (b *builder) within(prefixes []netip.Prefix) *rbacconfigv3.Permission {
 		}))
 	}
 	return &rbacconfigv3.Permission{Rule: &rbacconfigv3.Permission_OrRules{OrRules: set}}
-}
-
-func not(p *rbacconfigv3.Permission) *rbacconfigv3.Permission {
-	return &rbacconfigv3.Permission{Rule: &rbacconfigv3.Permission_NotRule{NotRule: p}}
 }
 
 func (b *builder) upstream(m *upstreamv3.UpstreamIpPortMatcher) *rbacconfigv3.Permission {

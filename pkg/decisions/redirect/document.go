@@ -34,9 +34,12 @@ type variant struct {
 	bound bool
 }
 
+// documentedPod is the pod's cgroup in the rules that Document renders.
+const documentedPod = "/pod"
+
 func variants() []variant {
 	var all []variant
-	for _, p := range []Proxy{{Cgroup: "/proxy"}, {}} {
+	for _, p := range []Proxy{{Cgroup: documentedPod + "/proxy", Pod: documentedPod}, {}} {
 		sets := Plan(Settings{IPv6: true}, p)
 		slices.Reverse(sets) // IPv6 first: it has rules that IPv4 has not
 		for _, s := range sets {

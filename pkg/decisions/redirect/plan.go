@@ -3,7 +3,9 @@ package redirect
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
+	"strings"
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -18,6 +20,14 @@ const (
 	// eitherMask makes both marks look alike.
 	eitherMask uint32 = 0xffff
 )
+
+// SocketMark is the packet mark (SO_MARK) that the agent sets on the sockets with which the proxy listens for callers from outside. It
+// identifies their SYN+ACKs, which show no control group. The mark does not leave the pod: the kernel clears it when a
+// packet enters another network namespace.
+const SocketMark uint32 = 0x21303
+
+// MarkedPorts are the ports whose listeners must bear SocketMark: from them the proxy answers callers from outside.
+func MarkedPorts() []uint16 { return []uint16{apis.PortIngressTCP, apis.PortReady} }
 
 // The chains that mark a connection, and let the packet pass but for the last.
 const (
@@ -36,6 +46,20 @@ type Proxy struct {
 	// Cgroup is its cgroup2 path, as /proc/PID/cgroup shows it in the host's cgroup namespace. Empty: it does not run,
 	// and nothing leaves or enters the pod.
 	Cgroup string
+	// Pod is the cgroup2 path of the pod, which holds the cgroups of all its containers (see PodCgroup). Empty: not known, and
+	// then no process other than the proxy's own calls a port of the proxy on loopback.
+	Pod string
+}
+
+// PodCgroup returns the cgroup of the pod that the container with this cgroup belongs to. The kubelet names a pod's cgroup after the
+// pod's UID, with either cgroup driver (systemd's has underscores); the runtimes put containers directly below. A
+// parent without the UID in its name is shared with other processes of the node (cgroupsPerQOS: false): then it is empty.
+func PodCgroup(container, uid string) string {
+	parent, name := path.Dir(container), path.Base(path.Dir(container))
+	if uid == "" || !strings.Contains(name, uid) && !strings.Contains(name, strings.ReplaceAll(uid, "-", "_")) {
+		return ""
+	}
+	return parent
 }
 
 // Plan returns the complete desired ruleset of a foreign pod's network namespace, one per family.
@@ -165,6 +189,14 @@ func (p planner) nat() iptables.Table {
 		{Name: "OUTPUT", Policy: iptables.Accept, Rules: p.natOutput()},
 		{Name: "POSTROUTING", Policy: iptables.Accept},
 	}}
+}
+
+// podCgroup is the cgroup below which processes may call the proxy's ports on loopback.
+func (p planner) podCgroup() string {
+	if p.proxy.Pod == "" {
+		return p.proxy.Cgroup
+	}
+	return p.proxy.Pod
 }
 
 // proxySocket matches packets of the proxy's sockets.

@@ -14,7 +14,10 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-const cgroup = "/kubepods.slice/kubepods-pod1.slice/cri-containerd-2.scope"
+const (
+	pod    = "/kubepods.slice/kubepods-pod1.slice"
+	cgroup = pod + "/cri-containerd-2.scope"
+)
 
 // everyRuleset calls f for each ruleset that the planner can make.
 func everyRuleset(t *testing.T, f func(t *testing.T, set iptables.Ruleset, bound bool)) {
@@ -28,7 +31,7 @@ func everyRuleset(t *testing.T, f func(t *testing.T, set iptables.Ruleset, bound
 
 func proxy(bound bool) redirect.Proxy {
 	if bound {
-		return redirect.Proxy{Cgroup: cgroup}
+		return redirect.Proxy{Cgroup: cgroup, Pod: pod}
 	}
 	return redirect.Proxy{}
 }
@@ -82,6 +85,31 @@ func TestPlan(t *testing.T) {
 	})
 }
 
+func TestPodCgroup(t *testing.T) {
+	const uid = "0b1f2c3d-aaaa-bbbb-cccc-0123456789ab"
+	slice := "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + strings.ReplaceAll(uid, "-", "_") + ".slice"
+	for container, want := range map[string]string{
+		"/kubepods/burstable/pod" + uid + "/abc":                       "/kubepods/burstable/pod" + uid,
+		"/node-1/kubepods/pod" + uid + "/abc":                          "/node-1/kubepods/pod" + uid,
+		"/kubepods/besteffort/pod" + uid + "/crio-abc":                 "/kubepods/besteffort/pod" + uid,
+		slice + "/cri-containerd-abc.scope":                            slice,
+		slice + "/crio-abc.scope":                                      slice,
+		"/kubelet.slice/kubelet" + slice + "/cri-containerd-abc.scope": "/kubelet.slice/kubelet" + slice,
+		"/k8s.io/abc":                      "", // shared with all containers of the node
+		"/system.slice/crio-abc.scope":     "", // and with its services
+		"/abc":                             "",
+		"/kubepods/burstable/podother/abc": "",
+	} {
+		require.Equal(t, want, redirect.PodCgroup(container, uid), container)
+	}
+	require.Empty(t, redirect.PodCgroup("/kubepods/burstable/pod1/abc", ""))
+	t.Run("without it only the proxy itself calls its ports", func(t *testing.T) {
+		for _, set := range redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: cgroup}) {
+			require.Equal(t, []string{cgroup}, set.Cgroups())
+		}
+	})
+}
+
 func TestEveryRule(t *testing.T) {
 	everyRuleset(t, func(t *testing.T, set iptables.Ruleset, _ bool) {
 		t.Helper()
@@ -97,7 +125,10 @@ func TestEveryRule(t *testing.T) {
 			require.False(t, seen[name], "%s is there once", name)
 			seen[name] = true
 			require.Contains(t, r.Args, "-j", "%s has a verdict", name)
-			require.NotContains(t, r.Args, "mark", "%s does not look at packet marks, which CAP_NET_RAW can set", name)
+			if slices.Contains(r.Args, "mark") {
+				require.Contains(t, []string{"ds-out-proxy-synack", "ds-out-proxy-cookie"}, name, "only SYN+ACKs are judged by a packet mark")
+				require.True(t, has(r, "-m owner"), "and not by that alone: a raw socket with CAP_NET_RAW can set it, and has an owner")
+			}
 		})
 	})
 }
@@ -122,7 +153,7 @@ func TestEveryRuleset(t *testing.T) {
 		}
 		jumpsLeadToChains(t, set)
 		if bound {
-			require.Equal(t, []string{cgroup}, set.Cgroups())
+			require.Equal(t, []string{cgroup, pod}, set.Cgroups())
 		} else {
 			require.Empty(t, set.Cgroups())
 		}
@@ -193,7 +224,8 @@ func TestBound(t *testing.T) {
 				require.False(t, has(r, "! --path"), "%s", r.Comment())
 				require.True(t, has(r, "--uid-owner 1303") || has(r, "! --uid-owner 0-4294967294"), "%s marks by user, or where there is none", r.Comment())
 			case "ACCEPT":
-				either := has(r, "--mark "+either) && (has(r, "--tcp-flags SYN,ACK "+"SYN,ACK") || has(r, "--tcp-flags RST "+"RST"))
+				answer := has(r, "--tcp-flags SYN,ACK "+"SYN,ACK") && has(r, fmt.Sprintf("-m mark --mark %#x", redirect.SocketMark))
+				either := has(r, "--mark "+either) && (answer || has(r, "--tcp-flags RST "+"RST"))
 				bare := has(r, "-m connmark --mark 0x1303") && has(r, "--tcp-flags FIN,SYN,RST,PSH,ACK,URG "+"ACK") && has(r, "-m length")
 				require.True(t, either || bare || has(r, "-o lo") || has(r, "--ctstate DNAT") || has(r, "--hl-eq 255"),
 					"%s accepts by mark only segments without data: %s", r.Comment(), r)

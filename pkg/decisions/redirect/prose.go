@@ -8,7 +8,8 @@ This is everything that the agent writes into the network namespace of a foreign
 each rule bears its name as a comment, so ` + "`iptables-save -c`" + ` inside the namespace shows the same names with their counts.
 
 **Who is the proxy?** A socket is the proxy's if its cgroup is the proxy container's *and* its user is 1303. The user alone
-can be taken by anyone who is root in the pod; the cgroup of a socket cannot. Packet marks are never looked at.
+can be taken by anyone who is root in the pod; the cgroup of a socket cannot. SYN+ACKs show no cgroup; the proxy's are known by a packet mark that the agent sets on the proxy's
+listeners (SO_MARK, which no tenant has the capability for).
 
 **Marks.** Two marks on connections (conntrack, so no process can set them) carry that judgement to packets which show no
 socket: *proxy*, once a socket of the proxy has sent a packet of the connection, and *coming*, for a connection from outside
@@ -44,14 +45,18 @@ or ` + "`ds-out-drop-tcp`" + `. A process that took the proxy's user is told off
 
 **A connection comes from outside.** If somebody in the pod listens where it is going, ` + "`ds-nat-in`" + ` leads it to the proxy's ingress; else
 ` + "`ds-in-refuse`" + ` refuses it, and ` + "`ds-out-kernel-reset`" + ` lets the refusal out. ` + "`ds-in-open`" + ` marks it *coming*, ` + "`ds-in-redirected`" + ` takes
-what follows. The proxy's SYN+ACK leaves by ` + "`ds-out-proxy-synack`" + `, its first packet proper by ` + "`ds-out-proxy-tcp`" + ` (or, before
+what follows. The proxy's SYN+ACK leaves by ` + "`ds-out-proxy-synack`" + `, once the agent has marked the proxy's listener, its first packet proper by ` + "`ds-out-proxy-tcp`" + ` (or, before
 it has accepted the connection, ` + "`ds-out-proxy-unowned`" + `), which marks it *proxy*. The proxy calls the application from a loopback
 address, and ` + "`ds-nat-out-local`" + ` leaves that call alone.
 
 **The proxy calls its own pod** by the pod's address: ` + "`ds-nat-out-self`" + ` sends it through the ingress once, as it would any caller.
 
 **Somebody calls a port of the proxy directly**: ` + "`ds-nat-in-own`" + ` leaves the destination as it is, and so ` + "`ds-in-direct`" + ` can tell and
-drop it. Only ` + "`ds-in-ready`" + ` answers, for the kubelet.
+drop it. Only ` + "`ds-in-ready`" + ` answers, for the kubelet. On loopback the explicit proxy answers the pod's own containers;
+` + "`ds-out-stranger`" + ` refuses other processes in the pod's network namespace, such as the runtime's for kubectl port-forward.
+
+**Somebody listens on a port of the proxy while the proxy is not there**, with the proxy's user: its SYN+ACKs do not bear the mark of the proxy's
+listeners, so ` + "`ds-out-drop-tcp`" + ` drops them, and a caller learns nothing.
 
 **Somebody listens on a port of the proxy, too** (SO_REUSEPORT, with the proxy's user): a connection may be given to that
 socket, but ` + "`ds-in-impostor`" + ` drops its data, and whatever it sends meets ` + "`ds-out-impersonation`" + ` or, after it has closed,

@@ -33,7 +33,10 @@ func (p planner) filterOutput() []iptables.Rule {
 	if p.bound() {
 		rules = append(rules, rule("out-impersonation", "The proxy's user outside the proxy's container: somebody took its uid to pass for it. It is told so, and counted, even on lo.",
 			"-m", "owner", "--uid-owner", uid(), "-m", "cgroup", "!", "--path", p.proxy.Cgroup,
-			"-j", "REJECT", "--reject-with", p.unreachable))
+			"-j", "REJECT", "--reject-with", p.unreachable),
+			rule("out-stranger", "A process that runs in the pod's network namespace but in none of its containers calls a port of the proxy on loopback: the container runtime, for kubectl port-forward. It would use the explicit proxy in the pod's name.",
+				"-o", "lo", "-p", "tcp", "-m", "multiport", "--dports", ports(proxyPorts()...), "-m", "conntrack", "!", "--ctstate", "DNAT",
+				"-m", "cgroup", "!", "--path", p.podCgroup(), "-j", "REJECT", "--reject-with", "tcp-reset"))
 	}
 	rules = append(rules,
 		rule("out-loopback", "What stays on lo does not leave the pod. Calls of the proxy's ports are judged where they arrive, in INPUT.",
@@ -60,9 +63,10 @@ func (p planner) proxyOutput() []iptables.Rule {
 			"-p", "udp", "-m", "udp", "--dport", "53", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
 		rule("out-proxy-unowned", "A socket of the proxy's container that no process holds: not accepted yet, or closed with something left to send. It has no user any more, but still its cgroup.",
 			"-p", "tcp", markedOrComing(), unowned(), "-m", "cgroup", "--path", p.proxy.Cgroup, "-j", chainMark),
-		rule("out-proxy-synack", "The listener's SYN+ACK: made from a socket that is not full yet, which the cgroup match never sees. It carries no data, and its length leaves no room for headers of a listener's choice; the connection was marked when its SYN came in.",
-			"-p", "tcp", "-m", "multiport", "--sports", ports(apis.PortIngressTCP, apis.PortReady), p.short(), "-m", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK",
-			markedOrComing(), "-m", "owner", "--uid-owner", uid(), "-j", "ACCEPT"),
+		rule("out-proxy-synack", "The SYN+ACK of the proxy's listener. The kernel makes it from a request socket, which the cgroup match never sees. The packet mark is the listener's: the agent has set it, and a tenant cannot (SO_MARK takes CAP_NET_ADMIN or CAP_NET_RAW). Without the mark, any process with the proxy's user could listen on the port while the proxy restarts, and choose the window, the segment size, the hop limit and the type of service of SYN+ACKs that leave.",
+			p.listenersAnswer(proxyUser()), "-j", "ACCEPT"),
+		rule("out-proxy-cookie", "The same while the kernel answers with SYN cookies, because more calls arrive than the listener's queue holds: it then makes the SYN+ACK from no socket, but still with the listener's mark.",
+			p.listenersAnswer(unowned()), "-j", "ACCEPT"),
 		rule("out-kernel-reset", "The kernel refuses or resets a connection to the proxy: nobody listens yet, or any more. It carries no data.",
 			"-p", "tcp", p.short(), "-m", "tcp", "--tcp-flags", "RST", "RST", markedOrComing(), unowned(), "-j", "ACCEPT"),
 		rule("out-kernel", "The kernel's own ACK on a connection of which the proxy has sent a packet (TIME_WAIT). A header and nothing more: a socket that somebody else closed with something left to send has no owner either.",
@@ -79,8 +83,8 @@ func (p planner) filterInput() []iptables.Rule {
 			"!", "-i", "lo", "-m", "cgroup", "!", "--path", p.proxy.Cgroup, "-j", "DROP"))
 	}
 	rules = append(rules,
-		rule("in-direct", "A direct call of the proxy's transparent ports or of its ingress, from the pod or from outside: only what nat led there has a destination to go on to.",
-			"-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortEgressTCP, apis.PortIngressTCP, apis.PortIngressHTTP),
+		rule("in-direct", "A direct call of the proxy's transparent ports, from the pod or from outside: only what nat led there has a destination to go on to.",
+			"-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortEgressTCP, apis.PortIngressTCP),
 			"-m", "conntrack", "!", "--ctstate", "DNAT", "-j", "DROP"),
 		rule("in-loopback", "The pod talks to itself and to its proxy.", "-i", "lo", "-j", "ACCEPT"),
 		rule("in-invalid", "Conntrack cannot place it.", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP"))
@@ -97,7 +101,7 @@ func (p planner) filterInput() []iptables.Rule {
 func (p planner) proxyInput() []iptables.Rule {
 	return []iptables.Rule{
 		rule("in-open", "A connection from outside, at a port of the proxy, begins. An older mark of the same addresses and ports ends here.",
-			"-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortIngressTCP, apis.PortReady),
+			"-p", "tcp", "-m", "multiport", "--dports", ports(MarkedPorts()...),
 			"-m", "tcp", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN", "-j", chainComing),
 		rule("in-redirected", "What nat has led to the proxy's ingress.",
 			"-p", "tcp", "-m", "tcp", "--dport", port(apis.PortIngressTCP), "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"),
@@ -111,6 +115,12 @@ func (p planner) proxyInput() []iptables.Rule {
 			"-p", "tcp", "-m", "tcp", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN", "-m", "multiport", "!", "--dports", ports(proxyPorts()...),
 			"-m", "conntrack", "!", "--ctstate", "DNAT", "-j", chainRefuse),
 	}
+}
+
+// listenersAnswer matches SYN+ACKs of marked listeners.
+func (p planner) listenersAnswer(who []string) []string {
+	return slices.Concat([]string{"-p", "tcp", "-m", "multiport", "--sports", ports(MarkedPorts()...)}, p.short(),
+		[]string{"-m", "tcp", "--tcp-flags", "SYN,ACK", "SYN,ACK"}, markedOrComing(), who, []string{"-m", "mark", "--mark", hex(SocketMark)})
 }
 
 // short matches segments that are no longer than two headers with all of TCP's options: none with a header between the two.
@@ -187,7 +197,7 @@ func (p planner) natOutput() []iptables.Rule {
 
 // proxyPorts are the TCP ports that the proxy listens on.
 func proxyPorts() []uint16 {
-	return []uint16{apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortIngressHTTP, apis.PortReady}
+	return []uint16{apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortReady}
 }
 
 func ports(numbers ...uint16) string {

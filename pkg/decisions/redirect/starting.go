@@ -28,5 +28,5 @@ func Opening(s Settings, p Proxy) []iptables.Ruleset {
 // All returns what a foreign pod holds in the course of its life, the most demanding first: what the kernel can hold of it,
 // it should be asked before the first pod comes.
 func All(s Settings) [][]iptables.Ruleset {
-	return [][]iptables.Ruleset{Plan(s, Proxy{Cgroup: "/"}), Plan(s, Proxy{}), Shut(s)}
+	return [][]iptables.Ruleset{Plan(s, Proxy{Cgroup: "/", Pod: "//"}), Plan(s, Proxy{}), Shut(s)}
 }

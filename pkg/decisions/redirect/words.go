@@ -79,8 +79,11 @@ func matchWord(option string, values []string, not bool) string {
 		}
 		return "its socket's user is " + value
 	case "--path":
-		return map[bool]string{false: "its socket's cgroup is the proxy's", true: "its socket's cgroup is another than the proxy's"}[not]
+		return cgroupWords(value, not)
 	case "--mark":
+		if value == hex(SocketMark) {
+			return "its packet mark is the one of the proxy's listeners"
+		}
 		return "its connection bears " + markName(value)
 	case "--tcp-flags":
 		return flagWords(strings.Split(values[0], ","), strings.Split(values[1], ","))
@@ -90,6 +93,16 @@ func matchWord(option string, values []string, not bool) string {
 		return "hop limit " + value
 	}
 	return negation + option + " " + strings.Join(values, " ")
+}
+
+func cgroupWords(path string, not bool) string {
+	switch {
+	case path == documentedPod && not:
+		return "its socket's cgroup is outside the pod's"
+	case not:
+		return "its socket's cgroup is another than the proxy's"
+	}
+	return "its socket's cgroup is the proxy's"
 }
 
 func stateWords(states string, not bool) string {
@@ -141,11 +154,10 @@ func verdictWords(target string, options []string) string {
 // portName is what a port of the proxy is for.
 func portName(n uint16) string {
 	return map[uint16]string{
-		apis.PortEgressTCP:   "transparent egress: all TCP that the pod's applications open",
-		apis.PortEgressHTTP:  "explicit HTTP proxy, for applications that ask for one",
-		apis.PortIngressTCP:  "transparent ingress: all TCP that comes from outside",
-		apis.PortIngressHTTP: "explicit HTTP ingress",
-		apis.PortReady:       "readiness, for the kubelet",
-		apis.PortDNS:         "DNS over UDP",
+		apis.PortEgressTCP:  "transparent egress: all TCP that the pod's applications open",
+		apis.PortEgressHTTP: "explicit HTTP proxy, for applications that ask for one",
+		apis.PortIngressTCP: "transparent ingress: all TCP that comes from outside",
+		apis.PortReady:      "readiness, for the kubelet",
+		apis.PortDNS:        "DNS over UDP",
 	}[n]
 }

@@ -2,6 +2,8 @@ package dataplane
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 
 	"data-space.liqo.io/pkg/effects/netns"
@@ -15,18 +17,15 @@ type references struct {
 	saved map[string]iptables.Ruleset
 }
 
-// anyCgroup stands in for the proxy's cgroup in a reference: the root of the hierarchy always exists. So pods that
-// differ only in that share one reference.
-const anyCgroup = "/"
+// placeholder stands in for the cgroup of this index in a reference: the root of the hierarchy, which always exists, spelled with more slashes
+// for each. So pods that differ only in their cgroups share one reference.
+func placeholder(index int) string { return strings.Repeat("/", index+1) }
 
 // reference returns what iptables-save must print in a namespace that holds the desired ruleset. The first call for a
 // ruleset renders it into a scratch namespace.
 func (d *Dataplane) reference(ctx context.Context, desired iptables.Ruleset) (iptables.Ruleset, error) {
 	cgroups := desired.Cgroups()
-	if len(cgroups) > 1 {
-		return d.render(ctx, desired) // nothing to share
-	}
-	shared := desired.WithCgroup(anyCgroup)
+	shared := desired.EditCgroups(func(path string) string { return placeholder(slices.Index(cgroups, path)) })
 	key := string(desired.Family) + "\n" + shared.Restore()
 
 	d.references.mu.Lock()
@@ -42,10 +41,7 @@ func (d *Dataplane) reference(ctx context.Context, desired iptables.Ruleset) (ip
 		}
 		d.references.saved[key] = saved
 	}
-	if len(cgroups) == 1 {
-		return saved.WithCgroup(cgroups[0]), nil
-	}
-	return saved, nil
+	return saved.EditCgroups(func(path string) string { return cgroups[len(path)-1] }), nil
 }
 
 func (d *Dataplane) render(ctx context.Context, set iptables.Ruleset) (iptables.Ruleset, error) {

@@ -61,6 +61,7 @@ type Agent struct {
 	table      *table
 	starting   starting // enforced by the gate, not listed by the runtime yet
 	bound      bindings // announced by the runtime, perhaps not listed yet
+	listeners  *listeners
 
 	events  atomic.Bool   // the runtime's stream of events stands
 	relist  atomic.Bool   // the runtime's list may have changed
@@ -89,8 +90,9 @@ func New(c Config, p Parts) *Agent {
 		enforcer: p.Enforcer, metrics: p.Metrics, quarantine: p.Quarantine, frames: p.Frames,
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)),
-		table:   newTable(),
-		changed: make(chan struct{}, 1),
+		table:     newTable(),
+		listeners: newListeners(c.Log),
+		changed:   make(chan struct{}, 1),
 	}
 	a.trouble.Store("")
 	a.relist.Store(true)
@@ -114,6 +116,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { a.decide(ctx); return nil })
+	group.Go(func() error { a.listeners.run(ctx); return nil })
 	for range a.Workers {
 		group.Go(func() error { a.work(ctx); return nil })
 	}

@@ -15,6 +15,7 @@ import (
 	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -65,6 +66,7 @@ type Outcome struct {
 	Proxy    sandbox.Process // that the rules are bound to; zero: none
 	Bound    bool            // the exemption belongs to the target's proxy
 	Repaired []drift.Finding // what somebody else had changed
+	Prepared []string        // what had to be changed besides the rules
 }
 
 // Enforcer makes network namespaces hold what is planned for them. It is safe for concurrent use: calls for one sandbox
@@ -165,6 +167,11 @@ func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t Target, desir
 	out := Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}
 	if last.Plan == entry.Plan && last.Netns == entry.Netns {
 		out.Repaired = state.Drift
+	}
+	if out.Bound {
+		if out.Prepared, err = podnet.Prepare(ns); err != nil {
+			return out, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
+		}
 	}
 	if err := e.ledger.Put(entry); err != nil {
 		return out, fail(ReasonLedger, err)

@@ -15,6 +15,7 @@ const (
 	ReasonOpen          = "NetnsOpen"
 	ReasonRuntime       = "Runtime" // the container runtime did not answer
 	ReasonWrite         = "Write"   // written rules are not what the kernel holds
+	ReasonMark          = "Mark"    // the proxy's listeners cannot be marked
 	ReasonRead          = "Read"
 	ReasonLedger        = "Ledger"
 	ReasonAPI           = "API"

@@ -83,7 +83,7 @@ func (g *Gate) ask(ctx context.Context, k *hold.Known) {
 	}
 }
 
-// enforce closes the pod's network namespace. Its proxy does not run yet, so nothing enters or leaves it for now.
+// enforce closes the pod's network namespace. Its proxy does not run yet, so the rules drop all its traffic for now.
 func (g *Gate) enforce(ctx context.Context, r gate.Request, d hold.Decision) gate.Answer {
 	// Not cut short by the end of the program or of the plugin: what has begun is finished.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gateEnforcing)

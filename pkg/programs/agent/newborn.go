@@ -24,9 +24,14 @@ func (e *Enforcer) desired(t Target) []iptables.Ruleset {
 	return e.plan(t)
 }
 
+// exempt is the proxy as the rules name it.
+func (t Target) exempt() redirect.Proxy {
+	return redirect.Proxy{Cgroup: t.Proxy.Cgroup, Pod: redirect.PodCgroup(t.Proxy.Cgroup, t.Endpoint.UID)}
+}
+
 // plan is the whole of it.
 func (e *Enforcer) plan(t Target) []iptables.Ruleset {
-	return redirect.Plan(e.settings, redirect.Proxy{Cgroup: t.Proxy.Cgroup})
+	return redirect.Plan(e.settings, t.exempt())
 }
 
 // shut reports whether that is what was last written.
@@ -53,7 +58,7 @@ func (e *Enforcer) Open(ctx context.Context, t Target) (bool, error) {
 		return false, fail(ReasonLedger, err)
 	}
 	fault.At(fault.Looked)
-	err = e.dataplane.Fill(ctx, ns, redirect.Opening(e.settings, redirect.Proxy{Cgroup: t.Proxy.Cgroup}))
+	err = e.dataplane.Fill(ctx, ns, redirect.Opening(e.settings, t.exempt()))
 	fault.At(fault.Written)
 	if err != nil {
 		return false, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))

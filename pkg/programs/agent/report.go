@@ -39,6 +39,9 @@ func (a *Agent) succeeded(r record, target Target, out Outcome) {
 		a.Log.Info("rules written", "namespace", want.Namespace, "pod", want.Name, "state", next.state,
 			"rules", counts(out.State.RuleCounts()), "netns", out.Inode)
 	}
+	if len(out.Prepared) > 0 {
+		a.Log.Info("pod's network namespace prepared", "namespace", want.Namespace, "pod", want.Name, "changed", out.Prepared)
+	}
 	if len(out.Repaired) > 0 {
 		next.repairs++
 		a.warn(want, EventDriftRepaired, "the rules in the pod's network namespace had been changed and are as planned again: "+list(out.Repaired))
@@ -78,7 +81,7 @@ func (a *Agent) watchProxy(r record) {
 	switch {
 	case r.state != Closed:
 	case r.want.Reason == assign.ProxyMissing && r.stallSaid != EventProxyMissing:
-		a.warn(r.want, EventProxyMissing, fmt.Sprintf("the pod has no container %s, so nothing enters or leaves it: it was created "+
+		a.warn(r.want, EventProxyMissing, fmt.Sprintf("the pod has no container %s, so its rules drop all its traffic: it was created "+
 			"before Data Spacer's webhook worked, or past it; create the pod again", apis.ProxyContainerName))
 		r.stallSaid = EventProxyMissing
 	case r.want.Reason != assign.ProxyDown || r.want.Stall.Reason == "" || r.stallSaid == r.want.Stall.Reason:
@@ -88,7 +91,7 @@ func (a *Agent) watchProxy(r record) {
 	case time.Since(r.stalled) < patience:
 		a.queue.AddAfter(r.want.UID, patience-time.Since(r.stalled))
 	default:
-		a.warn(r.want, EventProxyNotRunning, fmt.Sprintf("container %s does not run (%s), so nothing enters or leaves the pod: %s. %s",
+		a.warn(r.want, EventProxyNotRunning, fmt.Sprintf("container %s does not run (%s), so the pod's rules drop its traffic until it does: %s. %s",
 			apis.ProxyContainerName, r.want.Stall.Reason, r.want.Stall.Message, assign.WayOut(r.want.Namespace, r.want.Name, r.want.Stall)))
 		r.stallSaid = r.want.Stall.Reason
 	}

@@ -149,6 +149,9 @@ func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest str
 		out, err = s.agent.enforcer.Ensure(ctx, target) // whatever kept it from being opened
 		s.agent.metrics.enforced(time.Since(started), out, err)
 	}
+	if err == nil {
+		s.agent.listeners.await(target)
+	}
 	fault.At(fault.Bound)
 	s.gate.metrics.bound(time.Since(started), err)
 	if err == nil {

@@ -17,7 +17,7 @@ type State string
 // The states.
 const (
 	Enforced State = "Enforced" // the kernel holds the whole ruleset, bound to the running proxy
-	Closed   State = "Closed"   // the kernel holds the whole ruleset; without a proxy nothing enters or leaves the pod
+	Closed   State = "Closed"   // the kernel holds the whole ruleset, which drops the pod's traffic while no proxy runs
 	// Quarantined: nothing but answers to the kubelet's probes leaves the pod, whatever its containers may do.
 	Quarantined State = "Quarantined"
 	Failed      State = "Failed"  // the kernel does not hold the ruleset, or it cannot be told

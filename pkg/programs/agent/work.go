@@ -104,6 +104,11 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 		return err
 	}
 	target.Proxy = out.Proxy
+	if out.Bound {
+		if err := a.listeners.check(target); err != nil {
+			return err
+		}
+	}
 	if len(findings) == 0 {
 		if err := a.free(r); err != nil {
 			return err

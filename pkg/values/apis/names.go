@@ -53,10 +53,9 @@ const (
 
 // Ports of the proxy inside a foreign pod.
 const (
-	PortEgressTCP   uint16 = 13031 // transparent: every outgoing TCP connection is redirected here (loopback only)
-	PortEgressHTTP  uint16 = 13032 // explicit HTTP proxy for the pod's own applications (loopback only)
-	PortIngressTCP  uint16 = 13041 // transparent: every incoming TCP connection is redirected here
-	PortIngressHTTP uint16 = 13042 // explicit HTTP entry to the pod's own applications (loopback only)
-	PortDNS         uint16 = 13053 // transparent: every outgoing UDP datagram to port 53 is redirected here (loopback only)
-	PortReady       uint16 = 13043 // answers ProxyReadyPath with 200 and all else with 404; the kubelet's probes of the proxy
+	PortEgressTCP  uint16 = 13031 // transparent: every outgoing TCP connection is redirected here (loopback only)
+	PortEgressHTTP uint16 = 13032 // explicit HTTP proxy for the pod's own applications (loopback only)
+	PortIngressTCP uint16 = 13041 // transparent: every incoming TCP connection is redirected here
+	PortDNS        uint16 = 13053 // transparent: every outgoing UDP datagram to port 53 is redirected here (loopback only)
+	PortReady      uint16 = 13043 // answers ProxyReadyPath with 200 and all else with 404; the kubelet's probes of the proxy
 )

@@ -173,9 +173,14 @@ func (t Table) Cgroups() []string {
 
 // WithCgroup returns a copy in which every cgroup match names path.
 func (s Ruleset) WithCgroup(path string) Ruleset {
+	return s.EditCgroups(func(string) string { return path })
+}
+
+// EditCgroups returns a copy in which f has replaced the path of every cgroup match.
+func (s Ruleset) EditCgroups(f func(path string) string) Ruleset {
 	return s.Edit(func(_, _ string, r Rule) Rule {
 		if i := slices.Index(r.Args, "--path"); i >= 0 && i+1 < len(r.Args) {
-			r.Args[i+1] = path
+			r.Args[i+1] = f(r.Args[i+1])
 		}
 		return r
 	})

@@ -17,7 +17,7 @@ import (
 // proxies are the proxy's own ports and what else belongs to it.
 func proxies() []Probe {
 	var all []Probe
-	for _, port := range []uint16{apis.PortEgressTCP, apis.PortIngressTCP, apis.PortIngressHTTP} {
+	for _, port := range []uint16{apis.PortEgressTCP, apis.PortIngressTCP} {
 		all = append(all, Probe{fmt.Sprintf("port %d of the proxy, called on loopback", port), None, func(a Aim) error {
 			return direct(a, netip.AddrPortFrom(a.loopback(), port))
 		}}, Probe{fmt.Sprintf("port %d of the proxy, called on the pod's address", port), None, func(a Aim) error {
@@ -38,7 +38,7 @@ func proxies() []Probe {
 		{"loopback in hexadecimal", func(Aim) string { return "0x7f.1:8080" }},
 		{"no address", func(a Aim) string { return netip.AddrPortFrom(anywhere(a), 8080).String() }},
 	}
-	for _, port := range []uint16{apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortIngressHTTP, apis.PortReady} {
+	for _, port := range []uint16{apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortReady} {
 		targets = append(targets, named[func(a Aim) string]{
 			fmt.Sprintf("the pod's own port %d", port), func(a Aim) string { return netip.AddrPortFrom(a.Pod, port).String() },
 		}, named[func(a Aim) string]{

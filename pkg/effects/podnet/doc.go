@@ -1,0 +1,2 @@
+// Package podnet keeps what the rules of a pod rely on, besides iptables, in the pod's network namespace: kernel parameters (ip-sysctl).
+package podnet

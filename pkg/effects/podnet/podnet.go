@@ -1,0 +1,59 @@
+package podnet
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"data-space.liqo.io/pkg/effects/netns"
+)
+
+// Prepare makes the network namespace hold what the rules rely on, and returns what it had to change, for people.
+func Prepare(ns *netns.Namespace) (changed []string, err error) {
+	err = ns.Do(func() error {
+		for name, want := range parameters() {
+			found, err := parameter(name, want)
+			if err != nil {
+				return err
+			}
+			if found != "" && found != want {
+				changed = append(changed, fmt.Sprintf("%s was %s, is %s", name, found, want))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return changed, fmt.Errorf("prepare the pod's network namespace: %w", err)
+	}
+	return changed, nil
+}
+
+// parameters are the kernel parameters that must have these values.
+func parameters() map[string]string {
+	return map[string]string{
+		// Otherwise the SYN+ACKs of a listener without a mark bear the mark of the SYN.
+		"net.ipv4.tcp_fwmark_accept": "0",
+	}
+}
+
+// parameter sets a kernel parameter of the calling thread's network namespace if it has another value, and returns that it had. Empty: the
+// kernel does not have the parameter.
+func parameter(name, want string) (found string, err error) {
+	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	if found = strings.TrimSpace(string(text)); found == want {
+		return found, nil
+	}
+	if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
+		return found, fmt.Errorf("set %s to %s: %w", name, want, err)
+	}
+	return found, nil
+}
