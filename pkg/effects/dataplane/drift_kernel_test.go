@@ -33,7 +33,7 @@ func tamperings() []tampering {
 			return c.Insert("filter", "OUTPUT", 1, "-j", "ACCEPT")
 		}, drift.Finding{Kind: drift.Unexpected, Where: "filter/OUTPUT", What: "rule -j ACCEPT"}},
 		{"deletes a rule", func(c *ipt.IPTables) error {
-			return c.DeleteById("filter", "OUTPUT", 4)
+			return c.DeleteById("filter", "OUTPUT", 5)
 		}, drift.Finding{Kind: drift.Missing, Where: "filter/OUTPUT", What: "rule -m conntrack --ctstate INVALID"}},
 		{"moves a rule", func(c *ipt.IPTables) error {
 			rule := []string{"-o", "lo", "-m", "comment", "--comment", "ds-nat-out-loopback", "-j", "RETURN"}

@@ -42,7 +42,7 @@ func parameters() map[string]string {
 // kernel does not have the parameter.
 func parameter(name, want string) (found string, err error) {
 	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // one of parameters
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
