@@ -43,6 +43,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "pod-security", "Pod Security level of foreign pods: baseline or restricted (default baseline)", &grants.PodSecurity, admit.ParseLevel)
 	each(f, "runtime-classes", "RuntimeClasses that foreign pods may name, comma-separated (default none)", &grants.RuntimeClasses, admit.ParseNames)
 	each(f, "devices", "extended resources that foreign pods may ask for, comma-separated (default none)", &grants.Devices, admit.ParseDevices)
+	each(f, "storage-classes", "StorageClasses that guests' claims may name, comma-separated (default any)", &grants.StorageClasses, admit.ParseNames)
+	each(f, "priority-classes", "PriorityClasses that foreign pods may name, comma-separated (default none)", &grants.PriorityClasses, admit.ParseNames)
+	each(f, "tolerations", "keys of Kubernetes' taints that foreign pods may tolerate, comma-separated (default none)", &grants.Tolerations, admit.ParseTolerations)
 	each(f, "ingress-classes", "classes of the Ingresses that guests may have, comma-separated (default none)", &grants.IngressClasses, admit.ParseNames)
 	each(f, "endpoint-networks", "networks that guests' own endpoints may be in, comma-separated (default none)", &grants.EndpointNetworks, admit.ParseNetworks)
 	each(f, "cert-source", "self: made and rotated by this program; files: by cert-manager (default self)", &o.CertSource, webhook.ParseCertSource)
@@ -57,6 +60,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		}
 		return s, err
 	}
+	proxy.PriorityClasses = grants.PriorityClasses
 	return s, check(s, f.Args())
 }
 

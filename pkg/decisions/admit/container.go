@@ -2,9 +2,7 @@ package admit
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -31,8 +29,7 @@ func judgeContainer(c located, s Settings) field.ErrorList {
 		}
 	}
 	f.problems = append(f.problems, judgeContainerUser(c.SecurityContext, c.path.Child("securityContext"))...)
-	f.problems = append(f.problems, judgeResources(c.Resources.Limits, s, c.path.Child("resources", "limits"))...)
-	return append(f.problems, judgeResources(c.Resources.Requests, s, c.path.Child("resources", "requests"))...)
+	return append(f.problems, judgeRequirements(c.Resources, s, c.path.Child("resources"))...)
 }
 
 // ofProxy reports whether a port inside a foreign pod is one of its proxy's.
@@ -52,16 +49,4 @@ func ProxyPorts() []int64 {
 	return []int64{
 		int64(apis.PortEgressTCP), int64(apis.PortEgressHTTP), int64(apis.PortIngressTCP), int64(apis.PortReady),
 	}
-}
-
-// judgeResources refuses extended resources that the Hospital has not named: behind one may stand a network device.
-func judgeResources(list corev1.ResourceList, s Settings, path *field.Path) field.ErrorList {
-	var problems field.ErrorList
-	for _, name := range slices.Sorted(maps.Keys(list)) {
-		if strings.Contains(string(name), "/") && !slices.Contains(s.Devices, string(name)) {
-			problems = append(problems, field.Forbidden(path.Key(string(name)), "a device of the node can carry packets past the proxy; "+
-				"remove it, or have the Hospital name it in the webhook's --devices"))
-		}
-	}
-	return problems
 }

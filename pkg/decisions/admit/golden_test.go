@@ -34,7 +34,7 @@ func golden(t *testing.T, file string) {
 	require.NoError(t, err)
 	require.NotEmpty(t, archive.Files)
 	require.Equal(t, "pod.yaml", archive.Files[0].Name)
-	s := Settings{RuntimeClasses: []string{"granted"}, Devices: []string{"vendor.example/granted"}}
+	s := Settings{RuntimeClasses: []string{"granted"}, Devices: []string{"vendor.example/granted"}, Tolerations: []string{"karpenter.sh/granted"}}
 	if strings.Contains(string(archive.Comment), "restricted") {
 		s.PodSecurity = Restricted
 	}

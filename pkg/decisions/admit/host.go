@@ -48,25 +48,14 @@ func judgePlace(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorL
 	}
 	f.when(spec.NodeName != "", "nodeName",
 		"a pod that names its node passes by the scheduler and the nodes' taints; remove nodeName, nodeSelector and affinity serve as well")
-	f.when(strings.HasPrefix(spec.PriorityClassName, "system-"), "priorityClassName",
+	f.when(strings.HasPrefix(spec.PriorityClassName, systemClasses), "priorityClassName",
 		"this priority drives out the cluster's own pods; choose a class that does not begin with system-")
 	for i, toleration := range spec.Tolerations {
-		if reason := tooTolerant(toleration); reason != "" {
+		if reason := tooTolerant(toleration, s); reason != "" {
 			f.problems = append(f.problems, field.Forbidden(path.Child("tolerations").Index(i), reason))
 		}
 	}
 	return f.problems
-}
-
-// tooTolerant returns why a foreign pod may not have a toleration, or "".
-func tooTolerant(t corev1.Toleration) string {
-	switch t.Key {
-	case "":
-		return "a toleration without a key tolerates every taint, the control plane's too; name the keys"
-	case "node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master":
-		return "nodes of the control plane are not for foreign pods; remove the toleration"
-	}
-	return ""
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

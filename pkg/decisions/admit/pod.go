@@ -17,8 +17,9 @@ func Pod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s Settings, path *field.
 	problems := judgeMetadata(meta, spec)
 	problems = append(problems, judgeHost(spec, path)...)
 	problems = append(problems, judgePlace(spec, s, path)...)
+	problems = append(problems, judgePodResources(spec, s, path)...)
 	problems = append(problems, judgePodUser(spec.SecurityContext, path.Child("securityContext"))...)
-	problems = append(problems, judgeVolumes(spec.Volumes, path.Child("volumes"))...)
+	problems = append(problems, judgeVolumes(spec.Volumes, s, path.Child("volumes"))...)
 	containers := tenantContainers(spec, path)
 	for _, c := range containers {
 		problems = append(problems, judgeContainer(c, s)...)

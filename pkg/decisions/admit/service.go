@@ -2,31 +2,76 @@ package admit
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Service refuses Services that open a way between a guest's pods and the outside, or take over addresses of others.
-func Service(spec *corev1.ServiceSpec) field.ErrorList {
+// Service refuses Services that open a way between a guest's pods and the outside, or take over addresses or names of
+// others; before is nil when the Service is created.
+func Service(now, before *corev1.Service) field.ErrorList {
 	path := field.NewPath("spec")
-	var problems field.ErrorList
-	switch spec.Type {
+	problems := judgeServiceAnnotations(now.Annotations)
+	switch now.Spec.Type {
 	case corev1.ServiceTypeClusterIP, "":
 	case corev1.ServiceTypeExternalName:
 		problems = append(problems, field.Forbidden(path.Child("type"),
 			"a name outside the cluster is a way out that no policy sees; use type ClusterIP"))
 	default:
 		problems = append(problems, field.Forbidden(path.Child("type"),
-			fmt.Sprintf("a Service of type %s publishes a foreign pod outside the cluster; use type ClusterIP", spec.Type)))
+			fmt.Sprintf("a Service of type %s publishes a foreign pod outside the cluster; use type ClusterIP", now.Spec.Type)))
 	}
-	if len(spec.ExternalIPs) > 0 {
+	if len(now.Spec.ExternalIPs) > 0 {
 		problems = append(problems, field.Forbidden(path.Child("externalIPs"),
 			"external addresses take over what others send there; remove them"))
 	}
+	return append(problems, judgeClusterIPs(&now.Spec, before, path)...)
+}
+
+// judgeClusterIPs refuses addresses that a Service chooses for itself: one that the Hospital has released is still dialled
+// by whoever remembers it.
+func judgeClusterIPs(spec *corev1.ServiceSpec, before *corev1.Service, path *field.Path) field.ErrorList {
+	const reason = "the address of a Service is the cluster's to choose, since others may still call one that was released; remove it, or use None"
+	kept := []string{"", corev1.ClusterIPNone}
+	if before != nil {
+		kept = append(append(kept, before.Spec.ClusterIP), before.Spec.ClusterIPs...)
+	}
+	f := forbidder{path: path}
+	f.when(!slices.Contains(kept, spec.ClusterIP), "clusterIP", reason)
+	f.when(slices.ContainsFunc(spec.ClusterIPs, func(ip string) bool { return !slices.Contains(kept, ip) }), "clusterIPs", reason)
+	return f.problems
+}
+
+// judgeServiceAnnotations refuses the orders that programs of a cluster are known to take from Services of type ClusterIP.
+func judgeServiceAnnotations(annotations map[string]string) field.ErrorList {
+	var problems field.ErrorList
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		domain, _, _ := strings.Cut(key, "/")
+		if slices.ContainsFunc(publishers(), func(p string) bool { return domain == p || strings.HasSuffix(domain, "."+p) }) {
+			problems = append(problems, field.Forbidden(field.NewPath("metadata", "annotations").Key(key),
+				"it publishes the Service outside the cluster, or under a name of the Hospital's; remove it"))
+		}
+	}
 	return problems
+}
+
+// publishers are the domains of such annotations.
+func publishers() []string {
+	return []string{
+		"external-dns.alpha.kubernetes.io", // names in the Hospital's own DNS zones
+		"tailscale.com",
+		"getambassador.io",  // routes at the front door
+		"service.cilium.io", // shared with other clusters
+		"io.cilium",
+		"multicluster.x-k8s.io",
+		"mirror.linkerd.io",
+		"skupper.io",
+		"ngrok.com",
+	}
 }
 
 // deprecatedClass is how Ingresses named their class before there was a field for it.
@@ -46,9 +91,4 @@ func Ingress(ingress *networkingv1.Ingress, s Settings) field.ErrorList {
 		problems = append(problems, field.Forbidden(field.NewPath("spec", "ingressClassName"), wayOut))
 	}
 	return problems
-}
-
-// Claim judges a PersistentVolumeClaim.
-func Claim(spec *corev1.PersistentVolumeClaimSpec) field.ErrorList {
-	return judgeClaim(spec, field.NewPath("spec"))
 }

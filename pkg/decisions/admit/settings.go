@@ -20,6 +20,12 @@ type Settings struct {
 	Devices []string
 	// IngressClasses are the classes of the Ingresses that a guest may have: each publishes its pods.
 	IngressClasses []string
+	// StorageClasses are the classes that guests' claims may name; empty: any, but a class must be named.
+	StorageClasses []string
+	// PriorityClasses are the PriorityClasses that foreign pods may name. All others get one that preempts no pod.
+	PriorityClasses []string
+	// Tolerations are keys of taints of Kubernetes or of an autoscaler that foreign pods may tolerate.
+	Tolerations []string
 	// EndpointNetworks hold the addresses that EndpointSlices may name when Kubernetes' own controllers did not write them.
 	EndpointNetworks []netip.Prefix
 }
@@ -41,6 +47,16 @@ func ParseDevices(text string) ([]string, error) {
 			return "", fmt.Errorf("%q is not an extended resource; write for example nvidia.com/gpu", name)
 		}
 		return name, nil
+	})
+}
+
+// ParseTolerations reads "node.kubernetes.io/unschedulable,karpenter.sh/disrupted": keys of taints.
+func ParseTolerations(text string) ([]string, error) {
+	return parseList(text, func(key string) (string, error) {
+		if problems := validation.IsQualifiedName(key); len(problems) > 0 {
+			return "", fmt.Errorf("%q is not the key of a taint: %s; write for example node.kubernetes.io/unschedulable", key, problems[0])
+		}
+		return key, nil
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 // judgeVolumes lets volumes of those kinds pass that hold the guest's own data, or the Hospital's by the Hospital's own
 // choice of storage class. All others reach the node, or have it open connections that no proxy sees.
-func judgeVolumes(list []corev1.Volume, path *field.Path) field.ErrorList {
+func judgeVolumes(list []corev1.Volume, s Settings, path *field.Path) field.ErrorList {
 	var problems field.ErrorList
 	for i := range list {
 		volume := path.Index(i)
@@ -23,7 +23,7 @@ func judgeVolumes(list []corev1.Volume, path *field.Path) field.ErrorList {
 			}
 		}
 		if e := list[i].Ephemeral; e != nil && e.VolumeClaimTemplate != nil {
-			problems = append(problems, judgeClaim(&e.VolumeClaimTemplate.Spec, volume.Child("ephemeral", "volumeClaimTemplate", "spec"))...)
+			problems = append(problems, judgeClaim(&e.VolumeClaimTemplate.ObjectMeta, &e.VolumeClaimTemplate.Spec, s, volume.Child("ephemeral", "volumeClaimTemplate"))...)
 		}
 	}
 	return problems
@@ -40,15 +40,4 @@ func kindsOf(v *corev1.Volume) []string {
 	// A volume is plain data: it can always be written as a map.
 	sources, _ := runtime.DefaultUnstructuredConverter.ToUnstructured(&v.VolumeSource)
 	return slices.Sorted(maps.Keys(sources))
-}
-
-// judgeClaim refuses to choose among the volumes that are there: behind one of the Hospital's may stand a node's disk. What
-// a storage class makes anew is the Hospital's choice already.
-func judgeClaim(spec *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
-	const wayOut = "which volume a claim gets is the Hospital's to choose; name a storageClassName, or have the Hospital set the volume's claimRef"
-	f := forbidder{path: path}
-	f.when(spec.VolumeName != "", "volumeName", wayOut)
-	f.when(spec.Selector != nil, "selector", wayOut)
-	f.when(spec.StorageClassName != nil && *spec.StorageClassName == "", "storageClassName", wayOut)
-	return f.problems
 }

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -25,7 +24,7 @@ func TestOnlyServicesInsideTheClusterAreLetIn(t *testing.T) {
 		{corev1.ServiceSpec{Type: "OfTomorrow"}, []string{"spec.type"}},
 		{corev1.ServiceSpec{ExternalIPs: []string{"198.51.100.1"}}, []string{"spec.externalIPs"}},
 	} {
-		require.Equal(t, c.paths, fields(Service(&c.spec)), "%+v", c.spec)
+		require.Equal(t, c.paths, fields(Service(&corev1.Service{Spec: c.spec}, nil)), "%+v", c.spec)
 	}
 }
 
@@ -90,15 +89,6 @@ func TestEveryAddressOfASliceIsJudged(t *testing.T) {
 	address := []corev1.EndpointAddress{{IP: "198.51.100.1"}}
 	subsets := []corev1.EndpointSubset{{Addresses: address, NotReadyAddresses: address}} //nolint:staticcheck // Deprecated, and still a way.
 	require.Equal(t, []string{"subsets[0].addresses[0].ip", "subsets[0].notReadyAddresses[0].ip"}, fields(Endpoints(subsets, Settings{})))
-}
-
-func TestAClaimChoosesNoVolume(t *testing.T) {
-	none, class := "", "fast"
-	require.Empty(t, Claim(&corev1.PersistentVolumeClaimSpec{}))
-	require.Empty(t, Claim(&corev1.PersistentVolumeClaimSpec{StorageClassName: &class}))
-	require.Equal(t, []string{"spec.volumeName", "spec.selector", "spec.storageClassName"}, fields(Claim(&corev1.PersistentVolumeClaimSpec{
-		VolumeName: "v", Selector: &metav1.LabelSelector{}, StorageClassName: &none,
-	})))
 }
 
 func TestNobodyEntersTheProxy(t *testing.T) {

@@ -30,7 +30,8 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	addLabel(p, pod.Labels)
 	addMark(p, pod.Annotations, s.Guest)
 	addSeccomp(p, &pod.Spec, path.Child("securityContext"))
-	warnings := changeContainers(p, &pod.Spec, s, path)
+	warnings := addPriority(p, &pod.Spec, s, path)
+	warnings = append(warnings, changeContainers(p, &pod.Spec, s, path)...)
 	addVolumes(p, pod.Spec.Volumes, path.Child("volumes"))
 	// Last, since it moves the indexes of the init containers that the operations before it name.
 	placeSidecar(p, pod.Spec.InitContainers, s, path.Child("initContainers"))

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
 )
 
@@ -24,23 +25,34 @@ func fieldsOf(problems field.ErrorList) []string {
 }
 
 func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
+	never, lower := corev1.PreemptNever, corev1.PreemptLowerPriority
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{gate.AnnotationGuest: "pharma-1"}}, Spec: corev1.PodSpec{
+		PriorityClassName: apis.GuestPriorityClass, PreemptionPolicy: &never,
 		InitContainers: []corev1.Container{Sidecar(settings()), {Name: "first", SecurityContext: drops("ALL")}},
 		Containers:     []corev1.Container{{Name: "app", SecurityContext: drops("NET_ADMIN", "NET_RAW")}},
 	}}
-	require.Empty(t, Missing(pod))
+	require.Empty(t, Missing(pod, settings()))
 	second := pod.DeepCopy()
 	second.Spec.InitContainers[0], second.Spec.InitContainers[1] = second.Spec.InitContainers[1], second.Spec.InitContainers[0]
-	require.Equal(t, []string{"spec.initContainers"}, fieldsOf(Missing(second)))
+	require.Equal(t, []string{"spec.initContainers"}, fieldsOf(Missing(second, settings())))
 	pod.Spec.InitContainers = pod.Spec.InitContainers[1:]
 	// To a runtime the first is no capability at all, and nobody has tried the others.
 	pod.Spec.InitContainers[0].SecurityContext = drops("CAP_NET_RAW", "net_raw", "all", "NET_ADMIN")
 	pod.Spec.Containers[0].SecurityContext = nil
 	pod.Annotations = nil
+	pod.Spec.PriorityClassName = "hospital"
 	require.Equal(t, []string{
-		"metadata.annotations[data-space.liqo.io/guest]",
+		"metadata.annotations[data-space.liqo.io/guest]", "spec.priorityClassName",
 		"spec.initContainers", "spec.containers[0].securityContext.capabilities.drop", "spec.initContainers[0].securityContext.capabilities.drop",
-	}, fieldsOf(Missing(pod)))
+	}, fieldsOf(Missing(pod, settings())))
+
+	granted := settings()
+	granted.PriorityClasses = []string{"hospital"}
+	second.Spec.InitContainers = pod.Spec.InitContainers
+	second.Spec.PriorityClassName, second.Spec.PreemptionPolicy = "hospital", &lower
+	require.NotContains(t, fieldsOf(Missing(second, granted)), "spec.priorityClassName")
+	second.Spec.PriorityClassName = apis.GuestPriorityClass
+	require.Contains(t, fieldsOf(Missing(second, granted)), "spec.preemptionPolicy", "the class was made again, and preempts")
 }
 
 func TestOnlyAddedEphemeralContainersAreChanged(t *testing.T) {

@@ -24,6 +24,10 @@ func (p *patch) add(path string, value any) {
 	p.operations = append(p.operations, Operation{Op: "add", Path: path, Value: value})
 }
 
+func (p *patch) remove(path string) {
+	p.operations = append(p.operations, Operation{Op: "remove", Path: path})
+}
+
 func (p *patch) move(from, to string) {
 	p.operations = append(p.operations, Operation{Op: "move", From: from, Path: to})
 }

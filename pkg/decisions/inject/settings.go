@@ -19,6 +19,8 @@ type Settings struct {
 	Requests, Limits corev1.ResourceList
 	// Guest is the cluster id of whom the pod's namespace belongs to.
 	Guest string
+	// PriorityClasses are the PriorityClasses that a pod keeps; any other is replaced by apis.GuestPriorityClass.
+	PriorityClasses []string
 	// HTTPProxy adds http_proxy and HTTP_PROXY to containers that have neither.
 	HTTPProxy bool
 }

@@ -29,10 +29,10 @@ func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 }
 
 // Missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
-// line, the capabilities that all others lose, and the mark of its guest. Some other webhook has taken it away, or ours was never asked.
-func Missing(pod *corev1.Pod) field.ErrorList {
+// line, the capabilities that all others lose, the mark of its guest, and a priority that preempts no pod. Some other webhook has taken it away, or ours was never asked.
+func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
 	path := field.NewPath("spec")
-	problems := missingMark(pod.Annotations)
+	problems := append(missingMark(pod.Annotations), missingPriority(&pod.Spec, s, path)...)
 	if sidecarIndex(pod.Spec.InitContainers) != 0 {
 		problems = append(problems, field.Forbidden(path.Child("initContainers"), "the proxy that Data Spacer injects is not the first one; "+
 			"see that its MutatingWebhookConfiguration is there and that no other webhook changes the pod after it"))
@@ -63,12 +63,34 @@ func judgeSidecar(spec *corev1.PodSpec, s Settings, path *field.Path) field.Erro
 			"(when another webhook changes it, exempt this container there)", apis.ProxyContainerName, strings.Join(differing, ", ")))}
 }
 
+// Brought refuses the proxy in what pods are made of: whoever writes a ShadowPod has no reason to bring one.
+func Brought(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	index := sidecarIndex(spec.InitContainers)
+	if index < 0 {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path.Child("initContainers").Index(index), fmt.Sprintf(
+		"the container %s is Data Spacer's own; remove it, the pod gets it by itself", apis.ProxyContainerName))}
+}
+
 // expected returns c with what other admission plugins may rightly change set to what ours has: the pull policy
-// (AlwaysPullImages) and the amounts of resources (LimitRanger, autoscalers). Neither decides what the proxy does.
+// (AlwaysPullImages), and amounts of ordinary resources that ours leaves open (LimitRanger's defaults). Amounts that ours
+// names count: a proxy with less memory would lose its record.
 func expected(c, ours corev1.Container) corev1.Container {
 	c.ImagePullPolicy = ours.ImagePullPolicy
-	c.Resources.Requests, c.Resources.Limits = ours.Resources.Requests, ours.Resources.Limits
+	c.Resources.Requests = withoutDefaults(c.Resources.Requests, ours.Resources.Requests)
+	c.Resources.Limits = withoutDefaults(c.Resources.Limits, ours.Resources.Limits)
 	return c
+}
+
+func withoutDefaults(list, ours corev1.ResourceList) corev1.ResourceList {
+	rest := maps.Clone(list)
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
+		if _, named := ours[name]; !named {
+			delete(rest, name)
+		}
+	}
+	return rest
 }
 
 // judgeOwnVolumes refuses volumes that bear a name of the proxy's and are of another kind.

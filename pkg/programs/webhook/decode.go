@@ -41,9 +41,14 @@ func on[T any](operation admissionv1.Operation, judge func(*T) field.ErrorList) 
 // changed makes a rule of what judges an object. An update that leaves alone what is judged is not judged again: what was
 // let in can be labelled, applied again and released from its finalizers, whatever the rules are by now.
 func changed[T any](judged func(*T) any, judge func(*T) field.ErrorList) rule {
+	return against(judged, func(now, _ *T) field.ErrorList { return judge(now) })
+}
+
+// against is changed for a judgement that compares: before is nil for an object that is created.
+func against[T any](judged func(*T) any, judge func(now, before *T) field.ErrorList) rule {
 	return func(req admission.Request) (field.ErrorList, error) {
 		if req.Operation != admissionv1.Update {
-			return on(admissionv1.Create, judge)(req)
+			return on(admissionv1.Create, func(o *T) field.ErrorList { return judge(o, nil) })(req)
 		}
 		now, err := decode[T](req.Object)
 		if err != nil {
@@ -56,7 +61,7 @@ func changed[T any](judged func(*T) any, judge func(*T) field.ErrorList) rule {
 		if equality.Semantic.DeepEqual(judged(now), judged(before)) {
 			return nil, nil
 		}
-		return judge(now), nil
+		return judge(now, before), nil
 	}
 }
 

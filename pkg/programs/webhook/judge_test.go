@@ -113,7 +113,7 @@ func TestThoseWhoseTaskItIsAreTrustedByName(t *testing.T) {
 		"/endpoints":                      "system:serviceaccount:kube-system:endpoint-controller",
 		"discovery.k8s.io/endpointslices": "system:kube-controller-manager",
 	} {
-		request := asked(admissionv1.Create, thing, forbiddenThings()[thing], "")
+		request := asked(admissionv1.Update, thing, forbiddenThings()[thing], "{}")
 		request.UserInfo.Username = user
 		require.True(t, judging().Handle(t.Context(), request).Allowed, thing)
 		request.UserInfo.Username = strings.Replace(user, "kube-system", "pharma", 1) + "s"

@@ -21,19 +21,17 @@ func rules(s admit.Settings, proxy inject.Settings) map[string]rule {
 	return map[string]rule{
 		// As it will be stored: other webhooks may have changed it since it was injected.
 		"/pods": on(admissionv1.Create, func(o *corev1.Pod) field.ErrorList {
-			return append(judgePod(&o.ObjectMeta, &o.Spec, s, proxy, field.NewPath("spec")), inject.Missing(o)...)
+			return append(judgePod(&o.ObjectMeta, &o.Spec, s, proxy, field.NewPath("spec")), inject.Missing(o, proxy)...)
 		}),
 		"/pods/exec":   on(admissionv1.Connect, func(o *corev1.PodExecOptions) field.ErrorList { return admit.Connect(o.Container) }),
 		"/pods/attach": on(admissionv1.Connect, func(o *corev1.PodAttachOptions) field.ErrorList { return admit.Connect(o.Container) }),
 		"/pods/portforward": on(admissionv1.Connect,
 			func(o *corev1.PodPortForwardOptions) field.ErrorList { return admit.PortForward(o.Ports) }),
 		liqoGroup + "/shadowpods": changed(shadowPodParts, func(p *shadowPod) field.ErrorList { return judgeShadowPod(p, s, proxy) }),
-		"/services": changed(func(o *corev1.Service) any { return o.Spec },
-			func(o *corev1.Service) field.ErrorList { return admit.Service(&o.Spec) }),
+		"/services":               against(func(o *corev1.Service) any { return []any{o.Spec, o.Annotations} }, admit.Service),
 		"networking.k8s.io/ingresses": changed(func(o *networkingv1.Ingress) any { return []any{o.Spec, o.Annotations} },
 			func(o *networkingv1.Ingress) field.ErrorList { return admit.Ingress(o, s) }),
-		"/persistentvolumeclaims": unless(admit.Binders(), changed(func(o *corev1.PersistentVolumeClaim) any { return o.Spec },
-			func(o *corev1.PersistentVolumeClaim) field.ErrorList { return admit.Claim(&o.Spec) })),
+		"/persistentvolumeclaims": func(req admission.Request) (field.ErrorList, error) { return claimRule(s, req) },
 		"/endpoints": unless(admit.EndpointWriters(), changed(endpointsParts,
 			func(o *corev1.Endpoints) field.ErrorList { return admit.Endpoints(o.Subsets, s) })), //nolint:staticcheck // Deprecated, and still a way.
 		"discovery.k8s.io/endpointslices": unless(admit.EndpointWriters(), changed(
@@ -59,7 +57,23 @@ func judgePod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s admit.Settings, p
 }
 
 func judgeShadowPod(p *shadowPod, s admit.Settings, proxy inject.Settings) field.ErrorList {
-	return append(admit.Mark(&p.Metadata), judgePod(&p.Metadata, &p.Spec.Pod, s, proxy, field.NewPath("spec", "pod"))...)
+	path := field.NewPath("spec", "pod")
+	problems := append(admit.Mark(&p.Metadata), judgePod(&p.Metadata, &p.Spec.Pod, s, proxy, path)...)
+	problems = append(problems, admit.Priority(&p.Spec.Pod, s, path)...)
+	return append(problems, inject.Brought(&p.Spec.Pod, path)...)
+}
+
+// claimRule trusts whose task it is with the volume of a claim that is there. Where Kubernetes' controllers share one
+// identity, the claims that they make of pods' templates come from the same user: what is created is always judged.
+func claimRule(s admit.Settings, req admission.Request) (field.ErrorList, error) {
+	judged := func(o *corev1.PersistentVolumeClaim) any {
+		return []any{o.Spec, o.Annotations[corev1.BetaStorageClassAnnotation]}
+	}
+	judgeClaim := against(judged, func(now, before *corev1.PersistentVolumeClaim) field.ErrorList { return admit.Claim(now, before, s) })
+	if req.Operation == admissionv1.Update {
+		judgeClaim = unless(admit.Binders(), judgeClaim)
+	}
+	return judgeClaim(req)
 }
 
 func shadowPodParts(p *shadowPod) any { return []any{p.Spec.Pod, admit.JudgedMetadata(&p.Metadata)} }

@@ -27,6 +27,9 @@ const (
 // ConditionQuarantined is the condition of a pod that the agent has walled off.
 const ConditionQuarantined = "data-space.liqo.io/Quarantined"
 
+// GuestPriorityClass is the PriorityClass of deploy/webhook.yaml that foreign pods get: it preempts no pod.
+const GuestPriorityClass = "data-space-guest"
+
 // Objects that the controller makes in each foreign namespace.
 const (
 	EnvoyConfigMapName       = "data-space-envoy-config"

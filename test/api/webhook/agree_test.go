@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +25,8 @@ type candidate struct {
 	pod  *corev1.Pod
 	// policy says that one of the attempts is the policy's to refuse too.
 	policy bool
+	// brought says that the pod has another proxy than the webhook's: no ShadowPod may bring one.
+	brought bool
 }
 
 // verdicts on a candidate, as a Pod and inside a ShadowPod.
@@ -59,9 +62,9 @@ func TestAgreement(t *testing.T) {
 	require.Equal(t, verdicts{"admitted", "admitted"}, policy[0])
 	for i, c := range all[1:] {
 		require.Equal(t, verdicts{"webhook", "webhook"}, webhook[i+1], c.name)
-		for _, answer := range []string{policy[i+1].pod, policy[i+1].shadow} {
+		for answer, policy := range map[string]bool{policy[i+1].pod: c.policy, policy[i+1].shadow: c.policy || c.brought} {
 			require.Contains(t, []string{"admitted", "policy", "kubernetes"}, answer, c.name)
-			require.Equal(t, c.policy, answer == "policy" || answer == "kubernetes" && c.policy, "%s: the policy says %s", c.name, answer)
+			require.Equal(t, policy, answer == "policy" || answer == "kubernetes" && policy, "%s: the policy says %s", c.name, answer)
 		}
 		require.NotEqual(t, "kubernetes", policy[i+1].shadow, "%s: nobody else judges a ShadowPod", c.name)
 	}
@@ -78,6 +81,7 @@ func candidates(base *corev1.Pod) []candidate {
 			a.change(c.pod)
 			c.name, c.policy = c.name+" + "+a.name, c.policy || a.policy
 		}
+		c.brought = !equality.Semantic.DeepEqual(c.pod.Spec.InitContainers, base.Spec.InitContainers)
 		all = append(all, c)
 	}
 	for _, a := range singles {
@@ -101,7 +105,11 @@ func (w *world) ask(t *testing.T, all []candidate) []verdicts {
 	t.Helper()
 	answers := make([]verdicts, 0, len(all))
 	for _, c := range all {
-		shadow := shadowPodOf(t, "app", c.pod.Spec)
+		spec := c.pod.DeepCopy().Spec
+		if !c.brought {
+			spec.InitContainers = nil // the webhook gives the pod its proxy
+		}
+		shadow := shadowPodOf(t, "app", spec)
 		shadow.SetNamespace(c.pod.Namespace)
 		shadow.SetLabels(c.pod.Labels)
 		annotations := maps.Clone(c.pod.Annotations)

@@ -34,7 +34,16 @@ func attempts() []attempt {
 			Key: "node-role.kubernetes.io/control-plane", Operator: corev1.TolerationOpExists,
 		}), true},
 		{"a runtime class that is not granted", func(p *corev1.Pod) { p.Spec.RuntimeClassName = ptr("sandboxed") }, false},
-		{"a priority of the system", func(p *corev1.Pod) { p.Spec.PriorityClassName = "system-node-critical" }, false},
+		{"a priority of the system", func(p *corev1.Pod) { p.Spec.PriorityClassName = "system-node-critical" }, true},
+		{"a toleration of cordoned nodes", tolerating(corev1.Toleration{
+			Key: "node.kubernetes.io/unschedulable", Operator: corev1.TolerationOpExists,
+		}), false},
+		{"a toleration of nodes that are not set up", tolerating(corev1.Toleration{
+			Key: "node.cloudprovider.kubernetes.io/uninitialized", Operator: corev1.TolerationOpExists,
+		}), false},
+		{"a toleration of lost nodes by every effect", tolerating(corev1.Toleration{
+			Key: "node.kubernetes.io/unreachable", Operator: corev1.TolerationOpExists,
+		}), false},
 		{"a device by resource claim", func(p *corev1.Pod) {
 			p.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "nic", ResourceClaimName: ptr("nic")}}
 		}, true},
@@ -46,6 +55,10 @@ func attempts() []attempt {
 		{"more networks by annotation", annotating("k8s.v1.cni.cncf.io/networks", "sriov"), true},
 		{"orders to the runtime by annotation", annotating("io.kubernetes.cri-o.Devices", "/dev/fuse"), false},
 		{"the proxy's AppArmor profile", annotating("container.apparmor.security.beta.kubernetes.io/data-space-proxy", "localhost/mine"), false},
+		{"a device on a copy of the proxy", func(p *corev1.Pod) {
+			p.Spec.InitContainers[0].Resources.Limits["vendor.example/nic"] = resource.MustParse("1")
+			p.Spec.InitContainers[0].Resources.Requests["vendor.example/nic"] = resource.MustParse("1")
+		}, true},
 		{"another program as proxy", func(p *corev1.Pod) { p.Spec.InitContainers[0].Image = "docker.io/pharma/envoy:mine" }, false},
 	}
 	return append(append(append(all, volumeAttempts()...), userAttempts()...), containerAttempts()...)
@@ -77,6 +90,11 @@ func volumeAttempts() []attempt {
 		{"a driver on the node", volume(corev1.VolumeSource{FlexVolume: &corev1.FlexVolumeSource{Driver: "vendor.example/driver"}}), true},
 		{"a volume by its name", volume(corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{
 			VolumeClaimTemplate: &corev1.PersistentVolumeClaimTemplate{Spec: template},
+		}}), false},
+		{"a volume without a class", volume(corev1.VolumeSource{Ephemeral: &corev1.EphemeralVolumeSource{
+			VolumeClaimTemplate: &corev1.PersistentVolumeClaimTemplate{
+				ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"volume.beta.kubernetes.io/storage-class": ""}}, Spec: claim("", "").Spec,
+			},
 		}}), false},
 	}
 }

@@ -66,6 +66,7 @@ func withoutWebhook(t *testing.T, w *world) {
 	}
 	// ... and what is new waits.
 	for _, object := range []client.Object{
+		service("chosen", corev1.ServiceSpec{ClusterIP: "10.0.0.77"}),
 		pod(namespace, "new"), shadowPodOf(t, "new", pod("", "").Spec), ingress(ptr("public"), nil), shadowSlice("new", "IPv4", "198.51.100.11"),
 	} {
 		object.SetNamespace(namespace)

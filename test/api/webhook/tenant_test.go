@@ -38,6 +38,11 @@ func TestTenant(t *testing.T) {
 		{"the guard's own objects are the controller's to write", guardObjects},
 		{"nobody enters the proxy", connections},
 		{"ephemeral containers are judged and lose the same capabilities", ephemeral},
+		{"what is reported about its pods is not the guest's to change or to invent", reports},
+		{"a guest's claim is bound to no volume that is there", claims},
+		{"a guest's Service takes no address of its choice", addresses},
+		{"a foreign pod preempts nobody unless the Hospital has granted it", priorities},
+		{"a copy of the proxy is no back door", devices},
 		{"a running proxy keeps its image", proxyImage},
 		{"a pod says whose it is, once and for all", marks},
 		{"a guest changes no namespace of its own", namespaces},
@@ -55,6 +60,8 @@ func (w *world) liqo(t *testing.T) {
 	for _, object := range decode(t, manifest) {
 		w.create(t, object)
 	}
+	// Most clusters have a default class.
+	w.storageClass(t, "standard", "csi.example", true)
 }
 
 // as returns a client that acts under this name and in these groups.
@@ -108,6 +115,7 @@ func (w *world) admin(t *testing.T) client.Client {
 			{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: admit.Cleaners()[1]},
 			{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: admit.EndpointWriters()[1]},
 			{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: admit.Binders()[0]},
+			{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "system:kube-controller-manager"},
 		},
 	}
 	require.NoError(t, client.IgnoreAlreadyExists(w.client.Create(t.Context(), admin)))
