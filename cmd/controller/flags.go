@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/programs/controller"
@@ -62,6 +63,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 func dnsFlags(f *flag.FlagSet, c *controller.Config) {
 	each(f, "dns-forward-domains", "`domains` outside of the cluster that guests may ask for, each with its server or, without one,"+
 		" through the cluster's DNS: example.org=198.51.100.53,example.com (default none)", &c.Resolver.Forward, parseForward)
+	each(f, "guest-namespace-pattern", "regular `expression` for the names of guests' namespaces, as the webhook's; others are reported (default "+admit.DefaultSpacePattern+")",
+		&c.SpacePattern, admit.ParseSpacePattern)
 	each(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
 	f.IntVar(&c.Resolver.QueriesPerSecond, "dns-queries-per-second", c.Resolver.QueriesPerSecond, "`number` of DNS questions that each foreign pod"+
 		" may ask in a second, and ten times as many at once after a rest; the resolver refuses those above")

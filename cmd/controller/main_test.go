@@ -54,7 +54,7 @@ func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 	var out bytes.Buffer
 	require.Zero(t, run([]string{"--help"}, &out))
 	for _, flag := range []string{
-		"-kubeconfig", "-cluster-dns", "-cluster-domain", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout",
+		"-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout",
 		"-leader-elect", "-metrics-bind-address", "-health-bind-address", "-log-level", "-v",
 	} {
 		require.Contains(t, out.String(), flag)

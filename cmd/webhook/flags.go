@@ -48,6 +48,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "tolerations", "keys of Kubernetes' taints that foreign pods may tolerate, comma-separated (default none)", &grants.Tolerations, admit.ParseTolerations)
 	each(f, "ingress-classes", "classes of the Ingresses that guests may have, comma-separated (default none)", &grants.IngressClasses, admit.ParseNames)
 	each(f, "endpoint-networks", "networks that guests' own endpoints may be in, comma-separated (default none)", &grants.EndpointNetworks, admit.ParseNetworks)
+	each(f, "guest-namespace-pattern", "regular expression for the names of guests' namespaces; {guest} is the cluster id (default "+admit.DefaultSpacePattern+")",
+		&o.Spaces.Pattern, admit.ParseSpacePattern)
+	each(f, "cluster-domain", "domain of the cluster's own names (default cluster.local)", &o.Spaces.ClusterDomain, parseDomain)
 	each(f, "cert-source", "self: made and rotated by this program; files: by cert-manager (default self)", &o.CertSource, webhook.ParseCertSource)
 	each(f, "dns-names", "names the API server calls the webhook by, comma-separated (default the Service's)", &o.DNSNames, parseNames)
 	each(f, "port", "TLS port for the API server (default 9443)", &o.Port, parsePort)
@@ -90,6 +93,13 @@ func each[T any](f *flag.FlagSet, name, usage string, target *T, parser func(str
 		}
 		return err
 	})
+}
+
+func parseDomain(text string) (string, error) {
+	if problems := validation.IsDNS1123Subdomain(strings.TrimSuffix(text, ".")); len(problems) > 0 {
+		return "", fmt.Errorf("%q is not a DNS name: %s", text, problems[0])
+	}
+	return text, nil
 }
 
 func parseNames(text string) ([]string, error) {

@@ -23,6 +23,8 @@ type Config struct {
 	DNS guard.DNS
 	// Resolver says what the guests' resolver answers, where it is that one: see OwnDNS.
 	Resolver resolver.Settings
+	// SpacePattern says what guests' namespaces are called, as the webhook's flag does.
+	SpacePattern string
 	// IPv6, ProtocolDetection and MaxConnections go into every proxy's configuration.
 	IPv6              bool
 	ProtocolDetection time.Duration

@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/guard"
 	"data-space.liqo.io/pkg/values/apis"
@@ -51,6 +52,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	wantMap, problem := r.wantedConfigMap(ctx, ns, verdict)
 	wantPolicy := r.wantedNetworkPolicy(ns, verdict)
 	r.reporter.findings(ns, verdict.Findings, problem)
+	r.reporter.name(ns, admit.SpaceNames{ClusterDomain: r.config.Resolver.ClusterDomain, Pattern: r.config.SpacePattern})
 
 	mapStep := guard.ConfigMapStep(wantMap, haveMap)
 	if problem != nil {

@@ -8,17 +8,21 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/guard"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // Reasons of the Events that the controller puts on namespaces.
 const (
-	ReasonMalformedLabel = "MalformedLabel"    // a label of the namespace is not understood
-	ReasonUndecided      = "ProxyConfigFailed" // the proxy's configuration cannot be decided
-	ReasonRestored       = "GuardRestored"     // somebody changed an object of ours; it is as it was
-	ReasonRecreated      = "GuardRecreated"    // somebody deleted an object of ours; it is back
+	ReasonMalformedLabel = "MalformedLabel"        // a label of the namespace is not understood
+	ReasonReservedName   = "NamespaceNameReserved" // a guest's namespace that was there before is called as none would be today
+	ReasonUndecided      = "ProxyConfigFailed"     // the proxy's configuration cannot be decided
+	ReasonRestored       = "GuardRestored"         // somebody changed an object of ours; it is as it was
+	ReasonRecreated      = "GuardRecreated"        // somebody deleted an object of ours; it is back
 )
 
 // recorder is the part of an event recorder that is used.
@@ -32,6 +36,8 @@ type reporter struct {
 	logger *slog.Logger
 	// told is what was last reported as wrong, by namespace.
 	told map[string]string
+	// named are the namespaces whose name was judged.
+	named map[string]types.UID
 	// present are the objects that the cache has shown since they were last made: if one is not there, somebody deleted it.
 	present map[string]bool
 	// repaired are the versions of objects that were repaired already: if one shows up again, it is the cache that lags.
@@ -41,7 +47,7 @@ type reporter struct {
 func newReporter(events recorder, logger *slog.Logger) *reporter {
 	return &reporter{
 		events: events, logger: logger,
-		told: map[string]string{}, present: map[string]bool{}, repaired: map[string]string{},
+		told: map[string]string{}, named: map[string]types.UID{}, present: map[string]bool{}, repaired: map[string]string{},
 	}
 }
 
@@ -61,6 +67,21 @@ func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.F
 	}
 	if problem != nil {
 		r.warn(ns, nil, ReasonUndecided, "Configure", problem.Error())
+	}
+}
+
+// name reports once that a guest's namespace has a name that admission would refuse: it was there before.
+func (r *reporter) name(ns *metav1.PartialObjectMetadata, names admit.SpaceNames) {
+	if !apis.IsForeign(ns.Labels) {
+		delete(r.named, ns.Name)
+		return
+	}
+	if r.named[ns.Name] == ns.UID {
+		return
+	}
+	r.named[ns.Name] = ns.UID
+	for _, problem := range admit.Space(ns.Name, ns.Labels[apis.LabelRemoteCluster], names) {
+		r.warn(ns, nil, ReasonReservedName, "Name", problem.Error())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -32,6 +33,7 @@ type injector struct {
 	namespaces namespaceLabels
 	grants     admit.Settings
 	proxy      inject.Settings
+	spaces     admit.SpaceNames
 	log        *slog.Logger
 }
 
@@ -57,7 +59,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		return admission.Errored(http.StatusBadRequest, err)
 	}
 	response := i.answer(ctx, req, result, problems)
-	response.Warnings = append(inject.LabelWarnings(labels), result.Warnings...)
+	response.Warnings = slices.Concat(inject.LabelWarnings(labels), spaceWarnings(req.Namespace, labels, i.spaces), result.Warnings)
 	return response
 }
 

@@ -185,6 +185,9 @@ func TestTheManifestsTrustWhomTheCodeTrusts(t *testing.T) {
 	for _, user := range append(admit.Cleaners(), admit.Keepers()...) {
 		require.Contains(t, read("admission-policy.yaml"), "'"+user+"'")
 	}
+	for _, name := range admit.ReservedSpaces() {
+		require.Contains(t, read("admission-policy.yaml"), "'"+name+"'")
+	}
 	for _, port := range admit.ProxyPorts() {
 		require.Contains(t, read("admission-policy.yaml"), fmt.Sprint(port))
 	}

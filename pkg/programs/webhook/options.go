@@ -17,6 +17,8 @@ const (
 	InjectPath = "/inject-pod"
 	// JudgePath is where it posts what is only let in or refused.
 	JudgePath = "/judge"
+	// SpacePath is where it posts namespaces that become a guest's.
+	SpacePath = "/judge-namespace"
 )
 
 // CertSource says who makes the serving certificate.
@@ -44,6 +46,8 @@ type Options struct {
 	Proxy inject.Settings
 	// Grants is what the Hospital lets its guests have.
 	Grants admit.Settings
+	// Spaces says what guests' namespaces may be called.
+	Spaces admit.SpaceNames
 	// Port is where pods are posted to, over TLS.
 	Port int
 	// MetricsAddress and HealthAddress are host:port; metrics are off at "0".

@@ -67,7 +67,8 @@ func judgeShadowPod(p *shadowPod, s admit.Settings, proxy inject.Settings) field
 // identity, the claims that they make of pods' templates come from the same user: what is created is always judged.
 func claimRule(s admit.Settings, req admission.Request) (field.ErrorList, error) {
 	judged := func(o *corev1.PersistentVolumeClaim) any {
-		return []any{o.Spec, o.Annotations[corev1.BetaStorageClassAnnotation]}
+		class, set := o.Annotations[corev1.BetaStorageClassAnnotation]
+		return []any{o.Spec, class, set}
 	}
 	judgeClaim := against(judged, func(now, before *corev1.PersistentVolumeClaim) field.ErrorList { return admit.Claim(now, before, s) })
 	if req.Operation == admissionv1.Update {

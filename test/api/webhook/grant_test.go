@@ -51,13 +51,11 @@ func claims(t *testing.T, w *world) {
 		claim *corev1.PersistentVolumeClaim
 		paths []string
 	}{
-		"no class, by annotation":             {classed(claim("a", ""), nil, ptr("")), []string{annotated, spec}},
-		"no class, by annotation over a name": {classed(claim("a", ""), ptr("standard"), ptr("")), []string{annotated}},
-		"a class by annotation":               {classed(claim("a", ""), nil, ptr("standard")), []string{annotated, spec}},
-		"no class":                            {classed(claim("a", ""), ptr(""), nil), []string{spec}},
-		"data of another namespace": {from(claim("a", ""), &corev1.TypedObjectReference{
-			Kind: "PersistentVolumeClaim", Name: "records", APIGroup: ptr(""),
-		}, "populator.example", "Website"), []string{"spec.dataSourceRef"}},
+		"no class, by annotation":               {classed(claim("a", ""), nil, ptr("")), []string{annotated, spec}},
+		"no class, by annotation over a name":   {classed(claim("a", ""), ptr("standard"), ptr("")), []string{annotated}},
+		"a class by annotation":                 {classed(claim("a", ""), nil, ptr("standard")), []string{annotated, spec}},
+		"no class":                              {classed(claim("a", ""), ptr(""), nil), []string{spec}},
+		"data from a program of the Hospital's": {populated(claim("a", "")), []string{"spec.dataSource", "spec.dataSourceRef"}},
 	} {
 		c.claim.Namespace = namespace
 		require.Equal(t, c.paths, causes(t, tenant.Create(t.Context(), c.claim.DeepCopy())), what)
@@ -85,9 +83,8 @@ func claims(t *testing.T, w *world) {
 	withoutDefaultClass(t, w, namespace, tenant)
 }
 
-func from(c *corev1.PersistentVolumeClaim, ref *corev1.TypedObjectReference, group, kind string) *corev1.PersistentVolumeClaim {
-	ref.APIGroup, ref.Kind = &group, kind
-	c.Spec.DataSourceRef = ref
+func populated(c *corev1.PersistentVolumeClaim) *corev1.PersistentVolumeClaim {
+	c.Spec.DataSourceRef = &corev1.TypedObjectReference{APIGroup: ptr("populator.example"), Kind: "Website", Name: "records"}
 	return c
 }
 

@@ -46,6 +46,7 @@ func TestTenant(t *testing.T) {
 		{"a running proxy keeps its image", proxyImage},
 		{"a pod says whose it is, once and for all", marks},
 		{"a guest changes no namespace of its own", namespaces},
+		{"a guest's namespace is called as nothing else is", spaceNames},
 		{"without the webhook the worst is refused all the same, and nothing is wedged", withoutWebhook},
 	} {
 		t.Run(story.name, func(t *testing.T) { story.run(t, w) })

@@ -1,0 +1,54 @@
+package webhook
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"data-space.liqo.io/pkg/decisions/admit"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// spaceJudge answers admission requests for namespaces. Only one that becomes a guest's is judged, by its name: all others,
+// and those that are a guest's already, are let in, whatever a webhook configuration may send here.
+type spaceJudge struct {
+	names admit.SpaceNames
+	log   *slog.Logger
+}
+
+// Handle implements admission.Handler.
+func (j *spaceJudge) Handle(ctx context.Context, req admission.Request) admission.Response {
+	if about(req) != "/namespaces" || req.Operation != admissionv1.Create && req.Operation != admissionv1.Update {
+		return admission.Allowed("")
+	}
+	now, err := decode[metav1.PartialObjectMetadata](req.Object)
+	before := &metav1.PartialObjectMetadata{}
+	if err == nil && req.Operation == admissionv1.Update {
+		before, err = decode[metav1.PartialObjectMetadata](req.OldObject)
+	}
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	if !apis.IsForeign(now.Labels) || apis.IsForeign(before.Labels) {
+		return admission.Allowed("")
+	}
+	problems := admit.Space(now.Name, now.Labels[apis.LabelRemoteCluster], j.names)
+	if len(problems) == 0 {
+		return admission.Allowed("")
+	}
+	j.log.WarnContext(ctx, "namespace refused", "name", now.Name, "user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())
+	return refuse(req, problems)
+}
+
+// spaceWarnings tells the author of a pod that the namespace has a name which a guest's could not be given today.
+func spaceWarnings(namespace string, labels map[string]string, names admit.SpaceNames) []string {
+	var warnings []string
+	for _, problem := range admit.Space(namespace, labels[apis.LabelRemoteCluster], names) {
+		warnings = append(warnings, "namespace "+namespace+": "+problem.Error())
+	}
+	return warnings
+}
