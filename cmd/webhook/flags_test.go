@@ -28,6 +28,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"--dns-names=a.b,localhost", "--metrics-bind-address=0", "--health-bind-address=127.0.0.1:1",
 		"--proxy-requests=cpu=1", "--proxy-limits=", "--pod-security=restricted", "--runtime-classes=a", "--devices=vendor.example/gpu",
 		"--ingress-classes=b,c", "--endpoint-networks=203.0.113.0/24",
+		"--storage-classes=d", "--priority-classes=e", "--tolerations=node.kubernetes.io/unschedulable", "--guest-namespace-pattern=.+-{guest}",
+		"--cluster-domain=hospital.internal",
 	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "/k", s.kubeconfig)
@@ -42,7 +44,10 @@ func TestEverySettingIsRead(t *testing.T) {
 	require.Equal(t, admit.Settings{
 		PodSecurity: admit.Restricted, RuntimeClasses: []string{"a"}, Devices: []string{"vendor.example/gpu"},
 		IngressClasses: []string{"b", "c"}, EndpointNetworks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
+		StorageClasses: []string{"d"}, PriorityClasses: []string{"e"}, Tolerations: []string{"node.kubernetes.io/unschedulable"},
 	}, s.options.Grants)
+	require.Equal(t, []string{"e"}, s.options.Proxy.PriorityClasses)
+	require.Equal(t, admit.SpaceNames{ClusterDomain: "hospital.internal", Pattern: ".+-{guest}"}, s.options.Spaces)
 }
 
 func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
@@ -62,6 +67,9 @@ func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
 		"--runtime-classes=A":          "for flag -runtime-classes: \"A\" is not a name",
 		"--devices=gpu":                "for flag -devices: \"gpu\" is not an extended resource; write for example",
 		"--endpoint-networks=10":       "for flag -endpoint-networks: \"10\" is not a network; write for example",
+		"--tolerations=a b":            "for flag -tolerations: \"a b\" is not the key of a taint",
+		"--guest-namespace-pattern=(":  "for flag -guest-namespace-pattern: \"(\" is not a regular expression",
+		"--cluster-domain=a_b":         "for flag -cluster-domain: \"a_b\" is not a DNS name",
 		"--log-level=loud":             "for flag -log-level",
 		"--unknown":                    "flag provided but not defined: -unknown",
 		"surplus":                      "unexpected argument \"surplus\"; every setting is a flag, see --help",

@@ -108,6 +108,16 @@ func (w *World) webhookTrusted(ctx context.Context) error {
 		if len(hooks.Webhooks) == 0 {
 			return nil, errors.New("the configuration data-space-webhook names no webhook")
 		}
+		// The guest's namespace is judged before it is made.
+		judges, err := w.kube.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, "data-space-webhook", metav1.GetOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("read the webhook's configuration: %w", err)
+		}
+		for _, hook := range judges.Webhooks {
+			if len(hook.ClientConfig.CABundle) == 0 {
+				return nil, fmt.Errorf("webhook %s has no CA yet", hook.Name)
+			}
+		}
 		return nil, nil
 	})
 	return err

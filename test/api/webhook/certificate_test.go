@@ -113,8 +113,8 @@ func twoReplicas(t *testing.T, w *world) {
 
 func certificateFiles(t *testing.T, w *world) {
 	t.Helper()
-	w.process.stop()
 	namespace, secret, directory := w.foreign(t), w.secret(t), t.TempDir()
+	w.process.stop()
 	w.process = launch(t, w.command("--cert-source=files", "--cert-dir="+directory))
 	require.Eventually(t, func() bool { return w.ready() == http.StatusInternalServerError }, waitLong, waitStep, "not ready without a certificate")
 
