@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/values/apis"
 	"golang.org/x/net/dns/dnsmessage"
 )
 
@@ -75,14 +77,16 @@ func TestTheExplicitProxyForwards(t *testing.T) {
 func TestTheExplicitProxyRefusesThePodItself(t *testing.T) {
 	w := newWorld(t, settings())
 	w.resolver(t, names(map[string][]string{
-		"evil4.example.": {"127.0.0.1"}, "evil6.example.": {"::1"}, "zero.example.": {"0.0.0.0"}, "self.example.": {pod4, pod6},
+		"evil4.example.": {"127.0.0.1"}, "evil6.example.": {"::1"}, "zero.example.": {"0.0.0.0"},
+		"ingress.example.": {apis.IngressSourceV4().String(), apis.IngressSourceV6().String()}, "self.example.": {pod4, pod6},
 	}))
 	app := w.record(t, w.pod, "127.0.0.1")
 	app6 := w.record(t, w.pod, "::1")
 	for _, authority := range []string{
 		"127.0.0.1:8080", "127.0.0.1:13041", "127.0.0.6:8080", "127.1.2.3:8080", "localhost:8080", "LOCALHOST.:8080", "a.localhost:8080",
 		"[::1]:8080", "[::1]:13031", "[0:0:0:0:0:0:0:1]:8080", "[::]:8080", "0.0.0.0:8080", "[::ffff:127.0.0.1]:8080", "[::ffff:7f00:1]:8080",
-		"evil4.example:8080", "evil6.example:8080", "zero.example:8080", "evil4.example:13032",
+		apis.IngressSourceV4().String() + ":8080", "[" + apis.IngressSourceV6().String() + "]:8080", "[::ffff:" + apis.IngressSourceV4().String() + "]:8080",
+		"ingress.example:8080", "evil4.example:8080", "evil6.example:8080", "zero.example:8080", "evil4.example:13032",
 		"self.example:13041", "self.example:13031", pod4 + ":13041", pod4 + ":13043", "[" + pod6 + "]:13041", peer4 + ":13041",
 		peer4 + ":53", dns4 + ":53",
 	} {

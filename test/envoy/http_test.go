@@ -13,6 +13,8 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 const ok = "HTTP/1.1 299 Quite Fine\r\nX-Case: Kept\r\nContent-Length: 2\r\n\r\nhi"
@@ -160,9 +162,9 @@ func TestARequestThatArrivesPassesTheProxyToo(t *testing.T) {
 			host, _, err := net.SplitHostPort(seen.remote)
 			require.NoError(t, err)
 			if f.pod == pod4 {
-				require.Equal(t, "127.0.0.6", host, "by which the rules know the call")
+				require.Equal(t, apis.IngressSourceV4().String(), host, "by which the rules know the call")
 			} else {
-				require.Equal(t, "::1", host, "by which the rules know the call")
+				require.Equal(t, apis.IngressSourceV6().String(), host, "by which the rules know the call")
 			}
 			line := w.logged(t, func(l map[string]any) bool {
 				return l["path"] == "/in" && l["original_destination"] == net.JoinHostPort(f.pod, "8080")

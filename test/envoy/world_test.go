@@ -21,6 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -84,6 +86,7 @@ func newWorld(t *testing.T, s envoy.Settings) *world {
 	require.Zero(t, os.Geteuid(), "these tests make network namespaces: run them as root")
 	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}}
 	w.connect(t)
+	w.prepare(t)
 	w.redirect(t)
 	w.start(t, s)
 	return w
@@ -123,6 +126,16 @@ func (w *world) connect(t *testing.T) {
 		}
 		in(t, n, strings.Join(commands, "\n"))
 	}
+}
+
+// prepare is what the node agent does besides the rules.
+func (w *world) prepare(t *testing.T) {
+	t.Helper()
+	pod, err := netns.Open(w.pod.Path())
+	require.NoError(t, err)
+	defer pod.Close()
+	_, err = podnet.Prepare(pod)
+	require.NoError(t, err)
 }
 
 // redirect is the part of the node agent's rules that the proxy works behind.

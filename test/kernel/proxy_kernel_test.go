@@ -89,14 +89,15 @@ func TestTheProxy(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "220 hello", got.Text)
 		})
-		t.Run("hands a connection to the application from a loopback address, and is not called again", func(t *testing.T) {
+		t.Run("hands a connection to the application from an address of its own, and is not called again", func(t *testing.T) {
 			w.wire.Take()
 			say := unique(t, "handed on")
 			id := w.listen(w.app, kit.Listen{Network: "tcp", At: at(f.outer, 8080), Echo: "app "})
 			defer w.app.StopListening(id)
-			got, err := w.proxy.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", From: at(f.inner, 0), To: at(f.pod, 8080)}, Send: say})
+			got, err := w.proxy.Talk(kit.Talk{Dial: w.handsOn(f, 8080), Send: say})
 			require.NoError(t, err)
 			require.Equal(t, "app "+say, got.Text)
+			require.Equal(t, f.inner, w.app.Accepted(id)[0].Remote.Addr())
 			_, looped := original(w.proxy, w.ingress, say)
 			require.False(t, looped)
 			w.requireNothingLeft(t)

@@ -12,6 +12,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -51,8 +52,8 @@ type family struct {
 
 func families() []family {
 	return []family{
-		{iptables.V4, kit.PodV4(), kit.NodeV4(), kit.FarV4(), addr("127.0.0.1"), addr("127.0.0.6"), addr("0.0.0.0"), 1, 8, 3},
-		{iptables.V6, kit.PodV6(), kit.NodeV6(), kit.FarV6(), addr("::1"), addr("::1"), addr("::"), 58, 128, 1},
+		{iptables.V4, kit.PodV4(), kit.NodeV4(), kit.FarV4(), addr("127.0.0.1"), apis.IngressSourceV4(), addr("0.0.0.0"), 1, 8, 3},
+		{iptables.V6, kit.PodV6(), kit.NodeV6(), kit.FarV6(), addr("::1"), apis.IngressSourceV6(), addr("::"), 58, 128, 1},
 	}
 }
 
@@ -86,6 +87,8 @@ func newWorld(t *testing.T, b dataplane.Backend) *world {
 	w.cgroups.pod = kit.NewCgroup(t, "pod")
 	w.cgroups.proxy, w.cgroups.app = w.cgroups.pod.Child(t, "proxy"), w.cgroups.pod.Child(t, "app")
 	w.enforce(w.bound())
+	_, err := podnet.Prepare(w.NS)
+	require.NoError(t, err)
 	w.proxy = kit.NewActor(t, w.identity(uint32(apis.ProxyUID), w.cgroups.proxy))
 	w.app = kit.NewActor(t, kit.Identity{NS: w.NS, Cgroup: w.cgroups.app, Keep: kit.ContainerCapabilities()})
 	w.node = kit.NewActor(t, kit.Identity{NS: w.Node})

@@ -23,6 +23,7 @@ type Dial struct {
 	Timeout time.Duration
 	// Multipath makes it MPTCP.
 	Multipath bool
+	Free      bool // IP_FREEBIND: From need not be an address of an interface
 }
 
 // Talk is a Dial, one message and the answer.
@@ -105,7 +106,7 @@ func (d Dial) timeout() time.Duration {
 }
 
 func (w *world) dial(d Dial) (int, error) {
-	dialer := net.Dialer{Timeout: d.timeout(), Control: options(d.Device, d.Mark, d.From.IsValid())}
+	dialer := net.Dialer{Timeout: d.timeout(), Control: options(d.Device, d.Mark, d.From.IsValid(), d.Free)}
 	dialer.SetMultipathTCP(d.Multipath)
 	if d.From.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(d.From)
@@ -125,7 +126,7 @@ func (w *world) dial(d Dial) (int, error) {
 }
 
 // options sets socket options before the socket is bound.
-func options(device string, mark int, reuse bool) func(_, _ string, _ syscall.RawConn) error {
+func options(device string, mark int, reuse, free bool) func(_, _ string, _ syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) error {
 		var failed error
 		err := raw.Control(func(fd uintptr) {
@@ -134,6 +135,9 @@ func options(device string, mark int, reuse bool) func(_, _ string, _ syscall.Ra
 			}
 			if mark != 0 {
 				failed = errors.Join(failed, os.NewSyscallError("SO_MARK", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, mark)))
+			}
+			if free { // a socket of IPv6 takes IPv4's option as well
+				failed = errors.Join(failed, os.NewSyscallError("IP_FREEBIND", unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)))
 			}
 			if reuse {
 				failed = errors.Join(failed, os.NewSyscallError("SO_REUSEADDR", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)))

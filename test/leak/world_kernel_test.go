@@ -24,6 +24,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -57,6 +58,8 @@ func newWorld(t *testing.T) *world {
 	w := &world{Pod: kit.NewPod(t), t: t}
 	w.pod = kit.NewCgroup(t, "pod")
 	w.proxy, w.app = w.pod.Child(t, "proxy"), w.pod.Child(t, "app")
+	_, err := podnet.Prepare(w.NS)
+	require.NoError(t, err)
 	w.node = kit.NewActor(t, kit.Identity{NS: w.Node})
 	for _, restore := range []string{"iptables-nft-restore", "ip6tables-nft-restore"} { // whatever port is called, somebody answers
 		w.in(w.Node, restore, "*nat\n-A PREROUTING -p tcp -j REDIRECT --to-ports 80\nCOMMIT\n")

@@ -10,6 +10,8 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 const (
@@ -28,13 +30,13 @@ func (b *builder) egressCluster() *clusterv3.Cluster {
 	return b.originalDestination(clusterEgress)
 }
 
-// ingressCluster connects from 127.0.0.6 and ::1: the node's rules tell by them that a connection has already passed
-// the proxy, and do not send it there again.
+// ingressCluster connects from addresses of its own: the node's rules tell by them that a connection has already passed
+// the proxy, and do not send it there again. It binds freely, because no interface bears the addresses: IPv6 binds to no others otherwise.
 func (b *builder) ingressCluster() *clusterv3.Cluster {
 	c := b.originalDestination(clusterIngress)
-	c.UpstreamBindConfig = &corev3.BindConfig{SourceAddress: source(netip.AddrFrom4([4]byte{127, 0, 0, 6}))}
+	c.UpstreamBindConfig = &corev3.BindConfig{SourceAddress: source(apis.IngressSourceV4()), Freebind: yes()}
 	if b.settings.IPv6 {
-		c.UpstreamBindConfig.ExtraSourceAddresses = []*corev3.ExtraSourceAddress{{Address: source(netip.IPv6Loopback())}}
+		c.UpstreamBindConfig.ExtraSourceAddresses = []*corev3.ExtraSourceAddress{{Address: source(apis.IngressSourceV6())}}
 	}
 	return c
 }

@@ -11,6 +11,8 @@ import (
 	upstreamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/rbac/matchers/upstream_ip_port/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // podItself are the ranges of the addresses by which a pod reaches itself without its own address.
@@ -21,6 +23,9 @@ func podItself() []netip.Prefix {
 		netip.MustParsePrefix("::/127"),
 		netip.MustParsePrefix("::ffff:0.0.0.0/104"),
 		netip.MustParsePrefix("::ffff:127.0.0.0/104"),
+		netip.PrefixFrom(apis.IngressSourceV4(), 32),
+		netip.PrefixFrom(netip.AddrFrom16(apis.IngressSourceV4().As16()), 128),
+		netip.PrefixFrom(apis.IngressSourceV6(), 128),
 	}
 }
 

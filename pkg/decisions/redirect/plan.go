@@ -103,6 +103,7 @@ func closedRule() iptables.Rule {
 type family struct {
 	name        iptables.Family
 	loopback    netip.Prefix // what is only ever reached through lo
+	ingress     netip.Prefix // where the proxy's ingress calls applications from
 	icmp        string
 	unreachable string // REJECT's answer
 	header      int    // length in bytes of an IP and a TCP header without options
@@ -111,17 +112,20 @@ type family struct {
 
 func ipv4() family {
 	return family{
-		name: iptables.V4, loopback: netip.MustParsePrefix("127.0.0.0/8"),
+		name: iptables.V4, loopback: netip.MustParsePrefix("127.0.0.0/8"), ingress: only(apis.IngressSourceV4()),
 		icmp: "icmp", unreachable: "icmp-admin-prohibited", header: 20 + 20,
 	}
 }
 
 func ipv6() family {
 	return family{
-		name: iptables.V6, loopback: netip.MustParsePrefix("::1/128"),
+		name: iptables.V6, loopback: netip.MustParsePrefix("::1/128"), ingress: only(apis.IngressSourceV6()),
 		icmp: "ipv6-icmp", unreachable: "icmp6-adm-prohibited", header: 40 + 20, discovery: true,
 	}
 }
+
+// only is the prefix that holds the address and no other.
+func only(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 type planner struct {
 	family

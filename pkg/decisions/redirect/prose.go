@@ -46,8 +46,8 @@ or ` + "`ds-out-drop-tcp`" + `. A process that took the proxy's user is told off
 **A connection comes from outside.** If somebody in the pod listens where it is going, ` + "`ds-nat-in`" + ` leads it to the proxy's ingress; else
 ` + "`ds-in-refuse`" + ` refuses it, and ` + "`ds-out-kernel-reset`" + ` lets the refusal out. ` + "`ds-in-open`" + ` marks it *coming*, ` + "`ds-in-redirected`" + ` takes
 what follows. The proxy's SYN+ACK leaves by ` + "`ds-out-proxy-synack`" + `, once the agent has marked the proxy's listener, its first packet proper by ` + "`ds-out-proxy-tcp`" + ` (or, before
-it has accepted the connection, ` + "`ds-out-proxy-unowned`" + `), which marks it *proxy*. The proxy calls the application from a loopback
-address, and ` + "`ds-nat-out-local`" + ` leaves that call alone.
+it has accepted the connection, ` + "`ds-out-proxy-unowned`" + `), which marks it *proxy*. The proxy calls the application from an
+address that only its ingress uses, and ` + "`ds-nat-out-ingress`" + ` leaves that call alone.
 
 **The proxy calls its own pod** by the pod's address: ` + "`ds-nat-out-self`" + ` sends it through the ingress once, as it would any caller.
 

@@ -181,7 +181,9 @@ func (p planner) natPrerouting() []iptables.Rule {
 
 func (p planner) natOutput() []iptables.Rule {
 	return []iptables.Rule{
-		rule("nat-out-local", "From a loopback address: the pod's own talk, and what the proxy's ingress hands to the application.",
+		rule("nat-out-ingress", "The proxy's ingress calls the application. Its address is no loopback address, because applications trust those.",
+			"-s", p.ingress.String(), "-o", "lo", "-j", "RETURN"),
+		rule("nat-out-local", "From a loopback address: the pod's own talk, and the ingress of a proxy that started before the ingress had an address of its own.",
 			"-s", p.loopback.String(), "-o", "lo", "-j", "RETURN"),
 		rule("nat-out-self", "The proxy's egress calls its own pod: that enters by the ingress once, as any caller would.",
 			"!", "-d", p.loopback.String(), "-o", "lo", "-p", "tcp", proxyUser(), "-j", "REDIRECT", "--to-ports", port(apis.PortIngressTCP)),

@@ -41,7 +41,7 @@ func tamperings() []tampering {
 				return err
 			}
 			return c.Insert("nat", "OUTPUT", 1, rule...)
-		}, drift.Finding{Kind: drift.Moved, Where: "nat/OUTPUT", What: "rules: ds-nat-out-loopback, ds-nat-out-local"}},
+		}, drift.Finding{Kind: drift.Moved, Where: "nat/OUTPUT", What: "rules: ds-nat-out-loopback, ds-nat-out-ingress, ds-nat-out-local"}},
 		{"doubles a rule", func(c *ipt.IPTables) error {
 			return c.Append("mangle", "POSTROUTING", "-o", "lo", "-m", "comment", "--comment", "ds-wire-loopback", "-j", "ACCEPT")
 		}, drift.Finding{Kind: drift.Unexpected, Where: "mangle/POSTROUTING", What: "rule -o lo"}},

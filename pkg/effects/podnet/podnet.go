@@ -22,7 +22,9 @@ func Prepare(ns *netns.Namespace) (changed []string, err error) {
 				changed = append(changed, fmt.Sprintf("%s was %s, is %s", name, found, want))
 			}
 		}
-		return nil
+		added, err := routes()
+		changed = append(changed, added...)
+		return err
 	})
 	if err != nil {
 		return changed, fmt.Errorf("prepare the pod's network namespace: %w", err)

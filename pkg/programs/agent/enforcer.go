@@ -172,6 +172,9 @@ func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t Target, desir
 		if out.Prepared, err = podnet.Prepare(ns); err != nil {
 			return out, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
 		}
+		if last.Plan == entry.Plan && last.Netns == entry.Netns {
+			out.Repaired = append(out.Repaired, findings(out.Prepared)...)
+		}
 	}
 	if err := e.ledger.Put(entry); err != nil {
 		return out, fail(ReasonLedger, err)

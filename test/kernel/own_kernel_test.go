@@ -1,0 +1,62 @@
+//go:build kernel
+
+package kernel_test
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/effects/podnet"
+	"data-space.liqo.io/test/kit"
+)
+
+// handsOn is how the proxy's ingress calls the application.
+func (w *world) handsOn(f family, port uint16) kit.Dial {
+	return kit.Dial{Network: "tcp", From: at(f.inner, 0), To: at(f.pod, port), Free: true}
+}
+
+// A caller of a port on which nobody listens must not wait for a time-out. From ::1 he did: the kernel sends no RST there from another address.
+func TestTheIngressIsRefusedAtOnceWhereNobodyListens(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		began := time.Now()
+		_, err := w.proxy.Dial(w.handsOn(f, 9999))
+		require.ErrorContains(t, err, "refused")
+		require.Less(t, time.Since(began), 500*time.Millisecond)
+	})
+}
+
+// What software takes for the machine itself: loopback addresses (pg_hba's 127.0.0.1/32 and ::1/128, Redis' protected mode), and
+// addresses of its interfaces (samehost).
+func TestTheIngressDoesNotCallFromAnAddressThatSoftwareTrusts(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		require.False(t, f.inner.IsLoopback())
+		require.NoError(t, w.NS.Do(func() error {
+			all, err := net.InterfaceAddrs()
+			require.NoError(t, err)
+			require.NotEmpty(t, all)
+			for _, a := range all {
+				p, err := netip.ParsePrefix(a.String())
+				require.NoError(t, err)
+				require.NotEqual(t, f.inner, p.Addr())
+			}
+			return nil
+		}))
+		again, err := podnet.Prepare(w.NS)
+		require.NoError(t, err)
+		require.Empty(t, again, "it is there already")
+	})
+}
+
+// A proxy that started before an upgrade calls from where it did before.
+func TestTheIngressOfAnOlderProxyReachesTheApplication(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		from := map[bool]netip.Addr{true: addr("127.0.0.6"), false: addr("::1")}[f.pod.Is4()]
+		got, err := w.proxy.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", From: at(from, 0), To: at(f.pod, 8081)}, Send: "hello"})
+		require.NoError(t, err)
+		require.Equal(t, "past the proxy hello", got.Text)
+	})
+}
