@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/dns/dnsmessage"
 
 	"data-space.liqo.io/pkg/values/apis"
-	"golang.org/x/net/dns/dnsmessage"
 )
 
 // names answers A and AAAA queries as the cluster's DNS would.

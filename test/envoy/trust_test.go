@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// trusting is a server with the rules of PostgreSQL's official image (pg_hba.conf: host all all 127.0.0.1/32 trust, ::1/128 trust, and the
+// trusting is a server with the rules of PostgreSQL's official image (pg_hba.conf trusts 127.0.0.1/32 and ::1/128) and the
 // common samehost), which Redis' protected mode shares: it answers a caller of the machine itself without a password.
 func (w *world) trusting(t *testing.T, host string) {
 	t.Helper()
