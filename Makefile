@@ -79,6 +79,16 @@ test-lab: tools ## the demo's story, NetworkPolicy, the leak suite and ordinary 
 	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
 	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 30m
 
+.PHONY: test-kernels
+test-kernels: tools ## Debian's stock kernels in virtual machines: sockets beside IP, a guarded pod, each defence alone
+	$(call stage,stock kernels)
+	@set -a; eval "$$($(LAB) env)"; eval "$$($(LAB) kernels)"; set +a; \
+	  go test -v -count 1 -tags kernels -timeout 4h -exec "$(CURDIR)/test/isolated" ./test/kernels
+
+.PHONY: kerneltest
+kerneltest: export LONG := 1
+kerneltest: test-kernels ## the same with every probe, both families, both iptables backends, root and an ordinary user
+
 .PHONY: leaktest
 leaktest: lab-up ## try every way out of the foreign pods of the lab, which it brings up if there is none
 	$(call stage,leak suite)

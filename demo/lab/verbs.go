@@ -27,6 +27,7 @@ func verbs() map[string]verb {
 		"images":     {"", "build the project's images, and load what changed into the nodes", images},
 		"kubeconfig": {"", "print the path of the administrator's kubeconfig, valid inside the lab", kubeconfig},
 		"env":        {"", "print shell assignments with the path of every program, after making it", env},
+		"kernels":    {"", "fetch Debian's stock kernels for tests; print a shell assignment with their directory", kernels},
 		"exec":       {"[--node NAME] -- CMD ARGS…", "run CMD in the control plane's network, or on a node", execute},
 		"kubectl":    {"ARGS…", "run kubectl in the control plane's network", kubectl},
 	}
@@ -35,7 +36,7 @@ func verbs() map[string]verb {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: lab VERB")
 	all := verbs()
-	for _, name := range []string{"up", "down", "status", "images", "kubectl", "exec", "kubeconfig", "env"} {
+	for _, name := range []string{"up", "down", "status", "images", "kubectl", "exec", "kubeconfig", "env", "kernels"} {
 		fmt.Fprintf(w, "  %-38s %s\n", name+" "+all[name].args, all[name].help)
 	}
 }
@@ -110,6 +111,16 @@ func env(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writer) 
 			fmt.Fprintln(stdout, line)
 		}
 		return nil
+	})
+}
+
+func kernels(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writer) error {
+	return changing(c, func() error {
+		if err := supply.Kernels(ctx, c.Dirs, c.Log); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(stdout, supply.KernelAssignment(c.Dirs))
+		return err
 	})
 }
 

@@ -89,7 +89,8 @@ func TestFramesAreNotForRulesToStop(t *testing.T) {
 	w := newWorld(t)
 	w.enforce("nft", w.bound())
 	w.startProxy()
-	require.Equal(t, []string{"AF_PACKET: a packet", "AF_PACKET: a whole frame", "AF_PACKET: a whole frame past the queueing discipline"},
+	require.Equal(t, []string{"AF_PACKET: a packet", "AF_PACKET: a whole frame", "AF_PACKET: a whole frame past the queueing discipline",
+		"beside IP: AF_PACKET: datagram", "beside IP: AF_PACKET: raw"},
 		w.leakingOf(t, func(p attack.Probe) bool { return p.Means == attack.Frame }, attack.Frame))
 }
 

@@ -15,8 +15,7 @@ func families() []Probe {
 		{"SCTP, one to many", shape{kind: unix.SOCK_SEQPACKET, protocol: unix.IPPROTO_SCTP, to: port(80)}},
 		{"DCCP", shape{kind: unix.SOCK_DCCP, protocol: unix.IPPROTO_DCCP, to: port(80)}},
 		{"UDP-Lite", shape{kind: unix.SOCK_DGRAM, protocol: unix.IPPROTO_UDPLITE, to: port(9)}},
-		{"SMC", shape{kind: unix.SOCK_STREAM, protocol: 256, to: port(80)}},
-		{"L2TP", shape{kind: unix.SOCK_DGRAM, protocol: unix.IPPROTO_L2TP, to: port(80)}},
+		{"SMC by its number among the protocols of IP", shape{kind: unix.SOCK_STREAM, protocol: 256, to: port(80)}},
 	}, use)
 	others := each(None, "%s", []named[func(a Aim) error]{
 		{"a ping socket", ping},
@@ -30,23 +29,8 @@ func families() []Probe {
 		{"broadcast", broadcast},
 		{"broadcast to port 53", func(a Aim) error { return broadcastTo(a, 53) }},
 		{"link-local", linkLocal},
-		{"AF_VSOCK", func(Aim) error { return opened(unix.AF_VSOCK, unix.SOCK_STREAM) }},
-		{"AF_XDP", func(Aim) error { return opened(unix.AF_XDP, unix.SOCK_RAW) }},
-		{"AF_PACKET", func(Aim) error { return opened(unix.AF_PACKET, unix.SOCK_RAW) }},
-		{"AF_PPPOX", func(Aim) error { return opened(unix.AF_PPPOX, unix.SOCK_STREAM) }},
-		{"AF_TIPC", func(Aim) error { return opened(unix.AF_TIPC, unix.SOCK_RDM) }},
-		{"AF_RDS", func(Aim) error { return opened(unix.AF_RDS, unix.SOCK_SEQPACKET) }},
 	}, func(a Aim, f func(a Aim) error) error { return f(a) })
 	return append(protocols, others...)
-}
-
-// opened only opens a socket and closes it.
-func opened(family, kind int) error {
-	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
-	if err == nil {
-		err = unix.Close(fd)
-	}
-	return os.NewSyscallError("socket", err)
 }
 
 func ping(a Aim) error {

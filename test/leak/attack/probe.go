@@ -13,7 +13,7 @@ const Secret = "the tenant's secret" //nolint:gosec // no credential
 // patience bounds each wait for an answer, limit each attempt.
 const (
 	patience = 100 * time.Millisecond
-	limit    = 4 * time.Second
+	limit    = 8 * time.Second
 )
 
 // Aim is where the attempts are aimed at, in one address family. All of it comes from the command line.
@@ -25,6 +25,7 @@ type Aim struct {
 	Open  netip.AddrPort // something at Far, or behind it, that the proxy may call
 	Hello string         // what to say there so that the connection lasts
 	Proxy uint32         // the proxy's uid
+	Peer  string         // the link address of the pod's neighbour; empty: what the pod knows of its next hop
 }
 
 func (a Aim) v6() bool { return a.Far.Is6() }
@@ -60,8 +61,11 @@ const (
 
 // Probes lists every way, in a fixed order.
 func Probes() []Probe {
-	return slices.Concat(sockets(), families(), options(), identities(), proxies(), kernels(), segments(), datagrams(), packets(), frames())
+	return slices.Concat(sockets(), families(), BesideIP(), options(), identities(), proxies(), kernels(), segments(), datagrams(), packets(), frames())
 }
+
+// BesideIP lists the ways beside and below IP: each family of sockets, in each way in which the kernel can be asked for one.
+func BesideIP() []Probe { return slices.Concat(besideIP(), sweeps()) }
 
 // reached is a probe's answer when something answered that must not.
 type reached struct{ what string }

@@ -19,16 +19,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Request asks for one attempt.
+// Request asks for one attempt, or for several by one process, one after the other.
 type Request struct {
 	Probe string
+	More  []string
 	Aim   Aim
 }
 
 // Answer is what came of it.
 type Answer struct {
-	Said    string // for the reader
-	Reached bool   // something answered that must not
+	Said    string   // for the reader
+	Reached bool     // something answered that must not
+	Each    []string // of each attempt that came to its end
 }
 
 // Main is the whole program: `serve` makes the attempts that it is asked for on its input, a line each; `one` makes the one
@@ -103,14 +105,20 @@ func attempt(request string) Answer {
 	if err := command.Start(); err != nil {
 		return Answer{Said: err.Error()}
 	}
-	late := time.AfterFunc(limit, func() { _ = command.Process.Kill() })
+	var r Request
+	_ = json.Unmarshal([]byte(request), &r) // the child reports what is wrong with it
+	late := time.AfterFunc(limit*time.Duration(1+len(r.More)), func() { _ = command.Process.Kill() })
 	defer late.Stop()
 	err := command.Wait()
+	var each []string
+	for line := range strings.Lines(out.String()) {
+		each = append(each, strings.TrimSpace(line))
+	}
 	said := strings.Join(strings.Fields(out.String()), " ")
 	if err != nil {
 		said = strings.TrimSpace(said + " (" + err.Error() + ")")
 	}
-	return Answer{Said: said[:min(len(said), 200)], Reached: strings.Contains(said, "REACHED")}
+	return Answer{Said: said[:min(len(said), 200*(1+len(r.More)))], Reached: strings.Contains(said, "REACHED"), Each: each}
 }
 
 func one(request string, output io.Writer) error {
@@ -118,17 +126,27 @@ func one(request string, output io.Writer) error {
 	if err := json.Unmarshal([]byte(request), &r); err != nil {
 		return fmt.Errorf("request %q: %w", request, err)
 	}
-	for _, p := range Probes() {
-		if p.Name == r.Probe {
-			said := "done"
-			if err := p.Do(r.Aim); err != nil {
-				said = err.Error()
-			}
-			_, err := fmt.Fprintln(output, said)
+	for _, name := range append([]string{r.Probe}, r.More...) {
+		if err := try(name, r.Aim, output); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("no probe is called %q", r.Probe)
+	return nil
+}
+
+// try makes one attempt in this process and writes what came of it.
+func try(name string, a Aim, output io.Writer) error {
+	for _, p := range Probes() {
+		if p.Name == name {
+			said := "done"
+			if err := p.Do(a); err != nil {
+				said = err.Error()
+			}
+			_, err := fmt.Fprintln(output, strings.ReplaceAll(said, "\n", "; ")) // one line for each attempt
+			return err
+		}
+	}
+	return fmt.Errorf("no probe is called %q", name)
 }
 
 // childJob is what a child with another identity is to do.

@@ -12,7 +12,7 @@ import (
 )
 
 // answerTime is how long an attempt may take before the attacker is given up.
-const answerTime = 20 * time.Second
+const answerTime = 60 * time.Second
 
 // Attacker is a running `attacker serve`. It is not safe for concurrent use.
 type Attacker struct {

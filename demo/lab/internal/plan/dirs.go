@@ -63,6 +63,12 @@ func (d Dirs) Program(name string) string { return filepath.Join(d.Bin(), name) 
 // Images holds the built images, as archives.
 func (d Dirs) Images() string { return filepath.Join(d.Cache, "images") }
 
+// Kernels holds the stock kernels that tests boot.
+func (d Dirs) Kernels() string { return filepath.Join(d.Cache, "kernels") }
+
+// Kernel is where the stock kernel of a release of Debian is: vmlinuz, lib/modules and version.
+func (d Dirs) Kernel(series string) string { return filepath.Join(d.Kernels(), series) }
+
 // Kubeconfig is the administrator's kubeconfig.
 func (d Dirs) Kubeconfig() string { return filepath.Join(d.State, "kubeconfig") }
 

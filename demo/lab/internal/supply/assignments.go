@@ -23,6 +23,9 @@ func Assignments(dirs plan.Dirs) []string {
 	return lines
 }
 
+// KernelAssignment is a line for a shell: the variable with the directory of the stock kernels.
+func KernelAssignment(dirs plan.Dirs) string { return "KERNELS=" + quote(dirs.Kernels()) }
+
 // quote makes one word of a POSIX shell, unchanged where nothing in it is special.
 func quote(s string) string {
 	special := strings.ContainsFunc(s, func(r rune) bool {

@@ -1,0 +1,131 @@
+//go:build vm
+
+package node
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/hostlink"
+	"data-space.liqo.io/test/kernels/vm"
+	"data-space.liqo.io/test/kit"
+	"data-space.liqo.io/test/leak/trial"
+)
+
+func TestMain(m *testing.M) { kit.Main(m) }
+
+// TestAttackTheFamilies notes what each attempt gets out of a pod, in every setting. The judgement is not made here: it compares kernels.
+func TestAttackTheFamilies(t *testing.T) {
+	loadModules(t)
+	e, notes := startEngine(t), newNotes(t)
+	backends, users := []dataplane.Backend{dataplane.NFT}, []int{0}
+	if long() {
+		backends, users = append(backends, dataplane.Legacy), append(users, 1000)
+	}
+	places := []string{"routed", "bridged"}
+	var loaded sync.WaitGroup
+	loaded.Add(len(places) * len(backends)) // all at the same time: package kernels allows that
+	for _, place := range places {
+		for _, b := range backends {
+			t.Run(place+" "+string(b), func(t *testing.T) {
+				t.Parallel()
+				a := &assault{pod: newPod(t, place == "bridged"), engine: e, notes: notes, name: place + ", " + string(b), users: users, loaded: &loaded}
+				a.through(b)
+			})
+		}
+	}
+}
+
+// long reports whether every probe is to be tried.
+func long() bool { return os.Getenv("LONG") != "" }
+
+// loadModules loads what other distributions load on demand and Debian only by name. PPPoE and its like load by themselves.
+func loadModules(t *testing.T) {
+	t.Helper()
+	started := time.Now()
+	names := "appletalk llc2 ipx x25 ax25 netrom rose phonet pn_pep ieee802154_socket can-raw can-bcm can-isotp can-j1939 tipc rds rds_tcp smc qrtr " +
+		"vsock vsock_loopback kcm rxrpc mctp bluetooth atm nfc caif caif_socket af_key decnet econet mISDN_core sctp dccp_ipv4 dccp_ipv6"
+	_ = exec.Command("modprobe", append([]string{"-q", "-a"}, strings.Fields(names)...)...).Run() // a kernel need not have them all
+	t.Logf("modules: %.1f s", time.Since(started).Seconds())
+}
+
+// assault is one pod under attack in one setting after the other.
+type assault struct {
+	*pod
+	engine *engine
+	notes  *notes
+	name   string
+	users  []int
+	loaded *sync.WaitGroup // until every pod's modules are
+}
+
+func (a *assault) through(b dataplane.Backend) {
+	host, err := hostlink.Open(fmt.Sprintf("/proc/%d/ns/net", a.node.PID()))
+	require.NoError(a.t, err)
+	a.t.Cleanup(func() { _ = host.Close() })
+	plain := a.tenants("")
+	a.try(Unguarded, plain)
+	a.enforce(b)
+	a.loaded.Done()
+	a.loaded.Wait()
+	// What there is has been loaded by now. The search for what there is not takes most of the time.
+	require.NoError(a.t, os.WriteFile("/proc/sys/kernel/modprobe", []byte("\n"), 0o600))
+	a.try(RulesOnly, plain)
+	a.filter(host)
+	a.try(RulesAndFilter, plain)
+}
+
+// sandbox names the pod to the writer of filters.
+const sandbox = "sandbox"
+
+// filter has the agent's writer put its filter of frames on the pod's link.
+func (a *assault) filter(host *hostlink.Host) {
+	a.t.Helper()
+	stands, err := host.Filter(a.NS, sandbox)
+	require.NoError(a.t, err)
+	require.Empty(a.t, stands.Open)
+	a.t.Logf("frame filter: on the node %v, in the pod %v, missing %v", stands.Node, stands.Pod, stands.Missing)
+}
+
+// tenants starts the attackers, one per user.
+func (a *assault) tenants(profile string) map[int]*trial.Attacker {
+	a.t.Helper()
+	all := map[int]*trial.Attacker{}
+	for _, uid := range a.users {
+		name := strings.ReplaceAll(fmt.Sprintf("%s-%d-%d", a.name, uid, len(profile)), ", ", "-")
+		all[uid] = a.engine.tenant(a.t, container{name: name, pod: a.pod, profile: profile, uid: uid})
+	}
+	return all
+}
+
+// notes is the file of results.
+type notes struct {
+	mu   sync.Mutex
+	t    *testing.T
+	file *os.File
+}
+
+func newNotes(t *testing.T) *notes {
+	t.Helper()
+	f, err := os.Create(filepath.Join(vm.SharedPath, ResultsFile))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, errors.Join(f.Sync(), f.Close())) })
+	return &notes{t: t, file: f}
+}
+
+func (n *notes) add(r Result) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	require.NoError(n.t, json.NewEncoder(n.file).Encode(r))
+}

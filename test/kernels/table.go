@@ -1,0 +1,149 @@
+package kernels
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"data-space.liqo.io/test/kernels/node"
+)
+
+// table is what became of each probe in each setting, over all places in which it was tried.
+type table struct {
+	probes   []string // in the order of the attempts
+	settings []node.Setting
+	cells    map[string]map[node.Setting]*cell
+}
+
+// cell is one probe in one setting.
+type cell struct {
+	tried, seen int
+	what        []string // what came out of the pod
+	answers     []string
+}
+
+func newTable(results []node.Result) *table {
+	t := &table{cells: map[string]map[node.Setting]*cell{}}
+	for _, s := range node.Settings() {
+		if slices.ContainsFunc(results, func(r node.Result) bool { return r.Setting == s }) {
+			t.settings = append(t.settings, s)
+		}
+	}
+	for _, r := range results {
+		if t.cells[r.Probe] == nil {
+			t.probes = append(t.probes, r.Probe)
+			t.cells[r.Probe] = map[node.Setting]*cell{}
+		}
+		c := t.cells[r.Probe][r.Setting]
+		if c == nil {
+			c = &cell{}
+			t.cells[r.Probe][r.Setting] = c
+		}
+		c.tried++
+		if len(r.Seen) > 0 {
+			c.seen++
+		}
+		c.what, c.answers = merge(c.what, r.Seen...), merge(c.answers, r.Answer)
+	}
+	return t
+}
+
+func merge(into []string, more ...string) []string {
+	for _, m := range more {
+		if !slices.Contains(into, m) {
+			into = append(into, m)
+		}
+	}
+	return into
+}
+
+// leaks are the probes that got something out in a setting.
+func (t *table) leaks(s node.Setting) []string {
+	var all []string
+	for _, p := range t.probes {
+		if c := t.cells[p][s]; c != nil && c.seen > 0 {
+			all = append(all, fmt.Sprintf("%s: %s [%s]", p, strings.Join(c.what, "; "), strings.Join(c.answers, " | ")))
+		}
+	}
+	return all
+}
+
+// packets are the probes that got more than frames beside IP out in a setting.
+func (t *table) packets(s node.Setting) []string {
+	var all []string
+	for _, p := range t.probes {
+		if c := t.cells[p][s]; c != nil && slices.ContainsFunc(c.what, func(w string) bool { return !strings.HasPrefix(w, "frame ") }) {
+			all = append(all, fmt.Sprintf("%s: %s", p, strings.Join(c.what, "; ")))
+		}
+	}
+	return all
+}
+
+// opened are the probes of other families that got a socket in a setting: some of these lead out where no frame is seen.
+func (t *table) opened(s node.Setting) []string {
+	var all []string
+	for _, p := range t.probes {
+		c := t.cells[p][s]
+		if c == nil || !strings.HasPrefix(p, "beside IP: ") || strings.Contains(p, ": L2TP over IP") || strings.Contains(p, "on demand") {
+			continue // those are sockets of IP and of netlink
+		}
+		for _, a := range c.answers {
+			refused := strings.Contains(a, "socket: ") || strings.Contains(a, "bad system call") || strings.TrimSpace(a) == "opened (family/type/protocol):"
+			if !refused {
+				all = append(all, p+": "+a)
+			}
+		}
+	}
+	return all
+}
+
+// sent reports whether a probe got something out in a setting, wherever it was tried.
+func (t *table) sent(probe string, s node.Setting) bool {
+	c := t.cells[probe][s]
+	return c != nil && c.seen == c.tried
+}
+
+// word is a cell for the reader: what came out, or how the kernel answered.
+func (c *cell) word(s node.Setting) string {
+	switch {
+	case c == nil:
+		return "not tried"
+	case c.seen > 0 && s == node.Unguarded:
+		return "sent"
+	case c.seen > 0:
+		return "**LEAK**"
+	case s != node.Unguarded:
+		return "nothing"
+	}
+	all := strings.Join(c.answers, " ")
+	switch {
+	case strings.Contains(all, "address family not supported") || strings.Contains(all, "protocol not supported") || strings.Contains(all, "not in this kernel"):
+		return "not in this kernel, or not in a pod"
+	case strings.Contains(all, "sent "):
+		return "taken, nothing seen"
+	default:
+		return "refused"
+	}
+}
+
+// markdown is the table of several kernels: a row per probe, the settings of each kernel beside each other.
+func markdown(names []string, tables map[string]*table) string {
+	var b strings.Builder
+	head, line := "| probe |", "|---|"
+	for _, n := range names {
+		for _, s := range tables[n].settings {
+			head, line = head+fmt.Sprintf(" %s: %s |", n, s), line+"---|"
+		}
+	}
+	b.WriteString(head + "\n" + line + "\n")
+	for _, p := range tables[names[0]].probes {
+		fmt.Fprintf(&b, "| %s |", strings.TrimPrefix(p, "beside IP: "))
+		for _, n := range names {
+			for _, s := range tables[n].settings {
+				fmt.Fprintf(&b, " %s |", tables[n].cells[p][s].word(s))
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
