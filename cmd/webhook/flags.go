@@ -48,6 +48,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "tolerations", "keys of Kubernetes' taints that foreign pods may tolerate, comma-separated (default none)", &grants.Tolerations, admit.ParseTolerations)
 	each(f, "ingress-classes", "classes of the Ingresses that guests may have, comma-separated (default none)", &grants.IngressClasses, admit.ParseNames)
 	each(f, "endpoint-networks", "networks that guests' own endpoints may be in, comma-separated (default none)", &grants.EndpointNetworks, admit.ParseNetworks)
+	each(f, "api-output", "what of a foreign pod's output statuses and Events show: allowed or closed, the latter with deploy/closed-output (default allowed)",
+		&o.APIOutput, webhook.ParseAPIOutput)
 	each(f, "guest-namespace-pattern", "regular expression for the names of guests' namespaces; {guest} is the cluster id (default "+admit.DefaultSpacePattern+")",
 		&o.Spaces.Pattern, admit.ParseSpacePattern)
 	each(f, "cluster-domain", "domain of the cluster's own names (default cluster.local)", &o.Spaces.ClusterDomain, parseDomain)

@@ -29,7 +29,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"--proxy-requests=cpu=1", "--proxy-limits=", "--pod-security=restricted", "--runtime-classes=a", "--devices=vendor.example/gpu",
 		"--ingress-classes=b,c", "--endpoint-networks=203.0.113.0/24",
 		"--storage-classes=d", "--priority-classes=e", "--tolerations=node.kubernetes.io/unschedulable", "--guest-namespace-pattern=.+-{guest}",
-		"--cluster-domain=hospital.internal",
+		"--cluster-domain=hospital.internal", "--api-output=closed",
 	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "/k", s.kubeconfig)
@@ -47,6 +47,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		StorageClasses: []string{"d"}, PriorityClasses: []string{"e"}, Tolerations: []string{"node.kubernetes.io/unschedulable"},
 	}, s.options.Grants)
 	require.Equal(t, []string{"e"}, s.options.Proxy.PriorityClasses)
+	require.Equal(t, webhook.OutputClosed, s.options.APIOutput)
 	require.Equal(t, admit.SpaceNames{ClusterDomain: "hospital.internal", Pattern: ".+-{guest}"}, s.options.Spaces)
 }
 
@@ -69,6 +70,7 @@ func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
 		"--endpoint-networks=10":       "for flag -endpoint-networks: \"10\" is not a network; write for example",
 		"--tolerations=a b":            "for flag -tolerations: \"a b\" is not the key of a taint",
 		"--guest-namespace-pattern=(":  "for flag -guest-namespace-pattern: \"(\" is not a regular expression",
+		"--api-output=open":            "for flag -api-output: \"open\" is unknown; use allowed, or closed",
 		"--cluster-domain=a_b":         "for flag -cluster-domain: \"a_b\" is not a DNS name",
 		"--log-level=loud":             "for flag -log-level",
 		"--unknown":                    "flag provided but not defined: -unknown",

@@ -18,6 +18,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
+	"data-space.liqo.io/pkg/decisions/withhold"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -187,6 +188,9 @@ func TestTheManifestsTrustWhomTheCodeTrusts(t *testing.T) {
 	}
 	for _, name := range admit.ReservedSpaces() {
 		require.Contains(t, read("admission-policy.yaml"), "'"+name+"'")
+	}
+	for _, text := range append(append(withhold.PlainWaits(), withhold.PlainReasons()...), withhold.Text) {
+		require.Contains(t, read("closed-output/kustomization.yaml"), "'"+text+"'")
 	}
 	for _, port := range admit.ProxyPorts() {
 		require.Contains(t, read("admission-policy.yaml"), fmt.Sprint(port))

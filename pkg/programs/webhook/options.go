@@ -19,6 +19,8 @@ const (
 	JudgePath = "/judge"
 	// SpacePath is where it posts namespaces that become a guest's.
 	SpacePath = "/judge-namespace"
+	// WithholdPath is where it posts statuses and Events of foreign pods, with deploy/closed-output.
+	WithholdPath = "/withhold"
 )
 
 // CertSource says who makes the serving certificate.
@@ -48,6 +50,8 @@ type Options struct {
 	Grants admit.Settings
 	// Spaces says what guests' namespaces may be called.
 	Spaces admit.SpaceNames
+	// APIOutput says what of a foreign pod's output the API shows; empty means OutputAllowed.
+	APIOutput APIOutput
 	// Port is where pods are posted to, over TLS.
 	Port int
 	// MetricsAddress and HealthAddress are host:port; metrics are off at "0".

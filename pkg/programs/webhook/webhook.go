@@ -48,9 +48,10 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	}
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
 	server := newServer(o, cert, map[string]admission.Handler{
-		InjectPath: &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, spaces: o.Spaces, log: logger},
-		SpacePath:  &spaceJudge{names: o.Spaces, log: logger},
-		JudgePath:  &judge{namespaces: namespaces, rules: rules(o.Grants, o.Proxy), log: logger},
+		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, spaces: o.Spaces, log: logger},
+		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
+		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
+		JudgePath:    &judge{namespaces: namespaces, rules: rules(o.Grants, o.Proxy), log: logger},
 	})
 	if err := addServer(mgr, server, cert, o, logger); err != nil {
 		return err

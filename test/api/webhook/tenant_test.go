@@ -46,6 +46,7 @@ func TestTenant(t *testing.T) {
 		{"a running proxy keeps its image", proxyImage},
 		{"a pod says whose it is, once and for all", marks},
 		{"a guest changes no namespace of its own", namespaces},
+		{"what a guest's processes write into statuses and Events can be withheld from it", closedOutput},
 		{"a guest's namespace is called as nothing else is", spaceNames},
 		{"without the webhook the worst is refused all the same, and nothing is wedged", withoutWebhook},
 	} {
