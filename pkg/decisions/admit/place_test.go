@@ -57,6 +57,8 @@ func TestAShadowPodNamesNoPriorityThatIsNotGranted(t *testing.T) {
 		{corev1.PodSpec{}, nil},
 		{corev1.PodSpec{PriorityClassName: "data-space-guest", PreemptionPolicy: &never}, nil},
 		{corev1.PodSpec{PriorityClassName: "guests-urgent"}, nil},
+		{corev1.PodSpec{SchedulerName: "default-scheduler"}, nil},
+		{corev1.PodSpec{SchedulerName: "volcano"}, []string{"spec.schedulerName"}},
 		{corev1.PodSpec{PriorityClassName: "hospital"}, []string{"spec.priorityClassName"}},
 		{corev1.PodSpec{Priority: &high, PreemptionPolicy: &lower}, []string{"spec.priority", "spec.preemptionPolicy"}},
 	} {

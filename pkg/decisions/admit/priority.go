@@ -18,7 +18,7 @@ func (s Settings) MayHaveClass(name string) bool {
 	return name == apis.GuestPriorityClass || slices.Contains(s.PriorityClasses, name)
 }
 
-// Priority judges what a ShadowPod says of its pod's priority. The API server has put no default into it, so whatever is
+// Priority judges what a ShadowPod says of its pod's priority, and of who applies it. The API server has put no default into it, so whatever is
 // there was chosen by its author. A Pod that is not of a granted class gets ours (package inject).
 func Priority(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 	f := forbidder{path: path}
@@ -28,5 +28,7 @@ func Priority(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorLis
 	f.when(spec.Priority != nil, "priority", "the priority of a pod follows from its class; remove it")
 	f.when(spec.PreemptionPolicy != nil && *spec.PreemptionPolicy != corev1.PreemptNever, "preemptionPolicy",
 		"whether a pod preempts others follows from its class; remove it")
+	f.when(spec.SchedulerName != "" && spec.SchedulerName != corev1.DefaultSchedulerName, "schedulerName",
+		"another scheduler may preempt pods and read taints by rules of its own; remove it")
 	return f.problems
 }

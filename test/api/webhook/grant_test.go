@@ -20,15 +20,13 @@ import (
 
 const betaClass = "volume.beta.kubernetes.io/storage-class"
 
-// storageClass makes a class, the cluster's default one where wanted.
-func (w *world) storageClass(t *testing.T, name, provisioner string, isDefault bool) *storagev1.StorageClass {
+// defaultClass makes the class that a claim gets which names none.
+func (w *world) defaultClass(t *testing.T) {
 	t.Helper()
-	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: provisioner}
-	if isDefault {
-		class.Annotations = map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}
-	}
-	w.create(t, class)
-	return class
+	w.create(t, &storagev1.StorageClass{
+		ObjectMeta:  metav1.ObjectMeta{Name: "standard", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}},
+		Provisioner: "csi.example",
+	})
 }
 
 func classed(c *corev1.PersistentVolumeClaim, class, annotation *string) *corev1.PersistentVolumeClaim {
@@ -94,7 +92,7 @@ func withoutDefaultClass(t *testing.T, w *world, namespace string, tenant client
 	class := &storagev1.StorageClass{}
 	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: "standard"}, class))
 	require.NoError(t, w.client.Delete(t.Context(), class))
-	defer w.storageClass(t, "standard", "csi.example", true)
+	defer w.defaultClass(t)
 	require.Eventually(t, func() bool {
 		c := claim("classless", "")
 		c.Namespace = namespace

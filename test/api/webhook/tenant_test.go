@@ -63,7 +63,7 @@ func (w *world) liqo(t *testing.T) {
 		w.create(t, object)
 	}
 	// Most clusters have a default class.
-	w.storageClass(t, "standard", "csi.example", true)
+	w.defaultClass(t)
 }
 
 // as returns a client that acts under this name and in these groups.
