@@ -4,6 +4,7 @@ package envoy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -19,8 +20,11 @@ import (
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/containernetworking/plugins/pkg/testutils"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/values/apis"
@@ -53,6 +57,8 @@ type world struct {
 	proxy     *exec.Cmd
 	stdout    *lines
 	stderr    *lines
+	args      string // of the proxy; empty: the sidecar's
+	cage      *cage  // bounds the proxy's memory as the sidecar's limit does; nil: nothing does
 }
 
 func program(t *testing.T) string {
@@ -161,15 +167,18 @@ func (w *world) start(t *testing.T, s envoy.Settings) {
 	config, err := envoy.Bootstrap(s)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
+	if w.cage != nil && w.cage.change != nil {
+		config = w.cage.change(config)
+	}
 	require.NoError(t, os.WriteFile(file, config, 0o600))
-	script := fmt.Sprintf(`
+	script := w.cage.script() + fmt.Sprintf(`
 mount -t tmpfs none /run
 mkdir -p %[1]s && chown 1303:1303 %[1]s
 touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
 exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
-  /run/envoy -c /run/envoy.yaml --disable-hot-restart --concurrency 1 --log-level warning --file-flush-interval-msec 20`,
-		apis.ProxyRuntimeDir, program(t), file)
+  /run/envoy -c /run/envoy.yaml %[4]s`,
+		apis.ProxyRuntimeDir, program(t), file, cmp.Or(w.args, arguments()))
 	w.proxy = exec.Command("nsenter", "--net="+w.pod.Path(), "unshare", "--mount", "sh", "-ec", script)
 	w.proxy.Env = append(os.Environ(), "POD_NAME=pharma-app")
 	w.proxy.Stdout, w.proxy.Stderr = w.stdout, w.stderr
@@ -188,6 +197,16 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 		}
 		return err == nil
 	}, waitLong, waitStep, "the proxy starts")
+}
+
+// arguments are the sidecar's, without its configuration file.
+func arguments() string {
+	limits := corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(sidecarMemory, resource.BinarySI)}
+	var quoted []string
+	for _, a := range inject.Sidecar(inject.Settings{Limits: limits}).Command[3:] {
+		quoted = append(quoted, "'"+a+"'")
+	}
+	return strings.Join(quoted, " ")
 }
 
 // admin is the path of the admin socket as this process can reach it.
@@ -245,7 +264,7 @@ func (w *world) listen(t *testing.T, where ns.NetNS, host string, port int, serv
 func (w *world) logged(t *testing.T, fits func(line map[string]any) bool) map[string]any {
 	t.Helper()
 	return w.line(t, func(l map[string]any) bool {
-		return l["event"] != "DownstreamStart" && l["event"] != "TcpUpstreamConnected" && fits(l)
+		return l["event"] != "Begin" && l["event"] != "TcpConnectionStart" && fits(l)
 	})
 }
 
@@ -268,13 +287,15 @@ func (w *world) line(t *testing.T, fits func(line map[string]any) bool) map[stri
 func (w *world) log(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
-	for _, raw := range strings.Split(w.stdout.all(), "\n") {
-		if raw == "" || !strings.HasSuffix(raw, "}") {
+	for _, raw := range strings.Split(w.stdout.all()+w.stderr.all(), "\n") {
+		if !strings.HasPrefix(raw, "{") || !strings.HasSuffix(raw, "}") {
 			continue
 		}
 		line := map[string]any{}
 		require.NoError(t, json.Unmarshal([]byte(raw), &line), raw)
-		all = append(all, line)
+		if line["direction"] != nil { // not of the proxy's own log
+			all = append(all, line)
+		}
 	}
 	return all
 }

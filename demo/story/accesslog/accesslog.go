@@ -29,7 +29,7 @@ func Parse(log string) []Entry {
 		entry := Entry{}
 		text := lines.Text()
 		if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &entry) == nil && entry.Direction != "" &&
-			entry.Event != "DownstreamStart" && entry.Event != "TcpUpstreamConnected" {
+			entry.Event != "Begin" && entry.Event != "TcpConnectionStart" {
 			entries = append(entries, entry)
 		}
 	}

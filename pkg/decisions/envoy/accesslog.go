@@ -18,9 +18,9 @@ const (
 )
 
 // accessLog writes one JSON object per line to stdout. Every line of every kind has the same fields; what does not
-// apply is null. "event" tells the lines of one connection or request apart: when it begins (TcpUpstreamConnected,
-// DownstreamStart: whoever has the proxy killed does not take it out of the record), every logInterval while it stays open,
-// and when it ends, which is the line that says it all.
+// apply is null. "event" tells the lines of one connection or request apart: TCP is logged when it begins (TcpConnectionStart), all
+// every logInterval while it stays open, and when it ends, which is the line that says it all. What an HTTP request is when it
+// begins, begin says.
 func (b *builder) accessLog(d direction, kind string) *accesslogv3.AccessLog {
 	fields := b.logFields()
 	fields["direction"] = structpb.NewStringValue(string(d))
@@ -46,9 +46,10 @@ func (b *builder) logFields() map[string]*structpb.Value {
 		"guest":                          b.settings.GuestID,
 		"namespace":                      b.settings.Namespace,
 		"pod":                            "%ENVIRONMENT(POD_NAME)%",
-		"method":                         "%REQ(:METHOD)%",
-		"path":                           "%REQ(:PATH)%",
-		"authority":                      "%REQ(:AUTHORITY)%",
+		"method":                         "%REQ(:METHOD):64%",
+		"path":                           "%REQ(:PATH):4096%", // what waits to be written is memory of the proxy
+		"request_headers_bytes":          "%REQUEST_HEADERS_BYTES%",
+		"authority":                      "%REQ(:AUTHORITY):1024%",
 		"protocol":                       "%PROTOCOL%",
 		"response_code":                  "%RESPONSE_CODE%",
 		"response_code_details":          "%RESPONSE_CODE_DETAILS%",

@@ -2,13 +2,12 @@ package envoy
 
 import (
 	"fmt"
+	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
-	connectionsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -48,6 +47,9 @@ func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 		Admin:           admin(),
 		LayeredRuntime:  b.limits(),
 		OverloadManager: b.overload(),
+		MemoryAllocatorManager: &bootstrapv3.MemoryAllocatorManager{
+			BytesToRelease: releasedBytes, MemoryReleaseInterval: duration(time.Second), MaxUnfreedMemoryBytes: releasedBytes,
+		},
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
 			Listeners: []*listenerv3.Listener{
 				b.egress(), b.ingress(), b.forwardProxy(), b.dns(), b.readiness(),
@@ -98,15 +100,5 @@ func (b *builder) limits() *bootstrapv3.LayeredRuntime {
 	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
 		Name:           "limits",
 		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: fields}},
-	}}}
-}
-
-// overload bounds the whole a little above the sum of limits: it is met only by a flood of the readiness port.
-func (b *builder) overload() *overloadv3.OverloadManager {
-	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
-		Name: "envoy.resource_monitors.global_downstream_max_connections",
-		ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: b.any(&connectionsv3.DownstreamConnectionsConfig{
-			MaxActiveDownstreamConnections: 3*int64(b.settings.MaxConnections) + spareConnections,
-		})},
 	}}}
 }

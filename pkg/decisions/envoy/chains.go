@@ -71,7 +71,7 @@ func (b *builder) tcpFilter(d direction, kind string, cluster string) *listenerv
 			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
 			IdleTimeout:      duration(idleLimit),
 			AccessLog:        []*accesslogv3.AccessLog{b.accessLog(d, kind)},
-			AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnConnected: true, AccessLogFlushInterval: duration(logInterval)},
+			AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnStart: true, AccessLogFlushInterval: duration(logInterval)},
 		})},
 	}
 }

@@ -45,8 +45,8 @@ func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHos
 		StreamIdleTimeout:            duration(idleLimit),
 		CommonHttpProtocolOptions:    &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit)},
 		AccessLog:                    []*accesslogv3.AccessLog{b.accessLog(d, kind)},
-		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{FlushAccessLogOnNewRequest: true, AccessLogFlushInterval: duration(logInterval)},
-		HttpFilters:                  []*hcmv3.HttpFilter{b.tap(d, kind), b.router()},
+		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
+		HttpFilters:                  []*hcmv3.HttpFilter{b.begin(d, kind), b.tap(d, kind), b.router()},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name:         string(d) + "_" + kind,
 			VirtualHosts: append([]*routev3.VirtualHost{host}, more...),
@@ -75,8 +75,8 @@ func http2() *corev3.Http2ProtocolOptions {
 	return &corev3.Http2ProtocolOptions{
 		AllowConnect:                true,
 		MaxConcurrentStreams:        u32(streamLimit),
-		InitialStreamWindowSize:     u32(2 * bufferLimit),
-		InitialConnectionWindowSize: u32(16 * bufferLimit),
+		InitialStreamWindowSize:     u32(bufferLimit),
+		InitialConnectionWindowSize: u32(2 * bufferLimit),
 	}
 }
 

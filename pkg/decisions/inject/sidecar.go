@@ -1,10 +1,13 @@
 package inject
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -20,14 +23,9 @@ const (
 func Sidecar(s Settings) corev1.Container {
 	always := corev1.ContainerRestartPolicyAlways
 	return corev1.Container{
-		Name:  apis.ProxyContainerName,
-		Image: s.Image,
-		Command: []string{
-			"envoy", "-c", apis.ProxyConfigDir + "/" + apis.EnvoyConfigKey,
-			"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning",
-			// The record is worth most when the proxy has just died: at most a quarter of a second of it is lost.
-			"--file-flush-interval-msec", "250",
-		},
+		Name:                     apis.ProxyContainerName,
+		Image:                    s.Image,
+		Command:                  command(s.Limits),
 		Env:                      []corev1.EnvVar{fromField("POD_NAME", "metadata.name"), fromField("POD_NAMESPACE", "metadata.namespace")},
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Resources:                corev1.ResourceRequirements{Requests: s.requests(), Limits: s.Limits},
@@ -44,6 +42,25 @@ func Sidecar(s Settings) corev1.Container {
 			{Name: apis.ProxyConfigVolume, MountPath: serviceAccountDir, ReadOnly: true},
 		},
 	}
+}
+
+// command is how the proxy is started. The memory limit is handed over, since the configuration, which the controller writes,
+// does not know it.
+func command(limits corev1.ResourceList) []string {
+	all := []string{
+		"envoy", "-c", apis.ProxyConfigDir + "/" + apis.EnvoyConfigKey,
+		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning",
+		// The proxy's own log is written before the proxy goes on: who connected, and where to, is on the node when it is killed.
+		"--component-log-level", "conn_handler:debug,connection:debug", "--log-format", `{"event":"%n","level":"%l","text":"%j"}`,
+		// The access log, which is written by another thread, only says how what has begun went on.
+		"--file-flush-interval-msec", "250",
+	}
+	memory, limited := limits[corev1.ResourceMemory]
+	if !limited {
+		return all
+	}
+	return append(all, "--config-yaml", fmt.Sprintf("layered_runtime: {layers: [{name: memory, static_layer: {%s: %d}}]}",
+		envoy.HeapKey, envoy.Heap(memory.Value())))
 }
 
 // volumes returns what the proxy mounts: its configuration, read-only, and a place for its admin socket.
