@@ -30,6 +30,7 @@ type options struct {
 	handlers                string // runtime handlers that are known to leave the network to the node's kernel
 	gate                    gateOptions
 	policy                  policyOptions
+	record                  recordOptions
 }
 
 // Values of --enable.
@@ -72,6 +73,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 		"the node's kernel for their network; foreign pods of any other are quarantined")
 	o.gate.flags(f)
 	o.policy.flags(f)
+	o.record.flags(f)
 	level := f.String("log-level", "info", "debug, info, warn or error")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -79,7 +81,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 		}
 		return o, usageError{err}
 	}
-	problems := []error{o.setFeatures(*enable), o.check(f.Args()), o.gate.check(), o.policy.check(), o.setLevel(*level), o.setBackend(*backend)}
+	problems := []error{o.setFeatures(*enable), o.check(f.Args()), o.gate.check(), o.policy.check(), o.record.check(), o.setLevel(*level), o.setBackend(*backend)}
 	if err := errors.Join(problems...); err != nil {
 		return o, usageError{err}
 	}
@@ -93,7 +95,7 @@ func (o *options) check(rest []string) error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	say(len(rest) > 0, "%q: unknown argument; the commands are \"status\", \"explain\", \"cleanup\", \"install-cni\" and \"uninstall-cni\", everything else is a flag (--help)", rest)
+	say(len(rest) > 0, "%q: unknown argument; the commands are \"status\", \"explain\", \"requests\", \"cleanup\", \"install-cni\" and \"uninstall-cni\", everything else is a flag (--help)", rest)
 	say(o.node == "", "--node-name: missing; give this node's name, or set the environment variable NODE_NAME (spec.nodeName)")
 	say(o.resync < time.Second, "--resync=%s: too short; give at least 1s", o.resync)
 	say(o.verify < time.Second, "--verify-interval=%s: too short; give at least 1s", o.verify)

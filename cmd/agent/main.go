@@ -51,5 +51,6 @@ type command func(ctx context.Context, args []string, getenv func(string) string
 func commands() map[string]command {
 	return map[string]command{
 		"status": status, "explain": explain, "cleanup": cleanup, "install-cni": installCNI, "uninstall-cni": uninstallCNI,
+		"requests": requests,
 	}
 }

@@ -65,6 +65,10 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		},
 		Frames: host,
 	})
+	record, err := newRecord(n, a)
+	if err != nil {
+		return job{}, errors.Join(err, runtime.Close(), host.Close())
+	}
 	n.log.Info("agent starts", "node", n.node, "backend", config.Backend, "why", n.sign, "ipv6", settings.IPv6,
 		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))
 	return job{
@@ -72,6 +76,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return a.Run(ctx) })
 			group.Go(func() error { conditions.Run(ctx); return nil })
+			group.Go(func() error { return record(ctx) })
 			group.Go(func() error { return runGate(ctx, n, a, watch, runtime) })
 			return group.Wait()
 		},

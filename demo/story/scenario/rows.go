@@ -91,6 +91,10 @@ func (w *World) keptRows() []Row {
 			"another cgroup, /results works, each packet is of a proxy's sockets (but the kernel's reset to callers while none listens)", 60 * time.Second, w.proxyReturns,
 		},
 		{
+			"A proxy that is killed loses no request of the record, nor does a pod that is deleted",
+			"each request that was answered is in the record on the node, which the guest cannot reach; no gap", 120 * time.Second, w.recorded,
+		},
+		{
 			"A Job of the guest completes",
 			"complete, although its proxy never ends by itself", 60 * time.Second, w.jobCompletes,
 		},

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/effects/logfollow"
+	"data-space.liqo.io/pkg/effects/recordfile"
+	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/recorder"
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+const (
+	defaultRecord  = "/var/lib/data-spacer/record"
+	defaultPodLogs = "/proc/1/root/var/log/pods"
+
+	mebi = 1 << 20
+	// Of one pod: what it may write into its log for long, at once, and how much may wait to be copied.
+	podRate, podBurst, podLag = 2 * mebi, 8 * mebi, 64 * mebi
+	// nodeRate is what is copied a second of all pods together.
+	nodeRate = 16 * mebi
+	// smallestRecord is two segments.
+	smallestRecord, segment = 16, 8 * mebi
+)
+
+// recordOptions are the flags of the record.
+type recordOptions struct {
+	folder, logs string
+	mebibytes    int64
+}
+
+func (o *recordOptions) flags(f *flag.FlagSet) {
+	f.StringVar(&o.folder, "record-dir", "", "`folder` for the record: what the proxies of foreign pods log is copied there while it is written; "+
+		"empty: no record. In deploy/: "+defaultRecord)
+	f.Int64Var(&o.mebibytes, "record-mebibytes", 256, "`size` of the record of each guest on this node; the oldest part is removed first")
+	f.StringVar(&o.logs, "pod-logs-dir", defaultPodLogs, "`folder` in which the kubelet keeps container logs, as the agent sees it")
+}
+
+func (o *recordOptions) check() error {
+	var problems []error
+	if o.folder != "" && !strings.HasPrefix(o.folder, "/") {
+		problems = append(problems, fmt.Errorf("--record-dir=%q: not an absolute path; give one on the node, such as %s", o.folder, defaultRecord))
+	}
+	if o.mebibytes < smallestRecord {
+		problems = append(problems, fmt.Errorf("--record-mebibytes=%d: too small; give at least %d", o.mebibytes, smallestRecord))
+	}
+	return errors.Join(problems...)
+}
+
+// newRecord returns what copies the logs of the agent's pods until its context ends.
+func newRecord(n node, a *agent.Agent) (func(context.Context) error, error) {
+	if n.record.folder == "" {
+		return func(context.Context) error { return nil }, nil
+	}
+	r, err := recorder.New(recorder.Config{
+		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate,
+		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
+		Source: logfollow.Limits{Rate: podRate, Burst: podBurst, Lag: podLag},
+		Sources: func() []record.Source {
+			var all []record.Source
+			for _, p := range a.Pods() {
+				all = append(all, record.Source{
+					Guest: p.Guest, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Container: apis.ProxyContainerName,
+				})
+			}
+			return all
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)
+	}
+	return r.Run, nil
+}
+
+// requests prints the record of this node.
+func requests(_ context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("agent requests", flag.ContinueOnError)
+	f.Usage = func() {
+		fmt.Fprint(stderr, "agent requests prints what the foreign pods of this node asked for and were asked for, from the record on the node.\n\nFlags:\n")
+		f.PrintDefaults()
+	}
+	var q recorder.Query
+	folder := f.String("record-dir", defaultRecord, "`folder` of the record")
+	f.StringVar(&q.Guest, "guest", "", "`id` of a guest cluster; empty: all")
+	f.StringVar(&q.Pod, "pod", "", "`namespace/name` of a pod; empty: all")
+	since := f.Duration("since", 0, "`time` before now from which on the record is printed; 0: all of it")
+	output := f.String("o", "table", "table or json")
+	if err := parseAsk(f, args, stderr, output, "table"); err != nil {
+		return err
+	}
+	if *since > 0 {
+		q.Since = time.Now().Add(-*since)
+	}
+	q.JSON = *output == "json"
+	return recorder.Print(stdout, *folder, q)
+}

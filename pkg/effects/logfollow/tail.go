@@ -1,0 +1,157 @@
+package logfollow
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/record"
+)
+
+const (
+	// chunk is how much is read of a file at a time.
+	chunk = 256 << 10
+	// settled is how long a file that another one has followed is still read after its end: the runtime may be just about
+	// to write to it.
+	settled = 2 * time.Second
+)
+
+// Limits bound what a container's log may cost.
+type Limits struct {
+	Rate, Burst int64 // bytes a second that are copied, and at once
+	Lag         int64 // bytes that may wait to be copied; what exceeds it is skipped
+}
+
+// Tail follows the log files of one container. It is for one goroutine.
+type Tail struct {
+	source record.Source
+	folder string
+	limits Limits
+	budget record.Budget
+
+	resume  *record.Position // where an earlier agent was; nil: nothing is known, or it was found
+	files   []*file          // oldest first; the last one may grow
+	seen    bool             // there was a file, or is to be one
+	pending []record.Entry
+	ended   bool
+}
+
+// New follows the container of source, whose logs are in root as the kubelet lays them out, on from where an earlier agent
+// was (nil: from the beginning).
+func New(root string, source record.Source, from *record.Position, limits Limits) *Tail {
+	return &Tail{
+		source: source, limits: limits, resume: from, seen: from != nil,
+		folder: filepath.Join(root, source.Namespace+"_"+source.Pod+"_"+source.UID, source.Container),
+		budget: record.Budget{Rate: limits.Rate, Burst: limits.Burst},
+	}
+}
+
+// Ended reports that the log folder is gone and all of it was returned by Poll.
+func (t *Tail) Ended() bool { return t.ended }
+
+// Seen reports whether the container has had a log.
+func (t *Tail) Seen() bool { return t.seen }
+
+// Close closes the files.
+func (t *Tail) Close() {
+	for _, f := range t.files {
+		f.close()
+	}
+	t.files = nil
+}
+
+// Poll returns the entries of what was written since, within the limits, and at most about most bytes.
+func (t *Tail) Poll(now time.Time, most int64) []record.Entry {
+	if t.ended {
+		return nil
+	}
+	gone := t.look()
+	left := min(t.budget.Left(now), most)
+	var entries []record.Entry
+	entries = append(entries, t.pending...)
+	t.pending = nil
+	behind := false
+	for i, f := range t.files {
+		got, taken := f.read(t.source, left, t.limits.Lag)
+		entries, left = append(entries, got...), left-taken
+		t.budget.Take(taken)
+		if !f.atEnd() {
+			behind = true
+			break // in order
+		}
+		last := i == len(t.files)-1
+		if (!last || gone) && f.over(now) {
+			entries = append(entries, f.rest(t.source)...)
+			f.done = true
+			f.close()
+		}
+	}
+	t.files = slices.DeleteFunc(t.files, func(f *file) bool { return f.done })
+	if gone && t.seen && !behind && len(t.files) == 0 {
+		t.ended = true
+		entries = append(entries, record.Entry{Source: t.source, Ended: true})
+	}
+	return entries
+}
+
+// look finds files that are new. It reports whether the container's folder is gone.
+func (t *Tail) look() (gone bool) {
+	listed, err := os.ReadDir(t.folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		if t.resume != nil {
+			t.lost(record.ReasonGone)
+		}
+		return true
+	}
+	if err != nil {
+		return false // the next look may succeed; the kubelet's folder cannot be made unreadable by a pod
+	}
+	found := candidates(t.folder, listed)
+	if t.resume != nil && len(found) > 0 {
+		found = t.resumed(found)
+	}
+	for _, c := range found {
+		if slices.ContainsFunc(t.files, func(f *file) bool { return f.at.Inode == c.inode }) || t.before(c) {
+			continue
+		}
+		f, err := open(c)
+		if err != nil {
+			continue // renamed meanwhile: found under its new name at the next look
+		}
+		t.files, t.seen = append(t.files, f), true
+	}
+	return false
+}
+
+// before reports whether the file was followed already, to its end: only what is newer than the newest one is new.
+func (t *Tail) before(c candidate) bool {
+	if len(t.files) == 0 {
+		return c.done
+	}
+	newest := t.files[len(t.files)-1]
+	return c.restart < newest.restart || c.restart == newest.restart && c.rotated
+}
+
+// resumed finds the file in which an earlier agent was. Those before it are done; without it, what it still held is lost.
+func (t *Tail) resumed(found []candidate) []candidate {
+	was := *t.resume
+	i := slices.IndexFunc(found, func(c candidate) bool { return c.inode == was.Inode && c.name == was.File })
+	if i < 0 {
+		t.lost(record.ReasonGone)
+		return found
+	}
+	t.resume = nil
+	if f, err := open(found[i]); err == nil {
+		f.at.Offset = was.Offset
+		t.files = append(t.files, f)
+	}
+	return found[i:]
+}
+
+func (t *Tail) lost(reason string) {
+	t.pending = append(t.pending, record.Entry{Source: t.source, Position: *t.resume, Gap: &record.Gap{Reason: reason}})
+	t.resume = nil
+}

@@ -1,0 +1,64 @@
+package recordfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"data-space.liqo.io/pkg/decisions/record"
+)
+
+// turn seals the segment and begins the next one. The oldest are removed where all together exceed the limit, which the new
+// one says.
+func (f *File) turn() error {
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("seal a segment of the record: %w", err)
+	}
+	if err := f.begin(); err != nil {
+		return err
+	}
+	segments, err := Segments(f.folder)
+	if err != nil {
+		return err
+	}
+	var removed int64
+	for _, s := range record.Excess(segments, f.limits.Total-f.limits.Segment) {
+		if err := os.Remove(filepath.Join(f.folder, s.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the oldest segment of the record: %w", err)
+		}
+		removed += s.Size
+	}
+	if removed == 0 {
+		return nil
+	}
+	line, err := record.Entry{Gap: &record.Gap{Reason: record.ReasonFull, Bytes: removed}}.Encode()
+	if err != nil {
+		return err
+	}
+	return f.write(line)
+}
+
+// begin makes the next segment, with the positions in its first line.
+func (f *File) begin() error {
+	f.number++
+	path := filepath.Join(f.folder, fmt.Sprintf("%020d%s", f.number, extension))
+	var err error
+	if f.current, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600); err != nil { //nolint:gosec // in the record's own folder
+		return fmt.Errorf("begin a segment of the record: %w", err)
+	}
+	f.size = 0
+	if len(f.positions) == 0 {
+		return nil
+	}
+	var e record.Entry
+	for source, position := range f.positions {
+		e.Positions = append(e.Positions, record.Followed{Source: source, Position: position})
+	}
+	line, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	return f.write(line)
+}

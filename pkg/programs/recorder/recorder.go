@@ -1,0 +1,189 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/effects/logfollow"
+	"data-space.liqo.io/pkg/effects/recordfile"
+)
+
+// Config is how the recorder runs.
+type Config struct {
+	Logs   string // the node's folder of container logs
+	Folder string // of the record: one folder below for each guest
+	Limits recordfile.Limits
+	Source logfollow.Limits // of one container
+	Node   int64            // bytes a second that are copied of all containers
+	Log    *slog.Logger
+
+	// Sources names the containers to follow. It is asked at each poll; a source that it no longer names is followed to its end.
+	Sources func() []record.Source
+}
+
+const (
+	// interval is the time between two polls: what is written is in the record so long after at most, unless it is more
+	// than the limits allow.
+	interval = 250 * time.Millisecond
+	// syncInterval is the time between two waits for the disk.
+	syncInterval = time.Second
+	// unknownGuest is the folder of pods whose namespace names no guest.
+	unknownGuest = "_none"
+)
+
+// Recorder follows the logs of the node's foreign pods.
+type Recorder struct {
+	Config
+	tails   map[record.Source]*logfollow.Tail
+	records map[string]*recordfile.File // by guest
+	budget  record.Budget
+	failed  string // what was last complained of
+}
+
+// New returns a recorder that knows how far an earlier one came.
+func New(c Config) (*Recorder, error) {
+	r := &Recorder{
+		Config: c, tails: map[record.Source]*logfollow.Tail{}, records: map[string]*recordfile.File{},
+		budget: record.Budget{Rate: c.Node, Burst: c.Node},
+	}
+	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the record's folder: %w", err)
+	}
+	guests, err := os.ReadDir(c.Folder)
+	if err != nil {
+		return nil, fmt.Errorf("list the record: %w", err)
+	}
+	for _, guest := range guests {
+		if _, err := r.open(guest.Name()); err != nil {
+			return nil, errors.Join(fmt.Errorf("the record of guest %s: %w", guest.Name(), err), r.close())
+		}
+	}
+	return r, nil
+}
+
+// open opens the record of a guest, and follows on what an earlier agent followed there.
+func (r *Recorder) open(guest string) (*recordfile.File, error) {
+	if f := r.records[guest]; f != nil {
+		return f, nil
+	}
+	f, err := recordfile.Open(filepath.Join(r.Folder, guest), r.Limits)
+	if err != nil {
+		return nil, err
+	}
+	r.records[guest] = f
+	for source, at := range f.Positions() {
+		r.tails[source] = logfollow.New(r.Logs, source, &at, r.Source)
+	}
+	return f, nil
+}
+
+// Run copies until the context ends.
+func (r *Recorder) Run(ctx context.Context) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	synced := time.Now()
+	for {
+		now := time.Now()
+		r.Poll(now)
+		if now.Sub(synced) >= syncInterval {
+			synced = now
+			for _, f := range r.records {
+				r.complain(f.Sync())
+			}
+		}
+		select {
+		case <-ctx.Done():
+			r.Poll(time.Now())
+			return r.close()
+		case <-tick.C:
+		}
+	}
+}
+
+// Poll copies what was written since the last one.
+func (r *Recorder) Poll(now time.Time) {
+	named := map[record.Source]bool{}
+	for _, s := range r.Sources() {
+		named[s] = true
+		if r.tails[s] == nil {
+			r.tails[s] = logfollow.New(r.Logs, s, nil, r.Source)
+		}
+	}
+	left := r.budget.Left(now)
+	for s, t := range r.tails {
+		f, err := r.open(folder(s.Guest))
+		if err != nil {
+			r.complain(err)
+			continue
+		}
+		entries := t.Poll(now, left)
+		if len(entries) > 0 {
+			size := weight(entries)
+			r.budget.Take(size)
+			left = max(0, left-size)
+			if err := f.Append(entries); err != nil { // a full disk: copied again when there is room
+				r.complain(err)
+				r.again(s, t, f)
+				continue
+			}
+		}
+		if t.Ended() || !named[s] && !t.Seen() {
+			t.Close()
+			delete(r.tails, s)
+		}
+	}
+}
+
+// again follows the source from where the record ends.
+func (r *Recorder) again(s record.Source, t *logfollow.Tail, f *recordfile.File) {
+	t.Close()
+	var from *record.Position
+	if at, known := f.Positions()[s]; known {
+		from = &at
+	}
+	r.tails[s] = logfollow.New(r.Logs, s, from, r.Source)
+}
+
+func folder(guest string) string {
+	if guest == "" {
+		return unknownGuest
+	}
+	return guest
+}
+
+// weight is about how many bytes the entries are.
+func weight(entries []record.Entry) int64 {
+	var n int
+	for _, e := range entries {
+		n += len(e.Log) + len(e.Text)
+	}
+	return int64(n)
+}
+
+// complain logs an error once, until another one or none follows.
+func (r *Recorder) complain(err error) {
+	if err == nil {
+		return
+	}
+	if text := err.Error(); text != r.failed {
+		r.failed = text
+		r.Log.Error("the record is not complete", "error", err)
+	}
+}
+
+func (r *Recorder) close() error {
+	var problems []error
+	for _, f := range r.records {
+		problems = append(problems, f.Close())
+	}
+	for _, t := range r.tails {
+		t.Close()
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,203 @@
+package recorder_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/effects/logfollow"
+	"data-space.liqo.io/pkg/effects/recordfile"
+	"data-space.liqo.io/pkg/programs/recorder"
+)
+
+// node is a node's log folder and the record.
+type node struct {
+	t            *testing.T
+	logs, folder string
+	sources      []record.Source
+	limits       recordfile.Limits
+	clock        time.Time
+}
+
+func newNode(t *testing.T) *node {
+	t.Helper()
+	dir := t.TempDir()
+	return &node{
+		t: t, logs: filepath.Join(dir, "pods"), folder: filepath.Join(dir, "record"), clock: time.Unix(0, 0),
+		limits: recordfile.Limits{Total: 1 << 20, Segment: 64 << 10},
+	}
+}
+
+func (n *node) source(guest, pod string) record.Source {
+	s := record.Source{Guest: guest, Namespace: "ns", Pod: pod, UID: "u", Container: "proxy"}
+	n.sources = append(n.sources, s)
+	require.NoError(n.t, os.MkdirAll(n.dir(s), 0o750))
+	return s
+}
+
+func (n *node) dir(s record.Source) string {
+	return filepath.Join(n.logs, s.Namespace+"_"+s.Pod+"_"+s.UID, s.Container)
+}
+
+func (n *node) write(s record.Source, from, to int) {
+	n.t.Helper()
+	f, err := os.OpenFile(filepath.Join(n.dir(s), "0.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	require.NoError(n.t, err)
+	for i := from; i < to; i++ {
+		fmt.Fprintf(f, "2026-01-02T03:04:05Z stdout F {\"method\":\"GET\",\"path\":\"/%d\",\"event\":\"DownstreamEnd\"}\n", i)
+	}
+	require.NoError(n.t, f.Close())
+}
+
+func (n *node) start() *recorder.Recorder {
+	n.t.Helper()
+	r, err := recorder.New(recorder.Config{
+		Logs: n.logs, Folder: n.folder, Limits: n.limits, Log: slog.New(slog.DiscardHandler), Node: 1 << 30,
+		Source:  logfollow.Limits{Rate: 1 << 20, Burst: 1 << 20, Lag: 4 << 20},
+		Sources: func() []record.Source { return n.sources },
+	})
+	require.NoError(n.t, err)
+	return r
+}
+
+func (n *node) poll(r *recorder.Recorder, times int) {
+	for range times {
+		n.clock = n.clock.Add(time.Second)
+		r.Poll(n.clock)
+	}
+}
+
+// read returns the paths in a guest's record, the gaps' reasons among them.
+func (n *node) read(guest string) []string {
+	n.t.Helper()
+	var out bytes.Buffer
+	require.NoError(n.t, recorder.Print(&out, n.folder, recorder.Query{Guest: guest, JSON: true}))
+	var all []string
+	for lines := bufio.NewScanner(&out); lines.Scan(); {
+		var e record.Entry
+		require.NoError(n.t, json.Unmarshal(lines.Bytes(), &e), lines.Text())
+		var l struct{ Path string }
+		switch {
+		case e.Gap != nil:
+			all = append(all, e.Gap.Reason)
+		case e.Ended:
+			all = append(all, "ended")
+		default:
+			require.NoError(n.t, json.Unmarshal(e.Log, &l))
+			all = append(all, l.Path)
+		}
+	}
+	return all
+}
+
+func paths(from, to int) []string {
+	var all []string
+	for i := from; i < to; i++ {
+		all = append(all, fmt.Sprintf("/%d", i))
+	}
+	return all
+}
+
+func TestAnAgentThatIsKilledLosesNothingAndRepeatsNothing(t *testing.T) {
+	n := newNode(t)
+	s := n.source("g", "p")
+	count := 0
+	for round := range 20 {
+		r := n.start() // the one before was not closed: killed
+		n.write(s, count, count+50)
+		count += 50
+		n.poll(r, 1)
+		segments, err := recordfile.Segments(filepath.Join(n.folder, "g"))
+		require.NoError(t, err)
+		newest := segments[len(segments)-1]
+		// Killed while it wrote: at any byte of what it wrote last.
+		require.NoError(t, os.Truncate(filepath.Join(n.folder, "g", newest.Name), max(0, newest.Size-int64(round*137))))
+	}
+	n.poll(n.start(), 1)
+	require.Equal(t, paths(0, count), n.read("g"))
+}
+
+func TestEachGuestsRecordIsBoundedAndItsOldestPartGoesFirst(t *testing.T) {
+	n := newNode(t)
+	n.limits = recordfile.Limits{Total: 256 << 10, Segment: 32 << 10}
+	loud, quiet := n.source("loud", "p"), n.source("quiet", "q")
+	n.write(quiet, 0, 3)
+	r := n.start()
+	const count = 5000
+	for i := range 50 {
+		n.write(loud, i*count/50, (i+1)*count/50)
+		n.poll(r, 1)
+	}
+	segments, err := recordfile.Segments(filepath.Join(n.folder, "loud"))
+	require.NoError(t, err)
+	var total int64
+	for _, s := range segments {
+		total += s.Size
+	}
+	require.LessOrEqual(t, total, n.limits.Total)
+	got := n.read("loud")
+	require.Contains(t, got, record.ReasonFull)
+	require.Equal(t, fmt.Sprintf("/%d", count-1), got[len(got)-1])
+	require.NotContains(t, got, "/0")
+	require.Equal(t, paths(0, 3), n.read("quiet"), "one guest takes nothing of another's")
+	n.poll(n.start(), 2)
+	require.Equal(t, paths(0, 3), n.read("quiet"))
+}
+
+func TestWhatEndedStaysInTheRecordAndIsNotFollowedAnyMore(t *testing.T) {
+	n := newNode(t)
+	s := n.source("g", "p")
+	n.write(s, 0, 5)
+	r := n.start()
+	n.poll(r, 1)
+	n.sources = nil
+	require.NoError(t, os.RemoveAll(n.dir(s)))
+	n.poll(r, 5)
+	want := append(paths(0, 5), "ended")
+	require.Equal(t, want, n.read("g"))
+	n.poll(n.start(), 2)
+	require.Equal(t, want, n.read("g"))
+}
+
+func TestAFullDiskIsCaughtUpWithLater(t *testing.T) {
+	n := newNode(t)
+	s := n.source("g", "p")
+	r := n.start()
+	n.write(s, 0, 5)
+	n.poll(r, 1)
+	// A record that cannot be written: its folder's name is a file's.
+	other := n.source("h", "q")
+	require.NoError(t, os.WriteFile(filepath.Join(n.folder, "h"), nil, 0o600))
+	n.write(other, 0, 5)
+	n.poll(r, 3)
+	require.Equal(t, paths(0, 5), n.read("g"))
+	require.NoError(t, os.Remove(filepath.Join(n.folder, "h")))
+	n.poll(r, 1)
+	require.Equal(t, paths(0, 5), n.read("h"))
+}
+
+func TestTheTableIsOneLineAnEntryWhateverATenantChose(t *testing.T) {
+	n := newNode(t)
+	s := n.source("g", "p")
+	r := n.start()
+	odd, err := json.Marshal(map[string]any{"method": "GET", "path": "/\n\x1b[2J\u2028" + strings.Repeat("x", 1000), "event": "DownstreamEnd", "response_code": 200})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(n.dir(s), "0.log"), []byte("t stdout F "+string(odd)+"\n"), 0o600))
+	n.poll(r, 1)
+	var out bytes.Buffer
+	require.NoError(t, recorder.Print(&out, n.folder, recorder.Query{Pod: "ns/p"}))
+	require.Equal(t, 2, strings.Count(out.String(), "\n"))
+	require.NotContains(t, out.String(), "\x1b")
+	require.Contains(t, out.String(), `GET /\n\x1b[2J`)
+	require.Error(t, recorder.Print(&out, n.folder+"/none", recorder.Query{}))
+}

@@ -1,0 +1,140 @@
+package recorder
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/effects/recordfile"
+)
+
+// Query chooses entries of the record.
+type Query struct {
+	Guest string    // cluster id; empty: all
+	Pod   string    // namespace/name; empty: all
+	Since time.Time // zero: all
+	JSON  bool      // print the entries as they are
+}
+
+// longest is a line of the record: one of a log, every byte escaped, and its source.
+const longest = 8 * record.MaxLine
+
+// Print writes the entries that the query chooses, guest by guest in the order in which they were recorded.
+func Print(w io.Writer, root string, q Query) error {
+	guests, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no record in %s; give the agent --record-dir, or name its folder with it", root)
+	}
+	if err != nil {
+		return fmt.Errorf("list the record: %w", err)
+	}
+	const minWidth, padding = 0, 2
+	t := tabwriter.NewWriter(w, minWidth, 0, padding, ' ', 0)
+	if !q.JSON {
+		fmt.Fprintln(t, "TIME\tGUEST\tPOD\tDIRECTION\tEVENT\tWHAT\tCODE")
+	}
+	for _, guest := range guests {
+		if q.Guest == "" || guest.Name() == folder(q.Guest) {
+			if err := q.guest(t, filepath.Join(root, guest.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return t.Flush()
+}
+
+func (q Query) guest(w *tabwriter.Writer, folder string) error {
+	segments, err := recordfile.Segments(folder)
+	if err != nil {
+		return err
+	}
+	for _, s := range segments {
+		if err := q.segment(w, filepath.Join(folder, s.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) { // just removed
+			return err
+		}
+	}
+	return nil
+}
+
+func (q Query) segment(w *tabwriter.Writer, path string) error {
+	file, err := os.Open(path) //nolint:gosec // a segment in the record's folder
+	if err != nil {
+		return fmt.Errorf("read the record: %w", err)
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, longest)
+	for lines.Scan() {
+		var e record.Entry
+		if json.Unmarshal(lines.Bytes(), &e) != nil || !q.chooses(e) {
+			continue
+		}
+		if q.JSON {
+			fmt.Fprintf(w, "%s\n", lines.Bytes())
+			continue
+		}
+		row(w, e)
+	}
+	return lines.Err()
+}
+
+func (q Query) chooses(e record.Entry) bool {
+	if len(e.Positions) > 0 || q.Pod != "" && q.Pod != e.Source.Namespace+"/"+e.Source.Pod {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339Nano, e.Time)
+	return q.Since.IsZero() || err != nil || !at.Before(q.Since)
+}
+
+// logged are the fields of the proxy's lines that are shown.
+type logged struct {
+	Event       string `json:"event"`
+	Direction   string `json:"direction"`
+	Kind        string `json:"kind"`
+	Method      string `json:"method"`
+	Authority   string `json:"authority"`
+	Path        string `json:"path"`
+	Destination string `json:"original_destination"`
+	SNI         string `json:"sni"`
+	Code        int    `json:"response_code"`
+}
+
+// widest bounds a cell; what a tenant chose is shown in ASCII, so that nothing in it reaches the terminal as an order.
+const widest = 72
+
+func row(w io.Writer, e record.Entry) {
+	var l logged
+	_ = json.Unmarshal(e.Log, &l) // what is no line of the proxy's is shown as text
+	what := e.Text
+	switch {
+	case e.Gap != nil:
+		l.Event, what = "gap", fmt.Sprintf("%s, %d bytes", e.Gap.Reason, e.Gap.Bytes)
+	case e.Ended:
+		l.Event = "ended"
+	case l.Method != "":
+		what = l.Method + " " + l.Authority + l.Path
+	case e.Log != nil:
+		what = l.Kind + " " + l.Destination + " " + l.SNI
+	}
+	fmt.Fprintf(w, "%s\t%s\t%s/%s\t%s\t%s\t%s\t%d\n", ascii(e.Time), ascii(e.Source.Guest), ascii(e.Source.Namespace), ascii(e.Source.Pod),
+		ascii(l.Direction), ascii(cmp.Or(l.Event, "text")), ascii(what), l.Code)
+}
+
+func ascii(text string) string {
+	quoted := strconv.QuoteToASCII(text)
+	quoted = quoted[1 : len(quoted)-1]
+	if len(quoted) > widest {
+		return quoted[:widest] + "..."
+	}
+	return quoted
+}
