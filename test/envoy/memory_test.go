@@ -64,7 +64,7 @@ func TestTheProxysMemoryIsBounded(t *testing.T) {
 			f.run(t, w, 3*time.Second)
 			require.Zero(t, w.cage.kills(t), "the proxy was killed")
 			t.Log("peak", w.cage.read(t, w.cage.peak))
-			require.Eventually(t, func() bool { return w.answers() }, waitLong, 10*waitStep, "it serves again")
+			require.Eventually(t, func() bool { return w.answers() }, 3*waitLong, 10*waitStep, "it serves again")
 		})
 	}
 }
@@ -78,6 +78,28 @@ func TestAProxyThatIsNotBoundedIsKilled(t *testing.T) {
 			require.NotZero(t, w.cage.kills(t))
 		})
 	}
+}
+
+// The heap's size follows the limit that the webhook sets: with a small one, a proxy at rest is as good as full.
+func TestTheHeapFollowsTheMemoryLimit(t *testing.T) {
+	pressure := func(memory int64) int {
+		w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}, args: arguments(memory)}
+		w.connect(t)
+		w.redirect(t)
+		w.start(t, settings())
+		var percent int
+		require.Eventually(t, func() bool {
+			response, err := w.adminClient().Get("http://admin/stats?filter=fixed_heap.pressure")
+			if err != nil {
+				return false
+			}
+			defer response.Body.Close()
+			n, err := fmt.Fscanf(response.Body, "overload.envoy.resource_monitors.fixed_heap.pressure: %d", &percent)
+			return err == nil && n == 1 && percent > 0
+		}, waitLong, waitStep)
+		return percent
+	}
+	require.Greater(t, pressure(32<<20), 4*pressure(sidecarMemory))
 }
 
 // caged is a world whose proxy has the sidecar's memory limit.

@@ -178,7 +178,7 @@ touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
 exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
   /run/envoy -c /run/envoy.yaml %[4]s`,
-		apis.ProxyRuntimeDir, program(t), file, cmp.Or(w.args, arguments()))
+		apis.ProxyRuntimeDir, program(t), file, cmp.Or(w.args, arguments(sidecarMemory)))
 	w.proxy = exec.Command("nsenter", "--net="+w.pod.Path(), "unshare", "--mount", "sh", "-ec", script)
 	w.proxy.Env = append(os.Environ(), "POD_NAME=pharma-app")
 	w.proxy.Stdout, w.proxy.Stderr = w.stdout, w.stderr
@@ -200,8 +200,8 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 }
 
 // arguments are the sidecar's, without its configuration file.
-func arguments() string {
-	limits := corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(sidecarMemory, resource.BinarySI)}
+func arguments(memory int64) string {
+	limits := corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(memory, resource.BinarySI)}
 	var quoted []string
 	for _, a := range inject.Sidecar(inject.Settings{Limits: limits}).Command[3:] {
 		quoted = append(quoted, "'"+a+"'")
