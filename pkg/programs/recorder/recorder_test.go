@@ -100,9 +100,9 @@ func (n *node) read(guest string) []string {
 	return all
 }
 
-func paths(from, to int) []string {
+func paths(count int) []string {
 	var all []string
-	for i := from; i < to; i++ {
+	for i := range count {
 		all = append(all, fmt.Sprintf("/%d", i))
 	}
 	return all
@@ -124,7 +124,7 @@ func TestAnAgentThatIsKilledLosesNothingAndRepeatsNothing(t *testing.T) {
 		require.NoError(t, os.Truncate(filepath.Join(n.folder, "g", newest.Name), max(0, newest.Size-int64(round*137))))
 	}
 	n.poll(n.start(), 1)
-	require.Equal(t, paths(0, count), n.read("g"))
+	require.Equal(t, paths(count), n.read("g"))
 }
 
 func TestEachGuestsRecordIsBoundedAndItsOldestPartGoesFirst(t *testing.T) {
@@ -149,9 +149,9 @@ func TestEachGuestsRecordIsBoundedAndItsOldestPartGoesFirst(t *testing.T) {
 	require.Contains(t, got, record.ReasonFull)
 	require.Equal(t, fmt.Sprintf("/%d", count-1), got[len(got)-1])
 	require.NotContains(t, got, "/0")
-	require.Equal(t, paths(0, 3), n.read("quiet"), "one guest takes nothing of another's")
+	require.Equal(t, paths(3), n.read("quiet"), "one guest takes nothing of another's")
 	n.poll(n.start(), 2)
-	require.Equal(t, paths(0, 3), n.read("quiet"))
+	require.Equal(t, paths(3), n.read("quiet"))
 }
 
 func TestWhatEndedStaysInTheRecordAndIsNotFollowedAnyMore(t *testing.T) {
@@ -163,7 +163,7 @@ func TestWhatEndedStaysInTheRecordAndIsNotFollowedAnyMore(t *testing.T) {
 	n.sources = nil
 	require.NoError(t, os.RemoveAll(n.dir(s)))
 	n.poll(r, 5)
-	want := append(paths(0, 5), "ended")
+	want := append(paths(5), "ended")
 	require.Equal(t, want, n.read("g"))
 	n.poll(n.start(), 2)
 	require.Equal(t, want, n.read("g"))
@@ -180,10 +180,10 @@ func TestAFullDiskIsCaughtUpWithLater(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(n.folder, "h"), nil, 0o600))
 	n.write(other, 0, 5)
 	n.poll(r, 3)
-	require.Equal(t, paths(0, 5), n.read("g"))
+	require.Equal(t, paths(5), n.read("g"))
 	require.NoError(t, os.Remove(filepath.Join(n.folder, "h")))
 	n.poll(r, 1)
-	require.Equal(t, paths(0, 5), n.read("h"))
+	require.Equal(t, paths(5), n.read("h"))
 }
 
 func TestTheTableIsOneLineAnEntryWhateverATenantChose(t *testing.T) {
