@@ -156,14 +156,12 @@ func TestWhatTheRecordCosts(t *testing.T) {
 	for range 2 {
 		for _, variant := range []string{"before", "now"} {
 			t.Run(variant, func(t *testing.T) {
-				w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}, cage: newCage(t)}
+				w := &world{cage: newCage(t)}
 				if variant == "before" {
 					w.cage.change = asynchronous
 					w.args = "--disable-hot-restart --concurrency 1 --log-level warning --file-flush-interval-msec 250"
 				}
-				w.connect(t)
-				w.redirect(t)
-				w.start(t, settings())
+				w.build(t, settings())
 				w.listen(t, w.peer, peer4, 8080, brief(waitLong))
 				w.measure(t, "16 kept connections", func(stop <-chan struct{}, count *atomic.Int64) {
 					c := w.connection(t, w.pod, "tcp", peer4, 8080)

@@ -83,10 +83,8 @@ func TestAProxyThatIsNotBoundedIsKilled(t *testing.T) {
 // The heap's size follows the limit that the webhook sets: with a small one, a proxy at rest is as good as full.
 func TestTheHeapFollowsTheMemoryLimit(t *testing.T) {
 	pressure := func(memory int64) int {
-		w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}, args: arguments(memory)}
-		w.connect(t)
-		w.redirect(t)
-		w.start(t, settings())
+		w := &world{args: arguments(memory)}
+		w.build(t, settings())
 		var percent int
 		require.Eventually(t, func() bool {
 			response, err := w.adminClient().Get("http://admin/stats?filter=fixed_heap.pressure")
@@ -105,11 +103,9 @@ func TestTheHeapFollowsTheMemoryLimit(t *testing.T) {
 // caged is a world whose proxy has the sidecar's memory limit.
 func caged(t *testing.T, change func([]byte) []byte) *world {
 	t.Helper()
-	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}, cage: newCage(t)}
+	w := &world{cage: newCage(t)}
 	w.cage.change = change
-	w.connect(t)
-	w.redirect(t)
-	w.start(t, settings())
+	w.build(t, settings())
 	for where, host := range map[ns.NetNS]string{w.peer: peer4, w.pod: pod4} {
 		w.listen(t, where, host, 7001, func(net.Conn) { time.Sleep(waitLong) })
 		w.listen(t, where, host, 7002, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); chatter(c) })

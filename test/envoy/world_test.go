@@ -89,8 +89,14 @@ func settings() envoy.Settings {
 // starts the proxy as the sidecar is started.
 func newWorld(t *testing.T, s envoy.Settings) *world {
 	t.Helper()
+	return (&world{}).build(t, s)
+}
+
+// build is newWorld where the proxy is started in another way.
+func (w *world) build(t *testing.T, s envoy.Settings) *world {
+	t.Helper()
 	require.Zero(t, os.Geteuid(), "these tests make network namespaces: run them as root")
-	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}}
+	w.pod, w.peer, w.stdout, w.stderr = namespace(t), namespace(t), &lines{}, &lines{}
 	w.connect(t)
 	w.prepare(t)
 	w.redirect(t)
