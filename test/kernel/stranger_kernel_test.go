@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
@@ -53,7 +54,7 @@ func TestAProcessOfNoneOfThePodsContainers(t *testing.T) {
 			defer w.enforce(w.bound())
 			unknown := w.bound()
 			for i := range unknown {
-				unknown[i] = unknown[i].WithCgroup(w.cgroups.proxy.Path)
+				unknown[i] = redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: w.cgroups.proxy.Path})[i]
 			}
 			w.enforce(unknown)
 			_, err := w.app.Dial(short(explicit.Dial))

@@ -5,6 +5,7 @@ package kernel_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -93,6 +94,33 @@ func (w *world) carry(t *testing.T, f family, rules []iptables.Ruleset) string {
 		require.NoError(t, thief.StopListening(id))
 	}
 	return read
+}
+
+// A caller who foretells the sequence number of a SYN+ACK that does not leave can complete the handshake all the same. (The test lets the
+// SYN+ACK out instead.) When the thief then closes its port without having accepted, the kernel resets the connection
+// with the fields that the thief has chosen for the port, in a packet that no process owns.
+func TestTheResetOfAConnectionThatAThiefHasNotAccepted(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world, f family) {
+		w.proxy.Stop()
+		reset := func(rules []iptables.Ruleset) bool {
+			t.Helper()
+			for i := range rules {
+				rules[i] = rules[i].Edit(withoutMark)
+			}
+			w.enforce(rules)
+			thief := w.thief(t)
+			id := w.listen(thief, kit.Listen{Network: "tcp", At: at(f.outer, apis.PortIngressTCP), Hold: true, Fields: fields('a', 'b', 7)})
+			c, err := w.node.Dial(tcp(at(f.pod, 80)))
+			require.NoError(t, err)
+			defer w.node.Close(c)
+			w.wire.Take()
+			require.NoError(t, thief.StopListening(id))
+			time.Sleep(50 * time.Millisecond)
+			return slices.ContainsFunc(w.wire.Left(), func(p kit.Packet) bool { return p.Flags&kit.RST != 0 && p.Fields.HopLimit == 'a' })
+		}
+		require.True(t, reset(without(w.bound(), "ds-out-orphan")), "or the rule is not needed")
+		require.False(t, reset(w.bound()))
+	})
 }
 
 // Under SYN cookies the kernel makes the SYN+ACK from no socket at all, but with the mark of the listener.

@@ -203,6 +203,9 @@ func (p planner) podCgroup() string {
 	return p.proxy.Pod
 }
 
+// containers is the cgroup that holds those of the pod's containers, and perhaps of others, but no socket of the kernel's own.
+func (p planner) containers() string { return path.Dir(p.proxy.Cgroup) }
+
 // proxySocket matches packets of the proxy's sockets.
 func (p planner) proxySocket() []string {
 	return append(proxyUser(), "-m", "cgroup", "--path", p.proxy.Cgroup)

@@ -105,7 +105,10 @@ func TestPodCgroup(t *testing.T) {
 	require.Empty(t, redirect.PodCgroup("/kubepods/burstable/pod1/abc", ""))
 	t.Run("without it only the proxy itself calls its ports", func(t *testing.T) {
 		for _, set := range redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: cgroup}) {
-			require.Equal(t, []string{cgroup}, set.Cgroups())
+			require.Equal(t, []string{cgroup, pod}, set.Cgroups())
+			for _, r := range chain(t, set, "filter", "OUTPUT").Rules {
+				require.True(t, r.Comment() != "ds-out-stranger" || has(r, "! --path "+cgroup))
+			}
 		}
 	})
 }

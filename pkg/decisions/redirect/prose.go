@@ -56,7 +56,8 @@ drop it. Only ` + "`ds-in-ready`" + ` answers, for the kubelet. On loopback the 
 ` + "`ds-out-stranger`" + ` refuses other processes in the pod's network namespace, such as the runtime's for kubectl port-forward.
 
 **Somebody listens on a port of the proxy while the proxy is not there**, with the proxy's user: its SYN+ACKs do not bear the mark of the proxy's
-listeners, so ` + "`ds-out-drop-tcp`" + ` drops them, and a caller learns nothing.
+listeners, so ` + "`ds-out-drop-tcp`" + ` drops them, and a caller learns nothing. If a caller completes the handshake without having seen the SYN+ACK, ` + "`ds-out-orphan`" + ` drops the
+reset that ends the connection when the process closes the port.
 
 **Somebody listens on a port of the proxy, too** (SO_REUSEPORT, with the proxy's user): a connection may be given to that
 socket, but ` + "`ds-in-impostor`" + ` drops its data, and whatever it sends meets ` + "`ds-out-impersonation`" + ` or, after it has closed,

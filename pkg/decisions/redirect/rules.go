@@ -63,6 +63,8 @@ func (p planner) proxyOutput() []iptables.Rule {
 			"-p", "udp", "-m", "udp", "--dport", "53", p.proxySocket(), "-m", "conntrack", "--ctstate", "NEW,ESTABLISHED", "-j", chainMark),
 		rule("out-proxy-unowned", "A socket of the proxy's container that no process holds: not accepted yet, or closed with something left to send. It has no user any more, but still its cgroup.",
 			"-p", "tcp", markedOrComing(), unowned(), "-m", "cgroup", "--path", p.proxy.Cgroup, "-j", chainMark),
+		rule("out-orphan", "The same of another container: a connection that a process with the proxy's user listened for and has not accepted, and that the kernel ends when the process closes the port. The reset would bear the window, the hop limit and the type of service that the process has chosen. The kernel's own resets are of no container.",
+			"-p", "tcp", unowned(), "-m", "cgroup", "--path", p.containers(), "-j", "DROP"),
 		rule("out-proxy-synack", "The SYN+ACK of the proxy's listener. The kernel makes it from a request socket, which the cgroup match never sees. The packet mark is the listener's: the agent has set it, and a tenant cannot (SO_MARK takes CAP_NET_ADMIN or CAP_NET_RAW). Without the mark, any process with the proxy's user could listen on the port while the proxy restarts, and choose the window, the segment size, the hop limit and the type of service of SYN+ACKs that leave.",
 			p.listenersAnswer(proxyUser()), "-j", "ACCEPT"),
 		rule("out-proxy-cookie", "The same while the kernel answers with SYN cookies, because more calls arrive than the listener's queue holds: it then makes the SYN+ACK from no socket, but still with the listener's mark.",

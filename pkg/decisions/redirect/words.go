@@ -99,6 +99,8 @@ func cgroupWords(path string, not bool) string {
 	switch {
 	case path == documentedPod && not:
 		return "its socket's cgroup is outside the pod's"
+	case path == documentedPod:
+		return "its socket's cgroup is below the pod's"
 	case not:
 		return "its socket's cgroup is another than the proxy's"
 	}

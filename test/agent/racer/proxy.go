@@ -12,7 +12,7 @@ import (
 
 // proxy takes the connections that the rules lead to it, and calls the given peers again and again.
 func proxy(peers []string) error {
-	for _, port := range []uint16{apis.PortEgressTCP, apis.PortIngressTCP} {
+	for _, port := range []uint16{apis.PortEgressTCP, apis.PortIngressTCP, apis.PortReady} {
 		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			return err
