@@ -16,7 +16,7 @@ const (
 	firstPause = 4 * time.Millisecond
 	lastPause  = time.Second
 	// pausePart is the part of the time that a proxy has taken so far after which the next look follows: 1/pausePart.
-	pausePart = 20
+	pausePart = 50
 	// idlePart bounds the cost of all looks: for each unit of work the agent waits this many units.
 	idlePart = 4
 )
