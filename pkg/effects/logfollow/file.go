@@ -75,6 +75,10 @@ func (f *file) read(s record.Source, most, lag int64) (entries []record.Entry, t
 		clear(f.half)
 		entries = append(entries, f.gap(s, record.ReasonRate, skipped))
 	}
+	if info.Size() == f.at.Offset {
+		f.end = true // most polls end here
+		return entries, 0
+	}
 	for taken < most {
 		buffer := make([]byte, min(chunk, max(most-taken, record.MaxLine)))
 		n, err := f.handle.ReadAt(buffer, f.at.Offset)

@@ -17,6 +17,8 @@ const (
 	// settled is how long a file that another one has followed is still read after its end: the runtime may be just about
 	// to write to it.
 	settled = 2 * time.Second
+	// lookInterval is the time between two looks for new files, which cost more than reading one that is open.
+	lookInterval = time.Second
 )
 
 // Limits bound what a container's log may cost.
@@ -36,6 +38,7 @@ type Tail struct {
 	files   []*file          // oldest first; the last one may grow
 	seen    bool             // there was a file, or is to be one
 	pending []record.Entry
+	looked  time.Time
 	ended   bool
 }
 
@@ -68,7 +71,10 @@ func (t *Tail) Poll(now time.Time, most int64) []record.Entry {
 	if t.ended {
 		return nil
 	}
-	gone := t.look()
+	gone := false
+	if passed := now.Sub(t.looked); len(t.files) == 0 || passed < 0 || passed >= lookInterval {
+		gone, t.looked = t.look(), now
+	}
 	left := min(t.budget.Left(now), most)
 	var entries []record.Entry
 	entries = append(entries, t.pending...)

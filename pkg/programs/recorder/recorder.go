@@ -33,6 +33,8 @@ const (
 	interval = 250 * time.Millisecond
 	// syncInterval is the time between two waits for the disk.
 	syncInterval = time.Second
+	// pollLimit is what is read of one log in one poll: it is in memory then.
+	pollLimit = 1 << 20
 	// unknownGuest is the folder of pods whose namespace names no guest.
 	unknownGuest = "_none"
 )
@@ -122,7 +124,7 @@ func (r *Recorder) Poll(now time.Time) {
 			r.complain(err)
 			continue
 		}
-		entries := t.Poll(now, left)
+		entries := t.Poll(now, min(left, pollLimit))
 		if len(entries) > 0 {
 			size := weight(entries)
 			r.budget.Take(size)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -200,4 +201,31 @@ func TestTheTableIsOneLineAnEntryWhateverATenantChose(t *testing.T) {
 	require.NotContains(t, out.String(), "\x1b")
 	require.Contains(t, out.String(), `GET /\n\x1b[2J`)
 	require.Error(t, recorder.Print(&out, n.folder+"/none", recorder.Query{}))
+}
+
+// A poll of many pods at rest is cheap: there are four a second.
+func TestManyPodsAtRestCostLittle(t *testing.T) {
+	n := newNode(t)
+	const pods, polls = 250, 40
+	for i := range pods {
+		n.write(n.source("g", fmt.Sprintf("p%d", i)), 0, 10)
+	}
+	r := n.start()
+	n.poll(r, 2)
+	began := cpu(t)
+	for range polls {
+		n.clock = n.clock.Add(250 * time.Millisecond)
+		r.Poll(n.clock)
+	}
+	each := (cpu(t) - began) / polls
+	t.Logf("%v for a poll of %d pods: %.2f %% of a core", each, pods, 100*each.Seconds()/0.25)
+	require.Less(t, each, 25*time.Millisecond)
+}
+
+// cpu is how long this process has run: the machine may be busy with others.
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
