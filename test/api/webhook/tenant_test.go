@@ -42,6 +42,7 @@ func TestTenant(t *testing.T) {
 		{"a guest's claim is bound to no volume that is there", claims},
 		{"a guest's Service takes no address of its choice", addresses},
 		{"a foreign pod preempts nobody unless the Hospital has granted it", priorities},
+		{"on a full node the same priority drives the Hospital's pods out everywhere but from a guest's namespace", preemption},
 		{"a copy of the proxy is no back door", devices},
 		{"a running proxy keeps its image", proxyImage},
 		{"a pod says whose it is, once and for all", marks},

@@ -1,0 +1,101 @@
+//go:build api
+
+package webhook
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// preemption: with a real scheduler and a full node, a pod that names the Hospital's class waits in a guest's namespace and
+// drives another one out in any other.
+func preemption(t *testing.T, w *world) {
+	t.Helper()
+	class := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "urgent"}, Value: 1000}
+	w.create(t, class)
+	w.deleteLater(t, class)
+	outside, namespace := w.namespace(t, nil), w.foreign(t)
+	w.machine(t)
+	w.scheduler(t)
+	patients := needing(pod(outside, "patients"), "800m", "")
+	w.create(t, patients)
+	require.Eventually(t, func() bool { return w.scheduled(t, patients) == "" }, waitLong, waitStep, "it runs")
+
+	study := needing(pod(namespace, "study"), "700m", "urgent")
+	w.create(t, study)
+	require.Eventually(t, func() bool { return strings.Contains(w.scheduled(t, study), "preemptionPolicy=Never") }, waitLong, waitStep, "%s", w.scheduled(t, study))
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(patients), patients))
+	require.Nil(t, patients.DeletionTimestamp, "the Hospital's pod stays")
+
+	emergency := needing(pod(outside, "emergency"), "700m", "urgent")
+	w.create(t, emergency)
+	require.Eventually(t, func() bool {
+		require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(patients), patients))
+		return patients.DeletionTimestamp != nil
+	}, waitLong, waitStep, "the same class drives it out in a namespace of the Hospital's: %s", w.scheduled(t, emergency))
+}
+
+func needing(p *corev1.Pod, cpu, class string) *corev1.Pod {
+	p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse(cpu)}
+	p.Spec.PriorityClassName = class
+	return p
+}
+
+// scheduled returns why a pod has no node, or "" when it has one.
+func (w *world) scheduled(t *testing.T, p *corev1.Pod) string {
+	t.Helper()
+	found := &corev1.Pod{}
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(p), found))
+	if found.Spec.NodeName != "" {
+		return ""
+	}
+	for _, c := range found.Status.Conditions {
+		if c.Type == corev1.PodScheduled {
+			return c.Message
+		}
+	}
+	return "the scheduler has not seen it"
+}
+
+// machine makes a node with one processor, as far as the API knows.
+func (w *world) machine(t *testing.T) {
+	t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "small"}}
+	w.create(t, node)
+	w.deleteLater(t, node)
+	node.Spec.Taints = nil // the API server takes a new node for one that is not ready
+	require.NoError(t, w.client.Update(t.Context(), node))
+	room := corev1.ResourceList{"cpu": one(), "memory": resource.MustParse("4Gi"), "pods": resource.MustParse("10")}
+	node.Status.Capacity, node.Status.Allocatable = room, room
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	require.NoError(t, w.client.SubResource("status").Update(t.Context(), node))
+}
+
+// scheduler runs Kubernetes' own until the story ends.
+func (w *world) scheduler(t *testing.T) {
+	t.Helper()
+	binary := os.Getenv("KUBE_SCHEDULER")
+	require.NotEmpty(t, binary, "KUBE_SCHEDULER is unset: name the program kube-scheduler")
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "scheduler"}}
+	w.create(t, account)
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "scheduler"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "scheduler"}},
+	}
+	w.create(t, binding)
+	w.deleteLater(t, binding)
+	token, err := w.Token(t.Context(), "default", "scheduler")
+	require.NoError(t, err)
+	process := launch(t, exec.Command(binary, "--kubeconfig="+w.writeKubeconfig(t, "scheduler", token), "--bind-address=127.0.0.1", "--leader-elect=false"))
+	t.Cleanup(process.stop)
+}
