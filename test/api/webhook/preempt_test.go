@@ -84,18 +84,26 @@ func (w *world) machine(t *testing.T) {
 // scheduler runs Kubernetes' own until the story ends.
 func (w *world) scheduler(t *testing.T) {
 	t.Helper()
-	binary := os.Getenv("KUBE_SCHEDULER")
-	require.NotEmpty(t, binary, "KUBE_SCHEDULER is unset: name the program kube-scheduler")
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "scheduler"}}
+	w.run(t, "KUBE_SCHEDULER")
+}
+
+// run runs a program of Kubernetes' control plane, whose path an environment variable names, until the story ends.
+func (w *world) run(t *testing.T, variable string, arguments ...string) {
+	t.Helper()
+	binary := os.Getenv(variable)
+	require.NotEmpty(t, binary, "%s is unset: name the program", variable)
+	name := strings.ReplaceAll(strings.ToLower(variable), "_", "-")
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
 	w.create(t, account)
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "scheduler"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "scheduler"}},
+		ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: name}},
 	}
 	w.create(t, binding)
 	w.deleteLater(t, binding)
-	token, err := w.Token(t.Context(), "default", "scheduler")
+	token, err := w.Token(t.Context(), "default", name)
 	require.NoError(t, err)
-	process := launch(t, exec.Command(binary, "--kubeconfig="+w.writeKubeconfig(t, "scheduler", token), "--bind-address=127.0.0.1", "--leader-elect=false"))
+	arguments = append(arguments, "--kubeconfig="+w.writeKubeconfig(t, name, token), "--bind-address=127.0.0.1", "--leader-elect=false")
+	process := launch(t, exec.Command(binary, arguments...))
 	t.Cleanup(process.stop)
 }

@@ -40,6 +40,7 @@ func TestTenant(t *testing.T) {
 		{"ephemeral containers are judged and lose the same capabilities", ephemeral},
 		{"what is reported about its pods is not the guest's to change or to invent", reports},
 		{"a guest's claim is bound to no volume that is there", claims},
+		{"the Hospital's static volume is bound to a claim without a class everywhere but in a guest's namespace", staticVolumes},
 		{"a guest's Service takes no address of its choice", addresses},
 		{"a foreign pod preempts nobody unless the Hospital has granted it", priorities},
 		{"on a full node the same priority drives the Hospital's pods out everywhere but from a guest's namespace", preemption},
