@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"data-space.liqo.io/pkg/decisions/cnifolder"
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/nri"
@@ -27,7 +28,8 @@ type gateOptions struct {
 	mode, socket, spaces string
 	exempt               string
 	marks                string
-	conf, bin, plugin    string
+	folders              cnifolder.Folders // as given; the node's paths
+	plugin               string
 	nri                  string
 }
 
@@ -39,8 +41,10 @@ const (
 
 // paths adds the flags that every command about the gate has.
 func (g *gateOptions) paths(f *flag.FlagSet) {
-	f.StringVar(&g.conf, "cni-conf-dir", "/etc/cni/net.d", "`folder` of the runtime's CNI configurations")
-	f.StringVar(&g.bin, "cni-bin-dir", "/opt/cni/bin", "`folder` of the runtime's CNI plugins")
+	f.StringVar(&g.folders.Conf, "cni-conf-dir", "", "`folder` of the node in which the runtime reads CNI configurations; empty: the one "+
+		"that the runtime reports, else "+cnifolder.UsualConf)
+	f.StringVar(&g.folders.Bin, "cni-bin-dir", "", "`folder` of the node in which the runtime finds CNI plugins; empty: one that the "+
+		"runtime reports, else "+cnifolder.UsualBin)
 	f.StringVar(&g.socket, "gate-socket", gate.Socket, "`path` of the unix socket that the CNI plugin asks")
 	f.StringVar(&g.spaces, "namespaces-file", gate.SpacesFile, "`path` of the list of namespaces that stays on the node, for the CNI plugin to judge by when no agent answers")
 }
@@ -77,9 +81,9 @@ func (g *gateOptions) check() error {
 		problems = append(problems, fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri))
 	}
 	for name, value := range map[string]string{
-		"cni-conf-dir": g.conf, "cni-bin-dir": g.bin, "gate-socket": g.socket, "namespaces-file": g.spaces,
+		"cni-conf-dir": g.folders.Conf, "cni-bin-dir": g.folders.Bin, "gate-socket": g.socket, "namespaces-file": g.spaces,
 	} {
-		if !strings.HasPrefix(value, "/") {
+		if optional := strings.HasPrefix(name, "cni-"); !strings.HasPrefix(value, "/") && (value != "" || !optional) {
 			problems = append(problems, fmt.Errorf("--%s=%q: not an absolute path; give one", name, value))
 		}
 	}
@@ -99,27 +103,38 @@ func list(text string) []string {
 	return out
 }
 
-func (g *gateOptions) chain(logger *slog.Logger) *cniconf.Chain {
+// chain is the node's CNI chain, in the folders given.
+func (g *gateOptions) chain(in cnifolder.Folders, logger *slog.Logger) *cniconf.Chain {
 	entry := gate.NewEntry(g.exempted(), g.marks == unmarkedGo)
 	entry.Socket, entry.Spaces = g.socket, g.spaces
-	return &cniconf.Chain{Conf: g.conf, Bin: g.bin, Source: g.plugin, Entry: entry, Log: logger}
+	var node sandbox.Folders
+	return &cniconf.Chain{Conf: node.Reach(in.Conf), Bin: node.Reach(in.Bin), Source: g.plugin, Entry: entry, Log: logger}
 }
 
 // runGate runs the two gates until the context ends.
 func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client) error {
 	o := n.gate
 	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
-	chain := o.chain(n.log)
-	var keeper agent.Chain = chain
+	var keeper agent.Chain
+	var chain *cniconf.Chain
 	if o.mode == gateOff {
 		n.log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
-		keeper = nil
+	} else {
+		in, err := cniFolders(ctx, o.folders, runtime)
+		if err != nil {
+			return err
+		}
+		n.log.Info("the CNI plugin goes into the runtime's chain", "configurations", in.Conf, "plugins", in.Bin)
+		chain = o.chain(in, n.log)
+		keeper = chain
 	}
 	g, err := agent.NewGate(a, watch, keeper, config)
 	if err != nil {
 		return err
 	}
-	chain.Restored = g.Restored
+	if chain != nil {
+		chain.Restored = g.Restored
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.Run(ctx) })
 	if o.nri != gateOff {
@@ -149,7 +164,7 @@ func (i introduced) Made(ctx context.Context, p nri.Pod) error {
 }
 
 // installCNI puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.
-func installCNI(_ context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
+func installCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
 	var o gateOptions
 	f := flag.NewFlagSet("agent install-cni", flag.ContinueOnError)
 	o.paths(f)
@@ -157,7 +172,11 @@ func installCNI(_ context.Context, args []string, _ func(string) string, stdout,
 	if err := parseGate(f, args, &o, stderr); err != nil {
 		return err
 	}
-	changed, err := o.chain(slog.New(slog.DiscardHandler)).Install()
+	in, err := o.nodeFolders(ctx)
+	if err != nil {
+		return err
+	}
+	changed, err := o.chain(in, slog.New(slog.DiscardHandler)).Install()
 	tell(stdout, "written", changed)
 	if errors.Is(err, cniconf.ErrNone) {
 		return fmt.Errorf("%w: the plugin is in place, its entry is not; run this again once the cluster's CNI plugin has written its configuration", err)
@@ -183,7 +202,11 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 	if stood {
 		fmt.Fprintln(stdout, "the agent of this node no longer puts the plugin back, until it is restarted")
 	}
-	changed, err := o.chain(slog.New(slog.DiscardHandler)).Uninstall()
+	in, err := o.nodeFolders(ctx)
+	if err != nil {
+		return err
+	}
+	changed, err := o.chain(in, slog.New(slog.DiscardHandler)).Uninstall()
 	tell(stdout, "undone", changed)
 	if err != nil {
 		return err

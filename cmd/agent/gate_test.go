@@ -15,6 +15,7 @@ func TestInstallAndUninstall(t *testing.T) {
 	list := filepath.Join(conf, "10-a.conflist")
 	const before = `{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge"}]}`
 	require.NoError(t, os.Mkdir(conf, 0o750))
+	require.NoError(t, os.Mkdir(bin, 0o750))
 	require.NoError(t, os.WriteFile(plugin, []byte("program"), 0o600))
 	paths := []string{
 		"--cni-conf-dir=" + conf, "--cni-bin-dir=" + bin, "--gate-socket=" + dir + "/run/gate.sock", "--namespaces-file=" + dir + "/lib/namespaces.json",
@@ -50,6 +51,24 @@ func TestInstallAndUninstall(t *testing.T) {
 	for _, gone := range []string{"run", "lib", "bin/data-space-cni"} {
 		require.NoFileExists(t, filepath.Join(dir, gone))
 		require.NoDirExists(t, filepath.Join(dir, gone))
+	}
+}
+
+func TestAWrongFolderIsAnErrorAndIsNotCreated(t *testing.T) {
+	dir := t.TempDir()
+	right := filepath.Join(dir, "right")
+	require.NoError(t, os.Mkdir(right, 0o750))
+	for flag, args := range map[string][]string{
+		"--cni-conf-dir=" + dir + "/wrong": {"--cni-conf-dir=" + dir + "/wrong", "--cni-bin-dir=" + right},
+		"--cni-bin-dir=" + dir + "/wrong":  {"--cni-conf-dir=" + right, "--cni-bin-dir=" + dir + "/wrong"},
+	} {
+		var out bytes.Buffer
+		status := run(t.Context(), append([]string{"install-cni"}, args...), func(string) string { return "" }, &out, &out)
+		require.Equal(t, 1, status)
+		for _, part := range []string{flag, "/var/lib/rancher/k3s", "/var/snap/microk8s", "none is created"} {
+			require.Contains(t, out.String(), part)
+		}
+		require.NoDirExists(t, filepath.Join(dir, "wrong"))
 	}
 }
 

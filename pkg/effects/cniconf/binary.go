@@ -27,8 +27,9 @@ func (c *Chain) placeBinary() (bool, error) {
 }
 
 func copyPlugin(from, to string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
-		return err
+	if _, err := os.Stat(filepath.Dir(to)); err != nil {
+		return fmt.Errorf("the folder of CNI plugins: %w; it is not created here, since the runtime would not look there: the cluster's "+
+			"CNI plugin creates it, or --cni-bin-dir names another one", err)
 	}
 	in, err := os.Open(from) //nolint:gosec // the caller names it
 	if err != nil {

@@ -34,6 +34,7 @@ func newNode(t *testing.T) *node {
 	}}
 	n.Restored = func() { n.restored.Add(1) }
 	require.NoError(t, os.Mkdir(n.Conf, 0o755))
+	require.NoError(t, os.Mkdir(n.Bin, 0o755))
 	require.NoError(t, os.WriteFile(n.Source, []byte("program 1"), 0o600))
 	return n
 }
@@ -168,6 +169,22 @@ func TestWhatCannotBeEditedIsLeftAlone(t *testing.T) {
 	_, err = n.Install()
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.Error(t, n.Keep(t.Context()), "a keeper without a plugin to install says so at once")
+}
+
+func TestNoFolderIsCreated(t *testing.T) {
+	n := newNode(t)
+	require.NoError(t, os.Remove(n.Bin))
+	n.write("10-a.conflist", bridge)
+	_, err := n.Install()
+	require.ErrorContains(t, err, "--cni-bin-dir")
+	require.NoDirExists(t, n.Bin)
+	require.False(t, n.in("10-a.conflist"), "an entry without its plugin would stop every pod")
+
+	n = newNode(t)
+	require.NoError(t, os.Remove(n.Conf))
+	_, err = n.Install()
+	require.ErrorIs(t, err, cniconf.ErrNone)
+	require.NoDirExists(t, n.Conf)
 }
 
 func TestAnUninstallThatFailsKeepsThePlugin(t *testing.T) {
