@@ -19,7 +19,7 @@ type usageError struct{ error }
 
 // options are the flags, checked.
 type options struct {
-	kubeconfig, node        string
+	kubeconfig, node, pod   string
 	socket                  string // of the container runtime; empty: look for it
 	backend                 dataplane.Backend
 	resync, verify          time.Duration
@@ -59,6 +59,7 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	}
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` to reach the API server with; empty: the pod's service account")
 	f.StringVar(&o.node, "node-name", getenv("NODE_NAME"), "`name` of this node; default: the environment variable NODE_NAME")
+	f.StringVar(&o.pod, "pod-uid", getenv("POD_UID"), "`uid` of the agent's pod, for its Lease; default: the environment variable POD_UID")
 	enable := f.String("enable", featureRedirect, "comma-separated `list` of what to enforce: redirect (all traffic of foreign pods passes their proxy), "+
 		"networkpolicy (NetworkPolicy, for all pods of the node)")
 	f.StringVar(&o.socket, "cri-socket", "", "`path` of the container runtime's socket; empty: the usual ones are tried")

@@ -118,7 +118,8 @@ func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch,
 	var keeper agent.Chain
 	var chain *cniconf.Chain
 	if o.mode == gateOff {
-		n.log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then")
+		n.log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then; the agent does not vouch for " +
+			"its node, so foreign pods are scheduled here only if the webhook runs with --require-enforced-nodes=false")
 	} else {
 		in, err := cniFolders(ctx, o.folders, runtime)
 		if err != nil {
@@ -137,6 +138,13 @@ func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch,
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.Run(ctx) })
+	if keeper != nil {
+		voucher, err := newVoucher(n, g, runtime)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { voucher.Run(ctx); return nil })
+	}
 	if o.nri != gateOff {
 		group.Go(func() error {
 			if g.Ready(ctx) {

@@ -54,7 +54,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}
 	config := agent.Config{
-		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log,
+		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log, Gated: n.gate.mode == gateCNI,
 		Backend: string(n.backend), BackendSign: n.sign, RuntimeName: runtime.Runtime, Socket: runtime.Socket,
 	}
 	a := agent.New(config, agent.Parts{

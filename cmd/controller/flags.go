@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -20,6 +21,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/values/nodelease"
 )
 
 type settings struct {
@@ -42,6 +44,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.BoolVar(&c.IPv6, "ipv6", true, "whether proxies listen on IPv6 too; false where nodes have no IPv6 in their kernel")
 	each(f, "protocol-detection-timeout", "`duration` that a proxy waits for a connection's first bytes; protocols in which the server"+
 		" speaks first wait that long (default "+envoy.DefaultProtocolDetection.String()+")", &c.ProtocolDetection, parseDetection)
+	nodeFlags(f, c)
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
 	each(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
 	each(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, parseBind)
@@ -74,6 +77,40 @@ func dnsFlags(f *flag.FlagSet, c *controller.Config) {
 	each(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")",
 		&c.DNS.PodLabels, parseLabels)
 	each(f, "cluster-dns", "`addresses` that answer guests' names, comma-separated, instead of those of the Service", &c.ClusterDNS, parseAddresses)
+}
+
+// nodeFlags say which nodes foreign pods are scheduled to.
+func nodeFlags(f *flag.FlagSet, c *controller.Config) {
+	c.AgentLease = nodelease.Duration
+	each(f, "agent-lease-duration", "`duration` after an agent's last renewal of its Lease for which foreign pods are scheduled to its node;"+
+		" agents renew every "+nodelease.RenewEvery.String()+" (default "+nodelease.Duration.String()+")", &c.AgentLease, parseLease)
+	each(f, "startup-taint", "`taint` of new nodes, key[=value]:effect, that the controller takes off a node when foreign pods may be"+
+		" scheduled there, and puts back when they may not any more (default none)", &c.StartupTaint, parseTaint)
+}
+
+func parseLease(text string) (time.Duration, error) {
+	const least = 2 * time.Second
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least {
+		return 0, fmt.Errorf("%q is not a duration of at least %s; write for example 40s, and leave agents three renewals", text, least)
+	}
+	return d, nil
+}
+
+// parseTaint accepts keys that the policy data-space-controller lets the controller write.
+func parseTaint(text string) (*corev1.Taint, error) {
+	rest, effect, found := strings.Cut(text, ":")
+	key, value, _ := strings.Cut(rest, "=")
+	effects := []corev1.TaintEffect{corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute}
+	switch {
+	case !found || !slices.Contains(effects, corev1.TaintEffect(effect)):
+		return nil, fmt.Errorf("%q has no effect; write for example data-space.liqo.io/agent-not-ready:NoSchedule", text)
+	case len(validation.IsQualifiedName(key)) > 0 || len(validation.IsValidLabelValue(value)) > 0:
+		return nil, fmt.Errorf("%q is not key[=value]:effect; write for example data-space.liqo.io/agent-not-ready:NoSchedule", text)
+	case !slices.ContainsFunc(controller.TaintPrefixes(), func(p string) bool { return strings.HasPrefix(key, p) }):
+		return nil, fmt.Errorf("%q: the key must begin with %s", text, strings.Join(controller.TaintPrefixes(), " or "))
+	}
+	return &corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(effect)}, nil
 }
 
 // each adds a flag whose value is read by a parser.

@@ -32,6 +32,10 @@ func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 		"--dns-pod-labels=":                    "-dns-pod-labels: write key=value",
 		"--dns-pod-labels=a in (b)":            "-dns-pod-labels: write key=value",
 		"--ipv6=perhaps":                       "-ipv6",
+		"--agent-lease-duration=1s":            "-agent-lease-duration: \"1s\" is not a duration of at least 2s",
+		"--startup-taint=data-space.liqo.io/x": "-startup-taint: \"data-space.liqo.io/x\" has no effect; write for example data-space.liqo.io/agent-not-ready:NoSchedule",
+		"--startup-taint=x:NoSchedule":         "must begin with data-space.liqo.io/",
+		"--startup-taint= :NoSchedule":         "is not key[=value]:effect",
 		"--protocol-detection-timeout=1h":      "--protocol-detection-timeout: protocolDetection: Invalid value: \"1h0m0s\": choose a duration from 10ms to 30s",
 		"--protocol-detection-timeout=0s":      "-protocol-detection-timeout: \"0s\" is not a duration above zero",
 		"--protocol-detection-timeout=quickly": "-protocol-detection-timeout",
@@ -54,7 +58,7 @@ func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 	var out bytes.Buffer
 	require.Zero(t, run([]string{"--help"}, &out))
 	for _, flag := range []string{
-		"-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout",
+		"-agent-lease-duration", "-startup-taint", "-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout",
 		"-leader-elect", "-metrics-bind-address", "-health-bind-address", "-log-level", "-v",
 	} {
 		require.Contains(t, out.String(), flag)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +26,20 @@ type Chain struct {
 	Entry     gate.Entry // the plugin's part of the configuration
 	Log       *slog.Logger
 	Restored  func() // if set, called when something had to be put back
+
+	problem atomic.Value // trouble: of the last look
+}
+
+// trouble is an error that an atomic.Value can hold.
+type trouble struct{ error }
+
+// Problem is why the plugin was not in the chain when Keep last looked; nil: it was.
+func (c *Chain) Problem() error {
+	last, looked := c.problem.Load().(trouble)
+	if !looked {
+		return errors.New("the CNI plugin is not in the node's chain yet")
+	}
+	return last.error
 }
 
 // Install puts the plugin's file and then its entry where they belong, and says what it changed. errors.Is ErrNone if

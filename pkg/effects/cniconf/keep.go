@@ -68,8 +68,8 @@ func (c *Chain) watch() watch {
 // keeper remembers what was said and seen.
 type keeper struct {
 	*Chain
-	installed bool // once
-	trouble   string
+	installed bool      // once
+	text      string    // of the last trouble
 	since     time.Time // of the trouble
 	said      bool
 	plugin    os.FileInfo
@@ -90,6 +90,7 @@ func (k *keeper) once(now time.Time) {
 			changed = []string{file}
 		}
 	}
+	k.problem.Store(trouble{err})
 	k.report(changed, err, now)
 }
 
@@ -116,11 +117,11 @@ func (k *keeper) report(changed []string, err error, now time.Time) {
 		if k.said {
 			k.Log.Info("the CNI plugin is in place again")
 		}
-		k.installed, k.trouble, k.said = true, "", false
+		k.installed, k.text, k.said = true, "", false
 		return
 	}
-	if text := err.Error(); text != k.trouble {
-		k.trouble, k.since, k.said = text, now, false
+	if text := err.Error(); text != k.text {
+		k.text, k.since, k.said = text, now, false
 	}
 	if k.said || (errors.Is(err, conflist.ErrInvalid) && now.Sub(k.since) < halfWritten) {
 		return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"time"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
@@ -18,6 +19,7 @@ type Detail struct {
 	IPs         []netip.Addr // as the CNI plugin answered: known before the API server knows them
 	Netns       string       // a path that opens its network namespace from here
 	Runtime     workload.Runtime
+	Created     time.Time
 }
 
 // Process is a container's first process.
@@ -62,6 +64,7 @@ func (c *Client) Sandbox(ctx context.Context, id string) (Detail, error) {
 	d := Detail{
 		Ready:       s.GetState() == cri.PodSandboxState_SANDBOX_READY,
 		HostNetwork: s.GetLinux().GetNamespaces().GetOptions().GetNetwork() == cri.NamespaceMode_NODE,
+		Created:     time.Unix(0, s.GetCreatedAt()),
 	}
 	if !d.Ready || d.HostNetwork {
 		return d, nil

@@ -12,6 +12,7 @@ type Config struct {
 	Verify  time.Duration // between two looks at what the kernel holds for one pod
 	Workers int
 	Log     *slog.Logger
+	Gated   bool // a gate should have held every foreign pod that runs
 
 	Backend, BackendSign string // which iptables backend the node uses, and how that is known
 	RuntimeName, Socket  string // the container runtime and where it answers

@@ -57,6 +57,7 @@ type Target struct {
 	Runtime     workload.Runtime // what runs the sandbox
 	Quarantined bool             // no proxy is to be bound: only what the node asks is answered
 	Answered    []netip.Addr     // from where the node asks
+	Created     time.Time        // the sandbox
 }
 
 // Outcome is what the kernel holds after Ensure.

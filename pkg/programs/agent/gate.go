@@ -29,6 +29,7 @@ type Spaces interface {
 // Chain is the node's CNI configuration, which the gate's plugin has a place in.
 type Chain interface {
 	Keep(ctx context.Context) error // puts the plugin in and back in, until the context ends
+	Problem() error                 // why it is not in the chain now; nil: it is
 }
 
 // GateConfig is how pods are held.
@@ -69,6 +70,7 @@ type Gate struct {
 	stood   context.CancelFunc          // ends the keeping of the chain
 	standby chan struct{}               // closed once it has ended
 	down    atomic.Bool                 // nothing is left on the node, or no longer
+	serving atomic.Bool                 // the plugin's questions are answered
 	asking  singleflight.Group          // of the API server, by namespace
 	writers chan struct{}
 }
@@ -141,6 +143,8 @@ func (g *Gate) open(ctx context.Context) error {
 		defer close(g.standby)
 		return g.chain.Keep(keeping)
 	})
+	g.serving.Store(true)
+	defer g.serving.Store(false)
 	group.Go(func() error {
 		return g.serve(ctx, localsock.Listener{Listener: listener, Refused: func(err error) {
 			g.agent.Log.Warn("a connection to the gate was refused", "error", err)

@@ -15,10 +15,11 @@ type gateMetrics struct {
 	restored prometheus.Counter
 	binding  *prometheus.HistogramVec
 	live     *atomic.Bool
+	vouched  *atomic.Bool
 }
 
 func newGateMetrics(to prometheus.Registerer) gateMetrics {
-	m := gateMetrics{live: &atomic.Bool{}, duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m := gateMetrics{live: &atomic.Bool{}, vouched: &atomic.Bool{}, duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "data_space_agent_gate_duration_seconds",
 		Help:    "Time that a pod's start was held, by what was asked and answered.",
 		Buckets: []float64{.001, .0025, .005, .01, .02, .03, .04, .05, .06, .08, .1, .15, .25, .5, 1, 2.5, 5, 10, 30},
@@ -32,7 +33,10 @@ func newGateMetrics(to prometheus.Registerer) gateMetrics {
 	live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "data_space_agent_nri_connected", Help: "1 while the runtime announces containers before they start (NRI).",
 	}, func() float64 { return number(m.live.Load()) })
-	to.MustRegister(m.duration, m.restored, m.binding, live)
+	vouched := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "data_space_agent_vouched", Help: "1 while the agent renews the Lease of its node, so that foreign pods are scheduled there.",
+	}, func() float64 { return number(m.vouched.Load()) })
+	to.MustRegister(m.duration, m.restored, m.binding, live, vouched)
 	return m
 }
 

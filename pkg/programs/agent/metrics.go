@@ -20,6 +20,7 @@ type Metrics struct {
 	repairs  prometheus.Counter
 	failures *prometheus.CounterVec
 	frames   *prometheus.CounterVec
+	found    prometheus.Counter
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -48,7 +49,10 @@ func NewMetrics() *Metrics {
 			Help: "Frames of foreign pods that were dropped because they are neither IPv4, IPv6 nor ARP, by the end of the link that dropped them.",
 		}, []string{"end"}),
 	}
-	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames,
+	m.found = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "data_space_agent_found_unenforced_total", Help: "Foreign pods that were found running although nothing had enforced them.",
+	})
+	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range []string{ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonRead, ReasonLedger, ReasonAPI, ReasonWall, ReasonConfined, ReasonFrames} {
 		m.failures.WithLabelValues(reason)

@@ -99,6 +99,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 	a.metrics.enforced(time.Since(started), out, ensureErr)
 	if ran { // once more: what was opened in between
 		err = errors.Join(err, a.cut(target))
+		a.foundUnenforced(r.want, target)
 	}
 	if err = errors.Join(err, framesErr, confineErr, ensureErr); err != nil {
 		return err
@@ -136,7 +137,7 @@ func (a *Agent) target(ctx context.Context, want assign.Assignment) (t Target, h
 	}
 	t = Target{
 		Endpoint: endpoint.Endpoint{Namespace: want.Namespace, Name: want.Name, UID: want.UID, Guest: want.Guest, IPs: detail.IPs},
-		Sandbox:  want.Sandbox, Netns: detail.Netns, Runtime: detail.Runtime,
+		Sandbox:  want.Sandbox, Netns: detail.Netns, Runtime: detail.Runtime, Created: detail.Created,
 	}
 	if want.Proxy == "" {
 		return t, false, nil

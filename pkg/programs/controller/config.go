@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/guard"
 	"data-space.liqo.io/pkg/decisions/resolver"
@@ -29,6 +31,11 @@ type Config struct {
 	IPv6              bool
 	ProtocolDetection time.Duration
 	MaxConnections    uint32
+
+	// AgentLease is how long a node is offered to foreign pods after its agent's last renewal.
+	AgentLease time.Duration
+	// StartupTaint, if set, is taken off a node that is offered, and put back when the offer ends.
+	StartupTaint *corev1.Taint
 
 	LeaderElect        bool
 	MetricsBindAddress string // "0": none

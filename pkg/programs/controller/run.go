@@ -84,6 +84,7 @@ func narrowed(config Config) map[client.Object]cache.ByObject {
 	if config.ownResolver() {
 		narrowToResolver(narrow)
 	}
+	narrowToNodes(narrow)
 	return narrow
 }
 
@@ -124,6 +125,9 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 		if err := setupResolver(manager, config, logger); err != nil {
 			return err
 		}
+	}
+	if err := setupVoucher(manager, config, logger); err != nil {
+		return err
 	}
 	return b.Complete(r)
 }

@@ -24,6 +24,14 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 )
 
+// LabelEnforced = "true" on a Node: a ready agent of the node's present boot has renewed its Lease. Foreign pods are scheduled to such
+// nodes only. Kubernetes reserves labels below node-restriction.kubernetes.io: the admission plugin NodeRestriction keeps kubelets
+// from writing them. Only the controller writes this one.
+const (
+	LabelEnforced = "data-space.liqo.io.node-restriction.kubernetes.io/enforced"
+	EnforcedTrue  = "true"
+)
+
 // ConditionQuarantined is the condition of a pod that the agent has walled off.
 const ConditionQuarantined = "data-space.liqo.io/Quarantined"
 

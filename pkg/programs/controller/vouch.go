@@ -1,0 +1,122 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/decisions/vouch"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/nodelease"
+)
+
+// Reasons of the Events that the controller puts on Nodes.
+const (
+	ReasonOffered   = "OfferedToForeignPods"
+	ReasonWithdrawn = "WithdrawnFromForeignPods"
+)
+
+// voucher sets and withdraws apis.LabelEnforced on Nodes, by the Leases that their agents renew.
+type voucher struct {
+	nodes    client.Client
+	live     client.Reader // past the cache
+	events   recorder
+	logger   *slog.Logger
+	leases   *leaseWatch
+	contact  *contact
+	metrics  nodeMetrics
+	duration time.Duration
+	taint    *corev1.Taint // nil: none
+}
+
+// Reconcile decides over one node.
+func (v *voucher) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	node := &corev1.Node{}
+	if err := v.nodes.Get(ctx, request.NamespacedName, node); err != nil {
+		if apierrors.IsNotFound(err) {
+			v.metrics.forget(request.Name)
+			v.leases.forget(request.Name)
+			err = nil
+		}
+		return ctrl.Result{}, err
+	}
+	verdict := v.judge(node)
+	if known := facts(node); known.Offered() && !verdict.Offer && verdict.Reason != vouch.Rebooted {
+		// The watch may be behind: the API server itself is asked before foreign pods lose a node.
+		if err := v.confirm(ctx, node.Name); err != nil {
+			return ctrl.Result{}, err
+		}
+		verdict = v.judge(node)
+	}
+	if err := v.apply(ctx, node, verdict); err != nil {
+		return ctrl.Result{}, err
+	}
+	v.metrics.set(node.Name, verdict)
+	return ctrl.Result{RequeueAfter: verdict.Again}, nil
+}
+
+func (v *voucher) judge(node *corev1.Node) vouch.Verdict {
+	now := time.Now()
+	return vouch.Judge(facts(node), v.leases.of(node.Name), vouch.Clock{Now: now, Since: v.contact.since(now), Duration: v.duration})
+}
+
+func facts(node *corev1.Node) vouch.Node {
+	return vouch.Node{Boot: node.Status.NodeInfo.BootID, Label: node.Labels[apis.LabelEnforced]}
+}
+
+// confirm reads the Lease from the API server. A renewal that the watch has not shown yet counts as one seen now.
+func (v *voucher) confirm(ctx context.Context, node string) error {
+	name, err := nodelease.Name(node)
+	if err != nil {
+		return nil //nolint:nilerr // no Lease can have that name
+	}
+	lease := &coordinationv1.Lease{}
+	err = v.live.Get(ctx, client.ObjectKey{Namespace: apis.SystemNamespace, Name: name}, lease)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read the Lease of node %s: %w", node, err)
+	}
+	if err == nil {
+		v.leases.saw(lease, time.Now())
+	}
+	return nil
+}
+
+// apply writes what has changed, if nobody has changed the Node since it was read.
+func (v *voucher) apply(ctx context.Context, node *corev1.Node, verdict vouch.Verdict) error {
+	next := node.DeepCopy()
+	if !vouch.Change(next, verdict, v.taint) {
+		return nil
+	}
+	err := v.nodes.Patch(ctx, next, client.MergeFromWithOptions(node, client.MergeFromWithOptimisticLock{}))
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("label node %s: %w", node.Name, err)
+	}
+	v.report(node, verdict)
+	return nil
+}
+
+func (v *voucher) report(node *corev1.Node, verdict vouch.Verdict) {
+	about := &corev1.Node{}
+	about.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Node"))
+	about.Name, about.UID = node.Name, node.UID
+	var none runtime.Object
+	if verdict.Offer {
+		v.logger.Info("foreign pods may be scheduled to the node", "node", node.Name, "why", verdict.Message)
+		v.events.Eventf(about, none, corev1.EventTypeNormal, ReasonOffered, "Vouch", "foreign pods may be scheduled here: %s", verdict.Message)
+		return
+	}
+	v.logger.Warn("foreign pods are no longer scheduled to the node", "node", node.Name, "reason", verdict.Reason, "why", verdict.Message)
+	v.events.Eventf(about, none, corev1.EventTypeWarning, ReasonWithdrawn, "Vouch",
+		"foreign pods are no longer scheduled here, those that run stay enforced: %s: %s", verdict.Reason, verdict.Message)
+}
