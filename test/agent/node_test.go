@@ -92,6 +92,7 @@ func (n *node) network(dir string, ranges ...string) {
 		subnets = append(subnets, `[{"subnet": "`+r+`"}]`)
 	}
 	require.NoError(n.t, os.MkdirAll(dir+"/cni", 0o700))
+	require.NoError(n.t, os.MkdirAll(dir+"/bin", 0o700))
 	require.NoError(n.t, os.WriteFile(dir+"/cni/test.conflist", []byte(`{"cniVersion": "1.0.0", "name": "test", "plugins": [{"type": "ptp",
 		"ipam": {"type": "host-local", "dataDir": "`+dir+`/ipam", "ranges": [`+strings.Join(subnets, ",")+`],
 		"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}}]}`), 0o600))

@@ -68,8 +68,23 @@ func TestTheConditionOfAQuarantinedPod(t *testing.T) {
 // boundTo is the API as the agent of a node has it: its token says which node it was made for.
 func (c *cluster) boundTo(node string) kubernetes.Interface {
 	c.t.Helper()
+	return c.bearing(c.boundToken(node))
+}
+
+// bearing is the API as the bearer of a token has it.
+func (c *cluster) bearing(token string) kubernetes.Interface {
+	c.t.Helper()
+	config := rest.AnonymousClientConfig(c.config)
+	config.BearerToken = token
+	api, err := kubernetes.NewForConfig(config)
+	require.NoError(c.t, err)
+	return api
+}
+
+func (c *cluster) boundToken(node string) string {
+	c.t.Helper()
 	p, err := c.CoreV1().Pods(apis.SystemNamespace).Create(c.t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "agent"},
+		ObjectMeta: metav1.ObjectMeta{Name: "agent-of-" + node},
 		Spec:       corev1.PodSpec{NodeName: node, ServiceAccountName: account, Containers: []corev1.Container{{Name: "agent", Image: "agent"}}},
 	}, metav1.CreateOptions{})
 	require.NoError(c.t, err)
@@ -79,9 +94,5 @@ func (c *cluster) boundTo(node string) kubernetes.Interface {
 		Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: p.Name, UID: p.UID}},
 	}, metav1.CreateOptions{})
 	require.NoError(c.t, err)
-	config := rest.AnonymousClientConfig(c.config)
-	config.BearerToken = token.Status.Token
-	api, err := kubernetes.NewForConfig(config)
-	require.NoError(c.t, err)
-	return api
+	return token.Status.Token
 }

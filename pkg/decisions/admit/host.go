@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // forbidder collects what is forbidden at fields below a path.
@@ -50,6 +52,10 @@ func judgePlace(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorL
 		"a pod that names its node passes by the scheduler and the nodes' taints; remove nodeName, nodeSelector and affinity serve as well")
 	f.when(strings.HasPrefix(spec.PriorityClassName, systemClasses), "priorityClassName",
 		"this priority drives out the cluster's own pods; choose a class that does not begin with system-")
+	if value, set := spec.NodeSelector[apis.LabelEnforced]; set && value != apis.EnforcedTrue {
+		f.problems = append(f.problems, field.Forbidden(path.Child("nodeSelector").Key(apis.LabelEnforced),
+			"foreign pods run on nodes whose agent is ready only; remove it, it is added by itself"))
+	}
 	for i, toleration := range spec.Tolerations {
 		if reason := tooTolerant(toleration, s); reason != "" {
 			f.problems = append(f.problems, field.Forbidden(path.Child("tolerations").Index(i), reason))

@@ -29,6 +29,9 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	p := &patch{}
 	addLabel(p, pod.Labels)
 	addMark(p, pod.Annotations, s.Guest)
+	if !s.AnyNode {
+		addNodeSelector(p, pod.Spec.NodeSelector, path.Child("nodeSelector"))
+	}
 	addSeccomp(p, &pod.Spec, path.Child("securityContext"))
 	warnings := addPriority(p, &pod.Spec, s, path)
 	warnings = append(warnings, changeContainers(p, &pod.Spec, s, path)...)

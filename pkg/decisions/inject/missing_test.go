@@ -28,6 +28,7 @@ func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
 	never, lower := corev1.PreemptNever, corev1.PreemptLowerPriority
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{gate.AnnotationGuest: "pharma-1"}}, Spec: corev1.PodSpec{
 		PriorityClassName: apis.GuestPriorityClass, PreemptionPolicy: &never,
+		NodeSelector:   map[string]string{apis.LabelEnforced: "true"},
 		InitContainers: []corev1.Container{Sidecar(settings()), {Name: "first", SecurityContext: drops("ALL")}},
 		Containers:     []corev1.Container{{Name: "app", SecurityContext: drops("NET_ADMIN", "NET_RAW")}},
 	}}
@@ -39,10 +40,10 @@ func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
 	// To a runtime the first is no capability at all, and nobody has tried the others.
 	pod.Spec.InitContainers[0].SecurityContext = drops("CAP_NET_RAW", "net_raw", "all", "NET_ADMIN")
 	pod.Spec.Containers[0].SecurityContext = nil
-	pod.Annotations = nil
+	pod.Annotations, pod.Spec.NodeSelector[apis.LabelEnforced] = nil, "false"
 	pod.Spec.PriorityClassName = "hospital"
 	require.Equal(t, []string{
-		"metadata.annotations[data-space.liqo.io/guest]", "spec.priorityClassName",
+		"metadata.annotations[data-space.liqo.io/guest]", "spec.priorityClassName", "spec.nodeSelector",
 		"spec.initContainers", "spec.containers[0].securityContext.capabilities.drop", "spec.initContainers[0].securityContext.capabilities.drop",
 	}, fieldsOf(Missing(pod, settings())))
 
@@ -53,6 +54,9 @@ func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
 	require.NotContains(t, fieldsOf(Missing(second, granted)), "spec.priorityClassName")
 	second.Spec.PriorityClassName = apis.GuestPriorityClass
 	require.Contains(t, fieldsOf(Missing(second, granted)), "spec.preemptionPolicy", "the class was made again, and preempts")
+	anywhere := settings()
+	anywhere.AnyNode = true
+	require.NotContains(t, fieldsOf(Missing(pod, anywhere)), "spec.nodeSelector", "the Hospital does not ask for it")
 }
 
 func TestOnlyAddedEphemeralContainersAreChanged(t *testing.T) {

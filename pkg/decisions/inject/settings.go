@@ -21,6 +21,8 @@ type Settings struct {
 	Guest string
 	// PriorityClasses are the PriorityClasses that a pod keeps; any other is replaced by apis.GuestPriorityClass.
 	PriorityClasses []string
+	// AnyNode lets pods run on nodes without a ready agent, too.
+	AnyNode bool
 	// HTTPProxy adds http_proxy and HTTP_PROXY to containers that have neither.
 	HTTPProxy bool
 }

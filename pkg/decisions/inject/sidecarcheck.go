@@ -29,10 +29,12 @@ func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 }
 
 // Missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
-// line, the capabilities that all others lose, the mark of its guest, and a priority that preempts no pod. Some other webhook has taken it away, or ours was never asked.
+// line, the capabilities that all others lose, the mark of its guest, the selector of its nodes, and a priority that preempts no pod.
+// Some other webhook has taken it away, or ours was never asked.
 func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
 	path := field.NewPath("spec")
 	problems := append(missingMark(pod.Annotations), missingPriority(&pod.Spec, s, path)...)
+	problems = append(problems, missingNodeSelector(pod.Spec.NodeSelector, s, path.Child("nodeSelector"))...)
 	if sidecarIndex(pod.Spec.InitContainers) != 0 {
 		problems = append(problems, field.Forbidden(path.Child("initContainers"), "the proxy that Data Spacer injects is not the first one; "+
 			"see that its MutatingWebhookConfiguration is there and that no other webhook changes the pod after it"))

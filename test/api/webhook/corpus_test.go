@@ -29,6 +29,9 @@ func attempts() []attempt {
 		{"a user namespace of its own", func(p *corev1.Pod) { p.Spec.HostUsers = ptr(false) }, true},
 		{"a Windows pod", func(p *corev1.Pod) { p.Spec.OS = &corev1.PodOS{Name: corev1.Windows} }, false},
 		{"a node by name", func(p *corev1.Pod) { p.Spec.NodeName = "control-plane" }, true},
+		{"a node without a ready agent", func(p *corev1.Pod) {
+			p.Spec.NodeSelector = map[string]string{apis.LabelEnforced: "false"}
+		}, true},
 		{"a toleration of every taint", tolerating(corev1.Toleration{Operator: corev1.TolerationOpExists}), true},
 		{"a toleration of the control plane's taint", tolerating(corev1.Toleration{
 			Key: "node-role.kubernetes.io/control-plane", Operator: corev1.TolerationOpExists,
