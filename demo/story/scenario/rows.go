@@ -95,6 +95,10 @@ func (w *World) keptRows() []Row {
 			"each request that was answered is in the record on the node, which the guest cannot reach; no gap", 120 * time.Second, w.recorded,
 		},
 		{
+			"A node without an agent gets no pod of the guest, until an agent is ready there; the hospital's pods run there meanwhile",
+			"pending with the scheduler's reason; bound there by hand, the kubelet refuses it; on the other node it runs; when the agent is back, it starts", 4 * time.Minute, w.agentless,
+		},
+		{
 			"A Job of the guest completes",
 			"complete, although its proxy never ends by itself", 60 * time.Second, w.jobCompletes,
 		},

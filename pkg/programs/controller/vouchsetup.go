@@ -71,7 +71,7 @@ func setupVoucher(manager ctrl.Manager, config Config, logger *slog.Logger) erro
 	}
 	v := &voucher{
 		nodes: manager.GetClient(), live: manager.GetAPIReader(), events: manager.GetEventRecorder(apis.ControllerName), logger: logger,
-		leases: newLeaseWatch(), contact: touch, metrics: counts, duration: config.AgentLease, taint: config.StartupTaint,
+		leases: newLeaseWatch(config.AgentLease), contact: touch, metrics: counts, duration: config.AgentLease, taint: config.StartupTaint,
 	}
 	return ctrl.NewControllerManagedBy(manager).Named("data-space-nodes").
 		For(&corev1.Node{}, builder.WithPredicates(nodeChanged())).

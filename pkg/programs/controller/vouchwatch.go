@@ -19,6 +19,8 @@ import (
 // leaseWatch remembers when each agent's Lease changed, by the controller's own clock. It has one entry a Lease: a Lease
 // belongs to its Node and goes with it. It is safe for concurrent use.
 type leaseWatch struct {
+	duration time.Duration // of a Lease
+
 	mu  sync.Mutex
 	all map[string]sighting // by node
 }
@@ -28,7 +30,9 @@ type sighting struct {
 	state nodelease.State
 }
 
-func newLeaseWatch() *leaseWatch { return &leaseWatch{all: map[string]sighting{}} }
+func newLeaseWatch(duration time.Duration) *leaseWatch {
+	return &leaseWatch{duration: duration, all: map[string]sighting{}}
+}
 
 func (w *leaseWatch) of(node string) vouch.Lease {
 	w.mu.Lock()
@@ -57,7 +61,7 @@ func (w *leaseWatch) saw(l *coordinationv1.Lease, now time.Time) (node string, d
 	}
 	w.all[state.Node] = next
 	ordinary := before.Known && !before.Deleted && before.Renewals > 0 && next.Holder == before.Holder && next.Boot == before.Boot &&
-		now.Sub(before.Seen) < nodelease.Duration/2
+		now.Sub(before.Seen) < w.duration/2
 	return state.Node, !ordinary
 }
 
