@@ -30,6 +30,8 @@ func (idle) Keep(ctx context.Context) error {
 	return nil
 }
 
+func (idle) Problem() error { return nil }
+
 // announce connects an agent to the runtime's NRI until stop is called. Unless first is set the runtime calls no plugin.
 func (g gated) announce(t *testing.T, r running, a *api, client *sandbox.Client, first bool) (stop func()) {
 	t.Helper()
