@@ -70,6 +70,9 @@ func (v *Voucher) once(ctx context.Context, now time.Time) {
 	switch vouch.Next(v.state, now) {
 	case vouch.Renew:
 		if v.write(ctx, v.Pod, now) {
+			if v.state.Renewals == 0 {
+				v.Log.Info("the agent vouches for its node: foreign pods may be scheduled here", "node", v.Node, "boot", v.Boot)
+			}
 			v.state.Renewals++
 			v.state.Renewed = now
 			v.Gate.metrics.vouched.Store(true)
@@ -86,9 +89,6 @@ func (v *Voucher) once(ctx context.Context, now time.Time) {
 // note remembers a problem, and logs it when it is another than before.
 func (v *Voucher) note(err error, now time.Time) {
 	if err == nil {
-		if v.state.Problem != "" {
-			v.Log.Info("the agent vouches for its node: foreign pods may be scheduled here", "node", v.Node)
-		}
 		v.state.Problem = ""
 		return
 	}
