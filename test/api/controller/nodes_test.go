@@ -39,13 +39,13 @@ func startupTaint() corev1.Taint {
 }
 
 // node makes a Node as a kubelet registers it.
-func (w *world) node(t *testing.T, name, boot string, taints ...corev1.Taint) {
+func (w *world) node(t *testing.T, name string, taints ...corev1.Taint) {
 	t.Helper()
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{Taints: taints}}
 	require.NoError(t, w.client.Create(t.Context(), node))
 	//nolint:usetesting // The test's own context has ended by then.
 	t.Cleanup(func() { _ = w.client.Delete(context.Background(), node) })
-	w.boot(t, name, boot)
+	w.boot(t, name, "boot-1")
 }
 
 // boot has the kubelet report that the node runs that boot.
@@ -128,8 +128,8 @@ func (w *world) nodeEvents(t *testing.T, node, reason string) []string {
 
 func TestANodeIsOfferedWhileItsAgentRenews(t *testing.T) {
 	w := newWorld(t)
-	w.node(t, "guarded", "boot-1", startupTaint(), corev1.Taint{Key: "hospital", Effect: corev1.TaintEffectNoSchedule})
-	w.node(t, "bare", "boot-1", startupTaint())
+	w.node(t, "guarded", startupTaint(), corev1.Taint{Key: "hospital", Effect: corev1.TaintEffectNoSchedule})
+	w.node(t, "bare", startupTaint())
 	require.NoError(t, w.renew(t.Context(), "guarded", "pod-0", "boot-1"))
 	w.start(t, shortLease, "--startup-taint=data-space.liqo.io/agent-not-ready:NoSchedule")
 	time.Sleep(quiet)
@@ -174,7 +174,7 @@ func TestANodeIsOfferedWhileItsAgentRenews(t *testing.T) {
 
 func TestAnAgentThatGivesItsLeaseUpLosesItsNodeAtOnce(t *testing.T) {
 	w := newWorld(t)
-	w.node(t, "released", "boot-1")
+	w.node(t, "released")
 	w.start(t, "--agent-lease-duration=1h")
 	stop := w.agent(t, "released", "boot-1")
 	eventually(t, "offered", func() bool { return w.offered(t, "released") })
@@ -188,7 +188,7 @@ func TestAnAgentThatGivesItsLeaseUpLosesItsNodeAtOnce(t *testing.T) {
 
 func TestTheNextLeaderGoesOnWithoutALabelThatFlaps(t *testing.T) {
 	w := newWorld(t)
-	w.node(t, "led", "boot-1")
+	w.node(t, "led")
 	w.agent(t, "led", "boot-1")
 	first := w.start(t, shortLease, "--leader-elect")
 	eventually(t, "offered", func() bool { return w.offered(t, "led") })
@@ -220,7 +220,7 @@ func (w *world) labelChanges(t *testing.T, node string) func() []string {
 
 func TestNobodyLosesItsNodeSinceTheControllerWasCutOff(t *testing.T) {
 	w := newWorld(t)
-	w.node(t, "cut", "boot-1")
+	w.node(t, "cut")
 	line := newLine(t, w.Config.Host)
 	token, err := w.Token(t.Context(), apis.SystemNamespace, apis.ControllerName)
 	require.NoError(t, err)
@@ -245,7 +245,7 @@ func TestNobodyLosesItsNodeSinceTheControllerWasCutOff(t *testing.T) {
 
 func TestOnlyTheControllerWritesTheLabel(t *testing.T) {
 	w := newWorld(t)
-	w.node(t, "target", "boot-1")
+	w.node(t, "target")
 	require.NoError(t, client.IgnoreAlreadyExists(w.client.Create(t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "kubelets"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "system:node"},
