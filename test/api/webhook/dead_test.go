@@ -87,7 +87,10 @@ func (w *world) withoutConfigurations(t *testing.T, namespace string, tenant cli
 		err := w.client.Create(t.Context(), pod(namespace, "new"))
 		return err != nil && !isOutage(err)
 	}, waitLong, waitStep)
-	require.ErrorContains(t, w.client.Create(t.Context(), pod(namespace, "new")), "the proxy that Data Spacer injects is missing")
+	anywhere, chosen := pod(namespace, "new"), pod(namespace, "new")
+	require.ErrorContains(t, w.client.Create(t.Context(), anywhere), "ValidatingAdmissionPolicy 'data-space-")
+	chosen.Spec.NodeSelector = map[string]string{apis.LabelEnforced: "true"}
+	require.ErrorContains(t, w.client.Create(t.Context(), chosen), "the proxy that Data Spacer injects is missing")
 	worst := shadowPodOf(t, "worst", escape())
 	worst.SetNamespace(namespace)
 	require.ErrorContains(t, tenant.Create(t.Context(), worst), "a foreign pod stays out of the node's own namespaces")
