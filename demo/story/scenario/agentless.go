@@ -79,10 +79,9 @@ func (w *World) pendingOn(ctx context.Context, node, image string) (string, erro
 	})
 }
 
-// refusedByKubelet binds a pod of the guest to the node past the scheduler, as nobody but an administrator can.
+// refusedByKubelet binds a pending pod of the guest to the node past the scheduler, as only an administrator can.
 func (w *World) refusedByKubelet(ctx context.Context, node, image string) error {
 	p := pinned(pharmaSpace, "by-hand", image, node)
-	p.Spec.SchedulerName = "nobody"
 	if _, err := w.kube.CoreV1().Pods(p.Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
 		return err
 	}
