@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -191,6 +192,72 @@ func BenchmarkEvents(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkBatches measures what a batch of relabels costs until it is enforced: in steps, and all at once.
+func BenchmarkBatches(b *testing.B) {
+	for _, backend := range backends() {
+		for _, local := range []int{110, 250} {
+			s := bar
+			s.local = local
+			for _, which := range []string{"relabel-any", "relabel-local"} {
+				b.Run(fmt.Sprintf("%s/%d local/%s", backend, local, which), func(b *testing.B) { benchmarkBatches(b, backend, s, which) })
+			}
+		}
+	}
+}
+
+func benchmarkBatches(b *testing.B, backend dataplane.Backend, s size, which string) {
+	b.Helper()
+	filter := nodefilter.New(scratch(b), backend)
+	x := netpol.New(netpol.Settings{Node: worlds.Node, IPv6: true})
+	x.Apply(s.changes(b)...)
+	_, err := filter.Converge(b.Context(), x.State())
+	require.NoError(b, err)
+	all := benchmarked()
+	event := all[slices.IndexFunc(all, func(e event) bool { return e.name == which })]
+	serial := 0
+	for _, count := range []int{1, 2, 5, 20, 100} {
+		var times, spent [2][]time.Duration
+		for range max(b.N, 6) {
+			for way := range times {
+				batch := make([]netpol.Change, count)
+				for i := range batch {
+					batch[i] = event.change(b, s, serial)
+					serial++
+				}
+				began, cpu := time.Now(), spentCPU()
+				if way == 0 {
+					err = filter.Apply(b.Context(), x.Steps(batch...)...)
+				} else {
+					err = filter.Apply(b.Context(), x.Apply(batch...))
+				}
+				require.NoError(b, err)
+				times[way] = append(times[way], time.Since(began))
+				spent[way] = append(spent[way], spentCPU()-cpu)
+			}
+		}
+		steps, _ := percentiles(times[0])
+		once, _ := percentiles(times[1])
+		stepsCPU, _ := percentiles(spent[0])
+		onceCPU, _ := percentiles(spent[1])
+		b.Logf("%s, %d local pods, %s: a batch of %d takes %.1f ms (%.1f ms of a core) in steps, %.1f ms (%.1f ms) all at once",
+			backend, s.local, which, count, ms(steps), ms(stepsCPU), ms(once), ms(onceCPU))
+		b.ReportMetric(ms(steps), fmt.Sprintf("batch%d-ms", count))
+		b.ReportMetric(ms(stepsCPU), fmt.Sprintf("batch%d-cpu-ms", count))
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// spentCPU is the processor time of this process and of the programs that it ran.
+func spentCPU() time.Duration {
+	var total time.Duration
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var u unix.Rusage
+		_ = unix.Getrusage(who, &u)
+		total += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	return total
 }
 
 // BenchmarkIndex measures the decision alone: what it costs must not grow with what does not concern the node.

@@ -25,7 +25,8 @@ const updates = 500
 // era is the time of one world: written is false while the change towards it is written.
 type era struct {
 	begin   time.Time
-	verdict []bool // by probed flow
+	verdict []bool   // by probed flow
+	between [][]bool // of the states between the changes of a batch
 	written bool
 }
 
@@ -39,7 +40,8 @@ func TestProbesAtOneKilohertzSeeNoGapAndNoLeakWhilePoliciesChange(t *testing.T) 
 			filter := nodefilter.New(n.ns, backend)
 			probed := 0
 			for seed := range uint64(updates / 50) {
-				probed += probeUpdates(t, n, filter, seed)
+				// Half of the worlds change by one thing at a time, the others by up to five.
+				probed += probeUpdates(t, n, filter, seed, 1+4*int(seed%2))
 				n.forget()
 			}
 			t.Logf("%d updates, %d probes", updates, probed)
@@ -49,8 +51,8 @@ func TestProbesAtOneKilohertzSeeNoGapAndNoLeakWhilePoliciesChange(t *testing.T) 
 }
 
 // probeUpdates makes 50 changes of a world while flows of it are probed, and compares each probe with the worlds of its
-// time.
-func probeUpdates(t *testing.T, n *node, filter *nodefilter.Filter, seed uint64) int {
+// time. Each step changes up to so many things at once as batches says.
+func probeUpdates(t *testing.T, n *node, filter *nodefilter.Filter, seed uint64, batches int) int {
 	t.Helper()
 	ctx := context.Background()
 	random := rand.New(rand.NewPCG(seed, 11))
@@ -70,11 +72,17 @@ func probeUpdates(t *testing.T, n *node, filter *nodefilter.Filter, seed uint64)
 	}
 	eras := []era{{begin: time.Now(), verdict: verdict(), written: true}}
 	stop := n.probe(flows)
-	for range 50 {
+	for step := range 50 {
 		time.Sleep(5 * time.Millisecond)
-		delta := x.Apply(change(t, w.Mutate()))
-		eras = append(eras, era{begin: time.Now(), verdict: verdict()})
-		require.NoError(t, filter.Apply(ctx, delta))
+		var batch []netpol.Change
+		var between [][]bool
+		for range 1 + step%batches {
+			batch = append(batch, change(t, w.Mutate()))
+			between = append(between, verdict())
+		}
+		deltas := x.Steps(batch...)
+		eras = append(eras, era{begin: time.Now(), verdict: verdict(), between: between})
+		require.NoError(t, filter.Apply(ctx, deltas...))
 		eras = append(eras, era{begin: time.Now(), verdict: eras[len(eras)-1].verdict, written: true})
 	}
 	time.Sleep(5 * time.Millisecond)
@@ -120,6 +128,9 @@ func bounds(eras []era, at time.Time, flow int) (may, must bool) {
 		see(e.verdict[flow])
 		if !e.written {
 			see(eras[i-1].verdict[flow])
+			for _, v := range e.between {
+				see(v[flow])
+			}
 		}
 	}
 	return may, must

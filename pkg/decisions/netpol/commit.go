@@ -8,8 +8,14 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// commit turns what was touched into a Delta and takes the kernel to hold it.
+// commit returns the Delta of what was touched and assumes that the caller applies it.
 func (x *Index) commit() Delta {
+	delta, _ := x.commitWith(false)
+	return delta
+}
+
+// commitWith is commit; with traced it also returns the effect of the Delta on packets.
+func (x *Index) commitWith(traced bool) (Delta, effect) {
 	x.sweep()
 	diffs := x.differences()
 	remade := x.remade(diffs)
@@ -22,10 +28,14 @@ func (x *Index) commit() Delta {
 		}
 	}
 	delta := x.chainDeltas()
+	var e effect
+	if traced && len(diffs)+len(x.tx.used)+len(delta.Chains) > 0 {
+		e = x.effect(diffs).without(remade, len(delta.Chains) > 0)
+	}
 	x.setOps(&delta, diffs, remade)
 	delta.Judge = len(delta.Chains) > 0 || x.narrows(diffs)
 	x.tx = nil
-	return delta
+	return delta, e
 }
 
 // narrows reports whether changes of members may forbid what was allowed: a group lost one, or more is judged.

@@ -70,7 +70,9 @@ func (x *Index) retarget(p *pod) {
 		want := x.targetChain(d, p, selecting)
 		if old := p.chain[d]; old != want {
 			p.chain[d] = want
-			x.tx.retargeted[d][p] = struct{}{}
+			if _, known := x.tx.retargeted[d][p]; !known {
+				x.tx.retargeted[d][p] = old
+			}
 			if want != nil {
 				want.pods++
 			}

@@ -17,11 +17,11 @@ type transaction struct {
 	used       map[*set]struct{} // users changed
 	targets    map[string]*targetChain
 	policies   map[string]*policyChain
-	namespaces map[string]*namespace // perhaps nothing is left of them
-	frame      bool                  // the ways in may have other rules
-	retargeted [2]map[*pod]struct{}
-	appeared   map[netip.Addr]struct{} // no pod had it before
-	vanished   map[netip.Addr]struct{} // no pod has it now
+	namespaces map[string]*namespace    // perhaps nothing is left of them
+	frame      bool                     // the ways in may have other rules
+	retargeted [2]map[*pod]*targetChain // pods that got another chain, with the one that they had first
+	appeared   map[netip.Addr]struct{}  // no pod had it before
+	vanished   map[netip.Addr]struct{}  // no pod has it now
 }
 
 // was is what a member was before.
@@ -37,7 +37,7 @@ func (x *Index) begin(single bool) {
 		appeared: map[netip.Addr]struct{}{}, vanished: map[netip.Addr]struct{}{},
 	}
 	for _, d := range directions() {
-		x.tx.retargeted[d] = map[*pod]struct{}{}
+		x.tx.retargeted[d] = map[*pod]*targetChain{}
 	}
 }
 
@@ -119,53 +119,53 @@ func (x *Index) differences() []difference {
 }
 
 // remade chooses the sets that must change together with chains, or with each other, in one transaction: they are made
-// anew under their other name, and the chains that use them are written again. That is where a packet could otherwise
-// meet the old verdict of one direction and the new one of the other, and pass although neither world allows it.
+// again under their other name, and the chains that use them are written again. That is where a packet could otherwise
+// meet the old verdict of one direction and the new verdict of the other, and pass although neither cluster state allows it.
 func (x *Index) remade(diffs []difference) map[*set]struct{} {
 	out := map[*set]struct{}{}
 	moves := x.moves(diffs)
-	one := x.tx.single && !x.tx.pods && len(moves.pods) == 1
-	for _, s := range moves.sets {
-		if one && x.turnsRound(s, moves.pods) ||
-			!one && (moves.uses[egress] && moves.uses[ingress] || len(x.tx.policies)+len(x.tx.targets) > 0) {
+	if x.tx.single && !x.tx.pods && len(moves.pods) == 1 {
+		for s := range moves.sets {
+			if x.changesBothDirections(s, moves.pods) {
+				out[s] = struct{}{}
+			}
+		}
+		return out
+	}
+	effect := x.effect(diffs)
+	for s := range moves.sets {
+		if effect.opens(s) {
 			out[s] = struct{}{}
 		}
 	}
 	return out
 }
 
-// moves is which pods that stay join or leave which groups, and what for the groups are used.
+// moves is which pods that stay join or leave which groups.
 type moves struct {
 	pods map[*pod]struct{}
-	sets []*set
-	uses [2]bool
+	sets map[*set]struct{}
 }
 
 func (x *Index) moves(diffs []difference) moves {
-	m := moves{pods: map[*pod]struct{}{}}
+	m := moves{pods: map[*pod]struct{}{}, sets: map[*set]struct{}{}}
 	for _, d := range diffs {
 		if d.set.standing {
 			continue
 		}
-		moved := false
 		for _, e := range slices.Concat(d.adds, d.dels) {
 			if x.inPlace(e) {
 				m.pods[x.mover(d.set, e)] = struct{}{}
-				moved = true
+				m.sets[d.set] = struct{}{}
 			}
-		}
-		if moved {
-			m.sets = append(m.sets, d.set)
-			m.uses[egress] = m.uses[egress] || d.set.used(egress)
-			m.uses[ingress] = m.uses[ingress] || d.set.used(ingress)
 		}
 	}
 	return m
 }
 
-// turnsRound reports whether a pod that joins or leaves the set gets another chain in the direction that the set's users
-// do not judge: then packets between it and them meet two changes.
-func (x *Index) turnsRound(s *set, pods map[*pod]struct{}) bool {
+// changesBothDirections reports whether a pod that joins or leaves the set gets another chain in the direction that the
+// set's users do not judge: then packets between it and them meet two changes.
+func (x *Index) changesBothDirections(s *set, pods map[*pod]struct{}) bool {
 	for p := range pods {
 		_, out := x.tx.retargeted[egress][p]
 		_, in := x.tx.retargeted[ingress][p]

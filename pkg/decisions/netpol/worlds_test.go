@@ -1,6 +1,7 @@
 package netpol_test
 
 import (
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -170,6 +171,102 @@ func TestWhileAChangeIsWrittenNothingPassesThatNeitherWorldAllowsNorIsRefusedWha
 					}
 				}
 			})
+		}
+	}
+}
+
+// A batch of changes is enforced one by one or in parts: at each moment the verdict on a packet is that of the cluster
+// before the batch, between two of its changes, or after it.
+func TestWhileABatchIsWrittenNothingPassesThatNoStateOfTheClusterAllows(t *testing.T) {
+	all := packets()
+	merged := 0
+	for seed := range count(t, 400) {
+		w := worlds.New(seed)
+		x := netpol.New(settings())
+		x.Apply(changes(t, w.Events())...)
+		k := newKernel(t, x.State())
+		for step := range uint64(4) {
+			sample := some(all, 11, seed+step)
+			may, must := verdicts(w.World, sample), verdicts(w.World, sample)
+			var batch []netpol.Change
+			held := []map[netip.Addr]bool{holders(w.World)}
+			for range []int{2, 3, 5, 20}[(seed+step)%4] {
+				next := w.Relabel
+				if (seed+step)%3 == 0 {
+					next = w.Mutate
+				}
+				batch = append(batch, change(t, next()))
+				held = append(held, holders(w.World))
+				for i, v := range verdicts(w.World, sample) {
+					may[i], must[i] = may[i] || v, must[i] && v
+				}
+			}
+			deltas := x.Steps(batch...)
+			if len(deltas) < len(batch) {
+				merged++
+			}
+			for _, delta := range deltas {
+				k.apply(delta, func() {
+					tables := k.tables()
+					for i, p := range sample {
+						if may[i] != must[i] || must[i] && (comesOrGoes(held, p.From) || comesOrGoes(held, p.To)) {
+							continue // what is new opens last
+						}
+						if got, outcome := interpret(t, tables, p); got != must[i] {
+							t.Fatalf("seed %d step %d: %+v: %t all the while, %t between by %v", seed, step, p, must[i], got, outcome.Path)
+						}
+					}
+				})
+			}
+			require.Equal(t, text(x.State()), k.text(), "seed %d: the deltas lead where State says", seed)
+		}
+	}
+	require.NotZero(t, merged, "changes share deltas")
+}
+
+// holders are the addresses that a pod has.
+func holders(w oracle.World) map[netip.Addr]bool {
+	out := map[netip.Addr]bool{}
+	for _, p := range w.Pods {
+		if pod := netpolicy.PodOf(p); pod.Judged() {
+			for _, ip := range pod.IPs {
+				out[ip] = true
+			}
+		}
+	}
+	return out
+}
+
+func comesOrGoes(held []map[netip.Addr]bool, ip netip.Addr) bool {
+	return slices.ContainsFunc(held, func(h map[netip.Addr]bool) bool { return h[ip] != held[0][ip] })
+}
+
+// What comes together is one change: nothing passes that is refused before and after, whatever lies between.
+func TestChangesThatComeTogetherAreOneChange(t *testing.T) {
+	all := packets()
+	for seed := range count(t, 250) {
+		w := worlds.New(seed)
+		x := netpol.New(settings())
+		x.Apply(changes(t, w.Events())...)
+		k := newKernel(t, x.State())
+		for step := range uint64(4) {
+			sample := some(all, 11, seed+step)
+			old := verdicts(w.World, sample)
+			var batch netpol.Together
+			for range []int{2, 3, 5}[(seed+step)%3] {
+				batch = append(batch, change(t, w.Relabel()))
+			}
+			now := verdicts(w.World, sample)
+			for _, delta := range x.Steps(batch) {
+				k.apply(delta, func() {
+					tables := k.tables()
+					for i, p := range sample {
+						if got, outcome := interpret(t, tables, p); old[i] == now[i] && got != now[i] {
+							t.Fatalf("seed %d step %d: %+v: %t before and after, %t between by %v", seed, step, p, now[i], got, outcome.Path)
+						}
+					}
+				})
+			}
 		}
 	}
 }

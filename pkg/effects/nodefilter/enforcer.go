@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -46,24 +47,33 @@ func NewEnforcer(f *Filter, s netpol.Settings) *Enforcer {
 func (e *Enforcer) Apply(ctx context.Context, changes ...netpol.Change) error {
 	e.writing.Lock()
 	defer e.writing.Unlock()
-	e.reading.Lock()
-	delta := e.index.Apply(changes...)
-	e.reading.Unlock()
+	deltas := e.note(changes)
 	switch {
 	case e.retired || !e.begun:
 		return nil
 	case !e.whole:
 		_, err := e.converge(ctx)
 		return err
-	case delta.Empty():
+	case len(deltas) == 0:
 		return nil
 	}
-	err := e.filter.Apply(ctx, delta)
+	err := e.filter.Apply(ctx, deltas...)
 	e.whole = err == nil
-	if delta.Judge {
+	if slices.ContainsFunc(deltas, func(d netpol.Delta) bool { return d.Judge }) {
 		e.narrowed.Store(true)
 	}
 	return err
+}
+
+// note applies changes to the index. While the deltas are not written, it computes none of the steps between.
+func (e *Enforcer) note(changes []netpol.Change) []netpol.Delta {
+	e.reading.Lock()
+	defer e.reading.Unlock()
+	if e.retired || !e.begun || !e.whole {
+		e.index.Apply(changes...)
+		return nil
+	}
+	return e.index.Steps(changes...)
 }
 
 // Converge makes the kernel hold what the policies say, and returns how it differed: at first everything, later what

@@ -35,22 +35,35 @@ func New(node *netns.Namespace, backend dataplane.Backend) *Filter {
 		counts: map[iptables.Family]map[netpol.Reason]uint64{}}
 }
 
-// Apply writes a change, in its order; the families do not wait for each other. It must follow a Converge. After an
-// error the kernel may hold a part of the change, and only Converge makes it whole.
-func (f *Filter) Apply(ctx context.Context, d netpol.Delta) error {
-	if err := f.writeSets(ctx, d.Before); err != nil {
-		return err
+// Apply writes deltas one after another, each in its order; the families do not wait for each other. It must follow a
+// Converge. After an error the kernel may hold a part of the deltas, and only Converge makes them whole. Operations on sets
+// between two transactions of chains share one program.
+func (f *Filter) Apply(ctx context.Context, deltas ...netpol.Delta) error {
+	var ops []ipset.Op
+	for _, d := range deltas {
+		ops = append(ops, d.Before...)
+		if len(d.Chains) > 0 {
+			if err := f.writeSets(ctx, ops); err != nil {
+				return err
+			}
+			if err := f.writeChains(ctx, d.Chains); err != nil {
+				return err
+			}
+			ops = nil
+		}
+		ops = append(ops, d.After...)
 	}
+	return f.writeSets(ctx, ops)
+}
+
+func (f *Filter) writeChains(ctx context.Context, deltas []netpol.ChainDelta) error {
 	var group errgroup.Group
-	for _, c := range d.Chains {
+	for _, c := range deltas {
 		group.Go(func() error {
 			return f.restore(ctx, c.Family, chainLines(c.Changed, c.Gone, nil))
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return f.writeSets(ctx, d.After)
+	return group.Wait()
 }
 
 func (f *Filter) writeSets(ctx context.Context, ops []ipset.Op) error {

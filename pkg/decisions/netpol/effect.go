@@ -1,0 +1,176 @@
+package netpol
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// effect is which parts of the filter a transaction changes, as far as a packet can meet them: a packet from p to q is
+// judged by p's egress chain, q's membership in the sets that it uses, q's ingress chain, and p's membership in the sets
+// that that one uses. Chains change together, in one moment; each member of a set changes in a moment of its own.
+type effect struct {
+	alone     bool // other rules than the pods' changed, or the world between its changes never existed
+	prefixes  map[netip.Prefix]struct{}
+	pods      map[*pod]struct{}
+	made      map[string]struct{} // sets made, destroyed or remade, by key
+	moved     map[*set][2]bool    // sets whose members changed; whether a pod of this node moved, by direction of use
+	local     [2]bool             // pods of this node moved in sets that are used in the direction
+	reads     map[*set]struct{}   // used, before or after, by chains that changed or that a pod got or lost
+	rewritten [2]bool             // chains that were there changed, by direction: policies', so many pods'
+	chained   [2]bool             // the same, or a pod got another chain
+}
+
+// effect collects the effect of the current transaction, before sets are remade.
+func (x *Index) effect(diffs []difference) effect {
+	e := effect{
+		alone: x.tx.frame || !x.tx.single, prefixes: map[netip.Prefix]struct{}{}, pods: map[*pod]struct{}{},
+		made: map[string]struct{}{}, moved: map[*set][2]bool{}, reads: map[*set]struct{}{},
+	}
+	for _, d := range diffs {
+		x.addMoves(&e, d)
+	}
+	// A chain that changed or is new or gone has held or released every set that it uses or used.
+	for s := range x.tx.used {
+		e.reads[s] = struct{}{}
+		if s.live() != s.written {
+			e.made[s.key] = struct{}{}
+		}
+	}
+	for _, c := range x.tx.policies {
+		e.rewritten[c.dir] = e.rewritten[c.dir] || x.rewrites(c)
+	}
+	for _, d := range directions() {
+		for p, old := range x.tx.retargeted[d] {
+			e.pods[p] = struct{}{}
+			e.readAll(old)
+			e.readAll(p.chain[d])
+		}
+		e.chained[d] = e.rewritten[d] || len(x.tx.retargeted[d]) > 0
+	}
+	return e
+}
+
+func (x *Index) addMoves(e *effect, d difference) {
+	for _, entry := range slices.Concat(d.adds, d.dels) {
+		e.prefixes[entry.Prefix] = struct{}{}
+		if d.set.standing {
+			continue
+		}
+		moved := e.moved[d.set]
+		if p := x.mover(d.set, entry); p != nil {
+			e.pods[p] = struct{}{}
+			for _, dir := range directions() {
+				if p.Node == x.settings.Node && d.set.used(dir) {
+					moved[dir], e.local[dir] = true, true
+				}
+			}
+		}
+		e.moved[d.set] = moved
+	}
+}
+
+// rewrites reports whether the kernel holds the chain with other rules.
+func (x *Index) rewrites(c *policyChain) bool {
+	return x.policies[c.name] == c && slices.ContainsFunc(x.settings.families(), func(f iptables.Family) bool {
+		rules, written := x.rendered[f][c.name]
+		return written && !sameRules(rules, c.rules(f))
+	})
+}
+
+func (e *effect) readAll(t *targetChain) {
+	if t == nil {
+		return
+	}
+	for _, c := range t.policies {
+		e.read(c)
+	}
+}
+
+func (e *effect) read(c *policyChain) {
+	for _, cl := range c.clauses {
+		for _, s := range cl.sets() {
+			e.reads[s] = struct{}{}
+		}
+	}
+}
+
+// opens reports whether a packet could pass while members of the set have changed and the rest has not, or the other way
+// round, though it passes neither before nor after.
+func (e effect) opens(s *set) bool {
+	if _, read := e.reads[s]; read {
+		return true
+	}
+	local := e.moved[s]
+	return local[egress] && (e.local[ingress] || e.chained[ingress]) || local[ingress] && (e.local[egress] || e.chained[egress])
+}
+
+// without is the effect when these sets change with the chains that use them: then it is these chains that change.
+func (e effect) without(remade map[*set]struct{}, chains bool) effect {
+	e.local = [2]bool{}
+	for s, local := range e.moved {
+		if _, is := remade[s]; !is {
+			for _, d := range directions() {
+				e.local[d] = e.local[d] || local[d]
+			}
+			continue
+		}
+		delete(e.moved, s)
+		e.made[s.key] = struct{}{}
+		for _, d := range directions() {
+			for c := range s.users[d] {
+				e.read(c)
+			}
+			e.rewritten[d] = e.rewritten[d] || s.used(d)
+		}
+	}
+	if !chains {
+		clear(e.reads)
+	}
+	return e
+}
+
+// parts reports whether the effects may not be written in one transaction: some packet could meet a part of both.
+func (e effect) parts(f effect) bool {
+	if e.alone || f.alone || overlap(e.prefixes, f.prefixes) || overlap(e.pods, f.pods) || overlap(e.made, f.made) ||
+		overlap(e.moved, f.reads) || overlap(f.moved, e.reads) {
+		return true
+	}
+	for _, d := range directions() {
+		other := 1 - d
+		if e.local[d] && (f.local[other] || f.rewritten[other]) || f.local[d] && (e.local[other] || e.rewritten[other]) {
+			return true
+		}
+	}
+	return false
+}
+
+// add makes the effect that of both.
+func (e *effect) add(f effect) {
+	if e.prefixes == nil {
+		*e = f
+		return
+	}
+	maps.Copy(e.prefixes, f.prefixes)
+	maps.Copy(e.pods, f.pods)
+	maps.Copy(e.made, f.made)
+	maps.Copy(e.moved, f.moved)
+	maps.Copy(e.reads, f.reads)
+	for _, d := range directions() {
+		e.local[d], e.rewritten[d] = e.local[d] || f.local[d], e.rewritten[d] || f.rewritten[d]
+	}
+}
+
+func overlap[K comparable, V, W any](a map[K]V, b map[K]W) bool {
+	if len(a) <= len(b) {
+		for k := range a {
+			if _, both := b[k]; both {
+				return true
+			}
+		}
+		return false
+	}
+	return overlap(b, a)
+}

@@ -1,0 +1,113 @@
+package netpol
+
+import (
+	"cmp"
+	"slices"
+
+	"data-space.liqo.io/pkg/values/ipset"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// Together is several changes between which the cluster was never seen, for example what differs after a new list. They
+// are enforced as one change.
+type Together []Change
+
+func (c Together) apply(x *Index) {
+	for _, change := range c {
+		change.apply(x)
+	}
+}
+
+// maxTransactions bounds how many transactions of chains Steps returns, apart from a last one: each costs the kernel a grace
+// period, however small it is.
+const maxTransactions = 4
+
+// Steps applies changes in order and returns the Deltas that enforce them, to be written one after another. Between the
+// Deltas the kernel holds a state that the cluster had between the changes. Changes share a Delta where no packet can
+// meet a part of both. When the changes need too many transactions, the rest of them shares one, as in Apply.
+func (x *Index) Steps(changes ...Change) []Delta {
+	var done []Delta
+	var now segment
+	transactions := 0
+	for i, c := range changes {
+		if transactions >= maxTransactions {
+			return append(now.flush(done), x.Apply(changes[i:]...))
+		}
+		_, together := c.(Together)
+		x.begin(!together)
+		c.apply(x)
+		delta, effect := x.commitWith(true)
+		if delta.Empty() && !delta.Judge {
+			continue
+		}
+		if now.effect.parts(effect) {
+			done = now.flush(done)
+			now = segment{}
+		}
+		chains := len(now.chains) > 0
+		now.add(delta, effect)
+		if !chains && len(now.chains) > 0 {
+			transactions++
+		}
+	}
+	return now.flush(done)
+}
+
+// segment is a Delta that grows.
+type segment struct {
+	effect        effect
+	before, after []ipset.Op
+	chains        map[iptables.Family]map[string]content
+	judge         bool
+}
+
+// content is what becomes of a chain.
+type content struct {
+	rules []iptables.Rule
+	gone  bool
+}
+
+func (s *segment) add(d Delta, e effect) {
+	s.effect.add(e)
+	s.before, s.after, s.judge = append(s.before, d.Before...), append(s.after, d.After...), s.judge || d.Judge
+	for _, c := range d.Chains {
+		if s.chains == nil {
+			s.chains = map[iptables.Family]map[string]content{}
+		}
+		if s.chains[c.Family] == nil {
+			s.chains[c.Family] = map[string]content{}
+		}
+		for _, chain := range c.Changed {
+			s.chains[c.Family][chain.Name] = content{rules: chain.Rules}
+		}
+		for _, name := range c.Gone {
+			s.chains[c.Family][name] = content{gone: true}
+		}
+	}
+}
+
+// flush appends the segment's Delta, if there is anything in it.
+func (s *segment) flush(done []Delta) []Delta {
+	d := Delta{Before: s.before, After: s.after, Judge: s.judge}
+	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
+		chains, any := s.chains[f]
+		if !any {
+			continue
+		}
+		c := ChainDelta{Family: f}
+		for name, content := range chains {
+			if content.gone {
+				c.Gone = append(c.Gone, name)
+				continue
+			}
+			c.Changed = append(c.Changed, iptables.Chain{Name: name, Policy: iptables.NoPolicy, Rules: content.rules})
+		}
+		slices.SortFunc(c.Changed, func(a, b iptables.Chain) int { return cmp.Compare(a.Name, b.Name) })
+		slices.Sort(c.Gone)
+		d.Chains = append(d.Chains, c)
+	}
+	if d.Empty() && !d.Judge {
+		return done
+	}
+	return append(done, d)
+}
