@@ -111,7 +111,7 @@ func benchmarked() []event {
 		}},
 		{"relabel-local", func(_ testing.TB, s size, i int) netpol.Change {
 			n := i * 7 % s.local
-			return netpol.PodSeen{Pod: s.pod(n, (s.app(n)+1+i)%apps)}
+			return netpol.PodSeen{Pod: s.pod(n, (s.app(n)+1+i+i/s.local)%apps)}
 		}},
 		{"policy", func(tb testing.TB, s size, i int) netpol.Change {
 			tb.Helper()

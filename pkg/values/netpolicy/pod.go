@@ -89,7 +89,7 @@ func (p Pod) Equal(q Pod) bool {
 func PodOf(p *corev1.Pod) Pod {
 	out := Pod{
 		Key: Key{p.Namespace, p.Name}, Node: p.Spec.NodeName,
-		Created: p.CreationTimestamp.Unix(), Labels: p.Labels, IPs: addresses(p.Status),
+		Created: p.CreationTimestamp.Unix(), Labels: p.Labels, IPs: addressesOf(p.Status),
 		HostNetwork: p.Spec.HostNetwork,
 		Finished:    p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
 		Terminating: p.DeletionTimestamp != nil,
@@ -105,18 +105,26 @@ func PodOf(p *corev1.Pod) Pod {
 	return out
 }
 
-// addresses reads the pod's IPs. An IPv4 address in IPv6 clothes is the IPv4 address.
-func addresses(s corev1.PodStatus) []netip.Addr {
+func addressesOf(s corev1.PodStatus) []netip.Addr {
 	texts := make([]string, 0, len(s.PodIPs)+1)
 	for _, ip := range s.PodIPs {
 		texts = append(texts, ip.IP)
 	}
-	if len(texts) == 0 && s.PodIP != "" {
-		texts = append(texts, s.PodIP)
+	return Addresses(texts, s.PodIP)
+}
+
+// Addresses reads a pod's podIPs, or its podIP where there are none. An IPv4 address that is mapped to IPv6 is the IPv4
+// address.
+func Addresses(podIPs []string, podIP string) []netip.Addr {
+	if len(podIPs) == 0 && podIP != "" {
+		podIPs = append(podIPs, podIP)
 	}
 	var out []netip.Addr
-	for _, t := range texts {
+	for _, t := range podIPs {
 		if a, err := netip.ParseAddr(strings.TrimSpace(t)); err == nil && !slices.Contains(out, a.Unmap()) {
+			if out == nil {
+				out = make([]netip.Addr, 0, len(podIPs))
+			}
 			out = append(out, a.Unmap())
 		}
 	}
@@ -125,11 +133,16 @@ func addresses(s corev1.PodStatus) []netip.Addr {
 
 func appendPorts(ports []NamedPort, c corev1.Container) []NamedPort {
 	for _, p := range c.Ports {
-		protocol, ok := ProtocolOf(p.Protocol)
-		if p.Name == "" || !ok || p.ContainerPort < 1 || p.ContainerPort > 65535 {
-			continue
-		}
-		ports = append(ports, NamedPort{Name: p.Name, Protocol: protocol, Number: uint16(p.ContainerPort)})
+		ports = AppendPort(ports, p.Name, p.Protocol, p.ContainerPort)
 	}
 	return ports
+}
+
+// AppendPort appends a container's port, if a policy can name it.
+func AppendPort(ports []NamedPort, name string, protocol corev1.Protocol, number int32) []NamedPort {
+	known, ok := ProtocolOf(protocol)
+	if name == "" || !ok || number < 1 || number > 65535 {
+		return ports
+	}
+	return append(ports, NamedPort{Name: name, Protocol: known, Number: uint16(number)})
 }
