@@ -29,6 +29,7 @@ type Index struct {
 	policies map[string]*policyChain
 	tree     [2]map[iptables.Family]*tree
 
+	lists    [kinds]listing
 	rendered map[iptables.Family]map[string][]iptables.Rule // what the kernel holds, own chains
 	tx       *transaction
 }
@@ -37,7 +38,8 @@ type Index struct {
 type namespace struct {
 	name     string
 	labels   map[string]string
-	seen     bool // the object itself was; a pod or a policy may come first
+	seen     bool   // the object itself was; a pod or a policy may come first
+	listed   uint32 // see listing
 	pods     map[string]*pod
 	local    map[*pod]struct{}
 	policies map[string]*policy
@@ -48,18 +50,20 @@ type namespace struct {
 // pod is a pod with what follows for it.
 type pod struct {
 	netpolicy.Pod
-	ns    *namespace
-	gone  bool
-	early []netip.Addr // what it was told to have before the API told
-	ips   []netip.Addr // what it holds: of two that claim an address one has it
-	sets  map[*set][]ipset.Entry
-	chain [2]*targetChain
-	leafs []netip.Addr // of its ips, those that the trees lead to its chains
+	ns     *namespace
+	gone   bool
+	listed uint32       // see listing
+	early  []netip.Addr // what it was told to have before the API told
+	ips    []netip.Addr // what it holds: of two that claim an address one has it
+	sets   map[*set][]ipset.Entry
+	chain  [2]*targetChain
+	leafs  []netip.Addr // of its ips, those that the trees lead to its chains
 }
 
 // policy is a policy with what follows for it.
 type policy struct {
 	netpolicy.Policy
+	listed uint32 // see listing
 	chains map[*policyChain]struct{}
 }
 
@@ -101,7 +105,7 @@ func New(s Settings) *Index {
 // Apply takes note of changes, in order, and returns what changes in the kernel. Changes given together are written
 // together: the world between them is never enforced.
 func (x *Index) Apply(changes ...Change) Delta {
-	x.begin(len(changes) == 1)
+	x.begin(len(changes) == 1 && single(changes[0]))
 	for _, c := range changes {
 		c.apply(x)
 	}
@@ -138,7 +142,9 @@ func (x *Index) namespace(name string) *namespace {
 func (ns *namespace) foreign() bool { return apis.IsForeign(ns.labels) }
 
 func (c NamespaceSeen) apply(x *Index) {
-	x.relabel(x.namespace(c.Namespace.Name), c.Namespace.Labels, true)
+	ns := x.namespace(c.Namespace.Name)
+	ns.listed = x.lists[Namespaces].number
+	x.relabel(ns, c.Namespace.Labels, true)
 }
 
 func (c NamespaceGone) apply(x *Index) {

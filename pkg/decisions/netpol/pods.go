@@ -21,6 +21,7 @@ func (c PodSeen) apply(x *Index) {
 	default:
 		p.early = nil
 	}
+	p.listed = x.lists[Pods].number
 	if !ok || !p.Equal(c.Pod) {
 		x.change(p, c.Pod, false)
 	}

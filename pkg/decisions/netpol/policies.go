@@ -13,7 +13,9 @@ func (c PolicySeen) apply(x *Index) {
 	if !ok {
 		p = &policy{Policy: netpolicy.Policy{Key: c.Policy.Key}, chains: map[*policyChain]struct{}{}}
 		ns.policies[c.Policy.Name] = p
-	} else if p.Equal(c.Policy) {
+	}
+	p.listed = x.lists[Policies].number
+	if ok && p.Equal(c.Policy) {
 		return
 	}
 	old := p.Target

@@ -33,8 +33,7 @@ func (x *Index) Steps(changes ...Change) []Delta {
 		if transactions >= maxTransactions {
 			return append(now.flush(done), x.Apply(changes[i:]...))
 		}
-		_, together := c.(Together)
-		x.begin(!together)
+		x.begin(single(c))
 		c.apply(x)
 		delta, effect := x.commitWith(true)
 		if delta.Empty() && !delta.Judge {
@@ -51,6 +50,15 @@ func (x *Index) Steps(changes ...Change) []Delta {
 		}
 	}
 	return now.flush(done)
+}
+
+// single reports whether the change is one that the cluster made at once.
+func single(c Change) bool {
+	switch c.(type) {
+	case Together, ListEnds:
+		return false
+	}
+	return true
 }
 
 // segment is a Delta that grows.

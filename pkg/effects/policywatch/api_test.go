@@ -52,7 +52,7 @@ func follow(t *testing.T) *followed {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.x.Apply(changes...)
-		})
+		}, func() {})
 	})
 	t.Cleanup(func() { stop(); running.Wait() })
 	require.Eventually(t, w.Synced, 10*time.Second, 10*time.Millisecond)

@@ -54,7 +54,6 @@ func BenchmarkLargeCluster(b *testing.B) {
 	var mu sync.Mutex
 	var events atomic.Int64
 	ready := make(chan struct{})
-	var once sync.Once
 	ctx, stop := context.WithCancel(b.Context())
 	var running sync.WaitGroup
 	began := time.Now()
@@ -64,8 +63,7 @@ func BenchmarkLargeCluster(b *testing.B) {
 			defer mu.Unlock()
 			x.Apply(changes...)
 			events.Add(int64(len(changes)))
-			once.Do(func() { close(ready) })
-		})
+		}, func() { close(ready) })
 	})
 	<-ready
 	b.ReportMetric(float64(time.Since(began).Milliseconds()), "sync-ms")

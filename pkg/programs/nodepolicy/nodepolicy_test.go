@@ -117,13 +117,14 @@ func (w *world) metric(name string) (sum float64) {
 
 type api world
 
-func (a *api) Run(ctx context.Context, take func([]netpol.Change)) {
+func (a *api) Run(ctx context.Context, take func([]netpol.Change), synced func()) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case changes := <-a.list:
 			take(changes)
+			synced()
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 // Cluster is the API server.
 type Cluster interface {
-	Run(ctx context.Context, take func([]netpol.Change))
+	Run(ctx context.Context, take func([]netpol.Change), synced func())
 	Problem() string
 	Node(ctx context.Context, name string) (policywatch.Node, error)
 }
@@ -112,7 +112,7 @@ func (p *Policies) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		p.cluster.Run(ctx, func(changes []netpol.Change) { p.take(ctx, changes) })
+		p.cluster.Run(ctx, func(changes []netpol.Change) { p.take(ctx, changes) }, p.synced)
 		return nil
 	})
 	group.Go(func() error { p.verify(ctx); return nil })
@@ -173,13 +173,16 @@ func (p *Policies) ranges(ctx context.Context, node policywatch.Node) {
 	}
 }
 
-// take enforces what has changed; the first time everything.
+// take enforces what has changed. Before synced, the filter only takes note of it.
 func (p *Policies) take(ctx context.Context, changes []netpol.Change) {
 	p.apply(ctx, changes...)
-	if !p.told.Swap(true) {
-		p.wake(p.look)
-	}
 	p.wake(p.cut)
+}
+
+// synced begins to enforce: the filter knows the whole cluster.
+func (p *Policies) synced() {
+	p.told.Store(true)
+	p.wake(p.look)
 }
 
 func (p *Policies) apply(ctx context.Context, changes ...netpol.Change) {

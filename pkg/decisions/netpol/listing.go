@@ -1,0 +1,123 @@
+package netpol
+
+import (
+	"maps"
+
+	"data-space.liqo.io/pkg/values/netpolicy"
+)
+
+// Kind is one of the kinds of objects that the index follows.
+type Kind int
+
+// The kinds.
+const (
+	Pods Kind = iota
+	Namespaces
+	Policies
+	kinds
+)
+
+// ListBegins begins a complete list of a kind: Listed changes follow, then ListEnds. A list that is begun again replaces
+// the one that did not end.
+type ListBegins struct{ Kind Kind }
+
+// Listed is a change that is part of a list.
+type Listed struct{ Change Change }
+
+// ListEnds ends the list of a kind: what it did not hold is gone. Apart from the first list of a kind, which is applied as
+// it comes, what differs is applied here, as one change: the cluster was never seen in between.
+type ListEnds struct{ Kind Kind }
+
+// listing is what the index knows of the lists of one kind.
+type listing struct {
+	complete bool   // a list ended
+	number   uint32 // of the list; objects bear that of the last list that held them, or of the event that did
+	pending  Together
+	touched  map[netpolicy.Key]struct{} // keys of pending
+}
+
+func (c ListBegins) apply(x *Index) {
+	l := &x.lists[c.Kind]
+	l.number++
+	l.pending, l.touched = nil, map[netpolicy.Key]struct{}{}
+}
+
+func (c Listed) apply(x *Index) {
+	kind, key, same := x.compare(c.Change)
+	l := &x.lists[kind]
+	if _, touched := l.touched[key]; l.complete && (touched || !same) {
+		l.touched[key] = struct{}{}
+		l.pending = append(l.pending, c.Change)
+		return
+	}
+	if !l.complete {
+		c.Change.apply(x)
+	}
+}
+
+// compare returns what the change is about and whether the index knows it as it is. What it knows is marked as listed.
+func (x *Index) compare(change Change) (kind Kind, key netpolicy.Key, same bool) {
+	switch c := change.(type) {
+	case PodSeen:
+		if ns := x.namespaces[c.Pod.Namespace]; ns != nil && ns.pods[c.Pod.Name] != nil {
+			p := ns.pods[c.Pod.Name]
+			p.listed = x.lists[Pods].number
+			return Pods, c.Pod.Key, p.Equal(c.Pod)
+		}
+		return Pods, c.Pod.Key, false
+	case PodGone:
+		return Pods, c.Key, false
+	case NamespaceSeen:
+		if ns := x.namespaces[c.Namespace.Name]; ns != nil {
+			ns.listed = x.lists[Namespaces].number
+			return Namespaces, netpolicy.Key{Name: c.Namespace.Name}, ns.seen && maps.Equal(ns.labels, c.Namespace.Labels)
+		}
+		return Namespaces, netpolicy.Key{Name: c.Namespace.Name}, false
+	case NamespaceGone:
+		return Namespaces, netpolicy.Key{Name: c.Name}, false
+	case PolicySeen:
+		if ns := x.namespaces[c.Policy.Namespace]; ns != nil && ns.policies[c.Policy.Name] != nil {
+			p := ns.policies[c.Policy.Name]
+			p.listed = x.lists[Policies].number
+			return Policies, c.Policy.Key, p.Equal(c.Policy)
+		}
+		return Policies, c.Policy.Key, false
+	case PolicyGone:
+		return Policies, c.Key, false
+	}
+	return Pods, netpolicy.Key{}, false
+}
+
+func (c ListEnds) apply(x *Index) {
+	l := &x.lists[c.Kind]
+	x.unlisted(c.Kind).apply(x)
+	l.pending.apply(x)
+	l.complete, l.pending, l.touched = true, nil, nil
+}
+
+// unlisted are the ends of the objects that the list does not hold.
+func (x *Index) unlisted(kind Kind) Together {
+	var out Together
+	number := x.lists[kind].number
+	for _, ns := range x.namespaces {
+		switch kind {
+		case Namespaces:
+			if ns.seen && ns.listed != number {
+				out = append(out, NamespaceGone{Name: ns.name})
+			}
+		case Pods:
+			for _, p := range ns.pods {
+				if p.listed != number {
+					out = append(out, PodGone{Key: p.Key})
+				}
+			}
+		case Policies:
+			for _, p := range ns.policies {
+				if p.listed != number {
+					out = append(out, PolicyGone{Key: p.Key})
+				}
+			}
+		}
+	}
+	return out
+}
