@@ -5,6 +5,7 @@ package policywatch_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/policywatch"
@@ -34,7 +36,7 @@ type followed struct {
 	x  *netpol.Index
 }
 
-func follow(t *testing.T) *followed {
+func follow(t *testing.T, way string) *followed {
 	t.Helper()
 	server, err := apiserver.Start()
 	require.NoError(t, err)
@@ -43,7 +45,11 @@ func follow(t *testing.T) *followed {
 	f.namespace("x", nil)
 	f.namespace("y", nil)
 
-	w, err := policywatch.New(server.Config, slog.New(slog.DiscardHandler))
+	cfg := rest.CopyConfig(server.Config)
+	if way == "paged" {
+		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return noStreams{next} })
+	}
+	w, err := policywatch.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -93,7 +99,14 @@ func (f *followed) becomes(allowed bool) {
 }
 
 func TestTheIndexFollowsTheAPIServer(t *testing.T) {
-	f := follow(t)
+	for _, way := range []string{"streamed", "paged"} {
+		t.Run(way, func(t *testing.T) { testFollowing(t, way) })
+	}
+}
+
+func testFollowing(t *testing.T, way string) {
+	t.Helper()
+	f := follow(t, way)
 	ctx := t.Context()
 	f.pod("x", "a", a)
 	f.pod("y", "b", b)

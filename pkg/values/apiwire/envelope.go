@@ -53,7 +53,7 @@ func (t *Type) field(f field) error {
 func UnwrapAs(body []byte, want Type) ([]byte, error) {
 	message, t, err := Unwrap(body)
 	if err == nil && t != want {
-		err = fmt.Errorf("the API server sent a %s %s, not a %s %s", t.APIVersion, t.Kind, want.APIVersion, want.Kind)
+		err = fmt.Errorf("%w: a %s %s, not a %s %s", ErrMalformed, t.APIVersion, t.Kind, want.APIVersion, want.Kind)
 	}
 	return message, err
 }
