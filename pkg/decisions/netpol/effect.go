@@ -46,7 +46,7 @@ func (x *Index) effect(diffs []difference) effect {
 		for p, old := range x.tx.retargeted[d] {
 			e.pods[p] = struct{}{}
 			e.readAll(old)
-			e.readAll(p.chain[d])
+			e.readAll(p.chain(d))
 		}
 		e.chained[d] = e.rewritten[d] || len(x.tx.retargeted[d]) > 0
 	}

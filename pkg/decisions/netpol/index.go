@@ -15,7 +15,8 @@ import (
 type Index struct {
 	settings   Settings
 	namespaces map[string]*namespace
-	claims     map[netip.Addr][]*pod // who says it has the address; the first has it
+	holders    map[netip.Addr]*pod   // who has the address
+	claims     map[netip.Addr][]*pod // who says it has the address, where there are several; the first has it
 	waiting    map[*pod]struct{}     // foreign pods of this node without an address
 
 	sets      map[string]*set   // by group key, or by what else makes them
@@ -47,17 +48,30 @@ type namespace struct {
 	groups   byLabel[*set]    // groups about this namespace, or whose namespace selector selects it
 }
 
-// pod is a pod with what follows for it.
+// pod is a pod with what follows for it. There are as many as the cluster has: what only this node's pods need is apart.
 type pod struct {
 	netpolicy.Pod
 	ns     *namespace
 	gone   bool
 	listed uint32       // see listing
-	early  []netip.Addr // what it was told to have before the API told
 	ips    []netip.Addr // what it holds: of two that claim an address one has it
 	sets   map[*set][]ipset.Entry
-	chain  [2]*targetChain
-	leafs  []netip.Addr // of its ips, those that the trees lead to its chains
+	here   *here // nil: never was of this node
+}
+
+// here is what follows for a pod of this node.
+type here struct {
+	early []netip.Addr // what it was told to have before the API told
+	chain [2]*targetChain
+	leafs []netip.Addr // of its ips, those that the trees lead to its chains
+}
+
+// chain is the chain that judges the pod in the direction; nil: no policy does.
+func (p *pod) chain(d direction) *targetChain {
+	if p.here == nil {
+		return nil
+	}
+	return p.here.chain[d]
 }
 
 // policy is a policy with what follows for it.
@@ -77,7 +91,7 @@ func (p *policy) side(d direction) netpolicy.Side {
 // New returns an index of an empty cluster. Its State denies nobody anything.
 func New(s Settings) *Index {
 	x := &Index{
-		settings: s.withDefaults(), namespaces: map[string]*namespace{}, claims: map[netip.Addr][]*pod{},
+		settings: s.withDefaults(), namespaces: map[string]*namespace{}, holders: map[netip.Addr]*pod{}, claims: map[netip.Addr][]*pod{},
 		waiting: map[*pod]struct{}{}, sets: map[string]*set{}, selecting: map[*set]struct{}{},
 		targets: map[string]*targetChain{}, policies: map[string]*policyChain{},
 		rendered: map[iptables.Family]map[string][]iptables.Rule{},

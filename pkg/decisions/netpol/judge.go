@@ -44,10 +44,10 @@ func (x *Index) Allowed(p Packet) bool {
 	}
 	for _, d := range directions() {
 		pod := x.judged(d, p)
-		if pod == nil || pod.chain[d] == nil {
+		if pod == nil || pod.chain(d) == nil {
 			continue
 		}
-		if by, _ := x.allows(pod.chain[d], p); by == nil {
+		if by, _ := x.allows(pod.chain(d), p); by == nil {
 			return false
 		}
 	}
@@ -67,7 +67,7 @@ func (x *Index) find(d direction, p Packet) Finding {
 		return Finding{Allowed: true, Why: x.whyNot(d, p)}
 	}
 	f := Finding{Pod: pod.Key, Allowed: true}
-	t := pod.chain[d]
+	t := pod.chain(d)
 	if t == nil {
 		return f
 	}

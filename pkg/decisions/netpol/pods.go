@@ -17,14 +17,22 @@ func (c PodSeen) apply(x *Index) {
 		p = &pod{ns: ns}
 		ns.pods[c.Pod.Name] = p
 	case len(c.Pod.IPs) == 0 && p.Created == c.Pod.Created:
-		c.Pod.IPs = p.early
-	default:
-		p.early = nil
+		c.Pod.IPs = p.early()
+	case p.here != nil:
+		p.here.early = nil
 	}
 	p.listed = x.lists[Pods].number
 	if !ok || !p.Equal(c.Pod) {
 		x.change(p, c.Pod, false)
 	}
+}
+
+// early are the addresses that the pod was told to have before the API told.
+func (p *pod) early() []netip.Addr {
+	if p.here == nil {
+		return nil
+	}
+	return p.here.early
 }
 
 func (c AddressSeen) apply(x *Index) {
@@ -37,7 +45,11 @@ func (c AddressSeen) apply(x *Index) {
 		return // nothing of this node's that may start now
 	}
 	next := p.Pod
-	next.IPs, p.early = c.IPs, c.IPs
+	next.IPs = c.IPs
+	if p.here == nil {
+		p.here = &here{}
+	}
+	p.here.early = c.IPs
 	x.change(p, next, false)
 }
 
@@ -57,22 +69,18 @@ func (x *Index) change(p *pod, next netpolicy.Pod, gone bool) {
 	claimed := p.claimed()
 	changed := &pod{Pod: next, gone: gone}
 	ips := slices.Concat(claimed, changed.claimed())
-	before := x.holders(ips)
+	before := x.holdersOf(ips)
 	for _, ip := range claimed {
-		x.claims[ip] = slices.DeleteFunc(x.claims[ip], func(q *pod) bool { return q == p })
+		x.disclaim(ip, p)
 	}
 	p.Pod, p.gone = next, gone
 	for _, ip := range p.claimed() {
-		x.claims[ip] = append(x.claims[ip], p)
-		slices.SortFunc(x.claims[ip], precedence)
+		x.claim(ip, p)
 	}
 	concerned := map[*pod]struct{}{p: {}}
-	for i, holder := range x.holders(ips) {
+	for i, holder := range x.holdersOf(ips) {
 		if holder != before[i] {
 			concerned[holder], concerned[before[i]] = struct{}{}, struct{}{}
-		}
-		if holder == nil {
-			delete(x.claims, ips[i])
 		}
 	}
 	delete(concerned, nil)
@@ -100,7 +108,43 @@ func (p *pod) claimed() []netip.Addr {
 	return p.IPs
 }
 
-func (x *Index) holders(ips []netip.Addr) []*pod {
+// claim notes that the pod says it has the address.
+func (x *Index) claim(ip netip.Addr, p *pod) {
+	holder := x.holders[ip]
+	if holder == nil {
+		x.holders[ip] = p
+		return
+	}
+	if len(x.claims[ip]) == 0 {
+		x.claims[ip] = []*pod{holder}
+	}
+	x.claims[ip] = append(x.claims[ip], p)
+	slices.SortFunc(x.claims[ip], precedence)
+	x.holders[ip] = x.claims[ip][0]
+}
+
+// disclaim notes that the pod does not say so any more.
+func (x *Index) disclaim(ip netip.Addr, p *pod) {
+	claims, several := x.claims[ip]
+	if !several {
+		if x.holders[ip] == p {
+			delete(x.holders, ip)
+		}
+		return
+	}
+	claims = slices.DeleteFunc(claims, func(q *pod) bool { return q == p })
+	if len(claims) == 0 { // one pod may have named it twice
+		delete(x.claims, ip)
+		delete(x.holders, ip)
+		return
+	}
+	x.claims[ip], x.holders[ip] = claims, claims[0]
+	if len(claims) == 1 {
+		delete(x.claims, ip)
+	}
+}
+
+func (x *Index) holdersOf(ips []netip.Addr) []*pod {
 	out := make([]*pod, len(ips))
 	for i, ip := range ips {
 		out[i] = x.holder(ip)
@@ -109,12 +153,7 @@ func (x *Index) holders(ips []netip.Addr) []*pod {
 }
 
 // holder is the pod that has the address now.
-func (x *Index) holder(ip netip.Addr) *pod {
-	if claims := x.claims[ip]; len(claims) > 0 {
-		return claims[0]
-	}
-	return nil
-}
+func (x *Index) holder(ip netip.Addr) *pod { return x.holders[ip] }
 
 // precedence orders pods that claim one address: who is not leaving, then who came last; the rest only so that every
 // node decides alike.

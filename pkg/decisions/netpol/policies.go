@@ -63,6 +63,12 @@ func (p *pod) selecting() []*policy {
 
 // retarget leads the pod's packets to the chain of the policies that select it.
 func (x *Index) retarget(p *pod) {
+	if !p.local(x) && p.here == nil {
+		return
+	}
+	if p.here == nil {
+		p.here = &here{}
+	}
 	var selecting []*policy
 	if p.local(x) {
 		selecting = p.selecting()
@@ -70,8 +76,8 @@ func (x *Index) retarget(p *pod) {
 	isolated := false
 	for _, d := range directions() {
 		want := x.targetChain(d, p, selecting)
-		if old := p.chain[d]; old != want {
-			p.chain[d] = want
+		if old := p.here.chain[d]; old != want {
+			p.here.chain[d] = want
 			if _, known := x.tx.retargeted[d][p]; !known {
 				x.tx.retargeted[d][p] = old
 			}
@@ -86,7 +92,7 @@ func (x *Index) retarget(p *pod) {
 		isolated = isolated || want != nil
 		x.lead(d, p)
 	}
-	p.leafs = p.ips
+	p.here.leafs = p.ips
 	if isolated {
 		x.enter(p, x.isolated, p.localEntries(x))
 	} else {
@@ -96,15 +102,15 @@ func (x *Index) retarget(p *pod) {
 
 // lead makes the tree's leaves of the pod's addresses, old and new, right.
 func (x *Index) lead(d direction, p *pod) {
-	for _, ip := range p.leafs {
-		if p.chain[d] == nil || !slices.Contains(p.ips, ip) {
+	for _, ip := range p.here.leafs {
+		if p.chain(d) == nil || !slices.Contains(p.ips, ip) {
 			x.treeOf(d, ip).remove(ip, p)
 		}
 	}
-	if p.chain[d] == nil {
+	if p.chain(d) == nil {
 		return
 	}
 	for _, ip := range p.ips {
-		x.treeOf(d, ip).set(ip, leaf{pod: p, chain: p.chain[d].name})
+		x.treeOf(d, ip).set(ip, leaf{pod: p, chain: p.chain(d).name})
 	}
 }

@@ -35,7 +35,7 @@ func (x *Index) Summary() Summary {
 				continue
 			}
 			s.LocalPods++
-			if p.chain[egress] != nil || p.chain[ingress] != nil {
+			if p.chain(egress) != nil || p.chain(ingress) != nil {
 				s.Isolated++
 			}
 		}
