@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
@@ -23,8 +24,8 @@ import (
 
 // policyOptions are the flags of NetworkPolicy's enforcement.
 type policyOptions struct {
-	denial, unknown, cidrs string
-	logGroup               uint
+	denial, unknown, cidrs, marks string
+	logGroup                      uint
 }
 
 func (p *policyOptions) flags(f *flag.FlagSet) {
@@ -32,6 +33,8 @@ func (p *policyOptions) flags(f *flag.FlagSet) {
 	f.StringVar(&p.unknown, "policy-unknown", "foreign",
 		"when an address that no known pod holds is closed: never, foreign (while a pod of a foreign namespace starts on this node), or always")
 	f.StringVar(&p.cidrs, "pod-cidrs", "", "comma-separated `list` of where this node's pods get their addresses; empty: what the Node's spec.podCIDRs says")
+	f.StringVar(&p.marks, "policy-marks", fmt.Sprintf("%#x", netpol.DefaultMarks),
+		"`mask` of the two packet mark bits that are used on packets of pods that a NetworkPolicy selects; bits that no other program of the node reads")
 	f.UintVar(&p.logGroup, "policy-log-group", defaultLogGroup, "NFLOG `group` that denials are logged to, at most 10 a second and reason; 0: none")
 }
 
@@ -60,7 +63,21 @@ func (p *policyOptions) check() error {
 		problems = append(problems, fmt.Errorf("--policy-log-group=%d: give 0 to %d", p.logGroup, maxLogGroup))
 	}
 	_, err := p.ranges()
-	return errors.Join(append(problems, err)...)
+	_, marksErr := p.markBits()
+	return errors.Join(append(problems, err, marksErr)...)
+}
+
+// markBits are the bits of --policy-marks.
+func (p *policyOptions) markBits() ([2]uint32, error) {
+	mask, err := strconv.ParseUint(p.marks, 0, 32)
+	var bits [2]uint32
+	if err == nil {
+		bits, err = netpol.MarkBits(uint32(mask))
+	}
+	if err != nil {
+		return bits, fmt.Errorf("--policy-marks=%q: %w; give a mask of two bits such as %#x", p.marks, err, netpol.DefaultMarks)
+	}
+	return bits, nil
 }
 
 // ranges are the prefixes of --pod-cidrs.
@@ -93,8 +110,13 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
+	marks, err := n.policy.markBits()
+	if err != nil {
+		return job{}, err
+	}
 	settings := netpol.Settings{
-		Node: n.node, IPv6: hasIPv6(), Denial: denials()[n.policy.denial], Unknown: unknowns()[n.policy.unknown], PodCIDRs: ranges,
+		MarkBits: marks,
+		Node:     n.node, IPv6: hasIPv6(), Denial: denials()[n.policy.denial], Unknown: unknowns()[n.policy.unknown], PodCIDRs: ranges,
 		LogGroup: uint16(n.policy.logGroup), NoLog: n.policy.logGroup == 0, //nolint:gosec // checked with the flags
 	}
 	if err := nodefilter.Check(ctx, n.backend, settings); err != nil {

@@ -85,13 +85,17 @@ func (x *Index) entry(f iptables.Family, forwarded bool) []iptables.Rule {
 		rules = append(rules, words("-p", "tcp", "-m", "tcp", "!", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN",
 			matchSet(x.isolated, f, side), state("NEW"), "-g", chainMidway))
 	}
-	both := x.settings.MarkBits[egress] | x.settings.MarkBits[ingress]
-	unmark := words("-j", "MARK", "--set-xmark", fmt.Sprintf("0x0/%#x", both))
-	rules = append(rules, unmark, words("-j", egress.rootChain()))
+	// Only packets of pods that a policy selects are changed, and of these only two bits: every other packet keeps its mark.
+	var unmark []iptables.Rule
+	for _, side := range sides {
+		unmark = append(unmark, words(matchSet(x.isolated, f, side), "-j", "MARK", "--set-xmark", fmt.Sprintf("0x0/%#x", x.settings.Marks())))
+	}
+	rules = append(rules, unmark...)
+	rules = append(rules, words("-j", egress.rootChain()))
 	if forwarded {
 		rules = append(rules, words("-j", ingress.rootChain()))
 	}
-	return append(rules, unmark)
+	return append(rules, unmark...)
 }
 
 // refusal logs, at a limited rate, and refuses.

@@ -1,6 +1,8 @@
 package netpol
 
 import (
+	"fmt"
+	"math/bits"
 	"net/netip"
 
 	"data-space.liqo.io/pkg/values/iptables"
@@ -40,6 +42,25 @@ type Settings struct {
 	LeafPods  int            // so many pods share one leaf of the dispatch tree at most; 8 by default
 }
 
+// DefaultMarks are two bits that Calico, kube-proxy, the portmap plugin, the AWS CNI, Antrea, Weave Net and Tailscale leave
+// alone, and Cilium outside of its magic numbers (docs/network-policy.md).
+const DefaultMarks = 1<<6 | 1<<12
+
+// MarkBits splits a mask of two bits into the bit for egress and the bit for ingress.
+func MarkBits(mask uint32) ([2]uint32, error) {
+	if bits.OnesCount32(mask) != 2 {
+		return [2]uint32{}, fmt.Errorf("%#x has %d bits, not two", mask, bits.OnesCount32(mask))
+	}
+	low := mask & -mask
+	return [2]uint32{low, mask &^ low}, nil
+}
+
+// Marks are the mark bits that the filter uses, as a mask.
+func (s Settings) Marks() uint32 {
+	s = s.withDefaults()
+	return s.MarkBits[egress] | s.MarkBits[ingress]
+}
+
 func (s Settings) withDefaults() Settings {
 	if s.Denial == "" {
 		s.Denial = Reject
@@ -48,7 +69,7 @@ func (s Settings) withDefaults() Settings {
 		s.Unknown = UnknownForeign
 	}
 	if s.MarkBits == [2]uint32{} {
-		s.MarkBits = [2]uint32{1 << 24, 1 << 25}
+		s.MarkBits, _ = MarkBits(DefaultMarks)
 	}
 	if s.LogPerSec == 0 {
 		s.LogPerSec = 10

@@ -20,6 +20,7 @@ var ErrRetired = errors.New("the node's filter is somebody else's now")
 type Enforcer struct {
 	filter   *Filter
 	families []iptables.Family
+	marks    uint32
 
 	writing sync.Mutex // held while the kernel is written, so that changes reach it in their order
 	whole   bool       // the kernel holds what the index says; not before Converge, nor after a write failed
@@ -35,7 +36,7 @@ type Enforcer struct {
 
 // NewEnforcer returns the enforcer of a cluster of which nothing is known yet.
 func NewEnforcer(f *Filter, s netpol.Settings) *Enforcer {
-	e := &Enforcer{filter: f, index: netpol.New(s)}
+	e := &Enforcer{filter: f, index: netpol.New(s), marks: s.Marks()}
 	for _, state := range e.index.State() {
 		e.families = append(e.families, state.Family)
 	}

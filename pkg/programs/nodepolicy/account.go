@@ -17,6 +17,7 @@ type account struct {
 	drifts   int
 	last     []nodefilter.Finding
 	escapes  []nodefilter.Escape
+	marks    []netpol.MarkUse
 }
 
 // trouble notes what is wrong now; "" that nothing is.
@@ -52,6 +53,20 @@ func (a *account) escaping(now []nodefilter.Escape) []nodefilter.Escape {
 		}
 	}
 	a.escapes = now
+	return fresh
+}
+
+// marked notes the rules of other programs that use our mark bits, and returns those that were not there before.
+func (a *account) marked(now []netpol.MarkUse) []netpol.MarkUse {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var fresh []netpol.MarkUse
+	for _, u := range now {
+		if !slices.Contains(a.marks, u) {
+			fresh = append(fresh, u)
+		}
+	}
+	a.marks = now
 	return fresh
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +40,7 @@ type world struct {
 	atWhole  int // changes that were known the first time
 	findings []nodefilter.Finding
 	escapes  []nodefilter.Escape
+	marks    []netpol.MarkUse
 	failing  error
 	cuts     int
 	retired  bool
@@ -195,6 +197,12 @@ func (k *kernel) Explain(p netpol.Packet) (netpol.Verdict, error) {
 
 func (k *kernel) Holds(ips []netip.Addr) (bool, error) { return ips[0] == own, nil }
 
+func (k *kernel) MarkUses(context.Context) ([]netpol.MarkUse, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.marks, errors.New("iptables-legacy-save: not there")
+}
+
 func (k *kernel) Escapes() ([]nodefilter.Escape, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -278,6 +286,15 @@ func TestWhatFailsIsSaidAndTriedAgain(t *testing.T) {
 	w.comes(func() bool { return w.Ready() })
 	require.NotContains(t, w.Status().Problems, "no memory")
 	require.GreaterOrEqual(t, w.metric("write_failures_total"), 2.0)
+}
+
+func TestRulesThatUseTheSameMarksAreReported(t *testing.T) {
+	w := newWorld(t)
+	w.marks = []netpol.MarkUse{{Where: "iptables-nft-save mangle", Rule: "-A X -m mark --mark 0x40/0x40 -j ACCEPT", Mark: "0x40/0x40"}}
+	w.run()
+	w.list <- nil
+	w.comes(w.said("MarkCollision"))
+	require.Contains(t, strings.Join(w.Status().Problems, "\n"), "--policy-marks")
 }
 
 func TestDriftEscapesAndCutsAreReported(t *testing.T) {

@@ -46,6 +46,7 @@ type Census interface {
 	Summary() netpol.Summary
 	PodCIDRs() []netip.Prefix
 	Refused() []nodefilter.Refused
+	MarkUses(ctx context.Context) ([]netpol.MarkUse, error)
 }
 
 // Config is how policies are enforced.
@@ -80,6 +81,8 @@ type Policies struct {
 	look  chan struct{} // the kernel is to be looked at now
 	cut   chan struct{} // connections may be forbidden since
 	seen  account
+
+	marksAt time.Time // when marks were looked for; of verify alone
 }
 
 // Times that need no flag.

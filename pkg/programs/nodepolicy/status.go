@@ -67,6 +67,9 @@ func (p *Policies) Status() Status {
 	for _, e := range p.seen.escapes {
 		out.Problems = append(out.Problems, e.String())
 	}
+	for _, u := range p.seen.marks[:min(len(p.seen.marks), maxShown)] {
+		out.Problems = append(out.Problems, markProblem(u))
+	}
 	return out
 }
 

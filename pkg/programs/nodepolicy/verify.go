@@ -3,8 +3,10 @@ package nodepolicy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 )
 
@@ -52,6 +54,7 @@ func (p *Policies) round(ctx context.Context) bool {
 	}
 	p.wake(p.cut)
 	p.bridges()
+	p.marks(writing)
 	p.refreshRanges(ctx)
 	return true
 }
@@ -83,6 +86,29 @@ func (p *Policies) bridges() {
 	for _, e := range p.seen.escaping(escapes) {
 		p.Log.Error("policies do not hold between all pods of this node", "event", "PolicyBypassed", "why", e.String())
 	}
+}
+
+// marksPause is the time between two searches for rules of other programs that use our mark bits.
+const marksPause = 10 * time.Minute
+
+// marks looks for rules of other programs that use our mark bits, and reports each once.
+func (p *Policies) marks(ctx context.Context) {
+	if time.Since(p.marksAt) < marksPause {
+		return
+	}
+	p.marksAt = time.Now()
+	uses, err := p.sight.MarkUses(ctx)
+	if err != nil {
+		p.Log.Warn("some rules of other programs cannot be read: whether they use the packet marks of --policy-marks is not known", "error", err)
+	}
+	for _, u := range p.seen.marked(uses) {
+		p.Log.Warn("another program uses the same packet marks", "event", "MarkCollision", "why", markProblem(u))
+	}
+}
+
+func markProblem(u netpol.MarkUse) string {
+	return fmt.Sprintf("%s uses packet mark %s, whose bits --policy-marks clears on packets of pods that a NetworkPolicy selects: "+
+		"give --policy-marks two bits that no other program uses", u, u.Mark)
 }
 
 // refreshRanges asks again where pods get their addresses, while nobody has told.

@@ -1,0 +1,82 @@
+package netpol
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// MarkUse is a rule of another program that a change of our mark bits could change the meaning of.
+type MarkUse struct {
+	Where string `json:"where"` // the program that printed the rule, and its table
+	Rule  string `json:"rule"`
+	Mark  string `json:"mark"` // value and mask
+}
+
+// MarkUses returns the rules in the output of an iptables-save that match or set one of the marks, apart from our own.
+// where names the output. A rule that matches or sets a value in which these bits are zero is not one of them: the filter
+// only ever clears them, and on packets of pods that a policy selects.
+func MarkUses(where, save string, marks uint32) []MarkUse {
+	var out []MarkUse
+	table := ""
+	for line := range strings.Lines(save) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "*"); ok {
+			table = name
+			continue
+		}
+		if !strings.HasPrefix(line, "-A ") || strings.HasPrefix(line, "-A "+ChainPrefix) {
+			continue
+		}
+		if mark := usedMark(strings.Fields(line), marks); mark != "" {
+			out = append(out, MarkUse{Where: where + " " + table, Rule: line, Mark: mark})
+		}
+	}
+	return out
+}
+
+// usedMark is the first mark among the rule's words that overlaps the marks; "" if none does.
+func usedMark(rule []string, marks uint32) string {
+	for i, word := range rule[:len(rule)-1] {
+		if !slices.Contains([]string{"--mark", "--set-xmark", "--set-mark", "--or-mark", "--xor-mark"}, word) {
+			continue
+		}
+		if i > 0 && slices.Contains(rule[:i], "CONNMARK") || matchesConnection(rule[:i]) {
+			continue // a connection's mark is not a packet's
+		}
+		value, mask, err := ParseMark(rule[i+1])
+		if err == nil && value&mask&marks != 0 {
+			return rule[i+1]
+		}
+	}
+	return ""
+}
+
+// matchesConnection reports whether the last match module of the words is connmark.
+func matchesConnection(words []string) bool {
+	for i := len(words) - 1; i > 0; i-- {
+		if words[i-1] == "-m" {
+			return words[i] == "connmark"
+		}
+	}
+	return false
+}
+
+// ParseMark reads a mark as iptables prints it; without a mask it is the whole mark.
+func ParseMark(text string) (value, mask uint32, err error) {
+	first, second, masked := strings.Cut(text, "/")
+	v, err := strconv.ParseUint(first, 0, 32)
+	if err != nil {
+		return 0, 0, err
+	}
+	m := uint64(1<<32 - 1)
+	if masked {
+		if m, err = strconv.ParseUint(second, 0, 32); err != nil {
+			return 0, 0, err
+		}
+	}
+	return uint32(v), uint32(m), nil
+}
+
+// String names the rule.
+func (u MarkUse) String() string { return u.Where + ": " + u.Rule }

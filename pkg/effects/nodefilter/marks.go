@@ -1,0 +1,58 @@
+package nodefilter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vishvananda/netlink"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/values/iptables"
+)
+
+// MarkUses returns the rules of other programs on the node that use our mark bits: of iptables in both backends and both
+// families, and of routing. Rules that programs keep in nftables tables of their own are not read.
+func (f *Filter) MarkUses(ctx context.Context, marks uint32, families ...iptables.Family) ([]netpol.MarkUse, error) {
+	var out []netpol.MarkUse
+	var problems []error
+	for _, family := range families {
+		for _, backend := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+			g := Filter{node: f.node, Lockfile: f.Lockfile, backend: backend}
+			program := g.program(family, "save")
+			text, err := g.run(ctx, "", program)
+			if err != nil {
+				problems = append(problems, err)
+				continue
+			}
+			out = append(out, netpol.MarkUses(program, text, marks)...)
+		}
+	}
+	routing, err := f.routingMarks(marks)
+	return append(out, routing...), errors.Join(append(problems, err)...)
+}
+
+// routingMarks are the routing rules that match one of the marks.
+func (f *Filter) routingMarks(marks uint32) ([]netpol.MarkUse, error) {
+	var out []netpol.MarkUse
+	err := f.node.Do(func() error {
+		rules, err := netlink.RuleList(netlink.FAMILY_ALL)
+		for _, r := range rules {
+			mask := uint32(1<<32 - 1)
+			if r.Mask != nil {
+				mask = *r.Mask
+			}
+			if r.Mark&mask&marks != 0 {
+				out = append(out, netpol.MarkUse{Where: "ip rule", Rule: r.String(), Mark: fmt.Sprintf("%#x/%#x", r.Mark, mask)})
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// MarkUses returns the rules of other programs that use our mark bits.
+func (e *Enforcer) MarkUses(ctx context.Context) ([]netpol.MarkUse, error) {
+	return e.filter.MarkUses(ctx, e.marks, e.families...)
+}

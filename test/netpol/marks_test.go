@@ -1,0 +1,83 @@
+//go:build kernel
+
+package netpol
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/test/netpol/worlds"
+)
+
+// marked is how many packets the rule with the comment has counted.
+func (c *cluster) marked(table, comment string) string {
+	c.t.Helper()
+	for line := range strings.Lines(c.run("iptables-"+string(c.backend)+"-save", "--counters", "-t", table)) {
+		if strings.Contains(line, comment) {
+			packets, _, _ := strings.Cut(strings.TrimPrefix(line, "["), ":")
+			return packets
+		}
+	}
+	c.t.Fatalf("no rule %s", comment)
+	return ""
+}
+
+// Another program marks each packet before FORWARD and counts, after it, those that still bear the whole mark.
+func TestMarksOfOtherProgramsSurvive(t *testing.T) {
+	eachAlone(t, func(t *testing.T, c *cluster) {
+		t.Helper()
+		restore := "iptables-" + string(c.backend) + "-restore"
+		mark := func(value string) {
+			runIn(t, c.node, "*mangle\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n-A PREROUTING -j MARK --set-mark "+value+
+				"\n-A POSTROUTING -m mark --mark "+value+" -m comment --comment whole\n-A POSTROUTING -m mark ! --mark "+value+" -m comment --comment changed\nCOMMIT\n", restore)
+		}
+		call := func() {
+			t.Helper()
+			conn, err := dial(c.pods["x/b"], c.address("x/a"), 80)
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+		}
+		c.serve(c.pods["x/a"])
+		everyOther := "0xffffefbf" // every bit but those two
+
+		mark("0xffffffff")
+		call() // no policy selects either pod
+		require.Equal(t, "0", c.marked("mangle", "changed"), "packets of pods that no policy selects keep every bit")
+
+		c.do(`x/in: podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {pod: b}}}]}]
+			x/out: podSelector: {matchLabels: {pod: b}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {pod: a}}}]}]`)
+		mark(everyOther)
+		call()
+		require.Equal(t, "0", c.marked("mangle", "changed"), "packets that a policy judges keep all other bits")
+		require.NotEqual(t, "0", c.marked("mangle", "whole"))
+
+		uses, err := c.filter.MarkUses(t.Context(), netpol.DefaultMarks, families()...)
+		require.NoError(t, err)
+		require.Empty(t, uses, "our own rules and those of other bits are no collision")
+		mark("0x40/0x40")
+		uses, err = c.filter.MarkUses(t.Context(), netpol.DefaultMarks, families()...)
+		require.NoError(t, err)
+		require.Len(t, uses, 3)
+		require.Contains(t, uses[0].String(), "mangle: -A PREROUTING")
+	})
+}
+
+// The rules of an agent with other mark bits, such as one of before the setting, are replaced whole.
+func TestOtherMarksReplaceTheRulesOfAnOlderAgent(t *testing.T) {
+	eachAlone(t, func(t *testing.T, c *cluster) {
+		t.Helper()
+		old := netpol.New(netpol.Settings{Node: worlds.Node, IPv6: true, MarkBits: [2]uint32{1 << 24, 1 << 25}})
+		changes := append(judgedPods(t), netpol.PodSeen{Pod: bar.pod(0, 0)})
+		old.Apply(changes...)
+		_, err := nodefilter.New(c.node, c.backend).Converge(t.Context(), old.State())
+		require.NoError(t, err)
+		require.Contains(t, c.everything(), "0x3000000")
+		c.converge()
+		require.NotContains(t, c.everything(), "000000/0x")
+		require.NotContains(t, c.everything(), "0x3000000")
+	})
+}
