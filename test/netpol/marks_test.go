@@ -13,10 +13,18 @@ import (
 	"data-space.liqo.io/test/netpol/worlds"
 )
 
+// iptables is the program of the tested family and backend.
+func (c *cluster) iptables(verb string) string {
+	if c.v6 {
+		return "ip6tables-" + string(c.backend) + "-" + verb
+	}
+	return "iptables-" + string(c.backend) + "-" + verb
+}
+
 // marked is how many packets the rule with the comment has counted.
 func (c *cluster) marked(table, comment string) string {
 	c.t.Helper()
-	for line := range strings.Lines(c.run("iptables-"+string(c.backend)+"-save", "--counters", "-t", table)) {
+	for line := range strings.Lines(c.run(c.iptables("save"), "--counters", "-t", table)) {
 		if strings.Contains(line, comment) {
 			packets, _, _ := strings.Cut(strings.TrimPrefix(line, "["), ":")
 			return packets
@@ -28,12 +36,11 @@ func (c *cluster) marked(table, comment string) string {
 
 // Another program marks each packet before FORWARD and counts, after it, those that still bear the whole mark.
 func TestMarksOfOtherProgramsSurvive(t *testing.T) {
-	eachAlone(t, func(t *testing.T, c *cluster) {
+	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
 		t.Helper()
-		restore := "iptables-" + string(c.backend) + "-restore"
 		mark := func(value string) {
-			runIn(t, c.node, "*mangle\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n-A PREROUTING -j MARK --set-mark "+value+
-				"\n-A POSTROUTING -m mark --mark "+value+" -m comment --comment whole\n-A POSTROUTING -m mark ! --mark "+value+" -m comment --comment changed\nCOMMIT\n", restore)
+			runIn(t, c.node, "*mangle\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\n-A PREROUTING -j MARK --set-mark "+value+
+				"\n-A OUTPUT -j MARK --set-mark "+value+"\n-A POSTROUTING -m mark --mark "+value+" -m comment --comment whole\n-A POSTROUTING -m mark ! --mark "+value+" -m comment --comment changed\nCOMMIT\n", c.iptables("restore"))
 		}
 		call := func() {
 			t.Helper()
@@ -61,7 +68,7 @@ func TestMarksOfOtherProgramsSurvive(t *testing.T) {
 		mark("0x40/0x40")
 		uses, err = c.filter.MarkUses(t.Context(), netpol.DefaultMarks, families()...)
 		require.NoError(t, err)
-		require.Len(t, uses, 3)
+		require.Len(t, uses, 4)
 		require.Contains(t, uses[0].String(), "mangle: -A PREROUTING")
 	})
 }
