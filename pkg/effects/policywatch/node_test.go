@@ -1,5 +1,3 @@
-//go:build api
-
 package policywatch_test
 
 import (
