@@ -116,6 +116,9 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: one pod from start to verified; NetworkPolicy on the node)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -p 1 -count 1 -tags kernel -run '^$$' -bench . -benchtime 20x -exec "$(CURDIR)/test/isolated" ./pkg/effects/dataplane ./test/netpol
+	$(call stage,bench: one node's watch of a large cluster; NETPOL_PODS=100000 for the largest)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -count 1 -timeout 60m -tags api -run '^$$' -bench LargeCluster -benchtime 1x ./pkg/effects/policywatch
 	$(call stage,bench: what a pod's start costs, against one without us and against the bare restores)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags 'kernel bench' -run TestWhatAStartCosts -exec "$(CURDIR)/test/isolated" ./test/agent
