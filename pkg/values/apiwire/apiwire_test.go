@@ -188,10 +188,15 @@ func TestObjectsShareWhatTheyHaveInCommon(t *testing.T) {
 // FuzzPod: whatever the bytes, nothing panics, what is returned is no bigger than what came, and where both decoders
 // understand a message they agree.
 func FuzzPod(f *testing.F) {
-	fill, _ := filler(f)
-	for range 20 {
-		var p corev1.Pod
-		fill(&p)
+	always := corev1.ContainerRestartPolicyAlways
+	now := metav1.Now()
+	for _, p := range []corev1.Pod{
+		{}, {ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a", ResourceVersion: "7", CreationTimestamp: now, DeletionTimestamp: &now}},
+		{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"a": "b", "c": ""}, Annotations: map[string]string{initialEnd: "true"}}},
+		{Spec: corev1.PodSpec{NodeName: "n", HostNetwork: true, Containers: []corev1.Container{{Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 80}}}},
+			InitContainers: []corev1.Container{{RestartPolicy: &always, Ports: []corev1.ContainerPort{{Name: "dns", ContainerPort: 53, Protocol: "UDP"}}}}}},
+		{Status: corev1.PodStatus{Phase: corev1.PodFailed, PodIP: "192.0.2.1", PodIPs: []corev1.PodIP{{IP: "192.0.2.1"}, {IP: "2001:db8::1"}}}},
+	} {
 		message, err := p.Marshal()
 		require.NoError(f, err)
 		f.Add(message)
