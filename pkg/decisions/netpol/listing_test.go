@@ -36,7 +36,7 @@ func list(t *testing.T, events []worlds.Event, cut bool) []netpol.Change {
 }
 
 func TestAListLeadsWhereItsChangesDo(t *testing.T) {
-	for seed := range count(t, 150) {
+	for seed := range count(t, 80) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
 		x.Apply(list(t, w.Events(), seed%2 == 0)...)

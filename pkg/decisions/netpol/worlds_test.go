@@ -180,7 +180,7 @@ func TestWhileAChangeIsWrittenNothingPassesThatNeitherWorldAllowsNorIsRefusedWha
 func TestWhileABatchIsWrittenNothingPassesThatNoStateOfTheClusterAllows(t *testing.T) {
 	all := packets()
 	merged := 0
-	for seed := range count(t, 400) {
+	for seed := range count(t, 120) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
 		x.Apply(changes(t, w.Events())...)
@@ -244,7 +244,7 @@ func comesOrGoes(held []map[netip.Addr]bool, ip netip.Addr) bool {
 // What comes together is one change: nothing passes that is refused before and after, whatever lies between.
 func TestChangesThatComeTogetherAreOneChange(t *testing.T) {
 	all := packets()
-	for seed := range count(t, 250) {
+	for seed := range count(t, 100) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
 		x.Apply(changes(t, w.Events())...)
