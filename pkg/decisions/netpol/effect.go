@@ -10,7 +10,7 @@ import (
 
 // effect is which parts of the filter a transaction changes, as far as a packet can meet them: a packet from p to q is
 // judged by p's egress chain, q's membership in the sets that it uses, q's ingress chain, and p's membership in the sets
-// that that one uses. Chains change together, in one moment; each member of a set changes in a moment of its own.
+// of q's ingress chain. Chains change together, in one moment; each member of a set changes in a moment of its own.
 type effect struct {
 	alone     bool // other rules than the pods' changed, or the world between its changes never existed
 	prefixes  map[netip.Prefix]struct{}

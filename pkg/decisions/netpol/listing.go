@@ -100,23 +100,34 @@ func (x *Index) unlisted(kind Kind) Together {
 	var out Together
 	number := x.lists[kind].number
 	for _, ns := range x.namespaces {
-		switch kind {
-		case Namespaces:
-			if ns.seen && ns.listed != number {
-				out = append(out, NamespaceGone{Name: ns.name})
-			}
-		case Pods:
-			for _, p := range ns.pods {
-				if p.listed != number {
-					out = append(out, PodGone{Key: p.Key})
-				}
-			}
-		case Policies:
-			for _, p := range ns.policies {
-				if p.listed != number {
-					out = append(out, PolicyGone{Key: p.Key})
-				}
-			}
+		if kind == Namespaces && ns.seen && ns.listed != number {
+			out = append(out, NamespaceGone{Name: ns.name})
+		}
+		if kind == Pods {
+			out = append(out, ns.unlistedPods(number)...)
+		}
+		if kind == Policies {
+			out = append(out, ns.unlistedPolicies(number)...)
+		}
+	}
+	return out
+}
+
+func (ns *namespace) unlistedPods(number uint32) Together {
+	var out Together
+	for _, p := range ns.pods {
+		if p.listed != number {
+			out = append(out, PodGone{Key: p.Key})
+		}
+	}
+	return out
+}
+
+func (ns *namespace) unlistedPolicies(number uint32) Together {
+	var out Together
+	for _, p := range ns.policies {
+		if p.listed != number {
+			out = append(out, PolicyGone{Key: p.Key})
 		}
 	}
 	return out

@@ -98,8 +98,8 @@ func (s *segment) add(d Delta, e effect) {
 func (s *segment) flush(done []Delta) []Delta {
 	d := Delta{Before: s.before, After: s.after, Judge: s.judge}
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
-		chains, any := s.chains[f]
-		if !any {
+		chains, touched := s.chains[f]
+		if !touched {
 			continue
 		}
 		c := ChainDelta{Family: f}

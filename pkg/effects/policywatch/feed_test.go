@@ -46,9 +46,9 @@ type sent struct {
 	end    bool
 }
 
-func pod(name, version string, labels map[string]string) *corev1.Pod {
+func pod(name, version string) *corev1.Pod {
 	return &corev1.Pod{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, ResourceVersion: version, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, ResourceVersion: version},
 		Status:     corev1.PodStatus{PodIP: "192.0.2.1"}}
 }
 
@@ -115,7 +115,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, since string) {
 		for _, p := range first {
 			s.send(w, sent{kind: "ADDED", object: p})
 		}
-		end := pod("", "10", nil)
+		end := pod("", "10")
 		end.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
 		s.send(w, sent{kind: "BOOKMARK", object: end})
 	}
@@ -240,19 +240,19 @@ func servers() map[string]*server {
 func TestTheWatchFollowsEveryKindOfServer(t *testing.T) {
 	for name, s := range servers() {
 		t.Run(name, func(t *testing.T) {
-			s.pods = []*corev1.Pod{at("192.0.2.1", pod("a", "1", nil)), at("192.0.2.2", pod("b", "2", nil))}
+			s.pods = []*corev1.Pod{at("192.0.2.1", pod("a", "1")), at("192.0.2.2", pod("b", "2"))}
 			f := follow(t, s)
 			f.becomes(2)
-			f.events <- sent{kind: "ADDED", object: at("192.0.2.3", pod("c", "11", nil))}
+			f.events <- sent{kind: "ADDED", object: at("192.0.2.3", pod("c", "11"))}
 			f.becomes(3)
-			host := pod("c", "12", nil)
+			host := pod("c", "12")
 			host.Spec.HostNetwork = true
 			f.events <- sent{kind: "MODIFIED", object: host}
 			f.becomes(2)
-			f.events <- sent{kind: "DELETED", object: pod("a", "13", nil)}
+			f.events <- sent{kind: "DELETED", object: pod("a", "13")}
 			f.becomes(1)
 			f.events <- sent{end: true} // the watch goes on from there
-			f.events <- sent{kind: "ADDED", object: at("192.0.2.3", pod("c", "14", nil))}
+			f.events <- sent{kind: "ADDED", object: at("192.0.2.3", pod("c", "14"))}
 			f.becomes(2)
 			f.server.mu.Lock()
 			defer f.server.mu.Unlock()
@@ -265,11 +265,11 @@ func TestTheWatchFollowsEveryKindOfServer(t *testing.T) {
 func TestAVersionThatTheServerHasForgottenIsAReasonToListAgain(t *testing.T) {
 	for name, s := range servers() {
 		t.Run(name, func(t *testing.T) {
-			s.pods = []*corev1.Pod{at("192.0.2.1", pod("a", "1", nil)), at("192.0.2.2", pod("b", "2", nil))}
+			s.pods = []*corev1.Pod{at("192.0.2.1", pod("a", "1")), at("192.0.2.2", pod("b", "2"))}
 			f := follow(t, s)
 			f.becomes(2)
 			f.server.mu.Lock()
-			s.pods = []*corev1.Pod{s.pods[1], at("192.0.2.3", pod("c", "15", nil)), at("192.0.2.4", pod("d", "15", nil))}
+			s.pods = []*corev1.Pod{s.pods[1], at("192.0.2.3", pod("c", "15")), at("192.0.2.4", pod("d", "15"))}
 			f.server.mu.Unlock()
 			f.events <- sent{kind: "ERROR", object: &metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Code: http.StatusGone}}
 			f.becomes(3)
@@ -283,11 +283,11 @@ func TestAnObjectThatCannotBeDecodedIsAProblemAndNothingIsForgotten(t *testing.T
 		"another kind": (&server{t: t}).frame("ADDED", &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := follow(t, &server{streams: true, pods: []*corev1.Pod{pod("a", "1", nil)}})
+			f := follow(t, &server{streams: true, pods: []*corev1.Pod{pod("a", "1")}})
 			f.events <- sent{raw: raw}
 			require.Eventually(t, func() bool { return f.watch.Problem() != "" }, 10*time.Second, time.Millisecond)
 			f.becomes(1)
-			f.events <- sent{kind: "ADDED", object: at("192.0.2.9", pod("b", "12", nil))}
+			f.events <- sent{kind: "ADDED", object: at("192.0.2.9", pod("b", "12"))}
 			f.becomes(2)
 		})
 	}

@@ -73,7 +73,7 @@ func largePod(i int, churn string) *corev1.Pod {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("namespace-%d", i/20), Name: fmt.Sprintf("deployment-5d8f7c9b6d-%05d", i), ResourceVersion: fmt.Sprint(1000 + i),
 			Labels:        map[string]string{"app.kubernetes.io/name": fmt.Sprintf("app%d", i%10), "app.kubernetes.io/part-of": "shop", "pod-template-hash": "5d8f7c9b6d"},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: &metav1.FieldsV1{Raw: []byte(strings.Repeat("x", 2500))}}}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: metav1.NewFieldsV1(strings.Repeat("x", 2500))}}},
 		Spec: corev1.PodSpec{NodeName: fmt.Sprintf("node-%d", i/20), Containers: []corev1.Container{{Name: "c", Image: "registry.example/image:tag",
 			Env:   []corev1.EnvVar{{Name: "TEXT", Value: strings.Repeat("y", 800)}},
 			Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}}}},

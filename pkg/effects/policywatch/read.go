@@ -74,11 +74,11 @@ func namespaces() kind {
 }
 
 // policies are read in full: there are few of them. What is not understood of one is logged.
-func policies(log *slog.Logger) kind {
+func policies(to *slog.Logger) kind {
 	of := func(p *networkingv1.NetworkPolicy) reading {
 		policy, problems := netpolicy.PolicyOf(p)
 		if len(problems) > 0 {
-			log.Warn("a NetworkPolicy is not understood in full; what is not understood allows nothing",
+			to.Warn("a NetworkPolicy is not understood in full; what is not understood allows nothing",
 				"policy", policy.Key, "problems", problems.ToAggregate())
 		}
 		return reading{Meta: metaOf(p.ObjectMeta), seen: netpol.PolicySeen{Policy: policy}}

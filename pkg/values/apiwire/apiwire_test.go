@@ -19,11 +19,11 @@ import (
 )
 
 // filler fills objects with anything, by Kubernetes' own means.
-func filler(t testing.TB) (fill func(any), scheme *runtime.Scheme) {
-	t.Helper()
+func filler(tb testing.TB) (fill func(any), scheme *runtime.Scheme) {
+	tb.Helper()
 	scheme = runtime.NewScheme()
-	require.NoError(t, corev1.AddToScheme(scheme))
-	require.NoError(t, networkingv1.AddToScheme(scheme))
+	require.NoError(tb, corev1.AddToScheme(scheme))
+	require.NoError(tb, networkingv1.AddToScheme(scheme))
 	f := fuzzer.FuzzerFor(metafuzzer.Funcs, rand.NewSource(7), serializer.NewCodecFactory(scheme))
 	return func(object any) { f.Fill(object) }, scheme
 }
@@ -91,7 +91,7 @@ func TestNamespacesAndMetadataAreDecodedAsByTheFullDecoder(t *testing.T) {
 		got, meta, err := d.Namespace(message)
 		require.NoError(t, err)
 		require.Equal(t, full.Name, got.Name)
-		require.Equal(t, len(full.Labels), len(got.Labels))
+		require.Len(t, got.Labels, len(full.Labels))
 		for k, v := range full.Labels {
 			require.Equal(t, v, got.Labels[k])
 		}

@@ -24,7 +24,7 @@ func (d *Decoder) Pod(message []byte) (netpolicy.Pod, Meta, error) {
 	err := fields(message, func(f field) error {
 		switch f.number {
 		case 1:
-			return f.message(p.meta.field)
+			return f.message(p.field)
 		case 2:
 			return f.message(p.spec)
 		case 3:

@@ -12,7 +12,7 @@ var ErrMalformed = errors.New("malformed protobuf message from the API server")
 
 // field is one field of a message.
 type field struct {
-	number protowire.Number
+	number int32
 	kind   protowire.Type
 	bytes  []byte // of a BytesType
 	varint uint64 // of a VarintType
@@ -26,7 +26,7 @@ func fields(message []byte, each func(field) error) error {
 			return fmt.Errorf("%w: %w", ErrMalformed, protowire.ParseError(n))
 		}
 		message = message[n:]
-		f := field{number: number, kind: kind}
+		f := field{number: int32(number), kind: kind}
 		switch kind {
 		case protowire.BytesType:
 			f.bytes, n = protowire.ConsumeBytes(message)
