@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // preemption: with a real scheduler and a full node, a pod that names the Hospital's class waits in a guest's namespace and
@@ -43,6 +45,10 @@ func preemption(t *testing.T, w *world) {
 		require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(patients), patients))
 		return patients.DeletionTimestamp != nil
 	}, waitLong, waitStep, "the same class drives it out in a namespace of the Hospital's: %s", w.scheduled(t, emergency))
+	for _, p := range []*corev1.Pod{emergency, patients} {
+		require.NoError(t, w.client.Delete(t.Context(), p, client.GracePeriodSeconds(0)))
+	}
+	require.Eventually(t, func() bool { return w.scheduled(t, study) == "" }, waitLong, waitStep, "where there is room, it runs: %s", w.scheduled(t, study))
 }
 
 func needing(p *corev1.Pod, cpu, class string) *corev1.Pod {
@@ -70,7 +76,7 @@ func (w *world) scheduled(t *testing.T, p *corev1.Pod) string {
 // machine makes a node with one processor, as far as the API knows.
 func (w *world) machine(t *testing.T) {
 	t.Helper()
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "small"}}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "small", Labels: map[string]string{apis.LabelEnforced: "true"}}}
 	w.create(t, node)
 	w.deleteLater(t, node)
 	node.Spec.Taints = nil // the API server takes a new node for one that is not ready
