@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -106,6 +107,7 @@ type logged struct {
 	Path        string `json:"path"`
 	Destination string `json:"original_destination"`
 	SNI         string `json:"sni"`
+	Text        string `json:"text"` // of the proxy's own log
 	Code        int    `json:"response_code"`
 }
 
@@ -123,6 +125,9 @@ func row(w io.Writer, e record.Entry) {
 		l.Event = "ended"
 	case l.Method != "":
 		what = l.Method + " " + l.Authority + l.Path
+	case l.Text != "":
+		_, what, _ = strings.Cut(l.Text, "] ")
+		what = cmp.Or(what, l.Text)
 	case e.Log != nil:
 		what = l.Kind + " " + l.Destination + " " + l.SNI
 	}
