@@ -11,6 +11,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/logfollow"
+	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/recordfile"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/recorder"
@@ -54,8 +55,8 @@ func (o *recordOptions) check() error {
 	return errors.Join(problems...)
 }
 
-// newRecord returns what copies the logs of the agent's pods until its context ends.
-func newRecord(n node, a *agent.Agent) (func(context.Context) error, error) {
+// newRecord returns what copies the logs of the agent's pods, and those of the resolver, until its context ends.
+func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Context) error, error) {
 	if n.record.folder == "" {
 		return func(context.Context) error { return nil }, nil
 	}
@@ -63,20 +64,68 @@ func newRecord(n node, a *agent.Agent) (func(context.Context) error, error) {
 		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate,
 		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
 		Source: logfollow.Limits{Rate: podRate, Burst: podBurst, Lag: podLag},
+		Shared: logfollow.Limits{Rate: nodeRate, Burst: nodeRate, Lag: podLag},
 		Sources: func() []record.Source {
-			var all []record.Source
-			for _, p := range a.Pods() {
-				all = append(all, record.Source{
-					Guest: p.Guest, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Container: apis.ProxyContainerName,
-				})
-			}
-			return all
+			return append(proxies(a), names(n.record.logs, guests())...)
 		},
+		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, guests()) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)
 	}
 	return r.Run, nil
+}
+
+// guestNamespaces returns the guest of each foreign namespace.
+type guestNamespaces func() map[string]string
+
+// guestsOf reads them from the watch of the API server at most once a second.
+func guestsOf(watch *podwatch.Watch) guestNamespaces {
+	var known map[string]string
+	var at time.Time
+	return func() map[string]string {
+		if time.Since(at) < time.Second {
+			return known
+		}
+		if spaces, err := watch.Namespaces(context.Background()); err == nil && watch.Synced() {
+			known, at = map[string]string{}, time.Now()
+			for _, s := range spaces {
+				known[s.Name] = s.Labels[apis.LabelRemoteCluster]
+			}
+		}
+		return known
+	}
+}
+
+// proxies are the logs of the foreign pods' proxies.
+func proxies(a *agent.Agent) []record.Source {
+	var all []record.Source
+	for _, p := range a.Pods() {
+		all = append(all, record.Source{
+			Guest: p.Guest, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Container: apis.ProxyContainerName,
+		})
+	}
+	return all
+}
+
+// names are the logs of the resolver's pods on this node: one for each guest, and one for what is no known guest's. Without the
+// guests (the API server has not answered yet) nothing is followed, since each line would be taken for none's.
+func names(logs string, guests map[string]string) []record.Source {
+	if guests == nil {
+		return nil
+	}
+	ids := map[string]bool{"": true}
+	for _, id := range guests {
+		ids[id] = true
+	}
+	var all []record.Source
+	for _, s := range logfollow.Pods(logs, apis.SystemNamespace, apis.ResolverName, apis.ResolverContainerName) {
+		for id := range ids {
+			s.Guest = id
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // requests prints the record of this node.

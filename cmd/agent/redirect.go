@@ -65,7 +65,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		},
 		Frames: host,
 	})
-	record, err := newRecord(n, a)
+	record, err := newRecord(n, a, guestsOf(watch))
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}

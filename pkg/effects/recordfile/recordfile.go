@@ -64,11 +64,11 @@ func Open(folder string, limits Limits) (*File, error) {
 func (f *File) Positions() map[record.Source]record.Position { return f.positions }
 
 // Append writes the entries. They are in the kernel's hands then: the end of the agent loses nothing of them, the end of the
-// node what Sync has not seen. Chatter is left out.
+// node what Sync has not seen. Chatter and passed entries are left out; their positions count.
 func (f *File) Append(entries []record.Entry) error {
 	var batch bytes.Buffer
 	for _, e := range entries {
-		if record.Chatter(e) {
+		if record.Chatter(e) || e.IsPassed() {
 			continue
 		}
 		line, err := e.Encode()

@@ -12,6 +12,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/logfollow"
 	"data-space.liqo.io/pkg/effects/recordfile"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // Config is how the recorder runs.
@@ -20,11 +21,16 @@ type Config struct {
 	Folder string // of the record: one folder below for each guest
 	Limits recordfile.Limits
 	Source logfollow.Limits // of one container
+	Shared logfollow.Limits // of one that logs for all guests: no guest's lines may keep those of another from being copied
 	Node   int64            // bytes a second that are copied of all containers
 	Log    *slog.Logger
 
 	// Sources names the containers to follow. It is asked at each poll; a source that it no longer names is followed to its end.
 	Sources func() []record.Source
+
+	// Concerns reports whether an entry belongs into the record of its source's guest; nil: all do. A log that is about
+	// several guests is followed once for each, as a source of its own, so that each record knows how far it came.
+	Concerns func(record.Entry) bool
 }
 
 const (
@@ -80,7 +86,7 @@ func (r *Recorder) open(guest string) (*recordfile.File, error) {
 	}
 	r.records[guest] = f
 	for source, at := range f.Positions() {
-		r.tails[source] = logfollow.New(r.Logs, source, &at, r.Source)
+		r.tails[source] = r.follow(source, &at)
 	}
 	return f, nil
 }
@@ -114,7 +120,7 @@ func (r *Recorder) Poll(now time.Time) {
 	for _, s := range r.Sources() {
 		named[s] = true
 		if r.tails[s] == nil {
-			r.tails[s] = logfollow.New(r.Logs, s, nil, r.Source)
+			r.tails[s] = r.follow(s, nil)
 		}
 	}
 	left := r.budget.Left(now)
@@ -124,7 +130,7 @@ func (r *Recorder) Poll(now time.Time) {
 			r.complain(err)
 			continue
 		}
-		entries := t.Poll(now, min(left, pollLimit))
+		entries := r.sift(t.Poll(now, min(left, pollLimit)))
 		if len(entries) > 0 {
 			size := weight(entries)
 			r.budget.Take(size)
@@ -142,6 +148,19 @@ func (r *Recorder) Poll(now time.Time) {
 	}
 }
 
+// sift passes over what does not concern the guest.
+func (r *Recorder) sift(entries []record.Entry) []record.Entry {
+	if r.Concerns == nil {
+		return entries
+	}
+	for i, e := range entries {
+		if !r.Concerns(e) {
+			entries[i] = e.Passed()
+		}
+	}
+	return entries
+}
+
 // again follows the source from where the record ends.
 func (r *Recorder) again(s record.Source, t *logfollow.Tail, f *recordfile.File) {
 	t.Close()
@@ -149,7 +168,15 @@ func (r *Recorder) again(s record.Source, t *logfollow.Tail, f *recordfile.File)
 	if at, known := f.Positions()[s]; known {
 		from = &at
 	}
-	r.tails[s] = logfollow.New(r.Logs, s, from, r.Source)
+	r.tails[s] = r.follow(s, from)
+}
+
+func (r *Recorder) follow(s record.Source, from *record.Position) *logfollow.Tail {
+	limits := r.Source
+	if s.Container == apis.ResolverContainerName {
+		limits = r.Shared
+	}
+	return logfollow.New(r.Logs, s, from, limits)
 }
 
 func folder(guest string) string {

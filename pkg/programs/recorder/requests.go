@@ -17,6 +17,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/recordfile"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // Query chooses entries of the record.
@@ -90,7 +91,7 @@ func (q Query) segment(w *tabwriter.Writer, path string) error {
 }
 
 func (q Query) chooses(e record.Entry) bool {
-	if len(e.Positions) > 0 || q.Pod != "" && q.Pod != e.Source.Namespace+"/"+e.Source.Pod {
+	if len(e.Positions) > 0 || q.Pod != "" && q.Pod != about(e) {
 		return false
 	}
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
@@ -118,6 +119,12 @@ func row(w io.Writer, e record.Entry) {
 	var l logged
 	_ = json.Unmarshal(e.Log, &l) // what is no line of the proxy's is shown as text
 	what := e.Text
+	if _, rest, asked := record.Question(e.Text); asked && e.Source.Container == apis.ResolverContainerName {
+		l.Event, what = "name", rest
+		if before, name, found := strings.Cut(rest, " name="); found {
+			what = "name=" + name + " " + before
+		}
+	}
 	switch {
 	case e.Gap != nil:
 		l.Event, what = "gap", fmt.Sprintf("%s, %d bytes", e.Gap.Reason, e.Gap.Bytes)
@@ -131,8 +138,16 @@ func row(w io.Writer, e record.Entry) {
 	case e.Log != nil:
 		what = l.Kind + " " + l.Destination + " " + l.SNI
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s/%s\t%s\t%s\t%s\t%d\n", ascii(e.Time), ascii(e.Source.Guest), ascii(e.Source.Namespace), ascii(e.Source.Pod),
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", ascii(e.Time), ascii(e.Source.Guest), ascii(about(e)),
 		ascii(l.Direction), ascii(cmp.Or(l.Event, "text")), ascii(what), l.Code)
+}
+
+// about names the pod that an entry is about: the one whose proxy logged it, or the one that asked the resolver.
+func about(e record.Entry) string {
+	if pod, _, asked := record.Question(e.Text); asked && e.Source.Container == apis.ResolverContainerName {
+		return pod
+	}
+	return e.Source.Namespace + "/" + e.Source.Pod
 }
 
 func ascii(text string) string {

@@ -60,6 +60,8 @@ const (
 	// ResolverName names its Deployment, its Service, the ConfigMap that the controller makes for it, and its pods' LabelName.
 	ResolverName      = "data-space-resolver"
 	ResolverConfigKey = "Corefile"
+	// ResolverContainerName is the one container of its pods.
+	ResolverContainerName = "resolver"
 )
 
 // Ports of the proxy inside a foreign pod.

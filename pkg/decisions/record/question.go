@@ -1,0 +1,44 @@
+package record
+
+import "strings"
+
+// questionPrefix begins the lines of the guests' resolver that are about a pod (package resolver has their format).
+const questionPrefix = "[INFO] pod="
+
+// Question reads a line of the guests' resolver: the pod that asked (namespace/name, "-/-" where the resolver does not know
+// it) and the rest. A name that a tenant asked for stands at the end of its line, so it cannot begin one.
+func Question(line string) (pod, rest string, ok bool) {
+	after, found := strings.CutPrefix(line, questionPrefix)
+	if !found {
+		return "", "", false
+	}
+	return strings.Cut(after, " ")
+}
+
+// Asker returns the namespace of the pod that a line of the resolver is about, and "" where the line names none.
+func Asker(e Entry) string {
+	pod, _, _ := Question(e.Text)
+	namespace, _, _ := strings.Cut(pod, "/")
+	if namespace == "-" {
+		return ""
+	}
+	return namespace
+}
+
+// Concerns reports whether an entry belongs into the record of its source's guest. A line of the resolver, whose container is
+// named, is that of the guest whose namespace the asking pod is in; guests has the guest of each foreign namespace. Lines about
+// other pods, and about none, are those of the source without a guest. Gaps are everybody's.
+func Concerns(e Entry, resolver string, guests map[string]string) bool {
+	if e.Source.Container != resolver || e.Gap != nil || e.Ended {
+		return true
+	}
+	return guests[Asker(e)] == e.Source.Guest
+}
+
+// Passed returns an entry that holds the position of e alone: it is not written, but the record goes on behind it.
+func (e Entry) Passed() Entry { return Entry{Source: e.Source, Position: e.Position} }
+
+// IsPassed reports whether the entry holds nothing but a position.
+func (e Entry) IsPassed() bool {
+	return e.Log == nil && e.Text == "" && e.Gap == nil && !e.Ended && e.Positions == nil
+}
