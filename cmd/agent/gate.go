@@ -31,6 +31,7 @@ type gateOptions struct {
 	folders              cnifolder.Folders // as given; the node's paths
 	plugin               string
 	nri                  string
+	kubelet              string
 }
 
 // Values of --gate and --unmarked.
@@ -46,6 +47,8 @@ func (g *gateOptions) paths(f *flag.FlagSet) {
 	f.StringVar(&g.folders.Bin, "cni-bin-dir", "", "`folder` of the node in which the runtime finds CNI plugins; empty: one that the "+
 		"runtime reports, else "+cnifolder.UsualBin)
 	f.StringVar(&g.socket, "gate-socket", gate.Socket, "`path` of the unix socket that the CNI plugin asks")
+	f.StringVar(&g.kubelet, "kubelet-dir", "/var/lib/kubelet", "`folder` of the node's kubelet (its --root-dir), for the seccomp profile that every container "+
+		"of a foreign pod names; \"off\": none is kept there (right only with the webhook's --seccomp-profile=RuntimeDefault)")
 	f.StringVar(&g.spaces, "namespaces-file", gate.SpacesFile, "`path` of the list of namespaces that stays on the node, for the CNI plugin to judge by when no agent answers")
 }
 
@@ -79,6 +82,9 @@ func (g *gateOptions) check() error {
 	}
 	if g.nri != "" && g.nri != gateOff && !strings.HasPrefix(g.nri, "/") {
 		problems = append(problems, fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri))
+	}
+	if g.kubelet != gateOff && !strings.HasPrefix(g.kubelet, "/") {
+		problems = append(problems, fmt.Errorf("--kubelet-dir=%q: not an absolute path; give one, or off", g.kubelet))
 	}
 	for name, value := range map[string]string{
 		"cni-conf-dir": g.folders.Conf, "cni-bin-dir": g.folders.Bin, "gate-socket": g.socket, "namespaces-file": g.spaces,
@@ -117,6 +123,11 @@ func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch,
 	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
 	var keeper agent.Chain
 	var chain *cniconf.Chain
+	profile, err := n.profile()
+	if err != nil {
+		return err
+	}
+	config.Profile = profile
 	if o.mode == gateOff {
 		n.log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then; the agent does not vouch for " +
 			"its node, so foreign pods are scheduled here only if the webhook runs with --require-enforced-nodes=false")
@@ -134,7 +145,7 @@ func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch,
 		return err
 	}
 	if chain != nil {
-		chain.Restored = g.Restored
+		chain.Restored, chain.Placed = g.Restored, g.Placed
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.Run(ctx) })
@@ -217,6 +228,9 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 	changed, err := o.chain(in, slog.New(slog.DiscardHandler)).Uninstall()
 	tell(stdout, "undone", changed)
 	if err != nil {
+		return err
+	}
+	if err := removeProfiles(o.kubelet, *state); err != nil {
 		return err
 	}
 	traces := []string{o.spaces}

@@ -18,7 +18,7 @@ func TestInstallAndUninstall(t *testing.T) {
 	require.NoError(t, os.Mkdir(bin, 0o750))
 	require.NoError(t, os.WriteFile(plugin, []byte("program"), 0o600))
 	paths := []string{
-		"--cni-conf-dir=" + conf, "--cni-bin-dir=" + bin, "--gate-socket=" + dir + "/run/gate.sock", "--namespaces-file=" + dir + "/lib/namespaces.json",
+		"--kubelet-dir=" + dir + "/kubelet", "--cni-conf-dir=" + conf, "--cni-bin-dir=" + bin, "--gate-socket=" + dir + "/run/gate.sock", "--namespaces-file=" + dir + "/lib/namespaces.json",
 	}
 	call := func(command string, more ...string) (int, string) {
 		var out bytes.Buffer
@@ -39,7 +39,7 @@ func TestInstallAndUninstall(t *testing.T) {
 	require.Equal(t, 0, status, out)
 	require.Contains(t, out, "nothing to be written")
 
-	for _, left := range []string{"run/guarded/1.json", "lib/namespaces.json"} {
+	for _, left := range []string{"run/guarded/1.json", "lib/namespaces.json", "run/seccomp/1.json", "kubelet/seccomp/data-spacer/1.json"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, left)), 0o750))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, left), nil, 0o600))
 	}
@@ -48,7 +48,7 @@ func TestInstallAndUninstall(t *testing.T) {
 	text, err = os.ReadFile(list)
 	require.NoError(t, err)
 	require.Equal(t, before, string(text), "to the byte") //nolint:testifylint // to the byte
-	for _, gone := range []string{"run", "lib", "bin/data-space-cni"} {
+	for _, gone := range []string{"run", "lib", "bin/data-space-cni", "kubelet/seccomp/data-spacer"} {
 		require.NoFileExists(t, filepath.Join(dir, gone))
 		require.NoDirExists(t, filepath.Join(dir, gone))
 	}
@@ -77,6 +77,7 @@ func TestAWrongGateNamesTheFlag(t *testing.T) {
 		"--gate=":          {"--node-name=n", "--gate=maybe"},
 		"--unmarked=":      {"install-cni", "--unmarked=perhaps"},
 		"--cni-conf-dir=":  {"uninstall-cni", "--cni-conf-dir=here"},
+		"--kubelet-dir=":   {"--node-name=n", "--kubelet-dir=here"},
 		"--nri-socket=":    {"--node-name=n", "--nri-socket=here"},
 		"takes flags only": {"install-cni", "now"},
 	} {

@@ -23,6 +23,9 @@ const workers = 2
 // newRedirect puts together what makes all traffic of foreign pods pass their proxy, and the gates that hold them until it
 // does.
 func newRedirect(ctx context.Context, n node) (job, error) {
+	if _, err := n.profile(); err != nil {
+		return job{}, err
+	}
 	settings := redirect.Settings{IPv6: hasIPv6()}
 	plane := dataplane.New(n.backend)
 	for _, held := range redirect.All(settings) {

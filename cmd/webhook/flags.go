@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
+	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/programs/webhook"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -30,6 +32,10 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	o, proxy, grants := &s.options, &s.options.Proxy, &s.options.Grants
 	proxy.Requests, _ = inject.ParseResources("cpu=50m,memory=64Mi")
 	proxy.Limits, _ = inject.ParseResources("memory=256Mi")
+	var err error
+	if proxy.SeccompProfile, err = seccomp.Name(); err != nil {
+		return s, err
+	}
 	o.DNSNames = []string{webhook.Name + "." + apis.SystemNamespace + ".svc"}
 
 	f := flag.NewFlagSet("webhook", flag.ContinueOnError)
@@ -40,6 +46,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "envoy-image", "container image of the injected proxy (required)", &proxy.Image, inject.ParseImage)
 	each(f, "proxy-requests", "what the proxy requests (default cpu=50m,memory=64Mi)", &proxy.Requests, inject.ParseResources)
 	each(f, "proxy-limits", "what the proxy is limited to (default memory=256Mi)", &proxy.Limits, inject.ParseResources)
+	each(f, "seccomp-profile", "seccomp profile of foreign pods: ours, which the agent keeps on each node, or RuntimeDefault (default ours)", &proxy.SeccompProfile, parseProfile)
+	each(f, "seccomp-profiles", "other profiles of the nodes that foreign pods may name, comma-separated (default none)", &grants.SeccompProfiles, admit.ParseProfiles)
 	each(f, "pod-security", "Pod Security level of foreign pods: baseline or restricted (default baseline)", &grants.PodSecurity, admit.ParseLevel)
 	each(f, "runtime-classes", "RuntimeClasses that foreign pods may name, comma-separated (default none)", &grants.RuntimeClasses, admit.ParseNames)
 	each(f, "devices", "extended resources that foreign pods may ask for, comma-separated (default none)", &grants.Devices, admit.ParseDevices)
@@ -108,6 +116,17 @@ func parseDomain(text string) (string, error) {
 		return "", fmt.Errorf("%q is not a DNS name: %s", text, problems[0])
 	}
 	return text, nil
+}
+
+// parseProfile returns the name of the profile that foreign pods get; empty: the runtime's own.
+func parseProfile(text string) (string, error) {
+	switch text {
+	case "ours":
+		return seccomp.Name()
+	case string(corev1.SeccompProfileTypeRuntimeDefault):
+		return "", nil
+	}
+	return "", fmt.Errorf("%q is not a profile for foreign pods; use ours or %s", text, corev1.SeccompProfileTypeRuntimeDefault)
 }
 
 func parseNames(text string) ([]string, error) {

@@ -19,8 +19,10 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// pppoe sends frames of kind 0x8864 from the namespace's eth0, as AF_PPPOX does without a capability on kernels that have it.
-func pppoe(t *testing.T, pod *netns.Namespace, count int) {
+const some = 7
+
+// pppoe sends some frames of kind 0x8864 from the namespace's eth0, as AF_PPPOX does without a capability on kernels that have it.
+func pppoe(t *testing.T, pod *netns.Namespace) {
 	t.Helper()
 	require.NoError(t, pod.Do(func() error {
 		eth0, err := netlink.LinkByName("eth0")
@@ -29,7 +31,7 @@ func pppoe(t *testing.T, pod *netns.Namespace, count int) {
 		require.NoError(t, err)
 		defer unix.Close(fd)
 		frame := append([]byte{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 2, 0x88, 0x64, 0x11, 0}, "a patient's record, for whoever listens"...)
-		for range count {
+		for range some {
 			_ = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: eth0.Attrs().Index, Halen: 6}) // ENOBUFS: it was dropped
 		}
 		return nil
@@ -70,10 +72,9 @@ func TestFramesOfAForeignPodAreFiltered(t *testing.T) {
 	require.Empty(t, e.Frames.Open)
 
 	seen := arrived(t, k)
-	const some = 7
-	pppoe(t, ordinary, some)
+	pppoe(t, ordinary)
 	require.Equal(t, some, seen(), "of a pod that nobody guards all arrive")
-	pppoe(t, pod, some)
+	pppoe(t, pod)
 	require.Zero(t, seen())
 	e = k.endpoint("app", func(e agent.EndpointStatus) bool { return e.Frames.Dropped == some })
 	require.Equal(t, agent.Enforced, e.State)
@@ -89,17 +90,17 @@ func TestFramesOfAForeignPodAreFiltered(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.Contains(strings.Join(k.a.told(agent.EventDriftRepaired), ""), "frame filter")
 	}, 5*time.Second, 10*time.Millisecond)
-	pppoe(t, pod, some)
+	pppoe(t, pod)
 	require.Zero(t, seen())
 
 	k.running.stop()
 	k.running = startAgent(t, k.node, k.a, k.state)
 	k.reaches("app", agent.Enforced)
-	pppoe(t, pod, some)
+	pppoe(t, pod)
 	require.Zero(t, seen(), "of the next agent")
 
 	k.a.set(func() { k.a.spaces["pharma"] = nil })
 	require.Eventually(t, func() bool { return !strings.Contains(k.netdev(), "data-space") }, 10*time.Second, 20*time.Millisecond)
-	pppoe(t, pod, some)
+	pppoe(t, pod)
 	require.Equal(t, some, seen(), "it is a pod like any other now")
 }

@@ -88,6 +88,12 @@ func (g gated) open(t *testing.T, r running, a *api) (stop func()) {
 		Socket: g.socket, File: g.list, Exempt: []string{"kube-system"}, Marks: true,
 	})
 	require.NoError(t, err)
+	return g.runGate(t, program)
+}
+
+// runGate runs a gate until stop is called.
+func (g gated) runGate(t *testing.T, program *agent.Gate) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- program.Run(ctx) }()

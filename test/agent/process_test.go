@@ -64,7 +64,7 @@ func startProgram(t *testing.T, c *cluster, n *node, kubeconfig, state string, a
 	t.Helper()
 	p := &program{t: t, c: c, output: &buffer{}, socket: filepath.Join(state, "agent.sock"), metrics: freePort(t), health: freePort(t)}
 	p.command = exec.Command(c.binary, append([]string{
-		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft",
+		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + p.socket, "--state-dir=" + filepath.Join(state, "guarded"),
 		"--metrics-bind-address=" + p.metrics, "--health-bind-address=" + p.health,
 	}, args...)...)

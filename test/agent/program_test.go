@@ -135,7 +135,7 @@ func (c *cluster) fails(n *node, kubeconfig, state string, args ...string) strin
 	c.t.Helper()
 	var out bytes.Buffer
 	command := exec.Command(c.binary, append([]string{
-		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft",
+		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + filepath.Join(state, "agent.sock"), "--state-dir=" + filepath.Join(state, "guarded"),
 	}, args...)...)
 	command.Stderr = &out

@@ -214,7 +214,7 @@ type process struct {
 func (r *race) agent(extra ...string) *process {
 	p := &process{r: r, output: &buffer{}, ended: make(chan struct{})}
 	p.command = exec.Command(r.dir+"/agent", append([]string{
-		"--kubeconfig=" + r.kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + r.socket, "--iptables-backend=nft",
+		"--kubeconfig=" + r.kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + r.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + r.dir + "/agent.sock", "--state-dir=" + r.dir + "/guarded", "--metrics-bind-address=0", "--health-bind-address=0",
 		"--gate=cni", "--cni-conf-dir=" + r.dir + "/cni", "--cni-bin-dir=" + r.dir + "/bin", "--cni-plugin=" + r.dir + "/plugin",
 		"--gate-socket=" + r.dir + "/gate.sock", "--namespaces-file=" + r.dir + "/namespaces.json", "--nri-socket=" + r.dir + "/nri.sock",

@@ -34,8 +34,8 @@ func advices() []advice {
 		{"runAsNonRoot", sc + ".runAsNonRoot", sc + ".runAsNonRoot", "set it to true for the pod or each container"},
 		{"runAsUser", sc + ".runAsUser", sc + ".runAsUser", "choose a user other than 0"},
 		{"seLinuxOptions", sc + ".seLinuxOptions", sc + ".seLinuxOptions", "remove user and role, and use a container type"},
-		{"seccompProfile_baseline", sc + ".seccompProfile", sc + ".seccompProfile", "use RuntimeDefault or a profile of the node"},
-		{"seccompProfile_restricted", sc + ".seccompProfile", sc + ".seccompProfile", "set RuntimeDefault for the pod or each container"},
+		{"seccompProfile_baseline", sc + ".seccompProfile", sc + ".seccompProfile", "remove it, Data Spacer sets one by itself"},
+		{"seccompProfile_restricted", sc + ".seccompProfile", sc + ".seccompProfile", "remove it, Data Spacer sets one by itself"},
 		{"sysctls", sc + ".sysctls", "", "remove what is not a safe sysctl"},
 		{"windowsHostProcess", sc + ".windowsOptions", sc + ".windowsOptions", "remove hostProcess"},
 		// Judged by this package itself, more strictly and with their fields.

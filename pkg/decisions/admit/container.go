@@ -29,6 +29,9 @@ func judgeContainer(c located, s Settings) field.ErrorList {
 		}
 	}
 	f.problems = append(f.problems, judgeContainerUser(c.SecurityContext, c.path.Child("securityContext"))...)
+	if c.SecurityContext != nil {
+		f.problems = append(f.problems, judgeSeccomp(c.SecurityContext.SeccompProfile, s, c.path.Child("securityContext", "seccompProfile"))...)
+	}
 	return append(f.problems, judgeRequirements(c.Resources, s, c.path.Child("resources"))...)
 }
 

@@ -98,6 +98,8 @@ func readers() []reader {
 		{"antrea.io", network},
 		{"cni.aws", network},
 		{"io.kubernetes.cri-o.", runtime},
+		{"kubernetes.cri-o.io", runtime},                  // CRI-O: a seccomp profile out of an image
+		{"seccomp.security.alpha.kubernetes.io", runtime}, // before Kubernetes 1.27
 		{"crio.io", runtime},
 		{"io.containerd.", runtime},
 		{"io.katacontainers.", runtime},

@@ -18,6 +18,8 @@ type Settings struct {
 	// Devices are the extended resources that foreign pods may ask for, such as nvidia.com/gpu. A network device given to
 	// a pod carries its packets past the rules.
 	Devices []string
+	// SeccompProfiles are the profiles of the node that foreign pods may name, besides ours (localhostProfile).
+	SeccompProfiles []string
 	// IngressClasses are the classes of the Ingresses that a guest may have: each publishes its pods.
 	IngressClasses []string
 	// StorageClasses are the classes that guests' claims may name; empty: any, but a class must be named.

@@ -32,7 +32,7 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	if !s.AnyNode {
 		addNodeSelector(p, pod.Spec.NodeSelector, path.Child("nodeSelector"))
 	}
-	addSeccomp(p, &pod.Spec, path.Child("securityContext"))
+	setSeccomp(p, &pod.Spec, s, path)
 	warnings := addPriority(p, &pod.Spec, s, path)
 	warnings = append(warnings, changeContainers(p, &pod.Spec, s, path)...)
 	addVolumes(p, pod.Spec.Volumes, path.Child("volumes"))
@@ -41,12 +41,14 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	return Result{Patch: p.operations, Warnings: warnings}, nil
 }
 
-// Ephemeral takes the same capabilities from the ephemeral containers that an update adds to a pod.
-func Ephemeral(now, before *corev1.Pod) Result {
+// Ephemeral takes the same capabilities from the ephemeral containers that an update adds to a pod, and sets the seccomp
+// profile of those that name the runtime's own.
+func Ephemeral(now, before *corev1.Pod, s Settings) Result {
 	p := &patch{}
 	for _, c := range ephemeralContainers(&now.Spec, field.NewPath("spec")) {
 		if !slices.ContainsFunc(before.Spec.EphemeralContainers, func(e corev1.EphemeralContainer) bool { return e.Name == c.Name }) {
 			dropCapabilities(p, c)
+			setContainerSeccomp(p, c, s)
 		}
 	}
 	return Result{Patch: p.operations}
@@ -77,18 +79,6 @@ func addLabel(p *patch, labels map[string]string) {
 		return
 	}
 	p.add("/metadata/labels/"+escape(apis.LabelNetpolAllow), "true")
-}
-
-// addSeccomp gives a pod that names no system call filter the runtime's own: many clusters' kubelets give none. It closes what
-// belongs to no network namespace: AF_VSOCK, the kernel's keyrings, io_uring, namespaces of one's own.
-func addSeccomp(p *patch, spec *corev1.PodSpec, at *field.Path) {
-	filter := map[string]any{"type": corev1.SeccompProfileTypeRuntimeDefault}
-	switch {
-	case spec.SecurityContext == nil:
-		p.add(pointer(at), map[string]any{"seccompProfile": filter})
-	case spec.SecurityContext.SeccompProfile == nil:
-		p.add(pointer(at.Child("seccompProfile")), filter)
-	}
 }
 
 func changeContainers(p *patch, spec *corev1.PodSpec, s Settings, path *field.Path) []string {

@@ -20,10 +20,11 @@ var update = flag.Bool("update", false, "write the goldens in testdata anew")
 
 func settings() Settings {
 	return Settings{
-		Image:    "docker.io/data-spacer/envoy:dev",
-		Guest:    "pharma-1",
-		Requests: corev1.ResourceList{"cpu": resource.MustParse("50m"), "memory": resource.MustParse("64Mi")},
-		Limits:   corev1.ResourceList{"memory": resource.MustParse("256Mi")},
+		Image:          "docker.io/data-spacer/envoy:dev",
+		Guest:          "pharma-1",
+		SeccompProfile: "data-spacer/sockets-1.json",
+		Requests:       corev1.ResourceList{"cpu": resource.MustParse("50m"), "memory": resource.MustParse("64Mi")},
+		Limits:         corev1.ResourceList{"memory": resource.MustParse("256Mi")},
 	}
 }
 

@@ -27,6 +27,7 @@ func fieldsOf(problems field.ErrorList) []string {
 func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
 	never, lower := corev1.PreemptNever, corev1.PreemptLowerPriority
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{gate.AnnotationGuest: "pharma-1"}}, Spec: corev1.PodSpec{
+		SecurityContext:   &corev1.PodSecurityContext{SeccompProfile: settings().seccomp()},
 		PriorityClassName: apis.GuestPriorityClass, PreemptionPolicy: &never,
 		NodeSelector:   map[string]string{apis.LabelEnforced: "true"},
 		InitContainers: []corev1.Container{Sidecar(settings()), {Name: "first", SecurityContext: drops("ALL")}},
@@ -64,10 +65,10 @@ func TestOnlyAddedEphemeralContainersAreChanged(t *testing.T) {
 		return corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: name}}
 	}
 	before := &corev1.Pod{Spec: corev1.PodSpec{EphemeralContainers: []corev1.EphemeralContainer{ephemeral("old")}}}
-	require.Empty(t, Ephemeral(before, before).Patch)
+	require.Empty(t, Ephemeral(before, before, settings()).Patch)
 	now := before.DeepCopy()
 	now.Spec.EphemeralContainers = append(now.Spec.EphemeralContainers, ephemeral("new"))
-	patch := Ephemeral(now, before).Patch
+	patch := Ephemeral(now, before, settings()).Patch
 	require.Len(t, patch, 1)
 	require.Equal(t, "/spec/ephemeralContainers/1/securityContext", patch[0].Path)
 }

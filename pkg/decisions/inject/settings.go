@@ -23,6 +23,8 @@ type Settings struct {
 	PriorityClasses []string
 	// AnyNode lets pods run on nodes without a ready agent, too.
 	AnyNode bool
+	// SeccompProfile is the profile of the node that every container gets (localhostProfile); empty: the runtime's own.
+	SeccompProfile string
 	// HTTPProxy adds http_proxy and HTTP_PROXY to containers that have neither.
 	HTTPProxy bool
 }

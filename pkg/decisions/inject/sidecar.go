@@ -30,7 +30,7 @@ func Sidecar(s Settings) corev1.Container {
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Resources:                corev1.ResourceRequirements{Requests: s.requests(), Limits: s.Limits},
 		RestartPolicy:            &always,
-		SecurityContext:          sidecarSecurity(),
+		SecurityContext:          sidecarSecurity(s),
 		StartupProbe:             readyProbe(1, 120),
 		ReadinessProbe:           readyProbe(5, 3),
 		TerminationMessagePath:   corev1.TerminationMessagePathDefault,
@@ -80,7 +80,7 @@ func volumes() []corev1.Volume {
 }
 
 // sidecarSecurity is the Pod Security Standards' "restricted" and more; the proxy needs no capability.
-func sidecarSecurity() *corev1.SecurityContext {
+func sidecarSecurity(s Settings) *corev1.SecurityContext {
 	uid, yes, no := apis.ProxyUID, true, false
 	return &corev1.SecurityContext{
 		RunAsUser:                &uid,
@@ -89,7 +89,7 @@ func sidecarSecurity() *corev1.SecurityContext {
 		ReadOnlyRootFilesystem:   &yes,
 		AllowPrivilegeEscalation: &no,
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		SeccompProfile:           s.seccomp(),
 	}
 }
 

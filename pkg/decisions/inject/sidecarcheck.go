@@ -29,7 +29,7 @@ func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 }
 
 // Missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
-// line, the capabilities that all others lose, the mark of its guest, the selector of its nodes, and a priority that preempts no pod.
+// line, the capabilities that all others lose, the mark of its guest, the selector of its nodes, the seccomp profile, and a priority that preempts no pod.
 // Some other webhook has taken it away, or ours was never asked.
 func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
 	path := field.NewPath("spec")
@@ -45,7 +45,7 @@ func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
 				"%v is not dropped; another webhook has changed the container after Data Spacer, exempt foreign namespaces there", missing)))
 		}
 	}
-	return problems
+	return append(problems, missingSeccomp(&pod.Spec, s, path)...)
 }
 
 // judgeSidecar refuses a container that bears the proxy's name among the init containers and is not what would be

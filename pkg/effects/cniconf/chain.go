@@ -26,6 +26,7 @@ type Chain struct {
 	Entry     gate.Entry // the plugin's part of the configuration
 	Log       *slog.Logger
 	Restored  func() // if set, called when something had to be put back
+	Placed    func() // if set, called whenever plugin and entry were found or put in their places
 
 	problem atomic.Value // trouble: of the last look
 }

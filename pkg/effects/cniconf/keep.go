@@ -118,6 +118,9 @@ func (k *keeper) report(changed []string, err error, now time.Time) {
 			k.Log.Info("the CNI plugin is in place again")
 		}
 		k.installed, k.text, k.said = true, "", false
+		if k.Placed != nil {
+			k.Placed()
+		}
 		return
 	}
 	if text := err.Error(); text != k.text {

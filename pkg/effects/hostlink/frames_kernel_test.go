@@ -4,6 +4,7 @@ package hostlink_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -80,7 +81,7 @@ func sendFrame(t *testing.T, pod *netns.Namespace, to net.HardwareAddr, rest []b
 		defer unix.Close(fd)
 		frame := slices.Concat(to, eth0.Attrs().HardwareAddr, rest)
 		err = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: eth0.Attrs().Index, Halen: 6})
-		if err == unix.ENOBUFS || err == unix.EPERM { // the filter in the pod drops it while it is sent
+		if errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EPERM) { // the filter in the pod drops it while it is sent
 			return nil
 		}
 		return err

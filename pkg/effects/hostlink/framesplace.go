@@ -29,8 +29,8 @@ func (h *Host) planFilters(sandbox string, found []link) framesPlan {
 	for _, l := range found {
 		p.pod = append(p.pod, inPod(l.inside))
 		entry := framesLink{inside: l.inside.Attrs().Name}
-		switch {
-		case l.end == nil:
+		switch l.end {
+		case nil:
 			entry.claimed = l.why.Error()
 		default:
 			p.node = append(p.node, onNode(sandbox, l.end))

@@ -50,7 +50,7 @@ func (a *Agent) filtered(t Target) error {
 	}
 	ns, err := open(t)
 	if err != nil {
-		return nil //nolint:nilerr // the writer of the rules meets the same error, and reports it
+		return nil // the writer of the rules meets the same error, and reports it
 	}
 	defer ns.Close()
 	return a.filter(ns, t)
@@ -77,7 +77,7 @@ func (a *Agent) filterFrames(r record, t Target) (*FrameStatus, error) {
 		err = ns.CheckNotHost()
 	}
 	if err != nil {
-		return r.frames, nil //nolint:nilerr // the writer of the rules meets the same error, and reports it
+		return r.frames, nil // the writer of the rules meets the same error, and reports it
 	}
 	if err := a.filter(ns, t); err != nil {
 		return r.frames, err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,9 @@ type GateConfig struct {
 	File   string   // the list of namespaces that stays on the node
 	Exempt []string // namespaces whose pods start even when nobody knows these namespaces
 	Marks  bool     // every foreign pod bears gate.AnnotationGuest
+
+	// Profile, if set, is put into its place once the first gate stands.
+	Profile *Profile
 
 	// Address, if set, is told the addresses of every pod that may start, before it does.
 	Address func(ctx context.Context, namespace, name string, ips []netip.Addr)
@@ -73,6 +77,9 @@ type Gate struct {
 	serving atomic.Bool                 // the plugin's questions are answered
 	asking  singleflight.Group          // of the API server, by namespace
 	writers chan struct{}
+
+	placed     chan struct{} // closed once the plugin is in the node's chain
+	placedOnce sync.Once
 }
 
 // NewGate returns the gate of an agent. It reads what an earlier agent left on the node. Without a chain it holds nothing and
@@ -81,6 +88,7 @@ func NewGate(a *Agent, spaces Spaces, chain Chain, c GateConfig) (*Gate, error) 
 	g := &Gate{
 		GateConfig: c, agent: a, spaces: spaces, chain: chain, metrics: newGateMetrics(a.metrics.Registry),
 		changed: make(chan struct{}, 1), standby: make(chan struct{}), writers: make(chan struct{}, max(gateWriters, runtime.NumCPU())),
+		placed: make(chan struct{}),
 	}
 	a.enforcer.newborn = func(box string) bool { return a.starting.newborn(box, time.Now()) }
 	g.down.Store(chain == nil)
@@ -108,6 +116,8 @@ func (g *Gate) Run(ctx context.Context) error {
 	group.Go(func() error { g.remember(ctx); return nil })
 	if g.chain != nil {
 		group.Go(func() error { return g.open(ctx) })
+	} else {
+		group.Go(func() error { g.keepProfile(ctx); return nil })
 	}
 	return group.Wait()
 }
@@ -143,6 +153,7 @@ func (g *Gate) open(ctx context.Context) error {
 		defer close(g.standby)
 		return g.chain.Keep(keeping)
 	})
+	group.Go(func() error { g.keepProfile(keeping); return nil })
 	g.serving.Store(true)
 	defer g.serving.Store(false)
 	group.Go(func() error {

@@ -86,7 +86,7 @@ func (i *injector) created(req admission.Request, proxy inject.Settings) (inject
 	return result, problems, nil
 }
 
-func (i *injector) extended(req admission.Request, _ inject.Settings) (inject.Result, field.ErrorList, error) {
+func (i *injector) extended(req admission.Request, proxy inject.Settings) (inject.Result, field.ErrorList, error) {
 	now, err := decode[corev1.Pod](req.Object)
 	if err != nil {
 		return inject.Result{}, nil, err
@@ -98,7 +98,7 @@ func (i *injector) extended(req admission.Request, _ inject.Settings) (inject.Re
 	if problems := admit.EphemeralContainers(now, before, i.grants); len(problems) > 0 {
 		return inject.Result{}, problems, nil
 	}
-	return inject.Ephemeral(now, before), nil, nil
+	return inject.Ephemeral(now, before, proxy), nil, nil
 }
 
 // answer turns the decision into what the API server expects.

@@ -46,6 +46,7 @@ const (
 	ControllerName           = "data-space-controller" // also its field manager and its LabelManagedBy value
 	SystemNamespace          = "data-spacer"
 	ProxyContainerName       = "data-space-proxy"
+	SeccompFolder            = "data-spacer" // of our profiles, below the kubelet's folder of seccomp profiles
 	ProxyConfigVolume        = "data-space-envoy-config"
 	ProxyRuntimeVolume       = "data-space-proxy-run"
 	ProxyConfigDir           = "/etc/envoy"

@@ -57,6 +57,8 @@ func attempts() []attempt {
 		{"another network by annotation", annotating("v1.multus-cni.io/default-network", "kube-system/macvlan"), true},
 		{"more networks by annotation", annotating("k8s.v1.cni.cncf.io/networks", "sriov"), true},
 		{"orders to the runtime by annotation", annotating("io.kubernetes.cri-o.Devices", "/dev/fuse"), false},
+		{"a seccomp profile by annotation", annotating("seccomp.security.alpha.kubernetes.io/pod", "localhost/mine.json"), false},
+		{"a seccomp profile out of an image", annotating("seccomp-profile.kubernetes.cri-o.io/POD", "registry.example/loose:1"), false},
 		{"the proxy's AppArmor profile", annotating("container.apparmor.security.beta.kubernetes.io/data-space-proxy", "localhost/mine"), false},
 		{"a device on a copy of the proxy", func(p *corev1.Pod) {
 			p.Spec.InitContainers[0].Resources.Limits["vendor.example/nic"] = resource.MustParse("1")
@@ -116,9 +118,12 @@ func userAttempts() []attempt {
 		{"the proxy's group", pod(func(s *corev1.PodSecurityContext) { s.RunAsGroup = ptr(apis.ProxyUID) }), true},
 		{"files of the proxy's group", pod(func(s *corev1.PodSecurityContext) { s.FSGroup = ptr(apis.ProxyUID) }), true},
 		{"the proxy's group as another", pod(func(s *corev1.PodSecurityContext) { s.SupplementalGroups = []int64{1, apis.ProxyUID} }), true},
+		{"a seccomp profile of the node", pod(func(s *corev1.PodSecurityContext) {
+			s.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeLocalhost, LocalhostProfile: ptr("profiles/mine.json")}
+		}), false},
 		{"no seccomp filter", pod(func(s *corev1.PodSecurityContext) {
 			s.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined}
-		}), false},
+		}), true},
 		{"no AppArmor profile", pod(func(s *corev1.PodSecurityContext) {
 			s.AppArmorProfile = &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined}
 		}), false},
@@ -148,6 +153,12 @@ func containerAttempts() []attempt {
 		{"an unmasked /proc", context(func(s *corev1.SecurityContext) { s.ProcMount = ptr(corev1.UnmaskedProcMount) }), true},
 		{"the proxy's user for a container", context(func(s *corev1.SecurityContext) { s.RunAsUser = ptr(apis.ProxyUID) }), true},
 		{"the proxy's group for a container", context(func(s *corev1.SecurityContext) { s.RunAsGroup = ptr(apis.ProxyUID) }), true},
+		{"a seccomp profile of the node for a container", context(func(s *corev1.SecurityContext) {
+			s.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeLocalhost, LocalhostProfile: ptr("profiles/mine.json")}
+		}), false},
+		{"no seccomp filter for a container", context(func(s *corev1.SecurityContext) {
+			s.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined}
+		}), true},
 		{"a port of the node", app(func(c *corev1.Container) {
 			c.Ports = append(c.Ports, corev1.ContainerPort{ContainerPort: 8080, HostPort: 8080})
 		}), true},

@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+// ProfileFolder is where the node's kubelet looks for seccomp profiles.
+type ProfileFolder interface {
+	Put(name string, text []byte) (changed bool, err error)
+}
+
+// Profile is the seccomp profile that every container of a foreign pod names. It is a gate of its own: a node on which it is
+// missing can create none of these containers.
+type Profile struct {
+	Folder ProfileFolder
+	Name   string
+	Text   []byte
+}
+
+// keepProfile puts the profile in its place once the first gate stands, and keeps it there until the context ends or the gate
+// is told to stand down. Then it stays.
+func (g *Gate) keepProfile(ctx context.Context) {
+	if g.Profile == nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-g.firstStands(ctx):
+	}
+	said, begun := "", false
+	for ctx.Err() == nil {
+		changed, err := g.Profile.Folder.Put(g.Profile.Name, g.Profile.Text)
+		switch {
+		case err != nil && err.Error() != said:
+			said = err.Error()
+			g.agent.Log.Error("the seccomp profile is not in its place: no container of a foreign pod can be created", "profile", g.Profile.Name, "error", err)
+		case err == nil && changed:
+			said = ""
+			g.agent.Log.Info("the seccomp profile is in its place", "profile", g.Profile.Name, "again", begun)
+			begun = true
+		}
+		pause := g.agent.Verify
+		if err != nil {
+			pause = time.Second
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// firstStands is closed once the first gate stands; without a first gate, once foreign pods can be told from others.
+func (g *Gate) firstStands(ctx context.Context) <-chan struct{} {
+	if g.chain != nil {
+		return g.placed
+	}
+	ready := make(chan struct{})
+	go func() {
+		if g.Ready(ctx) {
+			close(ready)
+		}
+	}()
+	return ready
+}
+
+// Placed says that the CNI plugin is in the node's chain.
+func (g *Gate) Placed() { g.placedOnce.Do(func() { close(g.placed) }) }
