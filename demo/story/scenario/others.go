@@ -56,7 +56,8 @@ func apart(text string) nodeFilter {
 	return found
 }
 
-// nftTables prints the tables that iptables does not know of, such as kube-proxy's in its mode nftables, without counters.
+// nftTables prints the tables that iptables does not know of, such as kube-proxy's in its mode nftables, without counters. Tables
+// of our own (frame filters, walls) are left out.
 func nftTables(ctx context.Context) (string, error) {
 	list, err := output(ctx, "nft", "list", "tables")
 	if err != nil {
@@ -65,7 +66,7 @@ func nftTables(ctx context.Context) (string, error) {
 	text := strings.Builder{}
 	for line := range strings.Lines(list) {
 		words := strings.Fields(line) // table FAMILY NAME
-		if len(words) != 3 || slices.Contains([]string{"filter", "nat", "mangle", "raw", "security"}, words[2]) {
+		if len(words) != 3 || strings.HasPrefix(words[2], "data-space-") || slices.Contains([]string{"filter", "nat", "mangle", "raw", "security"}, words[2]) {
 			continue
 		}
 		table, err := output(ctx, "nft", "--stateless", "list", "table", words[1], words[2])
