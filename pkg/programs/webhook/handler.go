@@ -16,6 +16,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
+	"data-space.liqo.io/pkg/decisions/limits"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -54,12 +55,16 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 	}
 	settings := i.proxy
 	settings.HTTPProxy, settings.Guest = apis.HTTPProxyWanted(labels), labels[apis.LabelRemoteCluster]
-	result, problems, err := decide(req, settings)
+	var result inject.Result
+	problems, err := bounded(ctx, func(req admission.Request) (problems field.ErrorList, err error) {
+		result, problems, err = decide(req, settings)
+		return problems, err
+	}, req)
 	if err != nil {
-		return admission.Errored(http.StatusBadRequest, err)
+		return undecided(err)
 	}
 	response := i.answer(ctx, req, result, problems)
-	response.Warnings = slices.Concat(inject.LabelWarnings(labels), spaceWarnings(req.Namespace, labels, i.spaces), result.Warnings)
+	response.Warnings = limits.Warnings(slices.Concat(inject.LabelWarnings(labels), spaceWarnings(req.Namespace, labels, i.spaces), result.Warnings))
 	return response
 }
 

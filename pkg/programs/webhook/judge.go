@@ -29,7 +29,7 @@ func (j *judge) Handle(ctx context.Context, req admission.Request) admission.Res
 	if !known {
 		return admission.Allowed("")
 	}
-	problems, err := rule(req)
+	problems, err := bounded(ctx, rule, req)
 	if err == nil && len(problems) == 0 {
 		return admission.Allowed("")
 	}
@@ -41,7 +41,7 @@ func (j *judge) Handle(ctx context.Context, req admission.Request) admission.Res
 	case !guarded(req.Namespace, labels):
 		return admission.Allowed("")
 	case err != nil:
-		return admission.Errored(http.StatusBadRequest, err)
+		return undecided(err)
 	}
 	j.log.WarnContext(ctx, "refused", "namespace", req.Namespace, "resource", about(req), "name", shownName(req), "operation", req.Operation,
 		"user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())

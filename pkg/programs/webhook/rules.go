@@ -14,6 +14,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
+	"data-space.liqo.io/pkg/decisions/limits"
 )
 
 // rules maps what a request is about (group/resource, and the subresource where there is one) to what judges it.
@@ -104,28 +105,32 @@ func owned(req admission.Request) (field.ErrorList, error) {
 
 // nameOf returns the name of the object itself: a request that deletes a whole collection bears none.
 func nameOf(req admission.Request) string {
-	if name := metadataOf(req).Name; name != "" {
-		return name
+	object := struct {
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+	}{}
+	if json.Unmarshal(written(req), &object) == nil && object.Metadata.Name != "" {
+		return object.Metadata.Name
 	}
 	return req.Name
 }
 
-// shownName returns what the author of an object knows it by, before it has a name of its own.
+// shownName returns what the author of an object knows it by, before it has a name of its own. Nothing is decided by it.
 func shownName(req admission.Request) string {
-	if name := nameOf(req); name != "" {
-		return name
+	name, generateName := limits.Names(written(req))
+	for _, shown := range []string{name, req.Name, generateName} {
+		if shown != "" {
+			return limits.Cut(shown, limits.MaxName)
+		}
 	}
-	return metadataOf(req).GenerateName
+	return ""
 }
 
-func metadataOf(req admission.Request) metav1.ObjectMeta {
-	object := metav1.PartialObjectMetadata{}
-	raw := req.Object.Raw
-	if len(raw) == 0 {
-		raw = req.OldObject.Raw
+// written returns the object as it is written, or was where it is deleted.
+func written(req admission.Request) []byte {
+	if len(req.Object.Raw) > 0 {
+		return req.Object.Raw
 	}
-	if json.Unmarshal(raw, &object) != nil {
-		return metav1.ObjectMeta{}
-	}
-	return object.ObjectMeta
+	return req.OldObject.Raw
 }
