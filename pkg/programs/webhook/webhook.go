@@ -47,7 +47,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 		}
 	}
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
-	server := newServer(o, cert, map[string]admission.Handler{
+	server := newServer(o, cert, newFair(namespaces.Guest, logger), map[string]admission.Handler{
 		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, spaces: o.Spaces, log: logger},
 		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
 		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
@@ -111,7 +111,7 @@ func probe(ctx context.Context, config *rest.Config, o Options) error {
 	return nil
 }
 
-func newServer(o Options, cert *certificate, handlers map[string]admission.Handler) webhook.Server {
+func newServer(o Options, cert *certificate, turns *fair, handlers map[string]admission.Handler) webhook.Server {
 	server := webhook.NewServer(webhook.Options{
 		Port: o.Port, CertDir: o.CertDir, CertName: cert.certFile, KeyName: cert.keyFile,
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
@@ -121,7 +121,7 @@ func newServer(o Options, cert *certificate, handlers map[string]admission.Handl
 		}},
 	})
 	for path, handler := range handlers {
-		server.Register(path, &webhook.Admission{Handler: handler})
+		server.Register(path, turns.inFrontOf(&webhook.Admission{Handler: handler}))
 	}
 	return server
 }

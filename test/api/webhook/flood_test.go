@@ -1,0 +1,272 @@
+//go:build api
+
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+const (
+	rival      = "biotech"
+	floodTime  = 12 * time.Second
+	floodSends = 6
+)
+
+// TestFlood has one guest send the largest objects that an API server takes, without a pause, while another one creates small pods.
+func TestFlood(t *testing.T) {
+	w := newWorld(t)
+	w.liqo(t)
+	w.restartAsDeployed(t)
+	w.fairness(t, guest, rival)
+	flooded, other := w.guestSpace(t), w.rivalSpace(t)
+
+	alone := w.smallPods(t, other, 3*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), floodTime)
+	defer stop()
+	var workers sync.WaitGroup
+	var sent atomic.Int64
+	answers := tally{counts: map[string]int{}}
+	objects := floodObjects()
+	for i := range floodSends {
+		workers.Go(func() {
+			for n := i; ctx.Err() == nil; n++ {
+				object := objects[n%len(objects)]
+				sent.Add(1)
+				answers.add(w.send(ctx, t, flooded, object))
+			}
+		})
+	}
+	time.Sleep(time.Second)
+	during := w.smallPods(t, other, floodTime-3*time.Second)
+	stop()
+	workers.Wait()
+
+	peak, limit := w.peakMemory(t), w.memoryLimit(t)
+	t.Logf("%d giants sent; a small ShadowPod took %v alone and %v meanwhile (median; at most %v); the webhook took %d MiB of %d MiB",
+		sent.Load(), middle(alone), middle(during), slices.Max(during), peak>>20, limit>>20)
+	t.Log(answers.counts)
+	require.Zero(t, answers.counts["201"], "a giant was admitted")
+	require.Positive(t, answers.counts["422 by the webhook"])
+	require.Greater(t, sent.Load(), int64(10))
+	require.NotEmpty(t, during)
+	// The API server reads the giants as well, and shares this machine's cores: what is looked for are pods that wait for their time-out.
+	require.Less(t, middle(during), 10*middle(alone)+2*time.Second)
+	require.Less(t, peak, limit*3/4)
+	select {
+	case <-w.process.ended:
+		t.Fatalf("the webhook has ended: %v\n%s", w.process.failure, w.process)
+	default:
+	}
+}
+
+// fairness installs the optional component, for these guests.
+func (w *world) fairness(t *testing.T, guests ...string) {
+	t.Helper()
+	for _, object := range manifest(t, "fairness/fairness.yaml") {
+		if object.GetName() == "data-space-guests" && object.GetKind() == "FlowSchema" {
+			var subjects []any
+			for _, name := range guests {
+				subjects = append(subjects, map[string]any{"kind": "Group", "group": map[string]any{"name": name}})
+			}
+			rules, _, err := unstructured.NestedSlice(object.Object, "spec", "rules")
+			require.NoError(t, err)
+			rules[0].(map[string]any)["subjects"] = subjects
+			require.NoError(t, unstructured.SetNestedSlice(object.Object, rules, "spec", "rules"))
+		}
+		w.create(t, object)
+		w.deleteLater(t, object)
+	}
+	schemas := map[string]string{}
+	for _, name := range []string{"data-space-liqo", "data-space-guests"} {
+		schema, err := w.clients.FlowcontrolV1().FlowSchemas().Get(t.Context(), name, metav1.GetOptions{})
+		require.NoError(t, err)
+		schemas[name] = string(schema.UID)
+	}
+	namespace := w.guestSpace(t)
+	for path, name := range map[string]string{
+		"/apis/offloading.liqo.io/v1beta1/namespaces/%s/shadowpods": "data-space-liqo", "/api/v1/namespaces/%s/services": "data-space-guests",
+	} {
+		require.Eventually(t, func() bool { return w.flowOf(t, namespace, path) == schemas[name] }, waitLong, waitStep, path)
+	}
+}
+
+// flowOf returns the FlowSchema by which the API server takes a write of the guest.
+func (w *world) flowOf(t *testing.T, namespace, path string) string {
+	t.Helper()
+	response, err := w.post(t.Context(), t, namespace, giant{path, `{}`})
+	require.NoError(t, err)
+	defer response.Body.Close()
+	return response.Header.Get("X-Kubernetes-PF-FlowSchema-UID")
+}
+
+// restartAsDeployed runs the webhook with the environment that the manifest gives it.
+func (w *world) restartAsDeployed(t *testing.T) {
+	t.Helper()
+	w.process.stop()
+	command := w.command("--log-level=info")
+	env, _, err := unstructured.NestedSlice(w.deployed(t), "env")
+	require.NoError(t, err)
+	command.Env = os.Environ()
+	for _, variable := range env {
+		command.Env = append(command.Env, fmt.Sprintf("%s=%s", variable.(map[string]any)["name"], variable.(map[string]any)["value"]))
+	}
+	w.process = launch(t, command)
+	require.Eventually(t, func() bool { return w.ready() == http.StatusOK }, waitLong, waitStep, "the webhook is not ready:\n%s", w.process)
+}
+
+// deployed returns the webhook's container in the manifest.
+func (w *world) deployed(t *testing.T) map[string]any {
+	t.Helper()
+	for _, object := range manifest(t, "webhook.yaml") {
+		if object.GetKind() == "Deployment" {
+			containers, _, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
+			require.NoError(t, err)
+			return containers[0].(map[string]any)
+		}
+	}
+	t.Fatal("no Deployment in deploy/webhook.yaml")
+	return nil
+}
+
+func (w *world) memoryLimit(t *testing.T) int64 {
+	t.Helper()
+	text, _, err := unstructured.NestedString(w.deployed(t), "resources", "limits", "memory")
+	require.NoError(t, err)
+	limit := resource.MustParse(text)
+	return limit.Value()
+}
+
+// peakMemory returns the largest resident size that the webhook has had.
+func (w *world) peakMemory(t *testing.T) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.process.command.Process.Pid))
+	require.NoError(t, err)
+	var kibibytes int64
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmHWM:") {
+			_, err = fmt.Sscanf(line, "VmHWM: %d kB", &kibibytes)
+			require.NoError(t, err)
+		}
+	}
+	require.NotZero(t, kibibytes)
+	return kibibytes << 10
+}
+
+// rivalSpace returns a namespace of another guest, with that guest's rights in it.
+func (w *world) rivalSpace(t *testing.T) string {
+	t.Helper()
+	namespace := w.namespace(t, map[string]string{apis.LabelRemoteCluster: rival})
+	w.create(t, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "liqo-tenant-" + rival},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "liqo-virtual-kubelet-remote"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: rival}},
+	})
+	return namespace
+}
+
+// smallPods creates ShadowPods and Pods of the other guest for some time, and returns how long each pair took. Each must be admitted.
+func (w *world) smallPods(t *testing.T, namespace string, long time.Duration) []time.Duration {
+	t.Helper()
+	guest := w.as(t, "slice-"+rival, rival)
+	var took []time.Duration
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		small := shadowPodOf(t, fmt.Sprintf("small-%d", time.Now().UnixNano()), pod("", "").Spec)
+		small.SetNamespace(namespace)
+		began := time.Now()
+		require.NoError(t, guest.Create(t.Context(), small))
+		p := pod(namespace, small.GetName())
+		require.NoError(t, w.client.Create(t.Context(), p))
+		took = append(took, time.Since(began))
+		requireProxy(t, p)
+		require.NoError(t, w.client.Delete(t.Context(), p, client.GracePeriodSeconds(0)))
+	}
+	return took
+}
+
+func middle(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// giant is an object to be posted as it stands.
+type giant struct{ path, body string }
+
+func floodObjects() []giant {
+	const shadow, core = "/apis/offloading.liqo.io/v1beta1/namespaces/%s/shadowpods", "/api/v1/namespaces/%s/"
+	list := func(element string, size int) string {
+		return strings.TrimSuffix(strings.Repeat(element+",", size/(len(element)+1)), ",")
+	}
+	shadowPod := func(spec string) giant {
+		return giant{shadow, `{"apiVersion":"offloading.liqo.io/v1beta1","kind":"ShadowPod","metadata":{"name":"giant"},"spec":{"pod":{` + spec + `}}}`}
+	}
+	return []giant{
+		shadowPod(`"tolerations":[` + list(`{}`, 60<<10) + `]`),
+		shadowPod(`"tolerations":[` + list(`{}`, 1200<<10) + `]`),
+		shadowPod(`"tolerations":[` + list(`{}`, 60<<10) + `]`),
+		shadowPod(`"containers":[` + list(`{"name":"x","securityContext":{"privileged":true}}`, 700<<10) + `]`),
+		{core + "services", `{"metadata":{"name":"giant"},"spec":{"type":"NodePort","externalIPs":[` + list(`"x"`, 1<<20) + `]}}`},
+		{"/apis/offloading.liqo.io/v1beta1/namespaces/%s/shadowendpointslices",
+			`{"apiVersion":"offloading.liqo.io/v1beta1","kind":"ShadowEndpointSlice","metadata":{"name":"giant"},"spec":{"template":{"addressType":"IPv4","endpoints":[` +
+				list(`{"addresses":["198.51.100.1"]}`, 1<<20) + `]}}}`},
+	}
+}
+
+// tally counts answers. Safe for concurrent use.
+type tally struct {
+	mutex  sync.Mutex
+	counts map[string]int
+}
+
+func (c *tally) add(answer string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.counts[answer]++
+}
+
+// post sends an object as the flooding guest. The caller closes the answer's body.
+func (w *world) post(ctx context.Context, t *testing.T, namespace string, object giant) (*http.Response, error) {
+	t.Helper()
+	config := w.impersonating(guestUser, guest)
+	transport, err := rest.HTTPClientFor(config)
+	require.NoError(t, err)
+	url := strings.TrimSuffix(config.Host, "/") + fmt.Sprintf(object.path, namespace)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(object.body))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	return transport.Do(request)
+}
+
+// send returns the status of an object's creation, and whether it is the webhook's.
+func (w *world) send(ctx context.Context, t *testing.T, namespace string, object giant) string {
+	t.Helper()
+	response, err := w.post(ctx, t, namespace, object)
+	if err != nil {
+		return "none" // The flood's end, or the API server's refusal to go on.
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	if strings.Contains(string(text), ".data-space.liqo.io\\\" denied the request") {
+		return fmt.Sprint(response.StatusCode, " by the webhook")
+	}
+	return fmt.Sprintf("%d %.200s", response.StatusCode, text)
+}
