@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	// MaxFindings is how many findings about one object are reported, and MaxReport how many bytes they have together.
+	// MaxFindings is how many findings about one object are reported.
 	MaxFindings = 32
-	MaxReport   = 16 << 10
+	// MaxReport is how many bytes they have together.
+	MaxReport = 16 << 10
 	// maxField, maxDetail and maxBadValue are how much of each part of a finding is reported.
 	maxField, maxDetail, maxBadValue = 256, 1024, 256
 	// MaxName is how much of an object's name is reported. A valid one has 253 bytes at most.

@@ -79,7 +79,7 @@ func TestGuestsTakeTurns(t *testing.T) {
 // TestNoShareIsEverExceededAndNothingIsForgotten plays arrivals and departures by chance.
 func TestNoShareIsEverExceededAndNothingIsForgotten(t *testing.T) {
 	const guests = 6
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // A test's chance.
+	random := rand.New(rand.NewPCG(1, 2))
 	limits := shares()
 	q := turns.New(limits)
 	running, waiting := map[*turns.Ticket]bool{}, map[*turns.Ticket]bool{}

@@ -102,7 +102,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 		a.foundUnenforced(r.want, target)
 	}
 	if err = errors.Join(err, framesErr, confineErr, ensureErr); err != nil {
-		return err
+		return a.orEnding(ctx, r.want, err)
 	}
 	target.Proxy = out.Proxy
 	if out.Bound {

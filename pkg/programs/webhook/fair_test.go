@@ -99,8 +99,9 @@ func TestAFloodOfOneGuestIsRefusedAndOthersAreServed(t *testing.T) {
 func TestARequestThatWaitsTooLongIsRefusedInTime(t *testing.T) {
 	stuck := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	server := served(t, stuck)
+	body := review(t, "a", `{}`)
 	for range 2 {
-		go func() { _, _ = post(server.URL+"?timeout=4s", review(t, "a", `{}`)) }()
+		go func() { _, _ = post(server.URL+"?timeout=4s", body) }()
 	}
 	time.Sleep(200 * time.Millisecond)
 	began := time.Now()
