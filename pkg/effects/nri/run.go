@@ -90,9 +90,9 @@ func (c Connection) once(ctx context.Context, h Handler) error {
 	}
 	p.within = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		// The runtime closes the connection of a plugin that answers too late, and goes on as if there was none. One that
-		// does not say how long it waits has the usual patience.
-		const share = 3
-		return context.WithTimeout(ctx, cmp.Or(s.RequestTimeout(), stub.DefaultRequestTimeout)*share/(share+1))
+		// does not say how long it waits has the usual patience. Half of it is left for the way of the answer: on a node
+		// whose cores are all busy, a program waits for its turn several times on that way.
+		return context.WithTimeout(ctx, cmp.Or(s.RequestTimeout(), stub.DefaultRequestTimeout)/2)
 	}
 	// The stub waits without end for a runtime that registers a plugin and never speaks to it.
 	watchdog := time.AfterFunc(registration, func() {

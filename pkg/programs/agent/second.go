@@ -91,13 +91,9 @@ func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error
 	if p.Netns == "" {
 		return nil
 	}
-	if c.PID == 0 && s.foreign(ctx, p) { // CRI-O does not announce it
-		if process, err := s.processes.Process(ctx, c.ID); err == nil {
-			c.PID = process.PID
-		}
-	}
-	if err := s.unfit(ctx, p, c); err != nil {
-		return errors.Join(err, s.processes.Kill(c.ID, c.PID)) // CRI-O starts what is refused, if there is something to start
+	c, err := s.fit(ctx, p, c)
+	if err != nil {
+		return err
 	}
 	if c.Name != apis.ProxyContainerName {
 		return nil
@@ -111,13 +107,42 @@ func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error
 		}
 		entry.Guest = d.Guest
 	}
-	err := patiently(ctx, func() error { return s.bind(ctx, p, c, entry.Guest) })
-	if err != nil {
+	if err = patiently(ctx, func() error { return s.bind(ctx, p, c, entry.Guest) }); err != nil {
 		s.agent.metrics.failure(reasonOf(err))
 		s.agent.Log.Error("the proxy starts before its exemption is bound: nothing leaves the pod until it is",
 			"namespace", p.Namespace, "pod", p.Name, "error", err)
 	}
 	return nil
+}
+
+// fit returns the container with its process, or an error where the pod's rules could not hold it. It answers within the
+// runtime's patience: a plugin that is late is disconnected, and the runtime starts everything without it. A container of a
+// guarded pod that could not be examined in time does not start; the kubelet tries again.
+func (s *Second) fit(ctx context.Context, p nri.Pod, c nri.Container) (nri.Container, error) {
+	_, guarded := s.agent.enforcer.ledger.Get(p.ID)
+	examined := make(chan nri.Container, 1)
+	err := patiently(ctx, func() error {
+		c := c
+		if c.PID == 0 && s.foreign(ctx, p) { // CRI-O does not announce it
+			if process, err := s.processes.Process(ctx, c.ID); err == nil {
+				c.PID = process.PID
+			}
+		}
+		examined <- c
+		if err := s.unfit(ctx, p, c); err != nil {
+			return errors.Join(err, s.processes.Kill(c.ID, c.PID)) // CRI-O starts what is refused, if there is something to start
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		return <-examined, nil
+	case reasonOf(err) == ReasonBusy && !guarded:
+		return c, nil
+	case reasonOf(err) == ReasonBusy:
+		return c, fmt.Errorf("Data Spacer could not examine container %s of pod %s/%s in time; it is tried again: %w", c.Name, p.Namespace, p.Name, err) //nolint:staticcheck // a name
+	}
+	return c, err
 }
 
 // foreign reports whether the pod is guarded, or should be.
