@@ -94,6 +94,26 @@ func (w *world) withoutConfigurations(t *testing.T, namespace string, tenant cli
 	worst := shadowPodOf(t, "worst", escape())
 	worst.SetNamespace(namespace)
 	require.ErrorContains(t, tenant.Create(t.Context(), worst), "a foreign pod stays out of the node's own namespaces")
+	w.giantsWithoutWebhook(t, namespace, tenant)
+}
+
+// giantsWithoutWebhook: an expression of the policy whose cost exceeds the API server's budget refuses the object, and no other.
+func (w *world) giantsWithoutWebhook(t *testing.T, namespace string, tenant client.Client) {
+	t.Helper()
+	const path = "/apis/offloading.liqo.io/v1beta1/namespaces/%s/shadowpods"
+	const begin = `{"apiVersion":"offloading.liqo.io/v1beta1","kind":"ShadowPod","metadata":{"name":"giant"},"spec":{"pod":{`
+	for what, spec := range map[string]string{
+		"the last of many tolerations": `"tolerations":[` + strings.Repeat(`{"key":"a"},`, 100_000) + `{}]`,
+		"the last of many volumes":     `"volumes":[` + strings.Repeat(`{"name":"a","emptyDir":{}},`, 40_000) + `{"name":"b","hostPath":{"path":"/"}}]`,
+		"one field beside a long list": `"tolerations":[` + strings.Repeat(`{"key":"a"},`, 100_000) + `{"key":"a"}],"hostNetwork":true`,
+	} {
+		answer := w.send(t.Context(), t, namespace, giant{path, begin + spec + "}}}"})
+		t.Logf("%s: %s", what, answer)
+		require.Contains(t, answer, "ValidatingAdmissionPolicy 'data-space-pods'", what)
+	}
+	small := shadowPodOf(t, "small", pod("", "").Spec)
+	small.SetNamespace(namespace)
+	require.NoError(t, tenant.Create(t.Context(), small))
 }
 
 // finalize labels an object and releases it from its finalizers.
