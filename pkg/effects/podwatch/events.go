@@ -9,7 +9,13 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
+
+	"data-space.liqo.io/pkg/decisions/limits"
 )
+
+// maxMessage is how many bytes of a message are written: what the API takes of an events.k8s.io Event. A message may quote what a
+// pod chose, such as a list of its addresses.
+const maxMessage = 1024
 
 // Events writes Kubernetes Events on pods. Equal ones are counted on one object, and a flood on one pod is cut
 // (client-go's correlator). Nothing waits for the API server.
@@ -34,12 +40,12 @@ func NewEvents(cfg *rest.Config, component, node string) (*Events, error) {
 
 // Normal reports what went as it should, Warning what did not. The pod need not be known to the API server's watch.
 func (e *Events) Normal(namespace, name, uid, reason, message string) {
-	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeNormal, reason, message)
+	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeNormal, reason, limits.Cut(message, maxMessage))
 }
 
 // Warning is as Normal.
 func (e *Events) Warning(namespace, name, uid, reason, message string) {
-	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeWarning, reason, message)
+	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeWarning, reason, limits.Cut(message, maxMessage))
 }
 
 // Close sends no more.

@@ -189,3 +189,18 @@ func TestAnErrorThatQuotesTheObjectIsCut(t *testing.T) {
 	require.Equal(t, int32(http.StatusBadRequest), response.Result.Code)
 	require.Less(t, len(response.Result.Message), 2*maxError)
 }
+
+// TestAGiantEventIsRefusedWhereTextsAreWithheld: what a node reports is not held up.
+func TestAGiantEventIsRefusedWhereTextsAreWithheld(t *testing.T) {
+	w := &withholder{namespaces: handler().namespaces, output: OutputClosed, log: judging().log}
+	request := asked(admissionv1.Create, "/events", `{"metadata":{"managedFields":[`+repeated(`{}`, 3<<20)+`]},"message":"x"}`, "")
+	response := w.Handle(t.Context(), request)
+	require.False(t, response.Allowed)
+	require.Equal(t, "metadata.managedFields", response.Result.Details.Causes[0].Field)
+	request.Namespace = "hospital"
+	require.True(t, w.Handle(t.Context(), request).Allowed)
+
+	request = asked(admissionv1.Update, "/pods/status", `{"status":{"podIPs":[`+repeated(`{}`, 60<<10)+`]}}`, "{}")
+	request.UserInfo.Groups = []string{"system:nodes"}
+	require.True(t, w.Handle(t.Context(), request).Allowed)
+}

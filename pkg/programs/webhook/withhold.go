@@ -13,6 +13,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/decisions/inject"
@@ -51,11 +52,21 @@ func (w *withholder) Handle(ctx context.Context, req admission.Request) admissio
 	if w.output != OutputClosed || req.Operation != admissionv1.Create && req.Operation != admissionv1.Update {
 		return admission.Allowed("")
 	}
-	found, err := findings(req)
-	if err != nil {
-		return admission.Errored(http.StatusBadRequest, err)
+	var found []withhold.Finding
+	// A node's own statuses are not the guest's to blow up, and are never held up.
+	rule := func(req admission.Request) (_ field.ErrorList, err error) {
+		found, err = findings(req)
+		return nil, err
 	}
-	if len(found) == 0 {
+	ask := func() (field.ErrorList, error) { return bounded(ctx, rule, req) }
+	if byNode(req) {
+		ask = func() (field.ErrorList, error) { return rule(req) }
+	}
+	over, err := ask()
+	if err != nil {
+		return undecided(err)
+	}
+	if len(found) == 0 && len(over) == 0 {
 		return admission.Allowed("")
 	}
 	labels, err := w.namespaces.Labels(ctx, req.Namespace)
@@ -64,6 +75,9 @@ func (w *withholder) Handle(ctx context.Context, req admission.Request) admissio
 	}
 	if !guarded(req.Namespace, labels) {
 		return admission.Allowed("")
+	}
+	if len(over) > 0 {
+		return refuse(req, over)
 	}
 	operations := make([]inject.Operation, 0, len(found))
 	for _, f := range found {
@@ -83,7 +97,7 @@ func (w *withholder) Handle(ctx context.Context, req admission.Request) admissio
 
 // findings returns what is withheld of the object in a request.
 func findings(req admission.Request) ([]withhold.Finding, error) {
-	byNode := slices.Contains(req.UserInfo.Groups, "system:nodes")
+	byNode := byNode(req)
 	switch about(req) {
 	case "/pods/status":
 		pod, err := decode[corev1.Pod](req.Object)
@@ -110,6 +124,9 @@ func findings(req admission.Request) ([]withhold.Finding, error) {
 	}
 	return nil, nil
 }
+
+// byNode reports whether a kubelet asks.
+func byNode(req admission.Request) bool { return slices.Contains(req.UserInfo.Groups, "system:nodes") }
 
 func ofEvent(pointer string, e withhold.Event) []withhold.Finding {
 	if !e.Withheld() {
