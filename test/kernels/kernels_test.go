@@ -5,6 +5,8 @@ package kernels
 import (
 	"bytes"
 	"context"
+	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -47,10 +49,34 @@ func TestNothingLeaksOnStockKernels(t *testing.T) {
 	})
 	slices.Sort(names)
 	require.Len(t, names, len(kernels))
-	t.Log("\n" + markdown(names, tables))
+	text := report(names, tables)
+	t.Log("\n" + text)
 	for _, name := range names {
 		check(t, name, tables[name])
 	}
+	if *update {
+		require.NoError(t, os.WriteFile("RESULTS.md", []byte(heading(names)+text), 0o644))
+	}
+}
+
+var update = flag.Bool("update", false, "write RESULTS.md")
+
+// heading says where the table comes from.
+func heading(names []string) string {
+	form, machine := "short form: iptables-nft, IPv4, root", "emulated (TCG)"
+	if os.Getenv("LONG") != "" {
+		form = "long form: iptables-nft and iptables-legacy, IPv4 and IPv6, root and uid 1000"
+	}
+	if vm.Accelerated() {
+		machine = "on the processor (KVM)"
+	}
+	return fmt.Sprintf(`# What came out of a pod on stock kernels
+
+Written by the stage of [README.md](README.md) with `+"`-update`"+`; do not edit. %s; %s; %s; %s.
+
+The columns are the kernels and the settings. "out" and "LEAK" are what came out of the pod behind the node's end of its link, or in another pod.
+
+`, time.Now().Format(time.DateOnly), strings.Join(names, ", "), form, machine)
 }
 
 // works are probes that must get something out of an unguarded pod on every kernel of the test: a probe that does nothing shows nothing.
