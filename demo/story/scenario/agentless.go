@@ -126,6 +126,20 @@ func (w *World) offered(ctx context.Context, node string, want bool) error {
 	return err
 }
 
+// allOffered waits until every node is offered to foreign pods: earlier all of the guest's pods would go to the first one.
+func (w *World) allOffered(ctx context.Context) error {
+	nodes, err := w.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes.Items {
+		if err := w.offered(ctx, node.Name, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *World) runs(ctx context.Context, namespace, name string) error {
 	p, err := w.kube.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err == nil && p.Status.Phase != corev1.PodRunning {

@@ -26,6 +26,7 @@ func (w *World) Deploy(ctx context.Context) error {
 		{"the controller, the resolver, the webhook and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
 			"deployment/data-space-controller", "deployment/data-space-resolver", "deployment/data-space-webhook", "daemonset/data-space-agent")},
 		{"the webhook's certificate is known to the API server", 60 * time.Second, w.webhookTrusted},
+		{"each agent vouches for its node", 60 * time.Second, w.allOffered},
 		{"kubectl apply -k demo/manifests", 30 * time.Second, w.apply("-k", "demo/manifests")},
 		{"the hospital's services run", 90 * time.Second, w.rollouts(hospitalSpace, "deployment/hospital")},
 		{"the restricted service runs", 60 * time.Second, w.rollouts(restrictedSpace, "deployment/restricted")},
