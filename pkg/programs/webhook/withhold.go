@@ -54,7 +54,7 @@ func (w *withholder) Handle(ctx context.Context, req admission.Request) admissio
 	}
 	var found []withhold.Finding
 	// A node's own statuses are not the guest's to blow up, and are never held up.
-	rule := func(req admission.Request) (_ field.ErrorList, err error) {
+	rule := func(req admission.Request) (_ field.ErrorList, err error) { //nolint:unparam // The form of a rule.
 		found, err = findings(req)
 		return nil, err
 	}
