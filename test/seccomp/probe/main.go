@@ -18,7 +18,7 @@ import (
 func main() {
 	if err := run(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "probe:", err)
-		os.Exit(1)
+		unix.Exit(1)
 	}
 }
 
@@ -38,7 +38,7 @@ func calls() map[string]syscall.Errno {
 	out := map[string]syscall.Errno{}
 	made := func(name string, fd uintptr, errno syscall.Errno) {
 		if errno == 0 {
-			_ = unix.Close(int(fd)) //nolint:gosec // a file descriptor
+			_ = unix.Close(int(fd))
 		}
 		out[name] = errno
 	}
