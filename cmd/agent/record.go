@@ -80,14 +80,14 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 type guestNamespaces func() map[string]string
 
 // guestsOf reads them from the watch of the API server at most once a second.
-func guestsOf(watch *podwatch.Watch) guestNamespaces {
+func guestsOf(ctx context.Context, watch *podwatch.Watch) guestNamespaces {
 	var known map[string]string
 	var at time.Time
 	return func() map[string]string {
 		if time.Since(at) < time.Second {
 			return known
 		}
-		if spaces, err := watch.Namespaces(context.Background()); err == nil && watch.Synced() {
+		if spaces, err := watch.Namespaces(ctx); err == nil && watch.Synced() {
 			known, at = map[string]string{}, time.Now()
 			for _, s := range spaces {
 				known[s.Name] = s.Labels[apis.LabelRemoteCluster]

@@ -68,7 +68,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		},
 		Frames: host,
 	})
-	record, err := newRecord(n, a, guestsOf(watch))
+	record, err := newRecord(n, a, guestsOf(ctx, watch))
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}

@@ -131,11 +131,12 @@ func (u Upstream) ownSource(s source) ([]byte, error) {
 		return nil, nil
 	}
 	var all []byte
-	err := filepath.WalkDir(filepath.Join(u.Dir, name), func(path string, entry fs.DirEntry, err error) error {
+	folder := os.DirFS(filepath.Join(u.Dir, name))
+	err := fs.WalkDir(folder, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := fs.ReadFile(folder, path)
 		all = append(all, text...)
 		return err
 	})
