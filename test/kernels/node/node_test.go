@@ -87,6 +87,11 @@ func (a *assault) through(b dataplane.Backend) {
 	a.try(RulesOnly, plain)
 	a.filter(host)
 	a.try(RulesAndFilter, plain)
+	require.NoError(a.t, host.Unfilter(a.NS, sandbox))
+	confined := a.tenants(a.engine.profile)
+	a.try(RulesAndProfile, confined)
+	a.filter(host)
+	a.try(Everything, confined)
 }
 
 // sandbox names the pod to the writer of filters.

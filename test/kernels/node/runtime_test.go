@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/seccomp"
+	"data-space.liqo.io/pkg/effects/seccompfile"
 	"data-space.liqo.io/test/leak/trial"
 )
 
@@ -22,11 +24,13 @@ type engine struct {
 	bin    string // where containerd and ctr are
 	socket string
 	root   string // of every container: the attacker and nothing else
+	// profile is the seccomp profile of foreign pods, where the agent's writer has put it.
+	profile string
 }
 
 func startEngine(t *testing.T) *engine {
 	t.Helper()
-	e := &engine{bin: os.Getenv("BIN"), socket: "/run/engine/containerd.sock", root: "/run/engine/rootfs"}
+	e := &engine{bin: os.Getenv("BIN"), socket: "/run/engine/containerd.sock", root: "/run/engine/rootfs", profile: putProfile(t)}
 	for _, d := range []string{"proc", "sys", "dev", "tmp"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(e.root, d), 0o777))
 	}
@@ -47,6 +51,18 @@ func startEngine(t *testing.T) *engine {
 		return e.ctr(context.Background(), "version").Run() == nil
 	}, 2*time.Minute, 200*time.Millisecond, "containerd answers")
 	return e
+}
+
+func putProfile(t *testing.T) string {
+	t.Helper()
+	folder := seccompfile.Folder{Kubelet: "/run/kubelet", Volatile: "/run/profiles"}
+	name, err := seccomp.Name()
+	require.NoError(t, err)
+	text, err := seccomp.Here().JSON()
+	require.NoError(t, err)
+	_, err = folder.Put(name, text)
+	require.NoError(t, err)
+	return filepath.Join(folder.Kubelet, "seccomp", name)
 }
 
 func (e *engine) ctr(ctx context.Context, args ...string) *exec.Cmd {
