@@ -75,6 +75,8 @@ func heading(names []string) string {
 Written by the stage of [README.md](README.md) with `+"`-update`"+`; do not edit. %s; %s; %s; %s.
 
 The columns are the kernels and the settings. "out" and "LEAK" are what came out of the pod behind the node's end of its link, or in another pod.
+"refused" means that no socket opened; the test requires that with the profile of every family but those of IP, UNIX and NETLINK, and "nothing" wherever
+more than the rules guards. The connection attempts that RDS repeats from the unguarded pod (TCP to 16385) are shown for RDS alone.
 
 `, time.Now().Format(time.DateOnly), strings.Join(names, ", "), form, machine)
 }

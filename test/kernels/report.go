@@ -17,36 +17,43 @@ const (
 )
 
 // word is a cell for the reader: what came out, or how far the attempt got.
-func (c *cell) word(s node.Setting) string {
-	switch {
-	case c == nil:
+func (c *cell) word(probe string, s node.Setting) string {
+	if c == nil {
 		return "not tried"
-	case c.seen > 0 && s == node.Unguarded:
-		return "**out**: " + strings.Join(short(c.what), ", ")
-	case c.seen > 0:
-		return "**LEAK**: " + strings.Join(short(c.what), ", ")
-	case s != node.Unguarded:
-		return nothing
 	}
-	all := strings.Join(c.answers, " ")
-	switch {
-	case strings.Contains(all, "not supported by protocol") || strings.Contains(all, "socket: protocol not supported"):
+	out := short(c.what)
+	if s == node.Unguarded && !strings.Contains(probe, "RDS") {
+		out = slices.DeleteFunc(out, func(w string) bool { return w == repeated })
+	}
+	all, got := strings.Join(c.answers, " "), slices.ContainsFunc(c.answers, func(a string) bool { return !withoutSocket(a) })
+	switch confined := s == node.RulesAndProfile || s == node.Everything; {
+	case len(out) > 0 && s == node.Unguarded:
+		return "**out**: " + strings.Join(out, ", ")
+	case len(out) > 0:
+		return "**LEAK**: " + strings.Join(out, ", ")
+	case s == node.Unguarded && (strings.Contains(all, "not supported by protocol") || strings.Contains(all, "socket: protocol not supported")):
 		return absent
-	case strings.Contains(all, "socket: ") || strings.HasSuffix(all, "(family/type/protocol): "):
+	case !got && (confined || s == node.Unguarded):
 		return refused
-	default:
+	case s == node.Unguarded:
 		return opened
+	default:
+		return nothing
 	}
 }
 
-// short are the things seen without where, each once.
+// repeated is what the kernel's RDS sends from the unguarded pod for minutes, while other probes are tried: its connection is not
+// answered. The judge counts it all the same.
+const repeated = "TCP to 16385"
+
+// short are the things seen without where and without the sender's port, each once.
 func short(what []string) []string {
 	var all []string
 	for _, w := range what {
 		w, _, _ = strings.Cut(w, " behind ")
 		w, _, _ = strings.Cut(w, " in another ")
-		if strings.HasPrefix(w, "TCP ") {
-			w = "TCP"
+		if _, to, found := strings.Cut(w, " to "); found {
+			w = "TCP to " + to
 		}
 		all = merge(all, w)
 	}
@@ -70,7 +77,7 @@ func report(names []string, tables map[string]*table) string {
 		row, dull := "| "+name+" |", true
 		for _, n := range names {
 			for _, s := range tables[n].settings {
-				word := tables[n].cells[p][s].word(s)
+				word := tables[n].cells[p][s].word(p, s)
 				dull = dull && (word == absent || word == refused || word == nothing)
 				row += " " + word + " |"
 			}

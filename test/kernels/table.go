@@ -88,13 +88,17 @@ func (t *table) opened(s node.Setting) []string {
 			continue // those are sockets of IP and of netlink
 		}
 		for _, a := range c.answers {
-			refused := strings.Contains(a, "socket: ") || strings.Contains(a, "bad system call") || strings.TrimSpace(a) == "opened (family/type/protocol):"
-			if !refused {
+			if !withoutSocket(a) {
 				all = append(all, p+": "+a)
 			}
 		}
 	}
 	return all
+}
+
+// withoutSocket reports whether an attempt got no socket.
+func withoutSocket(answer string) bool {
+	return strings.Contains(answer, "socket: ") || strings.Contains(answer, "bad system call") || strings.TrimSpace(answer) == "opened (family/type/protocol):"
 }
 
 // sent reports whether a probe got something out in a setting, wherever it was tried.

@@ -57,7 +57,7 @@ func loadModules(t *testing.T) {
 	names := "appletalk llc2 ipx x25 ax25 netrom rose phonet pn_pep ieee802154_socket can-raw can-bcm can-isotp can-j1939 tipc rds rds_tcp smc qrtr " +
 		"vsock vsock_loopback kcm rxrpc mctp bluetooth atm nfc caif caif_socket af_key decnet econet mISDN_core sctp dccp_ipv4 dccp_ipv6"
 	_ = exec.Command("modprobe", append([]string{"-a"}, strings.Fields(names)...)...).Run() // a kernel need not have them all; with -q it would end at the first
-	for _, name := range []string{"tipc", "rds_tcp", "rxrpc", "smc"} { // both have these
+	for _, name := range []string{"tipc", "rds_tcp", "rxrpc", "smc"} {                      // both have these
 		require.DirExists(t, "/sys/module/"+name)
 	}
 	t.Logf("modules: %.1f s", time.Since(started).Seconds())

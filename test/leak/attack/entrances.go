@@ -30,7 +30,9 @@ func entrances() []Probe {
 			{"socket of the x32 table", byX32},
 			{"io_uring", byRing},
 		}, func(a Aim, open func(family, kind, protocol int) (int, error)) error {
-			fd, err := open(s.value.family, s.value.kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, s.value.protocol)
+			fd, err := inThread(func() (int, error) {
+				return open(s.value.family, s.value.kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, s.value.protocol)
+			})
 			if err != nil {
 				return os.NewSyscallError("socket", err)
 			}

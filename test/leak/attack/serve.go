@@ -127,26 +127,26 @@ func one(request string, output io.Writer) error {
 		return fmt.Errorf("request %q: %w", request, err)
 	}
 	for _, name := range append([]string{r.Probe}, r.More...) {
-		if err := try(name, r.Aim, output); err != nil {
+		if more, err := try(name, r.Aim, output); err != nil || !more {
 			return err
 		}
 	}
 	return nil
 }
 
-// try makes one attempt in this process and writes what came of it.
-func try(name string, a Aim, output io.Writer) error {
+// try makes one attempt in this process and writes what came of it. It reports whether the process can make more.
+func try(name string, a Aim, output io.Writer) (more bool, err error) {
 	for _, p := range Probes() {
 		if p.Name == name {
-			said := "done"
-			if err := p.Do(a); err != nil {
-				said = err.Error()
+			outcome, said := p.Do(a), "done"
+			if outcome != nil {
+				said = outcome.Error()
 			}
 			_, err := fmt.Fprintln(output, strings.ReplaceAll(said, "\n", "; ")) // one line for each attempt
-			return err
+			return !errors.Is(outcome, errThreadEnded), err
 		}
 	}
-	return fmt.Errorf("no probe is called %q", name)
+	return true, fmt.Errorf("no probe is called %q", name)
 }
 
 // childJob is what a child with another identity is to do.
