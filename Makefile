@@ -46,7 +46,7 @@ $(LAB):
 	@mkdir -p $(BIN) && go build -o $@ ./demo/lab
 
 .PHONY: test
-test: tools lint test-unit test-kernel test-api test-lab ## all tests; nothing is skipped
+test: tools lint test-unit test-kernel test-api test-kernels test-lab ## all tests; nothing is skipped
 	$(call stage,all tests passed)
 	@true
 
