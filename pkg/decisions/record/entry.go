@@ -34,7 +34,6 @@ const (
 	ReasonTruncated = "LogTruncated"  // the file is shorter than what had been copied of it
 	ReasonFull      = "RecordFull"    // the oldest segments of the guest's record were removed
 	ReasonUnread    = "LogUnreadable" // reading the file failed
-	ReasonLong      = "LineTooLong"   // a line is longer than MaxLine: its end was cut off
 )
 
 // Entry is one line of a guest's record. Exactly one of Log, Text, Gap, Ended and Positions is set.

@@ -22,6 +22,14 @@ const (
 	ReasonOther         = "Other"
 )
 
+// failureReasons are all reasons of failures.
+func failureReasons() []string {
+	return []string{
+		ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonMark, ReasonRead, ReasonLedger, ReasonAPI, ReasonWall,
+		ReasonConfined, ReasonFrames, ReasonOther,
+	}
+}
+
 // ReasonError is an error with a reason.
 type ReasonError struct {
 	Reason string

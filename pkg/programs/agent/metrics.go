@@ -54,7 +54,7 @@ func NewMetrics() *Metrics {
 	})
 	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, reason := range []string{ReasonHostNamespace, ReasonNotThePods, ReasonOpen, ReasonRuntime, ReasonWrite, ReasonRead, ReasonLedger, ReasonAPI, ReasonWall, ReasonConfined, ReasonFrames} {
+	for _, reason := range failureReasons() {
 		m.failures.WithLabelValues(reason)
 	}
 	m.dropped(hostlink.Filtered{})

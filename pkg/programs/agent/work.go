@@ -164,7 +164,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	if !found {
 		return nil
 	}
-	if apis.IsForeign(space.Labels) && space.Labels[apis.LabelApplyWebhook] != "false" {
+	if apis.IsForeign(space.Labels) && apis.WebhookEnabled(space.Labels) {
 		a.notify() // the cache will follow
 		return nil
 	}

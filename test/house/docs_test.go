@@ -1,0 +1,79 @@
+package house
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Each of these finds, in Go source, names that an operator meets.
+var (
+	flagName   = regexp.MustCompile(`(?:\bf\.[A-Z]\w+\((?:&[\w.]+, )?|\beach\(f, )"([a-z][a-z0-9-]+)"`)
+	metricName = regexp.MustCompile(`"data_space_(?:agent|controller|webhook)_(\w*[a-z])"`)
+	policyName = regexp.MustCompile(`(?:prefix \+ |counter\(|add\()"([a-z_]+)"`)
+	eventName  = regexp.MustCompile(`\b(?:Event|Reason)[A-Z]\w*\s+(?:\w+ )?= "([A-Z]\w+)"`)
+)
+
+func TestEachFlagIsInTheDocs(t *testing.T) {
+	docs := manual(t)
+	found := namesIn(t, flagName, "../../cmd/*/*.go")
+	require.Greater(t, len(found), 60)
+	for _, name := range found {
+		require.Regexp(t, `--`+name+`\b[^-]`, docs, "document the flag in README.md or docs/reference.md")
+	}
+}
+
+func TestEachMetricIsInTheDocs(t *testing.T) {
+	docs := manual(t)
+	found := append(namesIn(t, metricName, "../../pkg/programs/*/*.go"), namesIn(t, policyName, "../../pkg/programs/nodepolicy/metrics.go")...)
+	require.Greater(t, len(found), 25)
+	for _, name := range found {
+		require.Regexp(t, `[_`+"`"+`]`+name+`[{`+"`"+`]`, docs, "document the metric in docs/reference.md or the page of its feature")
+	}
+}
+
+func TestEachEventReasonIsInTheDocs(t *testing.T) {
+	docs := manual(t)
+	found := append(namesIn(t, eventName, "../../pkg/programs/*/*.go"), namesIn(t, eventName, "../../pkg/decisions/record/*.go")...)
+	require.Greater(t, len(found), 35)
+	for _, name := range found {
+		require.Contains(t, docs, "`"+name+"`", "document the reason in docs/reference.md or the page of its feature")
+	}
+}
+
+// manual returns the text of all pages for operators.
+func manual(t *testing.T) string {
+	t.Helper()
+	pages, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// namesIn returns what an expression captures in source files that are not tests.
+func namesIn(t *testing.T, expression *regexp.Regexp, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	var names []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, match := range expression.FindAllStringSubmatch(string(text), -1) {
+			names = append(names, match[1])
+		}
+	}
+	return names
+}
