@@ -23,7 +23,9 @@ func TestEachFlagIsInTheDocs(t *testing.T) {
 	found := namesIn(t, flagName, "../../cmd/*/*.go")
 	require.Greater(t, len(found), 60)
 	for _, name := range found {
-		require.Regexp(t, `--`+name+`\b[^-]`, docs, "document the flag in README.md or docs/reference.md")
+		if !regexp.MustCompile(`--` + name + `\b[^-]`).MatchString(docs) {
+			t.Errorf("flag --%s: document it in README.md or docs/reference.md", name)
+		}
 	}
 }
 
@@ -32,7 +34,9 @@ func TestEachMetricIsInTheDocs(t *testing.T) {
 	found := append(namesIn(t, metricName, "../../pkg/programs/*/*.go"), namesIn(t, policyName, "../../pkg/programs/nodepolicy/metrics.go")...)
 	require.Greater(t, len(found), 25)
 	for _, name := range found {
-		require.Regexp(t, `[_`+"`"+`]`+name+`[{`+"`"+`]`, docs, "document the metric in docs/reference.md or the page of its feature")
+		if !regexp.MustCompile("[_`]" + name + "[{`]").MatchString(docs) {
+			t.Errorf("metric %s: document it in docs/reference.md or on the page of its feature", name)
+		}
 	}
 }
 
@@ -41,7 +45,9 @@ func TestEachEventReasonIsInTheDocs(t *testing.T) {
 	found := append(namesIn(t, eventName, "../../pkg/programs/*/*.go"), namesIn(t, eventName, "../../pkg/decisions/record/*.go")...)
 	require.Greater(t, len(found), 35)
 	for _, name := range found {
-		require.Contains(t, docs, "`"+name+"`", "document the reason in docs/reference.md or the page of its feature")
+		if !strings.Contains(docs, "`"+name+"`") {
+			t.Errorf("reason %s: document it in docs/reference.md or on the page of its feature", name)
+		}
 	}
 }
 
