@@ -39,6 +39,10 @@ func (w *World) containedRows() []Row {
 			"TCP, UDP and ICMP of each family leave, and count as leaks", time.Second, attacks.escapes,
 		},
 		{
+			"No frame but IP and ARP leaves the guest's pods: PPPoE and its like, which iptables never sees and which no capability is needed for",
+			"PPPoE, AppleTalk, IPX and TIPC arrive on the node from a pod that nobody guards; from the guest's, IPv4 alone", 30 * time.Second, w.frames,
+		},
+		{
 			"What the attacker was answered went through the proxy",
 			"a line in its access log for each", 20 * time.Second, attacks.known,
 		},

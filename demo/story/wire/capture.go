@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -61,7 +60,6 @@ func Open(node, pod *netns.Namespace, ingress []uint16) (*Capture, error) {
 
 // openWire opens a packet(7) socket on one interface of the calling thread's network namespace.
 func openWire(index int) (int, error) {
-	network := binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, unix.ETH_P_ALL))
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open a packet socket: %w", err)
@@ -70,7 +68,7 @@ func openWire(index int) (int, error) {
 	wait := unix.NsecToTimeval(int64(50 * time.Millisecond))
 	err = errors.Join(
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait),
-		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: network, Ifindex: index}),
+		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: network(unix.ETH_P_ALL), Ifindex: index}),
 	)
 	if err != nil {
 		return -1, errors.Join(fmt.Errorf("bind a packet socket to interface %d: %w", index, err), unix.Close(fd))
