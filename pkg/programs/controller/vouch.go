@@ -2,14 +2,17 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -95,7 +98,11 @@ func (v *voucher) apply(ctx context.Context, node *corev1.Node, verdict vouch.Ve
 	if !vouch.Change(next, verdict, v.taint) {
 		return nil
 	}
-	err := v.nodes.Patch(ctx, next, client.MergeFromWithOptions(node, client.MergeFromWithOptimisticLock{}))
+	change, err := patchOf(node, next)
+	if err != nil {
+		return err
+	}
+	err = v.nodes.Patch(ctx, next, change)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
@@ -104,6 +111,26 @@ func (v *voucher) apply(ctx context.Context, node *corev1.Node, verdict vouch.Ve
 	}
 	v.report(node, verdict)
 	return nil
+}
+
+// patchOf names the label and the taints alone. The difference of two cached Nodes would not do: the cache keeps one label of each,
+// so a Node without it would look as if it were to have none at all.
+func patchOf(before, next *corev1.Node) (client.Patch, error) {
+	var label *string // nil removes it (RFC 7396)
+	if value, set := next.Labels[apis.LabelEnforced]; set {
+		label = &value
+	}
+	body := map[string]any{"metadata": map[string]any{
+		"resourceVersion": before.ResourceVersion, "labels": map[string]*string{apis.LabelEnforced: label},
+	}}
+	if !equality.Semantic.DeepEqual(before.Spec.Taints, next.Spec.Taints) {
+		body["spec"] = map[string]any{"taints": next.Spec.Taints}
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("write the change of node %s: %w", before.Name, err)
+	}
+	return client.RawPatch(types.MergePatchType, text), nil
 }
 
 func (v *voucher) report(node *corev1.Node, verdict vouch.Verdict) {

@@ -41,7 +41,13 @@ func startupTaint() corev1.Taint {
 // node makes a Node as a kubelet registers it.
 func (w *world) node(t *testing.T, name string, taints ...corev1.Taint) {
 	t.Helper()
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{Taints: taints}}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Labels: map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux"},
+			Annotations: map[string]string{"node.alpha.kubernetes.io/ttl": "0"},
+		},
+		Spec: corev1.NodeSpec{Taints: taints},
+	}
 	require.NoError(t, w.client.Create(t.Context(), node))
 	//nolint:usetesting // The test's own context has ended by then.
 	t.Cleanup(func() { _ = w.client.Delete(context.Background(), node) })
@@ -60,6 +66,7 @@ func (w *world) offered(t *testing.T, name string) bool {
 	t.Helper()
 	node, err := w.clients.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
+	require.Equal(t, name, node.Labels[corev1.LabelHostname], "its other labels stay")
 	return node.Labels[apis.LabelEnforced] == "true"
 }
 
