@@ -1,3 +1,4 @@
-// Package hostlink puts a wall on the node's end of a pod's link: an ingress chain of nftables that sees every frame which
-// the pod sends, also those that no rule in the pod's own network namespace sees.
+// Package hostlink filters frames on the links of pods with chains of nftables: on both ends of every foreign pod's link it lets
+// IPv4, IPv6 and ARP pass (frame filter), and on the node's end of a quarantined pod's link next to nothing (wall). Both see every
+// frame, also those that no rule of iptables in the pod's own network namespace sees.
 package hostlink

@@ -32,7 +32,7 @@ const (
 	EnforcedTrue  = "true"
 )
 
-// ConditionQuarantined is the condition of a pod that the agent has walled off.
+// ConditionQuarantined is the type of the condition of a pod that the agent has quarantined.
 const ConditionQuarantined = "data-space.liqo.io/Quarantined"
 
 // GuestPriorityClass is the PriorityClass of deploy/webhook.yaml that foreign pods get: it preempts no pod.
