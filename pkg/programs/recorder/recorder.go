@@ -63,13 +63,13 @@ func New(c Config) (*Recorder, error) {
 	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the record's folder: %w", err)
 	}
-	guests, err := os.ReadDir(c.Folder)
+	guests, err := guestFolders(c.Folder)
 	if err != nil {
-		return nil, fmt.Errorf("list the record: %w", err)
+		return nil, err
 	}
 	for _, guest := range guests {
-		if _, err := r.open(guest.Name()); err != nil {
-			return nil, errors.Join(fmt.Errorf("the record of guest %s: %w", guest.Name(), err), r.close())
+		if _, err := r.open(guest); err != nil {
+			return nil, errors.Join(fmt.Errorf("the record of guest %s: %w", guest, err), r.close())
 		}
 	}
 	return r, nil
@@ -184,6 +184,21 @@ func folder(guest string) string {
 		return unknownGuest
 	}
 	return guest
+}
+
+// guestFolders lists the folders of guests in the record. Files beside them are not the record's.
+func guestFolders(root string) ([]string, error) {
+	listed, err := os.ReadDir(root)
+	if err != nil {
+		return nil, fmt.Errorf("list the record: %w", err)
+	}
+	var guests []string
+	for _, entry := range listed {
+		if entry.IsDir() {
+			guests = append(guests, entry.Name())
+		}
+	}
+	return guests, nil
 }
 
 // weight is about how many bytes the entries are.

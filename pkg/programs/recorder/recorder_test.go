@@ -229,3 +229,16 @@ func cpu(t *testing.T) time.Duration {
 	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
+
+func TestAFileBesideTheRecordsIsLeftAlone(t *testing.T) {
+	n := newNode(t)
+	require.NoError(t, os.MkdirAll(n.folder, 0o700))
+	stray := filepath.Join(n.folder, "copy.tar.gz")
+	require.NoError(t, os.WriteFile(stray, nil, 0o600))
+	s := n.source("pharma", "a")
+	n.write(s, 0, 2)
+	n.poll(n.start(), 1)
+	require.Equal(t, paths(2), n.read("pharma"))
+	require.Equal(t, paths(2), n.read(""))
+	require.FileExists(t, stray)
+}

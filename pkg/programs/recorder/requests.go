@@ -33,12 +33,12 @@ const longest = 8 * record.MaxLine
 
 // Print writes the entries that the query chooses, guest by guest in the order in which they were recorded.
 func Print(w io.Writer, root string, q Query) error {
-	guests, err := os.ReadDir(root)
+	guests, err := guestFolders(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no record in %s; give the agent --record-dir, or name its folder with it", root)
 	}
 	if err != nil {
-		return fmt.Errorf("list the record: %w", err)
+		return err
 	}
 	const minWidth, padding = 0, 2
 	t := tabwriter.NewWriter(w, minWidth, 0, padding, ' ', 0)
@@ -46,8 +46,8 @@ func Print(w io.Writer, root string, q Query) error {
 		fmt.Fprintln(t, "TIME\tGUEST\tPOD\tDIRECTION\tEVENT\tWHAT\tCODE")
 	}
 	for _, guest := range guests {
-		if q.Guest == "" || guest.Name() == folder(q.Guest) {
-			if err := q.guest(t, filepath.Join(root, guest.Name())); err != nil {
+		if q.Guest == "" || guest == folder(q.Guest) {
+			if err := q.guest(t, filepath.Join(root, guest)); err != nil {
 				return err
 			}
 		}
