@@ -83,3 +83,47 @@ func namesIn(t *testing.T, expression *regexp.Regexp, pattern string) []string {
 	}
 	return names
 }
+
+// link is a link of Markdown to a file of the repository, with or without a heading in it.
+var link = regexp.MustCompile(`\]\(([^)\s:#]*)(?:#([^)\s]+))?\)`)
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	roots, err := filepath.Glob("../../*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, roots...) {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			content, err := os.ReadFile(target)
+			if m[2] == "" {
+				if _, err := os.Stat(target); err != nil {
+					t.Errorf("%s: the link %s leads nowhere", page, m[0])
+				}
+				continue
+			}
+			if err != nil || !headings(string(content))[m[2]] {
+				t.Errorf("%s: the link %s leads to no heading", page, m[0])
+			}
+		}
+	}
+}
+
+// headings returns the anchors of a page's headings, as GitHub makes them.
+func headings(page string) map[string]bool {
+	anchors := map[string]bool{}
+	for line := range strings.Lines(page) {
+		title := strings.TrimLeft(line, "#")
+		if title == line {
+			continue
+		}
+		title = strings.ToLower(strings.TrimSpace(title))
+		anchors[strings.ReplaceAll(regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(title, ""), " ", "-")] = true
+	}
+	return anchors
+}
