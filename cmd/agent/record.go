@@ -25,6 +25,8 @@ const (
 	mebi = 1 << 20
 	// Of one pod: what it may write into its log for long, at once, and how much may wait to be copied.
 	podRate, podBurst, podLag = 2 * mebi, 8 * mebi, 64 * mebi
+	// removedLogs is how much of the disk the logs of one guest's removed pods may take until they are copied.
+	removedLogs = 1024 * mebi
 	// nodeRate is what is copied a second of all pods together.
 	nodeRate = 16 * mebi
 	// smallestRecord is two segments.
@@ -61,7 +63,7 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 		return func(context.Context) error { return nil }, nil
 	}
 	r, err := recorder.New(recorder.Config{
-		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate,
+		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate, Removed: removedLogs,
 		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
 		Source: logfollow.Limits{Rate: podRate, Burst: podBurst, Lag: podLag},
 		Shared: logfollow.Limits{Rate: nodeRate, Burst: nodeRate, Lag: podLag},

@@ -34,7 +34,7 @@ func recordOf(t *testing.T, e engine) {
 	source := record.Source{Guest: "pharma-1", Namespace: "pharma", Pod: "job", UID: "uid-job", Container: "proxy"}
 	start := func() *recorder.Recorder {
 		r, err := recorder.New(recorder.Config{
-			Logs: logs, Folder: folder, Node: 64 << 20, Log: slog.New(slog.DiscardHandler),
+			Logs: logs, Folder: folder, Node: 64 << 20, Removed: 1 << 30, Log: slog.New(slog.DiscardHandler),
 			Limits: recordfile.Limits{Total: 64 << 20, Segment: 1 << 20}, Source: logfollow.Limits{Rate: 8 << 20, Burst: 8 << 20, Lag: 64 << 20},
 			Sources: func() []record.Source { return []record.Source{source} },
 		})

@@ -50,6 +50,17 @@ func (f *file) close() { _ = f.handle.Close() } // it was only read
 
 func (f *file) atEnd() bool { return f.end }
 
+// waiting returns how many bytes of the file are not read yet.
+func (f *file) waiting() int64 { return max(0, f.size()-f.at.Offset) }
+
+func (f *file) size() int64 {
+	info, err := f.handle.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // over reports whether the file has been at its end for long enough.
 func (f *file) over(now time.Time) bool {
 	if f.since.IsZero() {

@@ -24,7 +24,7 @@ const (
 // Limits bound what a container's log may cost.
 type Limits struct {
 	Rate, Burst int64 // bytes a second that are copied, and at once
-	Lag         int64 // bytes that may wait to be copied; what exceeds it is skipped
+	Lag         int64 // bytes that may wait to be copied, in all files together; what exceeds it is skipped
 }
 
 // Tail follows the log files of one container. It is for one goroutine.
@@ -39,6 +39,7 @@ type Tail struct {
 	seen    bool             // there was a file, or is to be one
 	pending []record.Entry
 	looked  time.Time
+	gone    bool // the folder, at the last look
 	ended   bool
 }
 
@@ -66,22 +67,36 @@ func (t *Tail) Close() {
 	t.files = nil
 }
 
-// Poll returns the entries of what was written since, within the limits, and at most about most bytes.
-func (t *Tail) Poll(now time.Time, most int64) []record.Entry {
+// Removed returns how many bytes of the disk the log takes that only this Tail keeps: those of files whose folder is gone.
+func (t *Tail) Removed() (n int64) {
+	if !t.gone {
+		return 0
+	}
+	for _, f := range t.files {
+		n += f.size()
+	}
+	return n
+}
+
+// Poll returns the entries of what was written since, within the limits, and at most about most bytes. Of the rest at most lag bytes
+// wait, should that be less than the limit.
+func (t *Tail) Poll(now time.Time, most, lag int64) []record.Entry {
 	if t.ended {
 		return nil
 	}
 	gone := false
 	if passed := now.Sub(t.looked); len(t.files) == 0 || passed < 0 || passed >= lookInterval {
 		gone, t.looked = t.look(), now
+		t.gone = gone
 	}
 	left := min(t.budget.Left(now), most)
 	var entries []record.Entry
 	entries = append(entries, t.pending...)
 	t.pending = nil
 	behind := false
+	lags := t.lags(min(lag, t.limits.Lag))
 	for i, f := range t.files {
-		got, taken := f.read(t.source, left, t.limits.Lag)
+		got, taken := f.read(t.source, left, lags[i])
 		entries, left = append(entries, got...), left-taken
 		t.budget.Take(taken)
 		if !f.atEnd() {
@@ -101,6 +116,19 @@ func (t *Tail) Poll(now time.Time, most int64) []record.Entry {
 		entries = append(entries, record.Entry{Source: t.source, Ended: true})
 	}
 	return entries
+}
+
+// lags returns how much of each file may wait, so that all of them together keep the limit. The oldest give way: a file that the kubelet has
+// removed takes room on the disk for as long as it is held open here.
+func (t *Tail) lags(left int64) []int64 {
+	lags := make([]int64, len(t.files))
+	for i := len(t.files) - 1; i >= 0; i-- {
+		lags[i] = max(0, left)
+		if i > 0 {
+			left -= t.files[i].waiting()
+		}
+	}
+	return lags
 }
 
 // look finds files that are new. It reports whether the container's folder is gone.

@@ -1,6 +1,7 @@
 package logfollow_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -47,10 +48,12 @@ func (p *pod) write(name string, n int) {
 	p.t.Helper()
 	f, err := os.OpenFile(filepath.Join(p.folder(), name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 	require.NoError(p.t, err)
+	w := bufio.NewWriter(f)
 	for range n {
 		p.n++
-		fmt.Fprintf(f, "2026-01-02T03:04:05Z stdout F {\"n\":%d}\n", p.n)
+		fmt.Fprintf(w, "2026-01-02T03:04:05Z stdout F {\"n\":%d}\n", p.n)
 	}
+	require.NoError(p.t, w.Flush())
 	require.NoError(p.t, f.Close())
 }
 
@@ -62,7 +65,7 @@ func (p *pod) move(from, to string) {
 // poll lets a second pass.
 func (p *pod) poll() []record.Entry {
 	p.clock = p.clock.Add(time.Second)
-	got := p.tail.Poll(p.clock, 1<<30)
+	got := p.tail.Poll(p.clock, 1<<30, 1<<30)
 	p.got = append(p.got, got...)
 	return got
 }
@@ -159,6 +162,49 @@ func TestAFloodIsBoundedAndWhatIsSkippedIsCounted(t *testing.T) {
 	}
 	require.Positive(t, skipped)
 	require.InDelta(t, info.Size(), copied+skipped, 200, "what is not copied is counted")
+}
+
+// A file that the kubelet has rotated and removed takes room on the node's disk for as long as it is held open.
+func TestAFloodThroughRotationsHoldsNoMoreThanTheLagOpen(t *testing.T) {
+	p := newPod(t)
+	var copied, skipped, written int64
+	for range 20 {
+		p.write("0.log", 150_000) // some 7 MB, more than waits; 1 MB of it is copied until the next rotation
+		p.poll()
+		info, err := os.Stat(filepath.Join(p.folder(), "0.log"))
+		require.NoError(t, err)
+		written += info.Size()
+		p.move("0.log", "0.log.20260102-030405")
+		require.NoError(t, os.Remove(filepath.Join(p.folder(), "0.log.20260102-030405")))
+		require.LessOrEqual(t, p.heldOpen(), 5, "a file that is at its end is kept for two seconds more")
+	}
+	p.write("0.log", 1)
+	for range 10 {
+		p.poll()
+	}
+	for _, e := range p.got {
+		if e.Gap != nil {
+			require.Equal(t, record.ReasonRate, e.Gap.Reason)
+			skipped += e.Gap.Bytes
+			continue
+		}
+		copied += int64(len("2026-01-02T03:04:05Z stdout F \n") + len(e.Log) + len(e.Text))
+	}
+	require.InDelta(t, written, copied+skipped, 100*20, "what is not copied is counted")
+	require.Contains(t, string(p.got[len(p.got)-1].Log), fmt.Sprint(p.n), "the newest line is there")
+}
+
+// heldOpen counts the files of this process that are removed.
+func (p *pod) heldOpen() (n int) {
+	p.t.Helper()
+	listed, err := os.ReadDir("/proc/self/fd")
+	require.NoError(p.t, err)
+	for _, entry := range listed {
+		if target, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && strings.HasPrefix(target, p.root) && strings.HasSuffix(target, " (deleted)") {
+			n++
+		}
+	}
+	return n
 }
 
 func TestLongAndBrokenAndPartialLinesAreOneEntryEach(t *testing.T) {

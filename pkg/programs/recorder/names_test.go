@@ -54,7 +54,7 @@ func (n *resolverNode) log(format string, args ...any) {
 func (n *resolverNode) start() *recorder.Recorder {
 	n.t.Helper()
 	r, err := recorder.New(recorder.Config{
-		Logs: n.logs, Folder: n.folder, Log: slog.New(slog.DiscardHandler), Node: 1 << 30,
+		Logs: n.logs, Folder: n.folder, Log: slog.New(slog.DiscardHandler), Node: 1 << 30, Removed: 1 << 30,
 		Limits: recordfile.Limits{Total: 1 << 20, Segment: 64 << 10},
 		Shared: logfollow.Limits{Rate: 16 << 20, Burst: 16 << 20, Lag: 64 << 20},
 		Sources: func() []record.Source {

@@ -22,8 +22,12 @@ type Config struct {
 	Limits recordfile.Limits
 	Source logfollow.Limits // of one container
 	Shared logfollow.Limits // of one that logs for all guests: no guest's lines may keep those of another from being copied
-	Node   int64            // bytes a second that are copied of all containers
+	Node   int64            // bytes a second that are copied of all containers; guests that have more to copy share them evenly
 	Log    *slog.Logger
+
+	// Removed bounds the bytes of the disk that the logs of one guest's removed pods take while they are copied. What exceeds it is
+	// skipped.
+	Removed int64
 
 	// Sources names the containers to follow. It is asked at each poll; a source that it no longer names is followed to its end.
 	Sources func() []record.Source
@@ -123,29 +127,7 @@ func (r *Recorder) Poll(now time.Time) {
 			r.tails[s] = r.follow(s, nil)
 		}
 	}
-	left := r.budget.Left(now)
-	for s, t := range r.tails {
-		f, err := r.open(folder(s.Guest))
-		if err != nil {
-			r.complain(err)
-			continue
-		}
-		entries := r.sift(t.Poll(now, min(left, pollLimit)))
-		if len(entries) > 0 {
-			size := weight(entries)
-			r.budget.Take(size)
-			left = max(0, left-size)
-			if err := f.Append(entries); err != nil { // a full disk: copied again when there is room
-				r.complain(err)
-				r.again(s, t, f)
-				continue
-			}
-		}
-		if t.Ended() || !named[s] && !t.Seen() {
-			t.Close()
-			delete(r.tails, s)
-		}
-	}
+	r.share(now, named)
 }
 
 // sift passes over what does not concern the guest.

@@ -63,7 +63,7 @@ func (n *node) write(s record.Source, from, to int) {
 func (n *node) start() *recorder.Recorder {
 	n.t.Helper()
 	r, err := recorder.New(recorder.Config{
-		Logs: n.logs, Folder: n.folder, Limits: n.limits, Log: slog.New(slog.DiscardHandler), Node: 1 << 30,
+		Logs: n.logs, Folder: n.folder, Limits: n.limits, Log: slog.New(slog.DiscardHandler), Node: 1 << 30, Removed: 1 << 30,
 		Source:  logfollow.Limits{Rate: 1 << 20, Burst: 1 << 20, Lag: 4 << 20},
 		Sources: func() []record.Source { return n.sources },
 	})
