@@ -203,6 +203,42 @@ func TestTheTableIsOneLineAnEntryWhateverATenantChose(t *testing.T) {
 	require.Error(t, recorder.Print(&out, n.folder+"/none", recorder.Query{}))
 }
 
+// A terminal may take C1 controls for orders: what is printed as JSON is the same in ASCII.
+func TestJSONIsPrintedInASCII(t *testing.T) {
+	n := newNode(t)
+	s := n.source("g", "p")
+	r := n.start()
+	const odd = "/\u009b2J\u2028\U0001f600\x7f\xff"
+	require.NoError(t, os.WriteFile(filepath.Join(n.dir(s), "0.log"), []byte(`t stdout F {"path":"`+odd+`"}`+"\n"), 0o600))
+	n.poll(r, 1)
+	var out bytes.Buffer
+	require.NoError(t, recorder.Print(&out, n.folder, recorder.Query{JSON: true}))
+	require.NotRegexp(t, `[^ -~\n]`, out.String())
+	require.Equal(t, []string{strings.ToValidUTF8(odd, "\ufffd")}, n.read("g"))
+}
+
+// A guest with many pods on the node makes a segment's first line long. Its record, and those of others, can be read.
+func TestARecordOfManyPodsCanBeRead(t *testing.T) {
+	n := newNode(t)
+	var positions record.Entry
+	for i := range 4000 {
+		positions.Positions = append(positions.Positions, record.Followed{
+			Source:   record.Source{Guest: "a", Namespace: "space", Pod: fmt.Sprintf("%s-%d", strings.Repeat("p", 200), i), UID: fmt.Sprint(i), Container: "c"},
+			Position: record.Position{File: "0", Inode: 1, Offset: 1},
+		})
+	}
+	segment, err := positions.Encode()
+	require.NoError(t, err)
+	entry, err := record.Entry{Log: json.RawMessage(`{"path":"/after"}`)}.Encode()
+	require.NoError(t, err)
+	for _, guest := range []string{"a", "b"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(n.folder, guest), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(n.folder, guest, "1.jsonl"), append(segment, entry...), 0o600))
+	}
+	require.Equal(t, []string{"/after"}, n.read("a"))
+	require.Equal(t, []string{"/after"}, n.read("b"))
+}
+
 // A poll of many pods at rest is cheap: there are four a second.
 func TestManyPodsAtRestCostLittle(t *testing.T) {
 	n := newNode(t)

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf16"
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/recordfile"
@@ -28,7 +30,8 @@ type Query struct {
 	JSON  bool      // print the entries as they are
 }
 
-// longest is a line of the record: one of a log, every byte escaped, and its source.
+// longest is a line of the record: one of a log, every byte escaped, and its source. Only the first line of a segment, the positions,
+// can be longer: it has as many as the guest has pods on the node, those that have ended included.
 const longest = 8 * record.MaxLine
 
 // Print writes the entries that the query chooses, guest by guest in the order in which they were recorded.
@@ -74,20 +77,49 @@ func (q Query) segment(w *tabwriter.Writer, path string) error {
 		return fmt.Errorf("read the record: %w", err)
 	}
 	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, longest)
-	for lines.Scan() {
-		var e record.Entry
-		if json.Unmarshal(lines.Bytes(), &e) != nil || !q.chooses(e) {
-			continue
+	lines := bufio.NewReaderSize(file, longest)
+	for {
+		line, err := lines.ReadSlice('\n')
+		for errors.Is(err, bufio.ErrBufferFull) { // positions: its rest is passed over
+			line = nil
+			_, err = lines.ReadSlice('\n')
 		}
-		if q.JSON {
-			fmt.Fprintf(w, "%s\n", lines.Bytes())
-			continue
+		if errors.Is(err, io.EOF) { // a line without an end is being written
+			return nil
 		}
+		if err != nil {
+			return fmt.Errorf("read the record: %w", err)
+		}
+		q.line(w, line)
+	}
+}
+
+// line prints one line of the record. What is not an entry is passed over.
+func (q Query) line(w io.Writer, line []byte) {
+	var e record.Entry
+	switch {
+	case json.Unmarshal(line, &e) != nil || !q.chooses(e):
+	case q.JSON:
+		fmt.Fprintf(w, "%s\n", escaped(bytes.TrimSpace(line)))
+	default:
 		row(w, e)
 	}
-	return lines.Err()
+}
+
+// escaped returns JSON in ASCII: what a tenant chose reaches the terminal as no order, in C1 controls or otherwise.
+func escaped(line []byte) []byte {
+	if !bytes.ContainsFunc(line, func(c rune) bool { return c >= 0x7f }) {
+		return line
+	}
+	var text []byte
+	for _, unit := range utf16.Encode([]rune(string(line))) { // beyond ASCII, JSON has characters in strings only
+		if unit < 0x7f {
+			text = append(text, byte(unit))
+		} else {
+			text = fmt.Appendf(text, `\u%04x`, unit)
+		}
+	}
+	return text
 }
 
 func (q Query) chooses(e record.Entry) bool {
