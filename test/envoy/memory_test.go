@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +69,56 @@ func TestTheProxysMemoryIsBounded(t *testing.T) {
 			t.Log("peak", w.cage.read(t, w.cage.peak))
 			require.Eventually(t, func() bool { return w.answers() }, 3*waitLong, 10*waitStep, "it serves again")
 		})
+	}
+}
+
+// Each port that a tenant asks from is a socket of the proxy for a while.
+func TestTheProxysSocketsForNamesAreBounded(t *testing.T) {
+	sockets := func(w *world) int {
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.proxy.Process.Pid))
+		if err != nil {
+			return math.MaxInt // it has ended
+		}
+		return len(open)
+	}
+	const bound = 4096
+	for name, test := range map[string]struct {
+		change func([]byte) []byte
+		check  func(require.TestingT, any, any, ...any)
+	}{
+		"bounded": {nil, require.LessOrEqual},
+		"not bounded": {func(config []byte) []byte {
+			return bytes.ReplaceAll(config, []byte("max_connections: 4096"), []byte("max_connections: 4294967295"))
+		}, require.Greater},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := caged(t, test.change)
+			w.resolver(t, echoed)
+			before := sockets(w)
+			w.askFromManyPorts(t, bound+2000)
+			test.check(t, sockets(w)-before, bound)
+			require.Eventually(t, func() bool { return sockets(w)-before < bound/2 }, 3*waitLong, 10*waitStep, "they are given back")
+			c := w.connection(t, w.pod, "udp", other4, 53)
+			fmt.Fprint(c, "q")
+			require.Equal(t, "answer to q", readResponse(t, c), "it serves again")
+		})
+	}
+}
+
+// askFromManyPorts sends one question from each of so many ports, slowly enough for the proxy's socket to hold them.
+func (w *world) askFromManyPorts(t *testing.T, ports int) {
+	t.Helper()
+	server := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(other4), 53))
+	for port := range ports {
+		require.NoError(t, w.pod.Do(func(ns.NetNS) error {
+			c, err := net.DialUDP("udp", &net.UDPAddr{Port: 20000 + port}, server)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_, err = c.Write([]byte("question"))
+			return err
+		}))
 	}
 }
 

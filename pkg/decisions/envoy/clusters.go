@@ -65,6 +65,8 @@ func (b *builder) dnsCluster() *clusterv3.Cluster {
 		}})
 	}
 	c := b.cluster(clusterDNS)
+	// Each port from which the pod asks over UDP is a socket and some 4 KiB here, until dnsIdle is over; nothing else bounds them.
+	c.CircuitBreakers.Thresholds[0].MaxConnections = u32(dnsLimit)
 	c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
 	c.LoadAssignment = &endpointv3.ClusterLoadAssignment{
 		ClusterName: clusterDNS,
@@ -83,7 +85,7 @@ func closedCluster() *clusterv3.Cluster {
 	}
 }
 
-// cluster sets no limits of its own: the connections that applications may open are the limit.
+// cluster sets no limit of connections of its own: the connections that applications may open are the limit.
 func (b *builder) cluster(name string) *clusterv3.Cluster {
 	unlimited := u32(math.MaxUint32)
 	return &clusterv3.Cluster{

@@ -18,6 +18,10 @@ import (
 // dnsIdle is how long an exchange over UDP waits for its next datagram: as long as resolvers wait for an answer.
 const dnsIdle = 5 * time.Second
 
+// dnsLimit is how many exchanges with the cluster's DNS are open at one time, over UDP and TCP. What exceeds it is dropped. It is
+// more than the resolver answers one pod in the time of dnsIdle with its default limit: 2,000 at once and 200 a second.
+const dnsLimit = 4096
+
 // dns takes every UDP datagram that the pod sends to port 53, redirected here, and has the cluster's DNS answer it.
 // Each datagram chooses among the cluster's addresses anew, so that a repeated query does not meet the same dead one.
 func (b *builder) dns() *listenerv3.Listener {
