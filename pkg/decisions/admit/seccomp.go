@@ -13,13 +13,14 @@ import (
 )
 
 // judgeSeccomp refuses a profile of the node that the Hospital has not granted: it may let more through than ours. A pod may name
-// ours, which it gets by itself. What the Pod Security Standards say of Unconfined is judgeStandards' part.
+// ours, which it gets by itself; spelt in another way, the path would not be taken for ours and replaced. What the Pod Security Standards say of Unconfined is judgeStandards' part.
 func judgeSeccomp(profile *corev1.SeccompProfile, s Settings, at *field.Path) field.ErrorList {
 	if profile == nil || profile.Type != corev1.SeccompProfileTypeLocalhost || profile.LocalhostProfile == nil {
 		return nil
 	}
 	name := *profile.LocalhostProfile
-	if path.Dir(path.Clean(name)) == apis.SeccompFolder || slices.Contains(s.SeccompProfiles, name) {
+	ours := path.Dir(name) == apis.SeccompFolder && path.Clean(name) == name
+	if ours || slices.Contains(s.SeccompProfiles, name) {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(at.Child("localhostProfile"), "a profile of the node may allow sockets that carry data past the proxy; "+
