@@ -293,7 +293,7 @@ func (w *world) line(t *testing.T, fits func(line map[string]any) bool) map[stri
 func (w *world) log(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
-	for _, raw := range strings.Split(w.stdout.all()+w.stderr.all(), "\n") {
+	for _, raw := range strings.Split(w.stdout.all()+"\n"+w.stderr.all(), "\n") {
 		if !strings.HasPrefix(raw, "{") || !strings.HasSuffix(raw, "}") {
 			continue
 		}

@@ -3,6 +3,7 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -21,7 +22,11 @@ func boots(t *testing.T, change func(*Spec)) (m *Machine, lock string) {
 	lock = filepath.Join(t.TempDir(), "lock")
 	m, err := Create("testbox", lock)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, Stop(t.Context(), lock)) })
+	t.Cleanup(func() { // the test's own context has ended by then
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+		defer cancel()
+		require.NoError(t, Stop(ctx, lock))
+	})
 	spec := Spec{Name: "testbox", LogDir: t.TempDir()}
 	change(&spec)
 	require.NoError(t, m.Boot(spec))
