@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/cnifolder"
 	"data-space.liqo.io/pkg/effects/cniconf"
-	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
@@ -117,55 +115,63 @@ func (g *gateOptions) chain(in cnifolder.Folders, logger *slog.Logger) *cniconf.
 	return &cniconf.Chain{Conf: node.Reach(in.Conf), Bin: node.Reach(in.Bin), Source: g.plugin, Entry: entry, Log: logger}
 }
 
-// runGate runs the two gates until the context ends.
+// runGate runs the gates until the context ends.
 func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client) error {
 	o := n.gate
 	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
-	var keeper agent.Chain
-	var chain *cniconf.Chain
-	profile, err := n.profile()
+	var err error
+	if config.Profile, err = n.profile(); err != nil {
+		return err
+	}
+	chain, err := n.chain(ctx, runtime)
 	if err != nil {
 		return err
 	}
-	config.Profile = profile
-	if o.mode == gateOff {
-		n.log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then; the agent does not vouch for " +
-			"its node, so foreign pods are scheduled here only if the webhook runs with --require-enforced-nodes=false")
-	} else {
-		in, err := cniFolders(ctx, o.folders, runtime)
-		if err != nil {
-			return err
-		}
-		n.log.Info("the CNI plugin goes into the runtime's chain", "configurations", in.Conf, "plugins", in.Bin)
-		chain = o.chain(in, n.log)
+	var keeper agent.Chain // stays nil without a chain: an interface that holds a nil pointer is not nil
+	if chain != nil {
 		keeper = chain
 	}
 	g, err := agent.NewGate(a, watch, keeper, config)
 	if err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
 	if chain != nil {
 		chain.Restored, chain.Placed = g.Restored, g.Placed
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return g.Run(ctx) })
-	if keeper != nil {
 		voucher, err := newVoucher(n, g, runtime)
 		if err != nil {
 			return err
 		}
 		group.Go(func() error { voucher.Run(ctx); return nil })
 	}
+	group.Go(func() error { return g.Run(ctx) })
 	if o.nri != gateOff {
-		group.Go(func() error {
-			if g.Ready(ctx) {
-				link := nri.Connection{Socket: func() string { return sandbox.Locate(o.nri) }, Log: n.log, Live: g.Announced()}
-				link.Run(ctx, introduced{agent.NewSecond(g, runtime), n.address})
-			}
-			return nil
-		})
+		group.Go(func() error { n.runNRI(ctx, g, runtime); return nil })
 	}
 	return group.Wait()
+}
+
+// chain is the CNI chain of the node that the agent keeps its plugin in; nil with --gate=off.
+func (n node) chain(ctx context.Context, runtime *sandbox.Client) (*cniconf.Chain, error) {
+	if n.gate.mode == gateOff {
+		n.log.Warn("--gate=off: foreign pods are enforced as soon as they are seen, but not held until then; the agent does not vouch for " +
+			"its node, so foreign pods are scheduled here only if the webhook runs with --require-enforced-nodes=false")
+		return nil, nil //nolint:nilnil // none is kept
+	}
+	in, err := cniFolders(ctx, n.gate.folders, runtime)
+	if err != nil {
+		return nil, err
+	}
+	n.log.Info("the CNI plugin goes into the runtime's chain", "configurations", in.Conf, "plugins", in.Bin)
+	return n.gate.chain(in, n.log), nil
+}
+
+// runNRI answers the runtime's announcements once the gate has something to judge by.
+func (n node) runNRI(ctx context.Context, g *agent.Gate, runtime *sandbox.Client) {
+	if g.Ready(ctx) {
+		link := nri.Connection{Socket: func() string { return sandbox.Locate(n.gate.nri) }, Log: n.log, Live: g.Announced()}
+		link.Run(ctx, introduced{agent.NewSecond(g, runtime), n.address})
+	}
 }
 
 // introduced tells the addresses of each pod that was made, before its containers start.
@@ -180,92 +186,4 @@ func (i introduced) Made(ctx context.Context, p nri.Pod) error {
 		i.address(ctx, p.Namespace, p.Name, p.IPs)
 	}
 	return i.Handler.Made(ctx, p)
-}
-
-// installCNI puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.
-func installCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
-	var o gateOptions
-	f := flag.NewFlagSet("agent install-cni", flag.ContinueOnError)
-	o.paths(f)
-	o.entry(f)
-	if err := parseGate(f, args, &o, stderr); err != nil {
-		return err
-	}
-	in, err := o.nodeFolders(ctx)
-	if err != nil {
-		return err
-	}
-	changed, err := o.chain(in, slog.New(slog.DiscardHandler)).Install()
-	tell(stdout, "written", changed)
-	if errors.Is(err, cniconf.ErrNone) {
-		return fmt.Errorf("%w: the plugin is in place, its entry is not; run this again once the cluster's CNI plugin has written its configuration", err)
-	}
-	return err
-}
-
-// uninstallCNI tells an agent that runs not to put the plugin back, takes the entry out, and then the plugin. Where no
-// agent runs it removes the files as well that the last one has left.
-func uninstallCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
-	var o gateOptions
-	f := flag.NewFlagSet("agent uninstall-cni", flag.ContinueOnError)
-	o.paths(f)
-	state := f.String("state-dir", defaultState, "`folder` that remembers the guarded pods of this node")
-	status := f.String("status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
-	if err := parseGate(f, args, &o, stderr); err != nil {
-		return err
-	}
-	stood, err := agent.StandDown(ctx, o.socket)
-	if err != nil {
-		return err
-	}
-	if stood {
-		fmt.Fprintln(stdout, "the agent of this node no longer puts the plugin back, until it is restarted")
-	}
-	in, err := o.nodeFolders(ctx)
-	if err != nil {
-		return err
-	}
-	changed, err := o.chain(in, slog.New(slog.DiscardHandler)).Uninstall()
-	tell(stdout, "undone", changed)
-	if err != nil {
-		return err
-	}
-	if err := removeProfiles(o.kubelet, *state); err != nil {
-		return err
-	}
-	traces := []string{o.spaces}
-	if !stood {
-		traces = append(traces, *state, *status, o.socket)
-		err = seal()
-	}
-	return errors.Join(err, agent.RemoveTraces(traces...))
-}
-
-// seal takes the walls of quarantined pods off this node; their links go down with that, so that nothing else has to hold
-// these pods until they are deleted.
-func seal() error {
-	host, err := hostlink.Open("/proc/self/ns/net")
-	if err != nil {
-		return err
-	}
-	return errors.Join(host.Seal(), host.Close())
-}
-
-func parseGate(f *flag.FlagSet, args []string, o *gateOptions, stderr io.Writer) error {
-	if err := parseOnly(f, args, stderr); err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
-func tell(w io.Writer, what string, files []string) {
-	for _, file := range files {
-		fmt.Fprintf(w, "%s: %s\n", what, file)
-	}
-	if len(files) == 0 {
-		fmt.Fprintln(w, "nothing to be "+what)
-	}
 }

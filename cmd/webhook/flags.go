@@ -47,15 +47,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "proxy-requests", "what the proxy requests (default cpu=50m,memory=64Mi)", &proxy.Requests, inject.ParseResources)
 	each(f, "proxy-limits", "what the proxy is limited to (default memory=256Mi)", &proxy.Limits, inject.ParseResources)
 	each(f, "seccomp-profile", "seccomp profile of foreign pods: ours, which the agent keeps on each node, or RuntimeDefault (default ours)", &proxy.SeccompProfile, parseProfile)
-	each(f, "seccomp-profiles", "other profiles of the nodes that foreign pods may name, comma-separated (default none)", &grants.SeccompProfiles, admit.ParseProfiles)
-	each(f, "pod-security", "Pod Security level of foreign pods: baseline or restricted (default baseline)", &grants.PodSecurity, admit.ParseLevel)
-	each(f, "runtime-classes", "RuntimeClasses that foreign pods may name, comma-separated (default none)", &grants.RuntimeClasses, admit.ParseNames)
-	each(f, "devices", "extended resources that foreign pods may ask for, comma-separated (default none)", &grants.Devices, admit.ParseDevices)
-	each(f, "storage-classes", "StorageClasses that guests' claims may name, comma-separated (default any)", &grants.StorageClasses, admit.ParseNames)
-	each(f, "priority-classes", "PriorityClasses that foreign pods may name, comma-separated (default none)", &grants.PriorityClasses, admit.ParseNames)
-	each(f, "tolerations", "keys of Kubernetes' taints that foreign pods may tolerate, comma-separated (default none)", &grants.Tolerations, admit.ParseTolerations)
-	each(f, "ingress-classes", "classes of the Ingresses that guests may have, comma-separated (default none)", &grants.IngressClasses, admit.ParseNames)
-	each(f, "endpoint-networks", "networks that guests' own endpoints may be in, comma-separated (default none)", &grants.EndpointNetworks, admit.ParseNetworks)
+	grantFlags(f, grants)
 	each(f, "api-output", "what of a foreign pod's output statuses and Events show: allowed or closed, the latter with deploy/closed-output (default allowed)",
 		&o.APIOutput, webhook.ParseAPIOutput)
 	each(f, "guest-namespace-pattern", "regular expression for the names of guests' namespaces; {guest} is the cluster id (default "+admit.DefaultSpacePattern+")",
@@ -81,6 +73,19 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	proxy.PriorityClasses = grants.PriorityClasses
 	return s, check(s, f.Args())
+}
+
+// grantFlags say what guests may have.
+func grantFlags(f *flag.FlagSet, grants *admit.Settings) {
+	each(f, "seccomp-profiles", "other profiles of the nodes that foreign pods may name, comma-separated (default none)", &grants.SeccompProfiles, admit.ParseProfiles)
+	each(f, "pod-security", "Pod Security level of foreign pods: baseline or restricted (default baseline)", &grants.PodSecurity, admit.ParseLevel)
+	each(f, "runtime-classes", "RuntimeClasses that foreign pods may name, comma-separated (default none)", &grants.RuntimeClasses, admit.ParseNames)
+	each(f, "devices", "extended resources that foreign pods may ask for, comma-separated (default none)", &grants.Devices, admit.ParseDevices)
+	each(f, "storage-classes", "StorageClasses that guests' claims may name, comma-separated (default any)", &grants.StorageClasses, admit.ParseNames)
+	each(f, "priority-classes", "PriorityClasses that foreign pods may name, comma-separated (default none)", &grants.PriorityClasses, admit.ParseNames)
+	each(f, "tolerations", "keys of Kubernetes' taints that foreign pods may tolerate, comma-separated (default none)", &grants.Tolerations, admit.ParseTolerations)
+	each(f, "ingress-classes", "classes of the Ingresses that guests may have, comma-separated (default none)", &grants.IngressClasses, admit.ParseNames)
+	each(f, "endpoint-networks", "networks that guests' own endpoints may be in, comma-separated (default none)", &grants.EndpointNetworks, admit.ParseNetworks)
 }
 
 // check holds what no single flag can tell.
