@@ -54,7 +54,9 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	f := flag.NewFlagSet("agent", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprint(stderr, "agent enforces the foreign pods and the NetworkPolicies of its node; \"agent status\" tells what it enforces.\n\nFlags:\n")
+		fmt.Fprint(stderr, "agent enforces the foreign pods and the NetworkPolicies of its node.\n\n"+
+			"Commands, each with --help: status (what it enforces), explain (why a connection is allowed or refused), requests (the record),\n"+
+			"cleanup, install-cni, uninstall-cni (what it has put on the node).\n\nFlags:\n")
 		f.PrintDefaults()
 	}
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` to reach the API server with; empty: the pod's service account")
