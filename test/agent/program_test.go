@@ -79,7 +79,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 	})
 
 	t.Run("without the API server, a proxy's restart is followed by the agent and by its successor", func(t *testing.T) {
-		api.cut()
+		api.Cut()
 		n.kill(proxy)
 		p.reaches("job", agent.Closed, "")
 		second := n.create(config, box, apis.ProxyContainerName, 1)
@@ -96,7 +96,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 		n.run(third)
 		p.reaches("job", agent.Enforced, third)
 
-		api.join()
+		require.NoError(t, api.Join())
 		p.ready()
 		p.reaches("job", agent.Enforced, third)
 		p.stop()

@@ -165,9 +165,12 @@ func (r *race) cutLine(stop <-chan struct{}) {
 			return
 		case <-time.After(rand.N(4 * time.Second)):
 		}
-		r.api.cut()
+		r.api.Cut()
 		time.Sleep(rand.N(4 * time.Second))
-		r.api.join()
+		if err := r.api.Join(); err != nil {
+			r.t.Error(err)
+			return
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func (p *racer) dies(t *testing.T) {
 
 func apiGone(t *testing.T, r *race) {
 	before := r.begun("api-before")
-	r.api.cut()
+	r.api.Cut()
 	during := r.begun("api-during")
 	before.dies(t)
 	require.NoError(t, before.revive(t.Context()))
@@ -105,7 +105,7 @@ func apiGone(t *testing.T, r *race) {
 	require.NoError(t, during.revive(t.Context()))
 	during.now(t)
 	after := r.begun("api-after")
-	r.api.join()
+	require.NoError(t, r.api.Join())
 	for _, p := range []*racer{before, during, after} {
 		p.now(t)
 		p.end(t.Context())

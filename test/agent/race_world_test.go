@@ -44,7 +44,7 @@ type race struct {
 	c          *cluster
 	dir        string
 	conflist   string // the CNI configuration without our entry
-	api        *line
+	api        *kit.Line
 	kubeconfig string
 	pace       time.Duration // between two packets of each sender of a pod
 	env        []string      // of the agents that start from now on

@@ -25,6 +25,7 @@ import (
 	"data-space.liqo.io/pkg/programs/controller"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/nodelease"
+	"data-space.liqo.io/test/kit"
 )
 
 // Times of these tests: agents renew ten times within the duration.
@@ -228,21 +229,23 @@ func (w *world) labelChanges(t *testing.T, node string) func() []string {
 func TestNobodyLosesItsNodeSinceTheControllerWasCutOff(t *testing.T) {
 	w := newWorld(t)
 	w.node(t, "cut")
-	line := newLine(t, w.Config.Host)
+	line, err := kit.NewLine(w.Config.Host)
+	require.NoError(t, err)
+	t.Cleanup(line.Cut)
 	token, err := w.Token(t.Context(), apis.SystemNamespace, apis.ControllerName)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	require.NoError(t, w.Kubeconfig(path, line.server(), token))
+	require.NoError(t, w.Kubeconfig(path, line.URL(), token))
 	stop := w.agent(t, "cut", "boot-1")
 	w.start(t, shortLease, "--kubeconfig="+path)
 	eventually(t, "offered", func() bool { return w.offered(t, "cut") })
 
 	changes := w.labelChanges(t, "cut")
 	stop() // the agents cannot write either
-	line.cut()
+	line.Cut()
 	time.Sleep(3 * leaseFor)
-	line.join(t)
-	eventually(t, "the controller is back", func() bool { return line.used() })
+	require.NoError(t, line.Join())
+	eventually(t, "the controller is back", func() bool { return line.Used() })
 	time.Sleep(leaseFor / 2)
 	require.NoError(t, w.renew(t.Context(), "cut", "pod-1", "boot-1"))
 	w.agent(t, "cut", "boot-1")
