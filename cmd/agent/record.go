@@ -71,6 +71,7 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 			return append(proxies(a), names(n.record.logs, guests())...)
 		},
 		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, guests()) },
+		Known:    func() bool { return guests() != nil },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)

@@ -68,6 +68,7 @@ func (n *resolverNode) start() *recorder.Recorder {
 			return all
 		},
 		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, n.guests) },
+		Known:    func() bool { return n.guests != nil },
 	})
 	require.NoError(n.t, err)
 	return r
@@ -114,6 +115,23 @@ func TestEachGuestsRecordHasTheNamesThatItsPodsAskedFor(t *testing.T) {
 	require.NoError(t, recorder.Print(&out, n.folder, recorder.Query{Pod: "a-other/p"}))
 	require.Contains(t, out.String(), "five.example.")
 	require.NotContains(t, out.String(), "one.example.", "a pod that asked can be asked for")
+}
+
+func TestNamesAskedBeforeANewAgentKnowsTheGuestsAreInTheirRecords(t *testing.T) {
+	n := newResolverNode(t)
+	r := n.start()
+	n.log("[INFO] pod=-/- client=192.0.2.3 proto=udp name=unknown.example.")
+	n.log("[INFO] pod=a-space/p client=192.0.2.1 proto=udp name=one.example.")
+	n.poll(r, 2)
+	guests := n.guests
+	n.guests = nil
+	r = n.start()
+	n.log("[INFO] pod=a-space/p client=192.0.2.1 proto=udp name=two.example.")
+	n.poll(r, 2)
+	n.guests = guests
+	n.poll(r, 2)
+	require.Equal(t, []string{"one.example.", "two.example."}, n.names("a"))
+	require.Equal(t, []string{"unknown.example."}, n.names("_none"))
 }
 
 func TestAFloodOfOneGuestsNamesLeavesThoseOfTheOthers(t *testing.T) {

@@ -35,6 +35,9 @@ type Config struct {
 	// Concerns reports whether an entry belongs into the record of its source's guest; nil: all do. A log that is about
 	// several guests is followed once for each, as a source of its own, so that each record knows how far it came.
 	Concerns func(record.Entry) bool
+	// Known reports whether Concerns can decide. Until it does, logs that are about several guests are not read: an agent that
+	// starts follows them from the record before the API server has named the guests. nil: it always can.
+	Known func() bool
 }
 
 const (
