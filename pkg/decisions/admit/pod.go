@@ -19,6 +19,7 @@ func Pod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s Settings, path *field.
 	problems = append(problems, judgePlace(spec, s, path)...)
 	problems = append(problems, judgePodResources(spec, s, path)...)
 	problems = append(problems, judgePodUser(spec.SecurityContext, path.Child("securityContext"))...)
+	problems = append(problems, judgeSysctls(spec.SecurityContext, path.Child("securityContext"))...)
 	if spec.SecurityContext != nil {
 		problems = append(problems, judgeSeccomp(spec.SecurityContext.SeccompProfile, s, path.Child("securityContext", "seccompProfile"))...)
 	}

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"data-space.liqo.io/pkg/decisions/limits"
 	"data-space.liqo.io/pkg/decisions/turns"
 )
 
@@ -80,7 +81,7 @@ func (f *fair) serve(next http.Handler, w http.ResponseWriter, r *http.Request, 
 			"the object is too large: the request for its admission has %d bytes, the limit is %d; split the object", r.ContentLength, maxBody))
 		return
 	}
-	ticket := &turns.Ticket{Guest: f.guestOf(ctx, head.namespace), Large: r.ContentLength < 0 || r.ContentLength > largeBody}
+	ticket := &turns.Ticket{Guest: f.shareOf(ctx, head), Large: r.ContentLength < 0 || r.ContentLength > largeBody}
 	if !f.enter(ctx, ticket, patience) {
 		f.refuse(ctx, w, head, http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, fmt.Sprintf(
 			"too many admission requests of %s at a time; try again in a second, with fewer or smaller objects at once", ticket.Guest))
@@ -89,6 +90,15 @@ func (f *fair) serve(next http.Handler, w http.ResponseWriter, r *http.Request, 
 	defer f.leave(ticket)
 	r.Body = http.MaxBytesReader(w, readCloser{body, r.Body}, maxBody)
 	next.ServeHTTP(w, r)
+}
+
+// shareOf returns whose share a request is of: the guest's of its namespace, or a kubelet's own. A kubelet writes the statuses of
+// all its pods one after the other: if a flood of one guest held one of them up, those of the Hospital's pods would wait as well.
+func (f *fair) shareOf(ctx context.Context, h head) string {
+	if node := h.node(); node != "" {
+		return fmt.Sprintf("node %q", limits.Cut(node, limits.MaxName))
+	}
+	return f.guestOf(ctx, h.namespace)
 }
 
 // readCloser reads from one and closes the other.

@@ -33,7 +33,13 @@ func served(t *testing.T, next http.Handler) *httptest.Server {
 // review is the AdmissionReview that the API server writes about an object, which is not the guest's to order.
 func review(t *testing.T, namespace, object string) []byte {
 	t.Helper()
+	return reviewBy(t, "slice-1", namespace, object)
+}
+
+func reviewBy(t *testing.T, user, namespace, object string) []byte {
+	t.Helper()
 	request := asked(admissionv1.Create, "/services", object, `{}`).AdmissionRequest
+	request.UserInfo.Username = user
 	request.UID, request.Namespace = types.UID("uid-"+namespace), namespace
 	body, err := json.Marshal(admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}, Request: &request,
@@ -90,6 +96,9 @@ func TestAFloodOfOneGuestIsRefusedAndOthersAreServed(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, answer.Allowed)
 	}
+	answer, err := post(server.URL, reviewBy(t, "system:node:n1", "flood1", `{}`))
+	require.NoError(t, err)
+	require.True(t, answer.Allowed, "a kubelet, which reports on pods of the same guest")
 	close(release)
 	for range 2 + 32 {
 		require.True(t, (<-answers).Allowed, "those that waited had their turn")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // maxHead is how many bytes of a request are read to learn whose it is.
@@ -13,7 +14,16 @@ const maxHead = 64 << 10
 
 // head is what stands in an AdmissionReview before the object.
 type head struct {
-	uid, namespace string
+	uid, namespace, user string
+}
+
+// node returns the node whose kubelet asks, or "". The API server gives names of this form to kubelets only.
+func (h head) node() string {
+	name, _ := strings.CutPrefix(h.user, "system:node:")
+	if name == h.user {
+		return ""
+	}
+	return name
 }
 
 // readHead reads the beginning of an AdmissionReview up to the object, and returns a reader of the whole. It keeps at most
@@ -40,7 +50,12 @@ func headOf(tokens *json.Decoder) (head, error) {
 				return true, tokens.Decode(&found.uid)
 			case "namespace":
 				return true, tokens.Decode(&found.namespace)
-			case "operation", "userInfo", "object", "oldObject", "options":
+			case "userInfo":
+				user := struct{ Username string }{}
+				_ = tokens.Decode(&user) // One that does not fit into the head is no kubelet's.
+				found.user = user.Username
+				return false, nil
+			case "object", "oldObject", "options":
 				return false, nil // The API server writes these after the others.
 			}
 			return true, skipValue(tokens)
