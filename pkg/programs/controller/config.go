@@ -72,7 +72,7 @@ func (c Config) Validate() error {
 func (c Config) validateResolver() error {
 	if c.ownResolver() {
 		if err := c.Resolver.Validate(nil).ToAggregate(); err != nil {
-			return fmt.Errorf("--cluster-domain and --dns-forward-domains: %w", err)
+			return fmt.Errorf("--cluster-domain, --dns-forward-domains and --dns-queries-per-second: %w", err)
 		}
 		return nil
 	}

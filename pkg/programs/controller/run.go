@@ -58,7 +58,7 @@ func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("prepare the controller: %w", err)
+		return nil, fmt.Errorf("prepare the controller: %w; check --metrics-bind-address and --health-bind-address", err)
 	}
 	if err := manager.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return nil, err

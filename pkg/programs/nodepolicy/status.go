@@ -62,7 +62,8 @@ func (p *Policies) Status() Status {
 		out.Problems = append(out.Problems, "API server: the first complete lists have not arrived yet; what is on the node stays")
 	}
 	if out.InForce && len(out.PodCIDRs) == 0 {
-		out.Problems = append(out.Problems, "where this node's pods get their addresses is not known: an address that no known pod holds is not closed (--pod-cidrs)")
+		out.Problems = append(out.Problems, "the pod range of this node is not known, so addresses that no known pod holds are not closed: "+
+			"the Node has no spec.podCIDRs; name the range in the agent's --pod-cidrs")
 	}
 	for _, e := range p.seen.escapes {
 		out.Problems = append(out.Problems, e.String())
