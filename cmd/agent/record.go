@@ -151,5 +151,9 @@ func requests(_ context.Context, args []string, _ func(string) string, stdout, s
 		q.Since = time.Now().Add(-*since)
 	}
 	q.JSON = *output == "json"
-	return recorder.Print(stdout, *folder, q)
+	if err := recorder.Print(stdout, *folder, q); err != nil {
+		return err
+	}
+	fmt.Fprint(stderr, recorder.Unknown(*folder, q.Guest))
+	return nil
 }

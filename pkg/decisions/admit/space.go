@@ -26,10 +26,17 @@ const DefaultSpacePattern = `.+-.+`
 
 const guestPlace = "{guest}"
 
+// placeholder matches what is written like guestPlace. To the package regexp it would be text that no namespace's name contains, so
+// that every guest's namespace would be rejected.
+var placeholder = regexp.MustCompile(`\{[a-z][^}]*\}`)
+
 // ParseSpacePattern reads a pattern for the names of guests' namespaces.
 func ParseSpacePattern(text string) (string, error) {
 	if _, err := (SpaceNames{Pattern: text}).pattern("a"); err != nil {
 		return "", fmt.Errorf("%q is not a regular expression: %w; write for example .+-{guest}", text, err)
+	}
+	if other := placeholder.FindString(strings.ReplaceAll(text, guestPlace, "")); other != "" {
+		return "", fmt.Errorf("%q has the placeholder %s, which does not exist; write for example .+-{guest}", text, other)
 	}
 	return text, nil
 }

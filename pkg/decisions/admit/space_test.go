@@ -54,4 +54,8 @@ func TestAPatternIsARegularExpression(t *testing.T) {
 	require.Equal(t, `[a-z]+-{guest}`, text)
 	_, err = ParseSpacePattern(`(`)
 	require.ErrorContains(t, err, "is not a regular expression")
+	_, err = ParseSpacePattern(`.+-{gast}`)
+	require.ErrorContains(t, err, "the placeholder {gast}")
+	_, err = ParseSpacePattern(`[a-z]{3,9}-{guest}`)
+	require.NoError(t, err, "a repetition is no placeholder")
 }

@@ -111,6 +111,9 @@ func TestEachGuestsRecordHasTheNamesThatItsPodsAskedFor(t *testing.T) {
 	require.Equal(t, []string{`two.example.\\010[INFO]\\032pod=a-space/p`}, n.names("b"))
 	require.Equal(t, []string{"three.example.", "four.example."}, n.names("_none"))
 
+	require.Empty(t, recorder.Unknown(n.folder, "a"))
+	require.Contains(t, recorder.Unknown(n.folder, "c"), `no record of guest "c" on this node; there are records of: _none, a, b.`)
+
 	var out bytes.Buffer
 	require.NoError(t, recorder.Print(&out, n.folder, recorder.Query{Pod: "a-other/p"}))
 	require.Contains(t, out.String(), "five.example.")

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -56,6 +57,17 @@ func Print(w io.Writer, root string, q Query) error {
 		}
 	}
 	return t.Flush()
+}
+
+// Unknown returns a line for a guest that has no record on this node: without it an empty table would look as if the guest had asked
+// for nothing.
+func Unknown(root, guest string) string {
+	guests, err := guestFolders(root)
+	if err != nil || guest == "" || slices.Contains(guests, folder(guest)) {
+		return ""
+	}
+	return fmt.Sprintf("no record of guest %q on this node; there are records of: %s. Each agent has the record of its own node only: "+
+		"ask the agent of the pod's node\n", guest, strings.Join(guests, ", "))
 }
 
 func (q Query) guest(w *tabwriter.Writer, folder string) error {
