@@ -61,6 +61,8 @@ func reports(t *testing.T, w *world) {
 	require.NoError(t, w.as(t, agent).Create(t.Context(), kept))
 	require.NoError(t, w.as(t, admit.Keeper).Create(t.Context(), newEvent(namespace, "kept-too", "data-space-controller", "data-space-controller-1")))
 	require.NoError(t, w.as(t, "system:node:node1", "system:nodes").Create(t.Context(), kubelets))
+	ofNode := reporting(event(namespace, "pulled", "kubelet"), "kubelet", "data-spacer-worker")
+	require.NoError(t, w.as(t, "system:node:node1", "system:nodes").Create(t.Context(), ofNode), "a node may be called like us")
 
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"message":"forged"}`))
 	disowned := client.RawPatch(types.MergePatchType, []byte(`{"source":{"component":"mine"},"reportingComponent":"mine","reportingInstance":"mine"}`))
