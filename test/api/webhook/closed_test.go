@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -77,7 +78,9 @@ func closedEvents(t *testing.T, w *world, namespace string, node client.Client, 
 	require.Equal(t, "mine", w.heard(t, namespace, "own"))
 	elsewhere := w.namespace(t, nil)
 	w.reporters(t, elsewhere)
-	require.NoError(t, node.Create(t.Context(), reasoned(event(elsewhere, "probe", "kubelet"), "Unhealthy", "the Hospital's")))
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // The API server has its own time for a new binding.
+		require.NoError(c, node.Create(t.Context(), reasoned(event(elsewhere, "probe", "kubelet"), "Unhealthy", "the Hospital's")))
+	}, waitLong, waitStep)
 	require.Equal(t, "the Hospital's", w.heard(t, elsewhere, "probe"))
 }
 
