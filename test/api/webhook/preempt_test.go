@@ -51,9 +51,13 @@ func preemption(t *testing.T, w *world) {
 	require.Eventually(t, func() bool { return w.scheduled(t, study) == "" }, waitLong, waitStep, "where there is room, it runs: %s", w.scheduled(t, study))
 }
 
+// storyTaint keeps the pods of other stories off the node: they wait for one as well.
+const storyTaint = "example.com/preemption"
+
 func needing(p *corev1.Pod, cpu, class string) *corev1.Pod {
 	p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse(cpu)}
 	p.Spec.PriorityClassName = class
+	p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: storyTaint, Operator: corev1.TolerationOpExists})
 	return p
 }
 
@@ -79,7 +83,8 @@ func (w *world) machine(t *testing.T) {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "small", Labels: map[string]string{apis.LabelEnforced: "true"}}}
 	w.create(t, node)
 	w.deleteLater(t, node)
-	node.Spec.Taints = nil // the API server takes a new node for one that is not ready
+	// Without the taint of a node that is not ready, which the API server gives to a new one.
+	node.Spec.Taints = []corev1.Taint{{Key: storyTaint, Effect: corev1.TaintEffectNoSchedule}}
 	require.NoError(t, w.client.Update(t.Context(), node))
 	room := corev1.ResourceList{"cpu": one(), "memory": resource.MustParse("4Gi"), "pods": resource.MustParse("10")}
 	node.Status.Capacity, node.Status.Allocatable = room, room
