@@ -23,7 +23,7 @@ func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 		"--cluster-dns=192.0.2.1,192.0.2.1":    "Duplicate value",
 		"--cluster-dns=192.0.2.1":              "--dns-pod-labels: names are to be answered by another DNS than our resolver, so name its pods too",
 		"--dns-service=kube-dns":               "--dns-pod-labels",
-		"--dns-forward-domains=.":              "--dns-forward-domains: forward[0]",
+		"--dns-forward-domains=.":              "--dns-forward-domains and --dns-queries-per-second: forward[0]",
 		"--dns-forward-domains=a.example=b":    `-dns-forward-domains: "b" is not an IP address; write for example example.org=198.51.100.53,example.com`,
 		"--dns-forward-domains=cluster.local":  "overlaps with cluster.local",
 		"--cluster-domain=*":                   "-cluster-domain: a lowercase RFC 1123 subdomain",

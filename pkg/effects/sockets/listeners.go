@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,8 +59,28 @@ func MarkListeners(o Owner, mark uint32, ports ...uint16) (Marked, error) {
 	return m, nil
 }
 
-// CheckMarking returns nil if the kernel lets this process duplicate and mark sockets.
-func CheckMarking() error {
+// yamaScope is Yama's ptrace_scope (Documentation/admin-guide/LSM/Yama.rst). With 3, no process may attach to another one, and so
+// none may duplicate its descriptors. Attaching to oneself is always allowed: a trial does not show it.
+const yamaScope = "/proc/sys/kernel/yama/ptrace_scope"
+
+// CheckMarking returns nil if the kernel lets this process duplicate and mark sockets of other processes.
+func CheckMarking() error { return errors.Join(checkYama(yamaScope), tryMarking()) }
+
+func checkYama(path string) error {
+	scope, err := os.ReadFile(path) //nolint:gosec // the kernel's own file
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a kernel without Yama
+	}
+	if err != nil {
+		return fmt.Errorf("read kernel.yama.ptrace_scope: %w", err)
+	}
+	if string(bytes.TrimSpace(scope)) == "3" {
+		return errors.New("kernel.yama.ptrace_scope is 3: the agent cannot reach the proxies' sockets; set it to 2 or lower, which takes a reboot")
+	}
+	return nil
+}
+
+func tryMarking() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open a TCP socket: %w", err)

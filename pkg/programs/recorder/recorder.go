@@ -75,8 +75,9 @@ func New(c Config) (*Recorder, error) {
 		return nil, err
 	}
 	for _, guest := range guests {
+		// A record that cannot be opened is that guest's matter: the others go on, and it is tried again at each poll.
 		if _, err := r.open(guest); err != nil {
-			return nil, errors.Join(fmt.Errorf("the record of guest %s: %w", guest, err), r.close())
+			r.complain(fmt.Errorf("the record of guest %s: %w", guest, err))
 		}
 	}
 	return r, nil

@@ -278,3 +278,14 @@ func TestAFileBesideTheRecordsIsLeftAlone(t *testing.T) {
 	require.Equal(t, paths(2), n.read(""))
 	require.FileExists(t, stray)
 }
+
+func TestADamagedRecordOfOneGuestIsNoMatterOfTheOthers(t *testing.T) {
+	n := newNode(t)
+	damaged := filepath.Join(n.folder, "damaged")
+	require.NoError(t, os.MkdirAll(damaged, 0o750))
+	require.NoError(t, os.WriteFile(filepath.Join(damaged, "not-a-number.jsonl"), nil, 0o600))
+	s := n.source("g", "p")
+	n.write(s, 0, 5)
+	n.poll(n.start(), 2)
+	require.Equal(t, paths(5), n.read("g"))
+}
