@@ -109,7 +109,7 @@ func systemNames() []string {
 
 func systemPrefixes() []string {
 	return []string{
-		"kube-", "openshift-", "liqo-", "data-space", "istio-", "cattle-", "linkerd-", "cilium-", "knative-", "gke-", "gmp-", "eks-", "aks-", "azure-",
+		"kube-", "openshift-", "liqo-tenant-", "liqo-storage", "data-space", "istio-", "cattle-", "linkerd-", "cilium-", "knative-", "gke-", "gmp-", "eks-", "aks-", "azure-",
 		"amazon-", "aws-",
 	}
 }

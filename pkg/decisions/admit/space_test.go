@@ -36,6 +36,8 @@ func TestAGuestsNamespaceIsCalledAsNothingElseIs(t *testing.T) {
 		{"openshift-monitoring", false, false, false},
 		{"liqo", false, false, false},
 		{"liqo-tenant-other", false, false, false},
+		{"liqo-storage", false, false, false},
+		{"liqo-demo-pharma", true, true, true}, // the namespace of Liqo's own quickstart
 		{"data-spacer", false, false, false},
 		{"gatekeeper-system", false, false, false},
 		{"cert-manager", false, false, false},

@@ -45,7 +45,9 @@ func spaceNames(t *testing.T, w *world) {
 			requireNoSuchName(t, c.Create(t.Context(), optedOut), name+", opted out")
 		}
 	}
-	require.NoError(t, liqo.Create(t.Context(), space("study-pharma")), "as Liqo calls it")
+	for _, name := range []string{"study-pharma", "liqo-demo-pharma"} {
+		require.NoError(t, liqo.Create(t.Context(), space(name)), "as Liqo calls it: %s", name)
+	}
 	require.NoError(t, liqo.Create(t.Context(), space("liqo-tenant-pharma", apis.LabelTenantNamespace, "true")), "Liqo's own")
 	labelling := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"liqo.io/remote-cluster-id":"pharma"}}}`))
 	for _, name := range []string{"default", "kube-public", "data-spacer"} {
