@@ -62,16 +62,19 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 	if n.record.folder == "" {
 		return func(context.Context) error { return nil }, nil
 	}
+	// One poll goes by one list: with two, a line could concern neither its guest nor the source without one, and be lost.
+	var polled map[string]string
 	r, err := recorder.New(recorder.Config{
 		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate, Removed: removedLogs,
 		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
 		Source: logfollow.Limits{Rate: podRate, Burst: podBurst, Lag: podLag},
 		Shared: logfollow.Limits{Rate: nodeRate, Burst: nodeRate, Lag: podLag},
 		Sources: func() []record.Source {
-			return append(proxies(a), names(n.record.logs, guests())...)
+			polled = guests()
+			return append(proxies(a), names(n.record.logs, polled)...)
 		},
-		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, guests()) },
-		Known:    func() bool { return guests() != nil },
+		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, polled) },
+		Known:    func() bool { return polled != nil },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)

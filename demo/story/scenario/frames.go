@@ -22,7 +22,7 @@ func frameKinds() []frameKind {
 	return []frameKind{{"PPPoE", 0x8864}, {"AppleTalk", 0x809b}, {"IPX", 0x8137}, {"TIPC", 0x88ca}, {"IPv4", 0x0800}}
 }
 
-// frames sends a frame of each kind from each of the guest's pods, and from one that nobody guards.
+// frames sends a frame of each kind from each of the guest's pods, and from an unguarded one.
 func (w *World) frames(ctx context.Context) (string, error) {
 	guests, err := w.guests(ctx)
 	if err != nil {
@@ -39,7 +39,7 @@ func (w *World) frames(ctx context.Context) (string, error) {
 	lines := []string{"from " + unguarded[0].Name + ": " + strings.Join(control, ", ")}
 	for _, kind := range frameKinds() {
 		if !slices.Contains(control, kind.name) {
-			return "", fmt.Errorf("a frame of %s does not arrive from %s, which nobody guards: the row proves nothing", kind.name, unguarded[0].Name)
+			return "", fmt.Errorf("a frame of %s does not arrive from %s, which is unguarded: the row proves nothing", kind.name, unguarded[0].Name)
 		}
 	}
 	for _, pod := range guests {

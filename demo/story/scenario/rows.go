@@ -40,7 +40,7 @@ func (w *World) containedRows() []Row {
 		},
 		{
 			"No frame but IP and ARP leaves the guest's pods: PPPoE and its like, which iptables never sees and which no capability is needed for",
-			"PPPoE, AppleTalk, IPX and TIPC arrive on the node from a pod that nobody guards; from the guest's, IPv4 alone", 30 * time.Second, w.frames,
+			"PPPoE, AppleTalk, IPX and TIPC arrive on the node from an unguarded pod; from the guest's, IPv4 alone", 30 * time.Second, w.frames,
 		},
 		{
 			"What the attacker was answered went through the proxy",
