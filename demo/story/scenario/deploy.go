@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +24,7 @@ func (w *World) Deploy(ctx context.Context) error {
 		{"kubectl apply -k deploy", 30 * time.Second, w.apply("-k", "deploy")},
 		{"the controller, the resolver, the webhook and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
 			"deployment/data-space-controller", "deployment/data-space-resolver", "deployment/data-space-webhook", "daemonset/data-space-agent")},
-		{"the webhook's certificate is known to the API server", 60 * time.Second, w.webhookTrusted},
+		{"the webhook answers the API server", 60 * time.Second, w.webhookAnswers},
 		{"each agent vouches for its node", 60 * time.Second, w.allOffered},
 		{"kubectl apply -k demo/manifests", 30 * time.Second, w.apply("-k", "demo/manifests")},
 		{"the hospital's services run", 90 * time.Second, w.rollouts(hospitalSpace, "deployment/hospital")},
@@ -93,9 +92,11 @@ func (w *World) unwell(ctx context.Context, namespace string) string {
 	return strings.Join(lines, "; ")
 }
 
-// webhookTrusted waits until pods can be created in foreign namespaces: before that they are refused, and their
-// Deployment pauses longer after each attempt.
-func (w *World) webhookTrusted(ctx context.Context) error {
+// webhookAnswers waits until a guest's namespace and pods can be created. Until then the API server refuses them: the
+// webhook's configurations have no CA yet, or the node's Service proxy does not know the webhook's endpoints yet.
+func (w *World) webhookAnswers(ctx context.Context) error {
+	const name = "trial-space"
+	trial := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{apis.LabelRemoteCluster: name}}}
 	_, err := until(ctx, func(ctx context.Context) (any, error) {
 		hooks, err := w.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, "data-space-webhook", metav1.GetOptions{})
 		if err != nil {
@@ -106,20 +107,7 @@ func (w *World) webhookTrusted(ctx context.Context) error {
 				return nil, fmt.Errorf("webhook %s has no CA yet", hook.Name)
 			}
 		}
-		if len(hooks.Webhooks) == 0 {
-			return nil, errors.New("the configuration data-space-webhook names no webhook")
-		}
-		// The guest's namespace is judged before it is made.
-		judges, err := w.kube.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, "data-space-webhook", metav1.GetOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("read the webhook's configuration: %w", err)
-		}
-		for _, hook := range judges.Webhooks {
-			if len(hook.ClientConfig.CABundle) == 0 {
-				return nil, fmt.Errorf("webhook %s has no CA yet", hook.Name)
-			}
-		}
-		return nil, nil
+		return w.kube.CoreV1().Namespaces().Create(ctx, trial, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	})
 	return err
 }
