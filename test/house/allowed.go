@@ -1,0 +1,188 @@
+package house
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// permit allows packages from outside the module.
+type permit struct {
+	paths []string // packages; "x/..." is x with all that lies below it
+	only  []string // packages below pkg or cmd that may use them; empty: the whole ring
+}
+
+// foreign returns why a package may not import another from outside the module, with the way out, or "".
+func foreign(from, to string) string {
+	r := ringOf(from)
+	if r > cmd {
+		return "" // tools, demo and tests use what they need; docs/dependencies.md has the reason of each module
+	}
+	at := -1
+	allowed := allowance(r)
+	for i, p := range allowed {
+		if p.covers(to) {
+			if len(p.only) == 0 || slices.Contains(p.only, strings.TrimPrefix(from, module)) {
+				return ""
+			}
+			at = i
+		}
+	}
+	if at >= 0 {
+		return fmt.Sprintf("in this ring only %s may: use the one that is there, or add this package to its permit in test/house/allowed.go, if it wraps the same outside thing",
+			strings.Join(allowed[at].only, ", "))
+	}
+	return fmt.Sprintf("%s %s; move the code further out, or add the import to the ring's list in test/house/allowed.go, if the ring stays what it is", r, reason(r, to))
+}
+
+func (p permit) covers(to string) bool {
+	return slices.ContainsFunc(p.paths, func(path string) bool {
+		tree, below := strings.CutSuffix(path, "/...")
+		return to == path || below && (to == tree || strings.HasPrefix(to, tree+"/"))
+	})
+}
+
+// allowance returns all that a ring may import from outside the module.
+func allowance(r ring) []permit {
+	switch r {
+	case values:
+		return slices.Concat(pure(), objects(), valuesOnly())
+	case decisions:
+		return slices.Concat(pure(), objects(), decisionsOnly())
+	case effects:
+		return slices.Concat(pure(), objects(), system(), effectsOnly())
+	case programs:
+		return slices.Concat(pure(), objects(), system(), programsOnly())
+	default:
+		return slices.Concat(pure(), objects(), system(), cmdOnly())
+	}
+}
+
+// pure is the part of the standard library that only computes.
+func pure() []permit {
+	return []permit{{paths: []string{
+		"bytes", "cmp", "container/...", "crypto/sha256", "encoding/...", "errors", "fmt", "hash/...", "iter", "maps", "math", "math/bits",
+		"net/netip", "net/url", "path", "reflect", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode/...",
+	}}}
+}
+
+// objects are Kubernetes' types and what computes with them, without a client.
+func objects() []permit {
+	return []permit{{paths: []string{
+		"k8s.io/api/...", "k8s.io/utils/net", "k8s.io/utils/ptr",
+		"k8s.io/apimachinery/pkg/api/equality", "k8s.io/apimachinery/pkg/api/resource", "k8s.io/apimachinery/pkg/apis/meta/v1",
+		"k8s.io/apimachinery/pkg/fields", "k8s.io/apimachinery/pkg/labels", "k8s.io/apimachinery/pkg/runtime", "k8s.io/apimachinery/pkg/runtime/schema",
+		"k8s.io/apimachinery/pkg/selection", "k8s.io/apimachinery/pkg/types", "k8s.io/apimachinery/pkg/util/intstr", "k8s.io/apimachinery/pkg/util/json",
+		"k8s.io/apimachinery/pkg/util/sets", "k8s.io/apimachinery/pkg/util/validation/...",
+	}}}
+}
+
+// system is the part of the standard library and of Kubernetes' libraries for what waits, reads, writes or logs.
+func system() []permit {
+	return []permit{{paths: []string{
+		"bufio", "context", "io/...", "log/slog", "math/rand/v2", "mime", "net", "os", "path/filepath", "runtime", "sync/...", "syscall", "unique", "weak",
+		"k8s.io/apimachinery/pkg/api/errors", "k8s.io/apimachinery/pkg/api/meta", "k8s.io/apimachinery/pkg/watch", "k8s.io/apimachinery/pkg/util/wait",
+		"golang.org/x/sync/...",
+	}}}
+}
+
+func valuesOnly() []permit {
+	return []permit{
+		{paths: []string{"google.golang.org/protobuf/encoding/protowire"}, only: []string{"pkg/values/apiwire"}},
+	}
+}
+
+func decisionsOnly() []permit {
+	return []permit{
+		{paths: []string{"net"}, only: []string{"pkg/decisions/quarantine"}},         // HardwareAddr
+		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},        // GOARCH
+		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy"}}, // the bootstrap is a document of YAML
+		{paths: []string{"k8s.io/pod-security-admission/..."}, only: []string{"pkg/decisions/admit"}},
+		{paths: []string{"github.com/envoyproxy/go-control-plane/...", "github.com/cncf/xds/...", "google.golang.org/protobuf/..."}, only: []string{"pkg/decisions/envoy"}},
+	}
+}
+
+// effectsOnly gives each outside thing to the effects that wrap it.
+func effectsOnly() []permit {
+	client := []string{"pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch"}
+	return []permit{
+		{paths: []string{"golang.org/x/sys/unix"}},
+		{paths: []string{"os/exec"}, only: []string{"pkg/effects/dataplane", "pkg/effects/nodefilter"}}, // the iptables and ipset programs
+		{paths: []string{"net/http"}, only: []string{"pkg/effects/localsock", "pkg/effects/policywatch"}},
+		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink"}}, // an ioctl's buffer
+		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
+			"pkg/effects/hostlink", "pkg/effects/netns", "pkg/effects/nodefilter", "pkg/effects/podnet", "pkg/effects/sockets"}},
+		{paths: []string{"github.com/google/nftables/..."}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink"}},
+		{paths: []string{"github.com/containernetworking/plugins/pkg/ns"}, only: []string{"pkg/effects/netns"}},
+		{paths: []string{"github.com/fsnotify/fsnotify"}, only: []string{"pkg/effects/cniconf"}},
+		{paths: []string{"github.com/containerd/nri/..."}, only: []string{"pkg/effects/nri"}},
+		{paths: []string{"k8s.io/cri-api/...", "google.golang.org/grpc/..."}, only: []string{"pkg/effects/sandbox"}},
+		{paths: []string{"k8s.io/client-go/..."}, only: client},
+		{paths: []string{"sigs.k8s.io/controller-runtime/pkg/cache", "sigs.k8s.io/controller-runtime/pkg/client"}, only: []string{"pkg/effects/podwatch"}},
+	}
+}
+
+func programsOnly() []permit {
+	server := []string{"pkg/programs/controller", "pkg/programs/webhook"}
+	return []permit{
+		{paths: []string{"text/tabwriter", "net/http"}},
+		{paths: []string{"crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
+		{paths: []string{"github.com/containernetworking/cni/..."}, only: []string{"pkg/programs/cniplugin"}},
+		{paths: []string{"github.com/prometheus/client_golang/..."}},
+		{paths: []string{"k8s.io/client-go/util/workqueue"}},
+		{paths: []string{"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, only: []string{"pkg/programs/controller"}},
+		{paths: []string{"k8s.io/client-go/...", "sigs.k8s.io/controller-runtime/..."}, only: server},
+	}
+}
+
+func cmdOnly() []permit {
+	return []permit{
+		{paths: []string{"flag", "net/http", "os/signal", "github.com/go-logr/logr", "k8s.io/klog/v2", "github.com/prometheus/client_golang/..."}},
+		{paths: []string{"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd", "sigs.k8s.io/controller-runtime/..."}},
+	}
+}
+
+// reason returns what keeps an import out of a ring: for well-known ones their own, for others the ring's.
+func reason(r ring, to string) string {
+	for _, known := range reasons() {
+		if r <= known.upTo && (to == known.path || strings.HasPrefix(to, known.path+"/")) {
+			return known.why
+		}
+	}
+	return [...]string{
+		"hold data and import what only computes",
+		"turn data into data and import what only computes",
+		"wrap one outside thing each, and each outside thing's library is given to the effects that wrap it",
+		"put decisions and effects together; libraries of the kernel and of the runtime belong to effects",
+		"parses flags, wires and exits",
+	}[r]
+}
+
+// refusal is the reason for which rings up to one may not import a package and what lies below it.
+type refusal struct {
+	upTo      ring
+	path, why string
+}
+
+func reasons() []refusal {
+	return []refusal{
+		{decisions, "context", "do no I/O: nothing in them can be cancelled, since they neither wait nor call out"},
+		{decisions, "os", "do no I/O: they read no file and no environment, and start no process"},
+		{decisions, "io", "do no I/O: they return bytes or text"},
+		{decisions, "sync", "are pure functions: the caller owns locks and memory"},
+		{decisions, "log", "return what they found; the caller logs it"},
+		{decisions, "net/http", "do no I/O: they are passed what was received"},
+		{decisions, "k8s.io/client-go", "are passed the objects that they decide about"},
+		{decisions, "sigs.k8s.io/controller-runtime", "are passed the objects that they decide about"},
+		{decisions, "github.com/coreos/go-iptables", "decide rules; pkg/effects/dataplane writes them"},
+		{cmd, "os/exec", "start no process: programs of the node are run by the effect that wraps them"},
+		{cmd, "flag", "take settings as values; only cmd reads flags"},
+		{cmd, "os/signal", "end with their context; only cmd receives signals"},
+		{cmd, "log", "log by log/slog, in one form"},
+		{cmd, "unsafe", "need a kernel interface that an effect wraps"},
+		{cmd, "golang.org/x/sys", "do not call the kernel; an effect does"},
+		{cmd, "github.com/vishvananda", "do not call the kernel; an effect does"},
+		{cmd, "github.com/google/nftables", "do not call the kernel; an effect does"},
+		{cmd, "github.com/coreos/go-iptables", "do not write rules; pkg/effects/dataplane and nodefilter do"},
+	}
+}
