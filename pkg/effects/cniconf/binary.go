@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"data-space.liqo.io/pkg/effects/atomicfile"
 )
 
 // placeBinary copies the plugin, unless the same one is there, and reports whether it did. The runtime may call it at any
@@ -36,18 +38,8 @@ func copyPlugin(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Chmod(0o755), out.Sync(), out.Close()); err == nil {
-		err = os.Rename(out.Name(), to)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(out.Name()))
-	}
-	return settle(filepath.Dir(to))
+	const run = 0o755
+	return atomicfile.Copy(to, in, run)
 }
 
 // sameFile reports whether both files hold the same program, and the second may be run.

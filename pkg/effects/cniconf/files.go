@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"data-space.liqo.io/pkg/effects/atomicfile"
 )
 
 // maxConf bounds a configuration, in bytes.
@@ -57,7 +59,7 @@ func edit(file string, change func([]byte) ([]byte, error)) (bool, error) {
 			return false, err
 		}
 		if bytes.Equal(found, before) {
-			return true, settle(filepath.Dir(file))
+			return true, atomicfile.SyncFolder(filepath.Dir(file))
 		}
 		// Somebody wrote between the reading and the exchange. What they wrote is newer: it is edited in its turn, or goes
 		// back as it is if it cannot be.
@@ -96,31 +98,20 @@ func replace(file string, text []byte, like fs.FileInfo) error {
 	if err := os.Rename(hidden, file); err != nil {
 		return errors.Join(err, os.Remove(hidden))
 	}
-	return settle(filepath.Dir(file))
+	return atomicfile.SyncFolder(filepath.Dir(file))
 }
 
 // draft writes a text beside a file, under a name that no runtime reads.
 func draft(file string, text []byte, like fs.FileInfo) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*.tmp")
+	hidden, err := atomicfile.Draft(file, bytes.NewReader(text), like.Mode())
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(like.Mode().Perm()))
 	if s, ok := like.Sys().(*syscall.Stat_t); ok {
-		err = errors.Join(err, f.Chown(int(s.Uid), int(s.Gid)))
+		err = os.Chown(hidden, int(s.Uid), int(s.Gid))
 	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
-}
-
-// settle brings a folder's entries to the disk (fsync(2)).
-func settle(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the caller names it
 	if err != nil {
-		return err
+		return "", errors.Join(err, os.Remove(hidden))
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return hidden, nil
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"data-space.liqo.io/pkg/effects/atomicfile"
 )
 
 // Entry is one guarded sandbox.
@@ -107,11 +109,7 @@ func (l *Ledger) Put(e Entry) error {
 	if err != nil {
 		return fmt.Errorf("store ledger entry: %w", err)
 	}
-	file := l.file(e.Sandbox)
-	if err := os.WriteFile(file+".tmp", text, 0o600); err != nil {
-		return fmt.Errorf("store ledger entry: %w", err)
-	}
-	if err := os.Rename(file+".tmp", file); err != nil {
+	if err := atomicfile.Write(l.file(e.Sandbox), text, 0o600); err != nil {
 		return fmt.Errorf("store ledger entry: %w", err)
 	}
 	l.entries[e.Sandbox] = e

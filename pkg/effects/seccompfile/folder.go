@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"data-space.liqo.io/pkg/effects/atomicfile"
 )
 
 // ErrNoKubelet means that the kubelet's folder is not where it was said to be.
@@ -53,7 +55,7 @@ func (f Folder) Put(name string, text []byte) (changed bool, err error) {
 	}
 	if have, err := os.ReadFile(file); err != nil || !bytes.Equal(have, text) { //nolint:gosec // our own file
 		changed = true
-		if err := write(file, text); err != nil {
+		if err := atomicfile.Write(file, text, 0o644); err != nil {
 			return false, fmt.Errorf("seccomp profile %s: %w", name, err)
 		}
 	}
@@ -89,15 +91,6 @@ func (f Folder) prune(dir string) error {
 		}
 	}
 	return nil
-}
-
-// write writes the file whole, or not at all.
-func write(file string, text []byte) error {
-	made := file + ".new"
-	if err := os.WriteFile(made, text, 0o644); err != nil { //nolint:gosec // the runtime reads it, whatever user it has
-		return err
-	}
-	return os.Rename(made, file)
 }
 
 // relink replaces what is at the link's path by a link to the file.

@@ -2,13 +2,13 @@
 package spacefile
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"data-space.liqo.io/pkg/effects/atomicfile"
 	"data-space.liqo.io/pkg/values/gate"
 )
 
@@ -48,33 +48,11 @@ func Write(path string, list gate.Spaces) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the list of namespaces: %w", err)
 	}
-	if err := write(path+".new", text); err != nil {
+	if err := atomicfile.Write(path, text, 0o600); err != nil {
 		return fmt.Errorf("write the list of namespaces: %w", err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("write the list of namespaces: %w", err)
-	}
-	return settle(dir)
-}
-
-func write(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600) //nolint:gosec // the caller names it
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// settle brings a folder's entries to the disk (fsync(2)).
-func settle(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the caller names it
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }

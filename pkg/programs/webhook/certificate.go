@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"data-space.liqo.io/pkg/effects/atomicfile"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -118,25 +119,8 @@ func (f *certificateFile) Reconcile(ctx context.Context, req reconcile.Request) 
 		// The rotator has not filled the Secret yet, or is about to replace what someone else wrote there.
 		return reconcile.Result{}, nil //nolint:nilerr // Not an error: another event follows.
 	}
-	if err := replace(f.path, slices.Concat(key, cert)); err != nil {
+	if err := atomicfile.Write(f.path, slices.Concat(key, cert), 0o600); err != nil {
 		return reconcile.Result{}, fmt.Errorf("writing the certificate: %w", err)
 	}
 	return reconcile.Result{}, nil
-}
-
-// replace writes a file, readable by its owner only, in one step.
-func replace(path string, data []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(data)
-	err = errors.Join(err, temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return nil
 }
