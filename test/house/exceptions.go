@@ -17,6 +17,10 @@ func neighbours() []edge {
 		{"pkg/effects/nodefilter", "pkg/effects/netns", "rules are written from within the node's network namespace, and tried in a scratch namespace first"},
 		{"pkg/effects/podnet", "pkg/effects/netns", "sysctls and routes are set from within the pod's network namespace"},
 		{"pkg/effects/sockets", "pkg/effects/netns", "sockets are listed from within the pod's network namespace"},
+		{"pkg/effects/cniconf", "pkg/effects/atomicfile", "it replaces files on the node"},
+		{"pkg/effects/ledger", "pkg/effects/atomicfile", "it replaces files on the node"},
+		{"pkg/effects/seccompfile", "pkg/effects/atomicfile", "it replaces files on the node"},
+		{"pkg/effects/spacefile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/dataplane", "pkg/effects/fault", "tests end the agent between two tables"},
 	}
 }
