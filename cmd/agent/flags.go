@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 )
 
 // usageError is a mistake in the call: exit status 2.
@@ -21,7 +21,7 @@ type usageError struct{ error }
 type options struct {
 	kubeconfig, node, pod   string
 	socket                  string // of the container runtime; empty: look for it
-	backend                 dataplane.Backend
+	backend                 xtables.Backend
 	resync, verify          time.Duration
 	metrics, health, status string
 	state                   string
@@ -128,8 +128,8 @@ func (o *options) setLevel(text string) error {
 func (o *options) setBackend(text string) error {
 	switch text {
 	case "auto":
-	case string(dataplane.NFT), string(dataplane.Legacy):
-		o.backend = dataplane.Backend(text)
+	case string(xtables.NFT), string(xtables.Legacy):
+		o.backend = xtables.Backend(text)
 	default:
 		return fmt.Errorf("--iptables-backend=%q: unknown; give auto, nft or legacy", text)
 	}

@@ -13,11 +13,11 @@ import (
 	"strings"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/pkg/effects/policywatch"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/nodepolicy"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -209,11 +209,11 @@ func cleanup(ctx context.Context, args []string, _ func(string) string, stdout, 
 }
 
 // chooseBackend is the backend that --iptables-backend names, or that the node shows.
-func chooseBackend(o options) (dataplane.Backend, string, error) {
+func chooseBackend(o options) (xtables.Backend, string, error) {
 	if o.backend != "" {
 		return o.backend, "--iptables-backend says so", nil
 	}
-	backend, sign, err := dataplane.Detect()
+	backend, sign, err := xtables.Detect()
 	if err != nil {
 		return "", "", fmt.Errorf("%w; name it with --iptables-backend", err)
 	}

@@ -19,7 +19,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"data-space.liqo.io/pkg/effects/capability"
-	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
 )
 
@@ -31,7 +31,7 @@ type node struct {
 	log      *slog.Logger
 	api      *rest.Config
 	source   string // where api comes from
-	backend  dataplane.Backend
+	backend  xtables.Backend
 	sign     string // how the backend is known
 	registry *prometheus.Registry
 	metrics  *agent.Metrics                                                      // the redirect's; nil without it

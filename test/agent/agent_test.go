@@ -23,6 +23,7 @@ import (
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/workload"
@@ -234,12 +235,12 @@ func (n *node) inside(ns *netns.Namespace, command string, args ...string) strin
 }
 
 func TestTheLifeOfAForeignPod(t *testing.T) {
-	for _, b := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+	for _, b := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		t.Run(string(b), func(t *testing.T) { life(t, b) })
 	}
 }
 
-func life(t *testing.T, b dataplane.Backend) {
+func life(t *testing.T, b xtables.Backend) {
 	t.Helper()
 	n := newNode(t)
 	n.backend = b

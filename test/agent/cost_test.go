@@ -20,9 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/decisions/redirect"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -38,7 +38,7 @@ func TestWhatAStartCosts(t *testing.T) {
 	goAhead(t)
 	bare := newNode(t)
 	onlyV4(bare)
-	for _, backend := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+	for _, backend := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		t.Run(string(backend), func(t *testing.T) {
 			g := newGated(t)
 			g.backend = backend
@@ -109,7 +109,7 @@ func (c *costs) start(g gated, namespace string) cost {
 }
 
 // floor is the time of the bare iptables-restore calls, both families side by side, in a new network namespace.
-func (c *costs) floor(b dataplane.Backend) time.Duration {
+func (c *costs) floor(b xtables.Backend) time.Duration {
 	ns, err := netns.Scratch()
 	require.NoError(c.t, err)
 	defer ns.Close()

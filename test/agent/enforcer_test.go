@@ -25,6 +25,7 @@ import (
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -63,7 +64,7 @@ func targetAt(t *testing.T, handle ns.NetNS) agent.Target {
 }
 
 // saved is what another program sees there.
-func saved(t *testing.T, b dataplane.Backend, path string) string {
+func saved(t *testing.T, b xtables.Backend, path string) string {
 	t.Helper()
 	handle, err := ns.GetNS(path)
 	require.NoError(t, err)
@@ -89,9 +90,9 @@ func inodeOf(t *testing.T, c kit.Cgroup) uint64 {
 	return s.Ino
 }
 
-func eachBackend(t *testing.T, f func(t *testing.T, b dataplane.Backend, e *agent.Enforcer, memory *ledger.Ledger)) {
+func eachBackend(t *testing.T, f func(t *testing.T, b xtables.Backend, e *agent.Enforcer, memory *ledger.Ledger)) {
 	t.Helper()
-	for _, b := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+	for _, b := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		t.Run(string(b), func(t *testing.T) {
 			memory, err := ledger.Open(t.TempDir())
 			require.NoError(t, err)
@@ -101,7 +102,7 @@ func eachBackend(t *testing.T, f func(t *testing.T, b dataplane.Backend, e *agen
 }
 
 func TestEnsure(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b dataplane.Backend, e *agent.Enforcer, memory *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend, e *agent.Enforcer, memory *ledger.Ledger) {
 		t.Helper()
 		tg := target(t)
 		first, err := e.Ensure(t.Context(), tg)
@@ -143,7 +144,7 @@ func TestEnsure(t *testing.T) {
 }
 
 func TestAPodThatCannotHoldThePlanIsClosed(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
 		t.Helper()
 		handle, err := ns.GetNS(kit.UserNamespaced(t))
 		require.NoError(t, err)
@@ -174,28 +175,28 @@ func (l *losing) Enforce(ctx context.Context, space *netns.Namespace, desired []
 func TestWhatTheAgentClosedItselfIsNoDrift(t *testing.T) {
 	memory, err := ledger.Open(t.TempDir())
 	require.NoError(t, err)
-	plane, tg := &losing{Dataplane: dataplane.New(dataplane.NFT)}, target(t)
+	plane, tg := &losing{Dataplane: dataplane.New(xtables.NFT)}, target(t)
 	e := agent.NewEnforcer(redirect.Settings{IPv6: true}, plane, memory)
 	_, err = e.Ensure(t.Context(), tg)
 	require.NoError(t, err)
-	planned := counterless(saved(t, dataplane.NFT, tg.Netns))
+	planned := counterless(saved(t, xtables.NFT, tg.Netns))
 
 	plane.lost = true
 	_, err = e.Ensure(t.Context(), tg)
 	require.ErrorContains(t, err, "lost")
-	require.NotContains(t, saved(t, dataplane.NFT, tg.Netns), "REDIRECT")
-	require.Contains(t, saved(t, dataplane.NFT, tg.Netns), ":OUTPUT DROP")
+	require.NotContains(t, saved(t, xtables.NFT, tg.Netns), "REDIRECT")
+	require.Contains(t, saved(t, xtables.NFT, tg.Netns), ":OUTPUT DROP")
 
 	plane.lost = false
 	again, err := e.Ensure(t.Context(), tg)
 	require.NoError(t, err)
 	require.True(t, again.State.Wrote)
 	require.Empty(t, again.Repaired)
-	require.Equal(t, planned, counterless(saved(t, dataplane.NFT, tg.Netns)))
+	require.Equal(t, planned, counterless(saved(t, xtables.NFT, tg.Netns)))
 }
 
 func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {
-	eachBackend(t, func(t *testing.T, _ dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, _ xtables.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
 		t.Helper()
 		tg := target(t)
 		var all sync.WaitGroup
@@ -217,7 +218,7 @@ func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {
 }
 
 func TestTheEndOfTheProgramDoesNotCutAWrite(t *testing.T) {
-	eachBackend(t, func(t *testing.T, _ dataplane.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, _ xtables.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
 		t.Helper()
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -270,13 +271,13 @@ func TestANamespaceThatIsNotThePodsIsRefused(t *testing.T) {
 			a.pods = []workload.Pod{{Namespace: "pharma", Name: "job", UID: "uid", HasProxy: true}}
 			memory, err := ledger.Open(t.TempDir())
 			require.NoError(t, err)
-			before := saved(t, dataplane.NFT, "/proc/self/ns/net")
+			before := saved(t, xtables.NFT, "/proc/self/ns/net")
 			program := agent.New(agent.Config{
 				Node: "node", Resync: time.Second, Verify: time.Second, Workers: 1, Log: slog.New(slog.DiscardHandler),
 			}, agent.Parts{
 				Runtime: fixed{workload.Sandbox{ID: "box", Namespace: "pharma", Name: "job", UID: "uid", Ready: true}, test.detail},
 				Cluster: a, Authority: a, Reporter: a, Metrics: agent.NewMetrics(),
-				Enforcer: agent.NewEnforcer(redirect.Settings{IPv6: true}, dataplane.New(dataplane.NFT), memory),
+				Enforcer: agent.NewEnforcer(redirect.Settings{IPv6: true}, dataplane.New(xtables.NFT), memory),
 			})
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
@@ -290,8 +291,8 @@ func TestANamespaceThatIsNotThePodsIsRefused(t *testing.T) {
 			require.Len(t, a.told(agent.EventRedirectFailed), 1, "it is said once")
 			cancel()
 			require.NoError(t, <-done)
-			require.NotContains(t, saved(t, dataplane.NFT, tg.Netns), "DROP")
-			require.Equal(t, counterless(before), counterless(saved(t, dataplane.NFT, "/proc/self/ns/net")))
+			require.NotContains(t, saved(t, xtables.NFT, tg.Netns), "DROP")
+			require.Equal(t, counterless(before), counterless(saved(t, xtables.NFT, "/proc/self/ns/net")))
 		})
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -31,7 +31,7 @@ type node struct {
 	socket  string
 	runtime cri.RuntimeServiceClient
 	parent  string // control group of its pods
-	backend dataplane.Backend
+	backend xtables.Backend
 
 	start func()
 	stop  func()
@@ -58,7 +58,7 @@ func newNodeOf(t *testing.T, e engine) *node {
 		}
 		return netlink.LinkSetUp(lo)
 	}))
-	n := &node{t: t, engine: e, netns: handle, socket: filepath.Join(dir, "runtime.sock"), parent: "/" + filepath.Base(dir), backend: dataplane.NFT}
+	n := &node{t: t, engine: e, netns: handle, socket: filepath.Join(dir, "runtime.sock"), parent: "/" + filepath.Base(dir), backend: xtables.NFT}
 	t.Cleanup(func() {
 		require.NoError(t, handle.Close())
 		require.NoError(t, testutils.UnmountNS(handle))

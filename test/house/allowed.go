@@ -107,7 +107,7 @@ func effectsOnly() []permit {
 	client := []string{"pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch"}
 	return []permit{
 		{paths: []string{"golang.org/x/sys/unix"}},
-		{paths: []string{"os/exec"}, only: []string{"pkg/effects/dataplane", "pkg/effects/nodefilter"}}, // the iptables and ipset programs
+		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
 		{paths: []string{"net/http"}, only: []string{"pkg/effects/localsock", "pkg/effects/policywatch"}},
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink"}}, // an ioctl's buffer
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{

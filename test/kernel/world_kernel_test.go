@@ -14,6 +14,7 @@ import (
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) { kit.Main(m) }
 type world struct {
 	kit.Pod
 	t       testing.TB
-	backend dataplane.Backend
+	backend xtables.Backend
 	plane   *dataplane.Dataplane
 	cgroups cgroups
 
@@ -61,7 +62,7 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
-func backends() []dataplane.Backend { return []dataplane.Backend{dataplane.NFT, dataplane.Legacy} }
+func backends() []xtables.Backend { return []xtables.Backend{xtables.NFT, xtables.Legacy} }
 
 // everywhere runs f for both backends and families; the world is shared by the families of a backend.
 func everywhere(t *testing.T, f func(t *testing.T, w *world, f family)) {
@@ -81,7 +82,7 @@ func everywhere(t *testing.T, f func(t *testing.T, w *world, f family)) {
 	}
 }
 
-func newWorld(t *testing.T, b dataplane.Backend) *world {
+func newWorld(t *testing.T, b xtables.Backend) *world {
 	t.Helper()
 	w := &world{Pod: kit.NewPod(t), t: t, backend: b, plane: dataplane.New(b)}
 	w.cgroups.pod = kit.NewCgroup(t, "pod")

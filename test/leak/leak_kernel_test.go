@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/test/leak/attack"
 	"data-space.liqo.io/test/leak/trial"
 )
@@ -19,7 +19,7 @@ import (
 // has, and with CAP_NET_RAW smuggled in.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
-	for _, b := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+	for _, b := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		for name, capabilities := range map[string][]int{"without CAP_NET_RAW": nil, "with CAP_NET_RAW": {unix.CAP_NET_RAW}} {
 			t.Run(string(b)+", "+name, func(t *testing.T) {
 				t.Parallel()

@@ -16,16 +16,17 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/kit"
 	"data-space.liqo.io/test/leak/attack"
 )
 
 // everyBackend runs f for both backends.
-func everyBackend(t *testing.T, f func(t *testing.T, w *world, b dataplane.Backend)) {
+func everyBackend(t *testing.T, f func(t *testing.T, w *world, b xtables.Backend)) {
 	t.Helper()
 	t.Parallel()
-	for _, b := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+	for _, b := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		t.Run(string(b), func(t *testing.T) {
 			t.Parallel()
 			f(t, newWorld(t), b)
@@ -46,7 +47,7 @@ func carried(packets []kit.Packet) []kit.Packet {
 
 // TestSocketsOfBeforeTheRules: what was open before the rules came is of no use after.
 func TestSocketsOfBeforeTheRules(t *testing.T) {
-	everyBackend(t, func(t *testing.T, w *world, b dataplane.Backend) {
+	everyBackend(t, func(t *testing.T, w *world, b xtables.Backend) {
 		app, wire := w.actor(0), w.Capture(t)
 		for _, to := range []netip.Addr{kit.FarV4(), kit.FarV6()} {
 			for network, port := range map[string]uint16{"tcp": 80, "udp": 53} {
@@ -75,7 +76,7 @@ func TestSocketsOfBeforeTheRules(t *testing.T) {
 // TestSomebodyTakesThePortsOfTheProxyFirst: before it has started, and while it is down, as root and as the proxy's user.
 // The pod then has no network, which is its own loss: nothing is heard and nothing is said.
 func TestSomebodyTakesThePortsOfTheProxyFirst(t *testing.T) {
-	everyBackend(t, func(t *testing.T, w *world, b dataplane.Backend) {
+	everyBackend(t, func(t *testing.T, w *world, b xtables.Backend) {
 		w.enforce(b, w.bound())
 		app := w.actor(0)
 		_, err := app.Listen(kit.Listen{Network: "tcp", At: everywhere(80)})
@@ -110,7 +111,7 @@ func TestSomebodyTakesThePortsOfTheProxyFirst(t *testing.T) {
 // TestSomebodyTakesThePortsOfTheProxyWhileItRestarts: again and again, for a moment each, as the proxy's user and ready to share
 // them, while calls come from outside. Whoever has a port at whatever moment hears nothing and says nothing.
 func TestSomebodyTakesThePortsOfTheProxyWhileItRestarts(t *testing.T) {
-	everyBackend(t, func(t *testing.T, w *world, b dataplane.Backend) {
+	everyBackend(t, func(t *testing.T, w *world, b xtables.Backend) {
 		w.enforce(b, w.bound())
 		_, err := w.actor(0).Listen(kit.Listen{Network: "tcp", At: everywhere(80)})
 		require.NoError(t, err)

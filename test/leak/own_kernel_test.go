@@ -10,14 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/kit"
 )
 
 // TestACallOfTheOwnPod: by the explicit proxy, through egress and ingress. Where nobody listens the answer comes at once, in both families.
 func TestACallOfTheOwnPod(t *testing.T) {
-	everyBackend(t, func(t *testing.T, w *world, b dataplane.Backend) {
+	everyBackend(t, func(t *testing.T, w *world, b xtables.Backend) {
 		w.enforce(b, w.bound())
 		w.startProxy()
 		app := w.actor(0)

@@ -26,6 +26,7 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
@@ -173,7 +174,7 @@ func (w *world) bound() []iptables.Ruleset {
 	return redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: w.proxy.Path, Pod: w.pod.Path})
 }
 
-func (w *world) enforce(b dataplane.Backend, desired []iptables.Ruleset) {
+func (w *world) enforce(b xtables.Backend, desired []iptables.Ruleset) {
 	w.t.Helper()
 	_, err := dataplane.New(b).Enforce(context.Background(), w.NS, desired)
 	require.NoError(w.t, err)

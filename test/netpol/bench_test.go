@@ -21,9 +21,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/netpolicy"
 	"data-space.liqo.io/test/netpol/worlds"
 )
@@ -207,7 +207,7 @@ func BenchmarkBatches(b *testing.B) {
 	}
 }
 
-func benchmarkBatches(b *testing.B, backend dataplane.Backend, s size, which string) {
+func benchmarkBatches(b *testing.B, backend xtables.Backend, s size, which string) {
 	b.Helper()
 	filter := nodefilter.New(scratch(b), backend)
 	x := netpol.New(netpol.Settings{Node: worlds.Node, IPv6: true})
@@ -355,7 +355,7 @@ func (c *cluster) connect1(tb testing.TB) time.Duration {
 
 // floors are the medians of the least that a change can cost: one member of a set, and one chain of ten rules, both with
 // the node's table as it is.
-func floors(b *testing.B, node *netns.Namespace, backend dataplane.Backend) [2]time.Duration {
+func floors(b *testing.B, node *netns.Namespace, backend xtables.Backend) [2]time.Duration {
 	b.Helper()
 	var out [2]time.Duration
 	scripts := [2]func(i int) (string, []string){

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/test/netpol/scenarios"
 	"data-space.liqo.io/test/netpol/worlds"
 )
@@ -29,10 +29,10 @@ func (c *cluster) everything() string {
 
 // other is the same node as a filter of the other backend sees it.
 func (c *cluster) other() *nodefilter.Filter {
-	if c.backend == dataplane.NFT {
-		return nodefilter.New(c.node, dataplane.Legacy)
+	if c.backend == xtables.NFT {
+		return nodefilter.New(c.node, xtables.Legacy)
 	}
-	return nodefilter.New(c.node, dataplane.NFT)
+	return nodefilter.New(c.node, xtables.NFT)
 }
 
 func TestCleanTakesAwayWhatEitherBackendHoldsAndNothingElse(t *testing.T) {
@@ -81,9 +81,9 @@ func TestWhatAnAgentWithTheOtherBackendLeftIsSwept(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, c.table("-S"), netpol.ChainPrefix)
 		for _, v6 := range []bool{false, true} {
-			left := &cluster{t: t, node: c.node, backend: dataplane.NFT, v6: v6}
-			if c.backend == dataplane.NFT {
-				left.backend = dataplane.Legacy
+			left := &cluster{t: t, node: c.node, backend: xtables.NFT, v6: v6}
+			if c.backend == xtables.NFT {
+				left.backend = xtables.Legacy
 			}
 			require.NotContains(t, left.table("-S"), netpol.ChainPrefix)
 		}

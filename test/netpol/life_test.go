@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
@@ -101,7 +101,7 @@ func TestARestartFindsItsOwnRulesRightAndKeepsTheirCounts(t *testing.T) {
 		findings := c.converge()
 		require.Len(t, findings, 1)
 		require.Equal(t, "different", findings[0].How)
-		if c.v6 && c.backend == dataplane.NFT {
+		if c.v6 && c.backend == xtables.NFT {
 			return // ip6tables-nft-restore 1.8.9 takes no counts
 		}
 		require.Equal(t, before, count(), "the repaired chain's rules keep their counts")

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/test/netpol/scenarios"
 	"data-space.liqo.io/test/netpol/worlds"
 )
@@ -23,7 +23,7 @@ type player struct {
 	filter *nodefilter.Filter
 }
 
-func newPlay(t *testing.T, n *node, backend dataplane.Backend, s netpol.Settings) *player {
+func newPlay(t *testing.T, n *node, backend xtables.Backend, s netpol.Settings) *player {
 	t.Helper()
 	s.Node, s.IPv6 = worlds.Node, true
 	p := &player{t: t, index: netpol.New(s), filter: nodefilter.New(n.ns, backend)}

@@ -19,9 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/netpol/scenarios"
 	"data-space.liqo.io/test/netpol/worlds"
@@ -34,7 +34,7 @@ type cluster struct {
 	node    *netns.Namespace
 	pods    map[string]*netns.Namespace // by name, as in scenarios.Names
 	outside *netns.Namespace
-	backend dataplane.Backend
+	backend xtables.Backend
 	filter  *nodefilter.Filter
 	index   *netpol.Index
 	v6      bool
@@ -47,7 +47,7 @@ var (
 )
 
 // newCluster makes pods x/a, x/b and y/a of scenarios.Names and writes the filter of a cluster without policies.
-func newCluster(tb testing.TB, backend dataplane.Backend, bridge bool, s netpol.Settings) *cluster {
+func newCluster(tb testing.TB, backend xtables.Backend, bridge bool, s netpol.Settings) *cluster {
 	tb.Helper()
 	c := &cluster{t: tb, node: scratch(tb), outside: scratch(tb), pods: map[string]*netns.Namespace{}, backend: backend}
 	c.in(c.node, sysctls("net/ipv4/ip_forward=1", "net/ipv6/conf/all/forwarding=1", "net/ipv6/conf/default/accept_dad=0"))

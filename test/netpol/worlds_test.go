@@ -14,14 +14,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/netpolicy"
 	"data-space.liqo.io/test/netpol/oracle"
 	"data-space.liqo.io/test/netpol/worlds"
 )
 
-func backends() []dataplane.Backend { return []dataplane.Backend{dataplane.NFT, dataplane.Legacy} }
+func backends() []xtables.Backend { return []xtables.Backend{xtables.NFT, xtables.Legacy} }
 
 func number(protocol corev1.Protocol, v6 bool) byte {
 	switch protocol {

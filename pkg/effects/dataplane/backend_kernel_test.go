@@ -8,16 +8,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
 )
 
-func detect(t *testing.T, ns *netns.Namespace) (b dataplane.Backend, reason string) {
+func detect(t *testing.T, ns *netns.Namespace) (b xtables.Backend, reason string) {
 	t.Helper()
 	require.NoError(t, ns.Do(func() (err error) {
-		b, reason, err = dataplane.Detect()
+		b, reason, err = xtables.Detect()
 		return err
 	}))
 	return b, reason
@@ -26,20 +26,20 @@ func detect(t *testing.T, ns *netns.Namespace) (b dataplane.Backend, reason stri
 func TestDetect(t *testing.T) {
 	for name, c := range map[string]struct {
 		commands [][]string
-		want     dataplane.Backend
+		want     xtables.Backend
 		reason   string
 	}{
-		"prefers nft where nothing speaks for legacy": {nil, dataplane.NFT, "nothing"},
-		"follows the kubelet's hint in nft":           {[][]string{{"iptables-nft", "-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}}, dataplane.NFT, "KUBE-IPTABLES-HINT"},
-		"follows the kubelet's hint in legacy":        {[][]string{{"iptables-legacy", "-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}}, dataplane.Legacy, "KUBE-IPTABLES-HINT"},
-		"follows an older kubelet's canary in legacy": {[][]string{{"iptables-legacy", "-t", "mangle", "-N", "KUBE-KUBELET-CANARY"}}, dataplane.Legacy, "KUBE-KUBELET-CANARY"},
+		"prefers nft where nothing speaks for legacy": {nil, xtables.NFT, "nothing"},
+		"follows the kubelet's hint in nft":           {[][]string{{"iptables-nft", "-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}}, xtables.NFT, "KUBE-IPTABLES-HINT"},
+		"follows the kubelet's hint in legacy":        {[][]string{{"iptables-legacy", "-t", "mangle", "-N", "KUBE-IPTABLES-HINT"}}, xtables.Legacy, "KUBE-IPTABLES-HINT"},
+		"follows an older kubelet's canary in legacy": {[][]string{{"iptables-legacy", "-t", "mangle", "-N", "KUBE-KUBELET-CANARY"}}, xtables.Legacy, "KUBE-KUBELET-CANARY"},
 		"follows the hint, and not the crowd": {[][]string{
 			{"iptables-nft", "-t", "mangle", "-N", "KUBE-IPTABLES-HINT"},
 			{"iptables-legacy", "-N", "ONE"}, {"iptables-legacy", "-N", "TWO"}, {"iptables-legacy", "-N", "THREE"},
-		}, dataplane.NFT, "KUBE-IPTABLES-HINT"},
+		}, xtables.NFT, "KUBE-IPTABLES-HINT"},
 		"follows the crowd where there is no hint": {[][]string{
 			{"iptables-legacy", "-t", "nat", "-N", "ONE"}, {"iptables-legacy", "-t", "nat", "-N", "TWO"}, {"iptables-legacy", "-N", "THREE"}, {"iptables-legacy", "-N", "FOUR"},
-		}, dataplane.Legacy, "more chains"},
+		}, xtables.Legacy, "more chains"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ns := kit.NewNamespace(t)

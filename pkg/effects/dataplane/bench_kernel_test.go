@@ -22,6 +22,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
 )
@@ -89,7 +90,7 @@ func timed(b *testing.B, f func(*netns.Namespace) error) time.Duration {
 }
 
 // bare runs iptables-restore of every family and nothing else.
-func bare(ns *netns.Namespace, b dataplane.Backend, desired []iptables.Ruleset, sideBySide bool) error {
+func bare(ns *netns.Namespace, b xtables.Backend, desired []iptables.Ruleset, sideBySide bool) error {
 	errs := make([]error, len(desired))
 	var group sync.WaitGroup
 	for i, set := range desired {
@@ -120,8 +121,8 @@ func bare(ns *netns.Namespace, b dataplane.Backend, desired []iptables.Ruleset, 
 	return nil
 }
 
-func waiting(b dataplane.Backend) []string {
-	if b == dataplane.Legacy {
+func waiting(b xtables.Backend) []string {
+	if b == xtables.Legacy {
 		return []string{"--counters", "--wait", "10"}
 	}
 	return []string{"--counters"}

@@ -7,14 +7,15 @@ import (
 	"github.com/google/nftables"
 
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // create makes tables that the namespace has none of yet, as iptables-nft-restore would, in one transaction of the kernel.
 // It knows table filter without rules only, which is what a pod that starts is held by. The program takes 15 ms longer: it
 // makes each chain twice, and so its socket waits for an RCU grace period when it closes.
-func (b Backend) create(ns *netns.Namespace, set iptables.Ruleset) error {
-	if b != NFT {
+func create(b xtables.Backend, ns *netns.Namespace, set iptables.Ruleset) error {
+	if b != xtables.NFT {
 		return errors.ErrUnsupported
 	}
 	return ns.Do(func() error {

@@ -13,22 +13,23 @@ import (
 	"data-space.liqo.io/pkg/decisions/drift"
 	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // Dataplane reads and writes the rulesets of network namespaces with one backend. Safe for concurrent use; calls for one
 // namespace must not overlap.
 type Dataplane struct {
-	backend    Backend
+	backend    xtables.Backend
 	references references
 }
 
 // New returns a Dataplane that uses the given backend.
-func New(b Backend) *Dataplane { return &Dataplane{backend: b} }
+func New(b xtables.Backend) *Dataplane { return &Dataplane{backend: b} }
 
 // State is what the kernel holds in one namespace.
 type State struct {
-	Backend  Backend            `json:"backend"`
+	Backend  xtables.Backend    `json:"backend"`
 	Rulesets []iptables.Ruleset `json:"-"`     // as read back, counters included
 	Drift    []drift.Finding    `json:"drift"` // how it differed from what was asked, before anything was written
 	Wrote    bool               `json:"wrote"` // whether it was written
@@ -161,10 +162,10 @@ var ErrTaken = errors.New("the namespace holds rules already, and those to be wr
 // put writes tables over what the namespace holds. In a new namespace the shorter way is tried first, and it is the only one
 // for tables that are not sealed: somebody else may write at the same time.
 func (d *Dataplane) put(ctx context.Context, ns *netns.Namespace, set, held iptables.Ruleset) error {
-	if len(held.Tables) == 0 && d.backend.create(ns, set) == nil {
+	if len(held.Tables) == 0 && create(d.backend, ns, set) == nil {
 		return nil
 	}
-	if d.backend == NFT && slices.ContainsFunc(set.Tables, func(t iptables.Table) bool { return !t.Sealed() }) {
+	if d.backend == xtables.NFT && slices.ContainsFunc(set.Tables, func(t iptables.Table) bool { return !t.Sealed() }) {
 		return ErrTaken
 	}
 	return d.restore(ctx, ns, set)

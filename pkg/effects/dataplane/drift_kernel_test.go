@@ -16,6 +16,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
 )
@@ -66,7 +67,7 @@ func tamperings() []tampering {
 	}
 }
 
-func client(t *testing.T, b dataplane.Backend, f iptables.Family) *ipt.IPTables {
+func client(t *testing.T, b xtables.Backend, f iptables.Family) *ipt.IPTables {
 	t.Helper()
 	protocol := map[iptables.Family]ipt.Protocol{iptables.V4: ipt.ProtocolIPv4, iptables.V6: ipt.ProtocolIPv6}[f]
 	c, err := ipt.New(ipt.IPFamily(protocol), ipt.Path(program(b, f)))
@@ -74,7 +75,7 @@ func client(t *testing.T, b dataplane.Backend, f iptables.Family) *ipt.IPTables 
 	return c
 }
 
-func tamper(t *testing.T, ns *netns.Namespace, b dataplane.Backend, f iptables.Family, what tampering) {
+func tamper(t *testing.T, ns *netns.Namespace, b xtables.Backend, f iptables.Family, what tampering) {
 	t.Helper()
 	c := client(t, b, f)
 	require.NoError(t, ns.Do(func() error { return what.do(c) }), what.name)
@@ -97,7 +98,7 @@ func bound(tb testing.TB) []iptables.Ruleset {
 }
 
 // requireAsGolden: the namespace holds what the golden files show. Tables of others are there, and empty.
-func requireAsGolden(t *testing.T, ns *netns.Namespace, b dataplane.Backend) {
+func requireAsGolden(t *testing.T, ns *netns.Namespace, b xtables.Backend) {
 	t.Helper()
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
 		have, err := iptables.ParseSave(f, saved(t, ns, b, f))
@@ -113,7 +114,7 @@ func requireAsGolden(t *testing.T, ns *netns.Namespace, b dataplane.Backend) {
 
 func TestDriftIsSeenAndRepaired(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		plane, ns, desired := dataplane.New(b), kit.NewNamespace(t), bound(t)
 		_, err := plane.Enforce(ctx, ns, desired)
@@ -145,7 +146,7 @@ func TestDriftIsSeenAndRepaired(t *testing.T) {
 // TestRandomWalk: whatever was done to the rules, in whatever order, is undone; also by a plane that knows nothing yet.
 func TestRandomWalk(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		seed := uint64(20260727)
 		random := rand.New(rand.NewPCG(seed, seed))
@@ -169,7 +170,7 @@ func TestRandomWalk(t *testing.T) {
 
 func TestCounters(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		pod, desired := kit.NewPod(t), bound(t)
 		plane := dataplane.New(b)
@@ -210,7 +211,7 @@ func TestCounters(t *testing.T) {
 
 func TestWhatIptablesCannotShowIsSeenAndRemoved(t *testing.T) {
 	ctx := context.Background()
-	plane, ns, desired := dataplane.New(dataplane.NFT), kit.NewNamespace(t), bound(t)
+	plane, ns, desired := dataplane.New(xtables.NFT), kit.NewNamespace(t), bound(t)
 	_, err := plane.Enforce(ctx, ns, desired)
 	require.NoError(t, err)
 	inside(t, ns, "nft", "add chain ip filter early { type filter hook output priority -400 ; policy accept ; }")

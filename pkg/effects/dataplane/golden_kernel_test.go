@@ -17,6 +17,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
 )
@@ -25,10 +26,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) { kit.Main(m) }
 
-func backends() []dataplane.Backend { return []dataplane.Backend{dataplane.NFT, dataplane.Legacy} }
+func backends() []xtables.Backend { return []xtables.Backend{xtables.NFT, xtables.Legacy} }
 
 // eachBackend runs f for both backends, one after the other: they share the xtables lock.
-func eachBackend(t *testing.T, f func(t *testing.T, b dataplane.Backend)) {
+func eachBackend(t *testing.T, f func(t *testing.T, b xtables.Backend)) {
 	t.Helper()
 	for _, b := range backends() {
 		t.Run(string(b), func(t *testing.T) { f(t, b) })
@@ -38,13 +39,13 @@ func eachBackend(t *testing.T, f func(t *testing.T, b dataplane.Backend)) {
 func settings() redirect.Settings { return redirect.Settings{IPv6: true} }
 
 // saved is what iptables-save prints, less what differs from run to run.
-func saved(tb testing.TB, ns *netns.Namespace, b dataplane.Backend, f iptables.Family) string {
+func saved(tb testing.TB, ns *netns.Namespace, b xtables.Backend, f iptables.Family) string {
 	tb.Helper()
 	return normal(inside(tb, ns, program(b, f)+"-save"))
 }
 
 // program is the name of a family's iptables in a backend.
-func program(b dataplane.Backend, f iptables.Family) string {
+func program(b xtables.Backend, f iptables.Family) string {
 	return map[iptables.Family]string{iptables.V4: "iptables-", iptables.V6: "ip6tables-"}[f] + string(b)
 }
 
@@ -71,7 +72,7 @@ func normal(text string) string {
 }
 
 // golden reads the golden file of a setting.
-func golden(t *testing.T, b dataplane.Backend, f iptables.Family, setting string) string {
+func golden(t *testing.T, b xtables.Backend, f iptables.Family, setting string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("%s-%s-%s.txt", b, f, setting)))
 	require.NoError(t, err)
@@ -91,7 +92,7 @@ func requireGolden(t *testing.T, name, got string) {
 
 func TestGolden(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		plane := dataplane.New(b)
 		for _, setting := range []string{"unbound", "bound"} {
@@ -134,7 +135,7 @@ func requireIdempotent(ctx context.Context, t *testing.T, plane *dataplane.Datap
 	}
 }
 
-func requireCleared(ctx context.Context, t *testing.T, plane *dataplane.Dataplane, ns *netns.Namespace, b dataplane.Backend) {
+func requireCleared(ctx context.Context, t *testing.T, plane *dataplane.Dataplane, ns *netns.Namespace, b xtables.Backend) {
 	t.Helper()
 	families := []iptables.Family{iptables.V4, iptables.V6}
 	for range 2 { // twice: what is empty stays so
@@ -149,7 +150,7 @@ func requireCleared(ctx context.Context, t *testing.T, plane *dataplane.Dataplan
 }
 
 func TestClearOfAnUntouchedNamespaceLeavesItSo(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		ns := kit.NewNamespace(t)
 		require.NoError(t, dataplane.New(b).Clear(context.Background(), ns, iptables.V4, iptables.V6))

@@ -14,19 +14,20 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
 )
 
 func TestAPodThatStarts(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		plane, ns := dataplane.New(b), kit.NewNamespace(t)
 		shut, bound := redirect.Shut(settings()), bound(t)
 		require.NoError(t, plane.Check(ctx, shut))
 		t.Run("is shut, and the kernel holds what the programs would have written", func(t *testing.T) {
-			if b == dataplane.NFT {
+			if b == xtables.NFT {
 				withoutRestore(t, b)
 			}
 			state, err := plane.Enforce(ctx, ns, shut)
@@ -59,7 +60,7 @@ func TestAPodThatStarts(t *testing.T) {
 			inside(t, ns, program(b, iptables.V4), "-A", "OUTPUT", "-j", "ACCEPT")
 			before := saved(t, ns, b, iptables.V4)
 			_, err := plane.Enforce(ctx, ns, shut)
-			if b == dataplane.NFT {
+			if b == xtables.NFT {
 				require.ErrorIs(t, err, dataplane.ErrTaken)
 				require.Equal(t, before, saved(t, ns, b, iptables.V4))
 				return
@@ -80,7 +81,7 @@ func opening(plan []iptables.Ruleset) []iptables.Ruleset {
 }
 
 // withoutRestore leaves the test only the programs that read.
-func withoutRestore(t *testing.T, b dataplane.Backend) {
+func withoutRestore(t *testing.T, b xtables.Backend) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {

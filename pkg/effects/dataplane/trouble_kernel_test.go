@@ -16,6 +16,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/test/kit"
 )
@@ -37,7 +38,7 @@ func spoiled(t *testing.T, comment string, change func([]string) []string) []ipt
 
 func TestCheck(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		t.Run("passes what the kernel can hold, whatever cgroup it names", func(t *testing.T) {
 			require.NoError(t, dataplane.New(b).Check(ctx, redirect.Plan(settings(), redirect.Proxy{Cgroup: "/no/such/cgroup"})))
@@ -51,7 +52,7 @@ func TestCheck(t *testing.T) {
 			t.Run("names the rule that needs "+name, func(t *testing.T) {
 				err := dataplane.New(b).Check(ctx, spoiled(t, "ds-out-drop-udp", change))
 				require.ErrorContains(t, err, program(b, iptables.V4)+"-restore")
-				if name == "a target that does not exist" && b == dataplane.NFT {
+				if name == "a target that does not exist" && b == xtables.NFT {
 					require.ErrorContains(t, err, "NOSUCHTARGET") // it takes it for a chain, and notices at COMMIT
 					return
 				}
@@ -68,7 +69,7 @@ func TestCheck(t *testing.T) {
 
 func TestAFailedWriteLeavesWhatWasThere(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		plane, ns := dataplane.New(b), kit.NewNamespace(t)
 		before := redirect.Plan(settings(), redirect.Proxy{})
@@ -89,7 +90,7 @@ func TestAMissingProgramIsNamedWithItsPackage(t *testing.T) {
 		require.ErrorContains(t, err, program(b, iptables.V4))
 		require.ErrorContains(t, err, "install iptables")
 	}
-	_, _, err := dataplane.Detect()
+	_, _, err := xtables.Detect()
 	require.ErrorContains(t, err, "install iptables")
 }
 
@@ -109,7 +110,7 @@ func TestAPodDoesNotWaitForTheNodesRules(t *testing.T) {
 	defer lock.Close()
 	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
 	start := time.Now()
-	_, err = dataplane.New(dataplane.Legacy).Enforce(context.Background(), kit.NewNamespace(t), redirect.Plan(settings(), redirect.Proxy{}))
+	_, err = dataplane.New(xtables.Legacy).Enforce(context.Background(), kit.NewNamespace(t), redirect.Plan(settings(), redirect.Proxy{}))
 	require.NoError(t, err)
 	require.Less(t, time.Since(start), 5*time.Second, "the wait for the node's lock would end after ten")
 }
@@ -124,7 +125,7 @@ func userNamespaced(t *testing.T) *netns.Namespace {
 
 func TestAPodWithItsOwnUsers(t *testing.T) {
 	ctx := context.Background()
-	eachBackend(t, func(t *testing.T, b dataplane.Backend) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
 		t.Helper()
 		plane, ns := dataplane.New(b), userNamespaced(t)
 		t.Run("cannot be bound, and the error says why", func(t *testing.T) {

@@ -8,15 +8,16 @@ import (
 	"github.com/google/nftables"
 
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // untouched reports whether the namespace has no table of the family at all, as a new one has: then there is nothing to
 // save. It asks the kernel and starts no program. False may also mean that it could not tell.
-func (b Backend) untouched(ns *netns.Namespace, f iptables.Family) bool {
+func untouched(b xtables.Backend, ns *netns.Namespace, f iptables.Family) bool {
 	none := false
 	err := ns.Do(func() (err error) {
-		if b == Legacy {
+		if b == xtables.Legacy {
 			none, err = noLegacyTable(f)
 		} else {
 			none, err = noNftTable(f)

@@ -5,14 +5,14 @@ import (
 	"net/netip"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
 // Check makes sure, in a scratch namespace, that the programs are there and that the kernel can hold every kind of rule:
 // one that it refuses later would keep all others of its transaction out.
-func Check(ctx context.Context, b dataplane.Backend, s netpol.Settings) error {
+func Check(ctx context.Context, b xtables.Backend, s netpol.Settings) error {
 	scratch, err := netns.Scratch()
 	if err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/ipset"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -22,7 +22,7 @@ func Clean(ctx context.Context, node *netns.Namespace, lockfile string, families
 	var removed Removed
 	f := New(node, "")
 	f.Lockfile = lockfile
-	for _, f.backend = range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+	for _, f.backend = range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		n, err := f.clearChains(ctx, f.present(ctx, families))
 		removed.Chains += n
 		if err != nil {
@@ -73,9 +73,9 @@ func (f *Filter) clearSets(ctx context.Context) (int, error) {
 
 // sweepOther clears the chains of the backend that is not this one's. It reports whether there were any.
 func (f *Filter) sweepOther(ctx context.Context, families []iptables.Family) (bool, error) {
-	other := New(f.node, dataplane.NFT)
-	if f.backend == dataplane.NFT {
-		other = New(f.node, dataplane.Legacy)
+	other := New(f.node, xtables.NFT)
+	if f.backend == xtables.NFT {
+		other = New(f.node, xtables.Legacy)
 	}
 	other.Lockfile = f.Lockfile
 	n, err := other.clearChains(ctx, other.present(ctx, families))
@@ -87,7 +87,7 @@ func (f *Filter) sweepOther(ctx context.Context, families []iptables.Family) (bo
 func (f *Filter) present(ctx context.Context, families []iptables.Family) []iptables.Family {
 	var out []iptables.Family
 	for _, family := range families {
-		if f.backend == dataplane.Legacy && !f.hasTable(family) {
+		if f.backend == xtables.Legacy && !f.hasTable(family) {
 			continue
 		}
 		if _, err := f.readChains(ctx, family); err == nil {

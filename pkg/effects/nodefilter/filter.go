@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/ipset"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -20,7 +20,7 @@ type Filter struct {
 	Lockfile string // where writers of the node's legacy tables take turns; "": where iptables has it
 
 	node    *netns.Namespace
-	backend dataplane.Backend
+	backend xtables.Backend
 
 	mu   sync.Mutex
 	seen map[string][]iptables.Rule // how iptables-save prints a chain, by its text as it was written
@@ -30,7 +30,7 @@ type Filter struct {
 }
 
 // New returns the filter of the node whose network namespace is given. Nothing is written yet.
-func New(node *netns.Namespace, backend dataplane.Backend) *Filter {
+func New(node *netns.Namespace, backend xtables.Backend) *Filter {
 	return &Filter{node: node, backend: backend, seen: map[string][]iptables.Rule{},
 		counts: map[iptables.Family]map[netpol.Reason]uint64{}}
 }
@@ -84,17 +84,13 @@ func (f *Filter) readSets(ctx context.Context) ([]ipset.Set, error) {
 	return ipset.ParseSave(netpol.SetPrefix, out)
 }
 
-// program is the iptables program of the family and the backend.
-func (f *Filter) program(family iptables.Family, verb string) string {
-	name := "iptables"
-	if family == iptables.V6 {
-		name = "ip6tables"
-	}
-	return name + "-" + string(f.backend) + "-" + verb
-}
-
 // lockWait is how many seconds we wait for another holder of the xtables lock (legacy only; nft does without).
 const lockWait = "60"
+
+// run runs a program in the node's network namespace.
+func (f *Filter) run(ctx context.Context, input, name string, args ...string) (string, error) {
+	return xtables.Run(ctx, f.node, f.Lockfile, input, name, args...)
+}
 
 // restore writes lines to the filter table in one transaction.
 func (f *Filter) restore(ctx context.Context, family iptables.Family, lines []string) error {
@@ -106,11 +102,11 @@ func (f *Filter) restoreIn(ctx context.Context, ns *netns.Namespace, lockfile st
 		return nil
 	}
 	args := []string{"--noflush", "--counters"}
-	if f.backend == dataplane.Legacy {
+	if f.backend == xtables.Legacy {
 		args = append(args, "--wait", lockWait)
 	}
 	input := "*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
-	_, err := runIn(ctx, ns, lockfile, input, f.program(family, "restore"), args...)
+	_, err := xtables.Run(ctx, ns, lockfile, input, f.backend.Program(family, "restore"), args...)
 	if err != nil {
 		return fmt.Errorf("write the node's filter: %w", err)
 	}

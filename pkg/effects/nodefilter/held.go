@@ -14,7 +14,7 @@ import (
 type held struct{ table iptables.Table }
 
 func (f *Filter) readChains(ctx context.Context, family iptables.Family) (held, error) {
-	out, err := f.run(ctx, "", f.program(family, "save"), "--counters", "-t", "filter")
+	out, err := f.run(ctx, "", f.backend.Program(family, "save"), "--counters", "-t", "filter")
 	if err != nil {
 		return held{}, fmt.Errorf("read the node's filter: %w", err)
 	}

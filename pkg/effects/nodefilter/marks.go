@@ -8,7 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
@@ -18,9 +18,9 @@ func (f *Filter) MarkUses(ctx context.Context, marks uint32, families ...iptable
 	var out []netpol.MarkUse
 	var problems []error
 	for _, family := range families {
-		for _, backend := range []dataplane.Backend{dataplane.NFT, dataplane.Legacy} {
+		for _, backend := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 			g := Filter{node: f.node, Lockfile: f.Lockfile, backend: backend}
-			program := g.program(family, "save")
+			program := backend.Program(family, "save")
 			text, err := g.run(ctx, "", program)
 			if err != nil {
 				problems = append(problems, err)

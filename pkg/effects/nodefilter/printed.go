@@ -8,6 +8,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/ipset"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -78,13 +79,13 @@ func (f *Filter) print(ctx context.Context, s netpol.State, chains []iptables.Ch
 	for _, set := range s.Sets {
 		sets = append(sets, ipset.Op{Verb: ipset.Create, Set: set.Name, Type: set.Type, Family: set.Family})
 	}
-	if _, err := runIn(ctx, scratch, scratchLock, ipset.Restore(sets), "ipset", "restore"); err != nil {
+	if _, err := xtables.Run(ctx, scratch, scratchLock, ipset.Restore(sets), "ipset", "restore"); err != nil {
 		return fmt.Errorf("make the sets in a scratch namespace: %w", err)
 	}
 	if err := f.restoreIn(ctx, scratch, scratchLock, s.Family, append(stubs(chains), chainLines(chains, nil, nil)...)); err != nil {
 		return err
 	}
-	out, err := runIn(ctx, scratch, scratchLock, "", f.program(s.Family, "save"), "-t", "filter")
+	out, err := xtables.Run(ctx, scratch, scratchLock, "", f.backend.Program(s.Family, "save"), "-t", "filter")
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/hostlink"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/test/kernels/vm"
 	"data-space.liqo.io/test/kit"
 	"data-space.liqo.io/test/leak/trial"
@@ -29,9 +29,9 @@ func TestMain(m *testing.M) { kit.Main(m) }
 func TestAttackTheFamilies(t *testing.T) {
 	loadModules(t)
 	e, notes := startEngine(t), newNotes(t)
-	backends, users := []dataplane.Backend{dataplane.NFT}, []int{0}
+	backends, users := []xtables.Backend{xtables.NFT}, []int{0}
 	if long() {
-		backends, users = append(backends, dataplane.Legacy), append(users, 1000)
+		backends, users = append(backends, xtables.Legacy), append(users, 1000)
 	}
 	places := []string{"routed", "bridged"}
 	var loaded sync.WaitGroup
@@ -73,7 +73,7 @@ type assault struct {
 	loaded *sync.WaitGroup // until every pod's modules are
 }
 
-func (a *assault) through(b dataplane.Backend) {
+func (a *assault) through(b xtables.Backend) {
 	host, err := hostlink.Open(fmt.Sprintf("/proc/%d/ns/net", a.node.PID()))
 	require.NoError(a.t, err)
 	a.t.Cleanup(func() { _ = host.Close() })

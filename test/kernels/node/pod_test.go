@@ -16,6 +16,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/kit"
 	"data-space.liqo.io/test/leak/attack"
@@ -100,7 +101,7 @@ func linkAddress(t *testing.T, ns *netns.Namespace, name string) (mac string) {
 func (p *pod) network() string { return fmt.Sprintf("/proc/%d/ns/net", p.inside.PID()) }
 
 // enforce has the agent's writer write the rules.
-func (p *pod) enforce(b dataplane.Backend) {
+func (p *pod) enforce(b xtables.Backend) {
 	p.t.Helper()
 	desired := redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: p.proxy.Path, Pod: p.cgroup.Path})
 	_, err := dataplane.New(b).Enforce(context.Background(), p.NS, desired)

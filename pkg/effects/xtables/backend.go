@@ -1,4 +1,4 @@
-package dataplane
+package xtables
 
 import (
 	"bytes"
@@ -19,6 +19,18 @@ const (
 	NFT    Backend = "nft"
 	Legacy Backend = "legacy"
 )
+
+// Program returns the name of the backend's program for a family; verb is "restore", "save" or "".
+func (b Backend) Program(f iptables.Family, verb string) string {
+	name := "iptables-" + string(b)
+	if f == iptables.V6 {
+		name = "ip6tables-" + string(b)
+	}
+	if verb == "" {
+		return name
+	}
+	return name + "-" + verb
+}
 
 // hints are chains by which the kubelet shows which backend it uses (KEP-3178).
 func hints() []string { return []string{"KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY"} }
@@ -53,7 +65,7 @@ type sight struct {
 func look(b Backend) (sight, error) {
 	var s sight
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
-		name := b.programs(f).save
+		name := b.Program(f, "save")
 		var complaint bytes.Buffer
 		cmd := exec.Command(name)
 		cmd.Stderr = &complaint
