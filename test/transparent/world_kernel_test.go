@@ -16,6 +16,7 @@ import (
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -104,7 +105,7 @@ func (p *place) guard(dns *place) {
 	_, err := podnet.Prepare(p.ns)
 	require.NoError(p.t, err)
 	rules := redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: box.Path, Pod: p.pod.Path})
-	_, err = dataplane.New(dataplane.NFT).Enforce(context.Background(), p.ns, rules)
+	_, err = dataplane.New(xtables.NFT).Enforce(context.Background(), p.ns, rules)
 	require.NoError(p.t, err)
 	p.startProxy(box, dns)
 }
