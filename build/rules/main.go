@@ -1,4 +1,4 @@
-// Command rules writes RULES.md: the rules of a foreign pod's network namespace, in words.
+// Command rules writes RULES.md: the rules of a foreign pod's network namespace, each with its reason.
 package main
 
 import (

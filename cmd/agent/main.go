@@ -1,6 +1,5 @@
-// Command agent enforces the foreign pods and the NetworkPolicies of its node, tells what it enforces and why (agent
-// status, agent explain), takes it back (agent cleanup), and puts its CNI plugin into the node's chain (agent install-cni,
-// agent uninstall-cni).
+// Command agent enforces the foreign pods and the NetworkPolicies of its node. Its subcommands report what it enforces and
+// why (status, explain, requests), undo it (cleanup), and install or remove its CNI plugin (install-cni, uninstall-cni).
 package main
 
 import (

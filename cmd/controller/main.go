@@ -1,4 +1,4 @@
-// Command controller keeps every foreign namespace guarded: the proxy's configuration and the NetworkPolicy.
+// Command controller keeps the objects that guard every foreign namespace, and labels the nodes whose agent is ready.
 package main
 
 import (

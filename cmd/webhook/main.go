@@ -1,4 +1,4 @@
-// Command webhook injects the proxy into the pods of foreign namespaces.
+// Command webhook injects the proxy into the pods of foreign namespaces, and refuses objects that could bypass it.
 package main
 
 import (

@@ -1,2 +1,2 @@
-// Command lab runs a real two-node Kubernetes inside namespaces of this machine, to try Data Spacer on.
+// Command lab runs a real two-node Kubernetes inside namespaces of this machine.
 package main

@@ -1,3 +1,2 @@
-// Package serve is what the demo's apps share: an HTTP server that runs until its context ends, answers in JSON, and a
-// client for the command line.
+// Package serve holds what the demo's applications share: an HTTP server with JSON answers, and a command-line client.
 package serve

@@ -1,5 +1,5 @@
-// Story runs the demo's scenario on the lab that is up, and prints a table: one row a claim, what was expected, what
-// was observed, ok or FAILED. It needs root, and KUBECONFIG: go run ./demo/lab exec -- go run ./demo/story
+// Command story runs the demo's claims on the lab that is up, and prints a table: claim, expected, observed, ok or FAILED.
+// It needs root, and KUBECONFIG: go run ./demo/lab exec -- go run ./demo/story
 package main
 
 import (

@@ -1,2 +1,3 @@
-// Package house holds tests about the shape of the code: which package may import which, how large a main may be, and that documents name what the code has.
+// Package house holds tests about the shape of the code: which package may import which, how large a main may be, and that
+// documents name what the code has.
 package house

@@ -1,4 +1,4 @@
-// Package kit makes what kernel tests need: network namespaces like a pod's and its node's, cgroups like a container's,
-// processes of the test binary inside of both, and a capture of the wire between them. Everything is gone when the test
-// ends. It needs root, and fails without.
+// Package kit makes network namespaces, cgroups, processes in both, and captures for tests on a real kernel. The namespaces
+// are like a pod's and its node's, the cgroups like a container's. Everything is gone when the test ends. It needs root, and
+// fails without.
 package kit

@@ -1,2 +1,3 @@
-// Package lab runs the demo's story as tests, on the lab that is up: go run ./demo/lab exec -- go test -tags lab ./test/lab
+// Package lab runs the demo's claims, upgrades, the leak suite and ordinary work as tests, on the lab that is up. Run it so:
+// go run ./demo/lab exec -- go test -tags lab ./test/lab
 package lab

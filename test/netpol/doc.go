@@ -1,3 +1,3 @@
-// Package netpol tests NetworkPolicy on the node end to end: what the API says, what the planner decides and what the
-// kernel does with real packets. The packages below it are the instruments.
+// Package netpol tests NetworkPolicy on the node end to end: API objects, planned rules, and real packets in the kernel. The
+// packages below it are the instruments.
 package netpol

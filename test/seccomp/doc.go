@@ -1,3 +1,3 @@
-// Package seccomp tries the seccomp profile of foreign pods with a real runc: what it refuses, and that ordinary software
-// lives with it.
+// Package seccomp tests the seccomp profile of foreign pods with a real runc: what it refuses, and that ordinary software
+// works under it.
 package seccomp

@@ -1,4 +1,4 @@
-// Hospital-app is the demo's data owner: a small HTTP service with ten fictional patients.
+// Command hospital-app is the demo's data owner: a small HTTP service with ten fictional patients.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Pharma-app is the demo's guest: it computes a study over the hospital's data, as a service or once as a Job.
+// Command pharma-app is the demo's guest: it computes a study over the hospital's data, as a service or as a Job.
 // `pharma-app probe` turns it into a hostile tenant (package probe).
 package main
 

@@ -1,2 +1,2 @@
-// Package ask is a small DNS client that shows what a server really answers: code, truncation, records.
+// Package ask is a small DNS client that shows a server's whole answer: code, truncation, records.
 package ask

@@ -1,3 +1,3 @@
-// Package scenario is the demo's story as rows: each is a claim about the running cluster, what is expected, and how to
-// observe it. The story's command and the lab's tests run the same rows.
+// Package scenario holds the demo's claims about the running cluster: what is expected, and how it is observed. The command
+// story and the lab's tests run the same claims.
 package scenario

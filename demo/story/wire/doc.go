@@ -1,3 +1,3 @@
-// Package wire watches one pod's network from outside: it captures what passes the node's end of the pod's veth, asks
-// the kernel whose sockets the flows belong to, and judges whether anything but the proxy's sockets sent.
+// Package wire captures a pod's traffic on the node's end of its veth, and decides whether anything but the proxy's sockets
+// sent it. It asks the kernel which sockets the flows belong to.
 package wire

@@ -1,3 +1,4 @@
-// Package admit decides what may not enter a foreign namespace: pods that could get past their proxy, whoever brings them
-// in whichever form, and the objects that open a way out beside it. Every refusal names the field and the way out.
+// Package admit decides which objects are refused in a foreign namespace: pods that could bypass their proxy, and objects
+// that open another way out. It covers pods in every form, whoever creates them. Every refusal names the field and the
+// remedy.
 package admit

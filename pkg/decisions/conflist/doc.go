@@ -1,3 +1,3 @@
-// Package conflist edits a CNI configuration list as text (CNI specification 1.1, section 1): one plugin is put last, or
-// taken out, and no other byte changes.
+// Package conflist adds a plugin to a CNI configuration list as its last one, or removes it, and changes no other byte (CNI
+// specification 1.1, section 1).
 package conflist

@@ -1,4 +1,5 @@
-// Package drift decides what differs between the ruleset that should be in a network namespace and the one that is.
+// Package drift compares the planned ruleset of a network namespace with the one that the kernel holds, and returns the
+// differences.
 package drift
 
 import (

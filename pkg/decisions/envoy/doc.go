@@ -1,3 +1,3 @@
-// Package envoy decides what the proxy of a foreign pod is told to do: it turns a few validated settings into a complete
-// Envoy bootstrap, built from Envoy's own typed messages.
+// Package envoy decides the configuration of a foreign pod's proxy: it turns validated settings into a complete Envoy
+// bootstrap. The bootstrap is built from Envoy's own typed messages.
 package envoy

@@ -1,3 +1,3 @@
-// Package guard decides what a namespace should hold to be guarded: which of Data Spacer's objects, with which content,
-// what in its labels cannot be understood, and what has to be done about the objects that are there.
+// Package guard decides which of Data Spacer's objects a namespace must have, with which content, and which write brings it
+// there. It also returns the labels of the namespace that have no valid value.
 package guard

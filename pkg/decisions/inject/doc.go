@@ -1,3 +1,3 @@
-// Package inject decides what a foreign pod needs before the API server may store it: the proxy as a native sidecar,
-// the capabilities it loses, and the reasons for which it cannot be made safe and is refused.
+// Package inject decides how the webhook changes a foreign pod before it is stored: the proxy as a native sidecar,
+// capabilities removed. It returns the reasons for which a pod cannot be made safe and is refused.
 package inject

@@ -1,3 +1,3 @@
-// Package limits decides how large an object of a guest may be, before the object is decoded, and how much is reported about
-// it. So the work that one request causes has a bound, whichever judgement comes later.
+// Package limits decides how large a guest's object may be, before the object is decoded, and how many problems of it are
+// reported. So the work that one request causes has a bound, whichever judgement comes later.
 package limits

@@ -1,6 +1,6 @@
-// Package netpol decides what a node's filter must hold so that NetworkPolicy (networking.k8s.io/v1) holds for the node's
-// pods: it keeps an index of pods, namespaces and policies, and turns each change into the smallest change of chains and
-// sets. It is pure: the same objects in any order give the same chains and sets.
+// Package netpol decides the chains and IP sets that enforce NetworkPolicy (networking.k8s.io/v1) for a node's pods. It
+// keeps an index of pods, namespaces and policies, and turns each change into the smallest change of chains and sets. It is
+// pure: the same objects in any order give the same chains and sets.
 //
 // Shape of the rules: FORWARD and INPUT jump to own chains. There, a packet that opens a connection is judged as egress
 // of the pod that it comes from and as ingress of the pod that it goes to, each with a mark bit of its own, cleared at

@@ -1,3 +1,3 @@
-// Package quarantine decides which foreign pods the rules in their network namespace cannot hold, and what such a pod may
-// still say to its node: nothing but the answers to the kubelet's probes.
+// Package quarantine decides which foreign pods cannot be contained by rules in their network namespace, and which frames
+// such a pod may still send. These are the answers to the kubelet's probes only.
 package quarantine

@@ -1,3 +1,3 @@
-// Package record decides what of a container's log becomes a line of a guest's record, how much of it at a time, and which
-// parts of the record are removed first when it is full.
+// Package record decides which log lines enter a guest's record, how much at a time, and which parts are deleted first when
+// it is full.
 package record

@@ -1,4 +1,4 @@
-// Package redirect decides the complete ruleset of a foreign pod's network namespace: everything that leaves the pod was
+// Package redirect decides the complete ruleset of a foreign pod's network namespace. Everything that leaves the pod was
 // sent by its proxy's sockets, everything that arrives goes to its proxy, and all else is dropped and counted by reason.
 //
 // Identity is decided by what a tenant cannot forge: a socket is the proxy's if its cgroup is the proxy container's and

@@ -1,3 +1,3 @@
-// Package resolver decides what the guests' resolver answers: the cluster's own names, those of domains that the Hospital
-// lists, and "no such name" for all others, each with a line in its log that says which pod asked.
+// Package resolver decides the configuration of the guests' resolver: cluster names and listed domains are answered, all
+// other names do not exist. Each question is a line in its log that names the pod that asked.
 package resolver

@@ -1,3 +1,3 @@
-// Package seccomp decides which system calls a container of a foreign pod may make: those of the container runtimes' default
-// profile for the capabilities that admission leaves, with an allow-list of socket families.
+// Package seccomp decides which system calls a container of a foreign pod may make: the runtimes' default profile, with an
+// allow-list of socket families. The default profile is that for the capabilities that admission leaves.
 package seccomp

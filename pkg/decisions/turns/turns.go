@@ -1,5 +1,5 @@
-// Package turns decides which request runs, which waits and which is refused, so that one guest's requests take only a share of
-// what there is and leave the others' alone.
+// Package turns decides which admission request runs, which waits and which is refused, so that no guest takes more than its
+// share.
 package turns
 
 import "slices"

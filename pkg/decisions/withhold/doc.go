@@ -1,3 +1,3 @@
-// Package withhold decides which texts that a foreign pod's processes wrote, or could have chosen, are taken out of what the
-// API shows: the guest reads statuses and Events of its pods, and each such text carries kilobytes past every proxy.
+// Package withhold decides which texts of a foreign pod's processes are removed from statuses and Events before the API
+// shows them. The guest reads statuses and Events of its pods, and each such text carries kilobytes past every proxy.
 package withhold

@@ -1,3 +1,3 @@
-// Package cniconf puts Data Spacer's plugin into the node's CNI chain, keeps it there, and takes it out: the file of the
-// plugin in the runtime's folder of plugins, and its entry in the configuration that the runtime uses.
+// Package cniconf installs Data Spacer's CNI plugin on the node: its file in the runtime's plugin folder, and its entry in
+// the configuration that the runtime uses. It restores both when they change, and removes them.
 package cniconf

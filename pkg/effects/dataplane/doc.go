@@ -1,4 +1,5 @@
-// Package dataplane makes the kernel hold a ruleset in a network namespace, and reads back what it holds. It wraps the
-// iptables programs of one backend: rules are written whole tables at a time with iptables-restore (atomic per table)
-// and judged by what iptables-save prints.
+// Package dataplane writes a ruleset into a pod's network namespace, and reads back what the kernel holds. It runs the
+// iptables programs of one backend: iptables-restore writes whole tables, each in one transaction, and the output of
+// iptables-save is compared. The empty default-drop tables of a starting sandbox are written by netlink, since that is
+// faster.
 package dataplane

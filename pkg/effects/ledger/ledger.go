@@ -1,5 +1,5 @@
-// Package ledger remembers on the node which network namespaces the agent writes to, so that an agent that starts while
-// the API server cannot be reached knows what it guards, and one that starts later knows what it has to give back.
+// Package ledger stores on the node which network namespaces the agent writes to. An agent that starts while the API server
+// cannot be reached reads there what it guards, and one that starts later what it must give back.
 package ledger
 
 import (

@@ -1,4 +1,4 @@
-// Package localsock has the two ends of a unix socket know that the other is root's (unix(7): SO_PEERCRED).
+// Package localsock opens unix sockets whose two ends each verify that the other end runs as root (unix(7), SO_PEERCRED).
 package localsock
 
 import (

@@ -1,3 +1,3 @@
-// Package logfollow reads the log files of a container below the node's log folder while they are written: through the
-// kubelet's rotation, the container's restarts and the removal of the files, which it holds open.
+// Package logfollow reads a container's log files while they are written, through rotation, restarts and deletion. It holds
+// the files open, so that a deleted file is read to its end.
 package logfollow

@@ -1,4 +1,4 @@
-// Package netns opens and enters network namespaces, and refuses those that are not a pod's (network_namespaces(7)).
+// Package netns opens and enters network namespaces (network_namespaces(7)), and rejects those that are not a pod's.
 package netns
 
 import (

@@ -1,3 +1,3 @@
-// Package podnet keeps what the rules of a pod rely on, besides iptables, in the pod's network namespace: kernel parameters (ip-sysctl)
-// and local routes (ip-route(8)).
+// Package podnet sets the kernel parameters (ip-sysctl) and local routes (ip-route(8)) that the rules rely on in a pod's
+// network namespace.
 package podnet

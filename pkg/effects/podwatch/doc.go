@@ -1,3 +1,3 @@
-// Package podwatch is the agent's view of the API server: the pods of its node, the labels of all namespaces, and the Events
-// that it writes on pods. Both kinds are kept stripped.
+// Package podwatch watches the pods of the agent's node and all namespaces, and writes Events and one condition on these
+// pods. Watched objects are stripped to the fields that are used.
 package podwatch

@@ -1,3 +1,4 @@
-// Package sandbox asks the node's container runtime (CRI v1: containerd, CRI-O) which pod sandboxes and containers it
-// runs, and finds their network namespaces and control groups. It never changes anything.
+// Package sandbox is the client of the node's container runtime (CRI v1: containerd, CRI-O): it lists pod sandboxes and
+// containers, with their network namespaces and control groups. It changes containers in two cases only: Stop stops a
+// container that would undo a quarantine, and Kill kills a first process that has not run its first instruction.
 package sandbox

@@ -1,2 +1,2 @@
-// Package seccompfile keeps a seccomp profile where the kubelet of the node looks for it, for as long as the node is up.
+// Package seccompfile keeps the seccomp profile of foreign pods in the kubelet's folder for as long as the node is up.
 package seccompfile

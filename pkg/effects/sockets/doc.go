@@ -1,3 +1,3 @@
-// Package sockets reads and changes sockets of other processes: it ends the connections of a network namespace that are older than its
-// rules (sock_diag(7)), and marks the sockets with which a process listens (pidfd_getfd(2), SO_MARK).
+// Package sockets ends connections that are older than a pod's rules (sock_diag(7)), and marks the sockets with which a
+// proxy listens (pidfd_getfd(2), SO_MARK). Both are sockets of other processes.
 package sockets

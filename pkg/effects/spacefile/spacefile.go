@@ -1,4 +1,5 @@
-// Package spacefile keeps the list of the cluster's namespaces on the node, where it outlives the agent and the boot.
+// Package spacefile keeps the namespace cache, the list of the cluster's namespaces, on the node, where it outlives the
+// agent and the boot.
 package spacefile
 
 import (

@@ -1,3 +1,4 @@
-// Package nodepolicy has the node's filter follow the cluster's NetworkPolicies: it passes on what the API server tells,
-// looks at what the kernel holds from time to time, ends connections that are forbidden since, and says all of it.
+// Package nodepolicy keeps the node's filter in line with the cluster's NetworkPolicies. It applies changes from the API
+// server, verifies at intervals what the kernel holds, ends connections that have become forbidden, and reports in log,
+// Events and metrics.
 package nodepolicy

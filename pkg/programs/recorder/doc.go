@@ -1,3 +1,3 @@
-// Package recorder copies what the proxies of foreign pods log into a record on the node, one for each guest, while it is
-// written: it outlives proxies, pods and the kubelet's rotation, and no guest can reach it.
+// Package recorder copies the logs of foreign pods' proxies into one record per guest on the node, while they are written.
+// The record outlives proxies, pods and the kubelet's rotation, and no guest can reach it.
 package recorder

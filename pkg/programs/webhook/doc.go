@@ -1,4 +1,3 @@
-// Package webhook is the admission webhook: it asks packages admit and inject about every pod that is created in a foreign
-// namespace, and package admit about all else there that could open a way past the proxy; and it keeps the certificate it
-// serves with.
+// Package webhook is the admission webhook: it decides about each object of a foreign namespace by packages admit, inject,
+// limits and withhold. It also keeps its serving certificate.
 package webhook

@@ -1,4 +1,4 @@
-// Package endpoint holds a pod as the data plane sees it.
+// Package endpoint holds the identity of a foreign pod of this node: its name, UID, guest and addresses.
 package endpoint
 
 import "net/netip"

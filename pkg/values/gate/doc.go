@@ -1,3 +1,3 @@
-// Package gate is what the CNI plugin and the agent say to each other while a pod's start is held: one request, at most
-// two answers, each a line of JSON; and the list of namespaces that the agent leaves on the node for when it is gone.
+// Package gate holds the protocol between the CNI plugin and the agent, and the namespace cache that the agent leaves on the
+// node. While a pod's start is held, the plugin sends one request and the agent at most two answers, each a line of JSON.
 package gate

@@ -1,3 +1,3 @@
-// Package ipset holds IP sets as values: it renders the text that ipset(8) restore reads and reads the text that ipset
-// save prints. It does no I/O; values are safe for concurrent reading.
+// Package ipset holds IP sets as values: it renders the input of ipset(8) restore and parses the output of ipset save. It
+// does no I/O; values are safe for concurrent reading.
 package ipset

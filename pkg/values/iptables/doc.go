@@ -1,3 +1,3 @@
-// Package iptables holds rulesets as values: it renders the text that iptables-restore reads and reads the text that
-// iptables-save prints (iptables-restore(8), iptables-save(8)). It does no I/O; values are safe for concurrent reading.
+// Package iptables holds iptables rulesets as values: it renders the input of iptables-restore(8) and parses the output of
+// iptables-save(8). It does no I/O; values are safe for concurrent reading.
 package iptables

@@ -1,3 +1,3 @@
-// Package netpolicy holds what NetworkPolicy is about as typed values: pods, namespaces and policies, read from the API's
-// objects once, at the edge. What a value does not understand it closes, and says so. It does no I/O.
+// Package netpolicy holds pods, namespaces and NetworkPolicies as typed values, parsed once from the API's objects. A part
+// of a policy that cannot be parsed allows no traffic, and is returned as an error. It does no I/O.
 package netpolicy

@@ -1,3 +1,3 @@
-// Package workload holds what the API server and the container runtime say of the pods of one node, reduced to what
-// decides over their enforcement.
+// Package workload holds the pods of one node as the API server and the container runtime report them, reduced to what
+// enforcement depends on.
 package workload

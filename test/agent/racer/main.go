@@ -1,5 +1,5 @@
-// Command racer is what runs in the pods of the race tests: the tenant's program, which tries to get a packet out from its
-// first instruction on, and a stand-in for the proxy.
+// Command racer is the tenant's program in the race tests, which tries to send a packet from its first instruction on, and a
+// stand-in for the proxy.
 package main
 
 import (

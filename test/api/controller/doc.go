@@ -1,3 +1,2 @@
-// Package controller tests the controller as it is installed: its own binary, with exactly the rights of its manifest,
-// against a real API server.
+// Package controller tests the controller's binary against a real API server, with exactly the rights of its manifest.
 package controller

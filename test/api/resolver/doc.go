@@ -1,3 +1,3 @@
-// Package resolver tries the guests' resolver, the real program with the Corefile that the controller makes and the rights of
-// its manifest, against a real API server.
+// Package resolver tests the guests' resolver, with the Corefile that the controller makes and the rights of its manifest,
+// against a real API server.
 package resolver

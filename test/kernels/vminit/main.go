@@ -1,4 +1,5 @@
-// Vminit is the first process of a virtual machine: it makes the machine's files its own, runs one program, and turns the machine off.
+// Command vminit is the first process of a virtual machine: it mounts the machine's files, runs one program, and turns the
+// machine off.
 package main
 
 import (

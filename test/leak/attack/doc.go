@@ -1,4 +1,4 @@
-// Package attack is a tenant who wants out: every way that is known to send a packet which the pod's proxy did not send, and
-// every way to reach what belongs to the proxy. What really left the pod is judged by a capture outside, never by what the
-// attempts report. It needs no capability; with CAP_NET_RAW it tries more.
+// Package attack holds the attempts of a hostile tenant: every known way to send a packet past the pod's proxy, or to reach
+// what belongs to the proxy. What really left the pod is judged by a capture outside, never by what the attempts report. It
+// needs no capability; with CAP_NET_RAW it tries more.
 package attack

@@ -1,4 +1,4 @@
-// Attacker is the static program that is put into a foreign pod to try every way out of it.
+// Command attacker is the static program that is copied into a foreign pod to try every way out of it.
 package main
 
 import (

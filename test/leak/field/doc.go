@@ -1,2 +1,2 @@
-// Package field brings the attacker into real foreign pods of a cluster whose nodes run on this machine: the lab.
+// Package field runs the attacker in real foreign pods of a cluster whose nodes run on this machine: the lab.
 package field

@@ -1,6 +1,6 @@
-// Leaktest lets the attacker try every way out of every foreign pod of the demo, on the lab that is up: as the tenant that it
-// is, and with CAP_NET_RAW smuggled in. It prints a line per probe and a last line "N probes, M leaks", and fails if M is
-// not zero. It needs root: go run ./demo/lab exec -- leaktest -attacker FILE
+// Command leaktest tries every way out of every foreign pod of the demo, on the lab that is up: as the tenant, and with
+// CAP_NET_RAW added. It prints a line per probe and a last line "N probes, M leaks", and fails if M is not zero. It needs
+// root: go run ./demo/lab exec -- leaktest -attacker FILE
 package main
 
 import (

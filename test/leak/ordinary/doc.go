@@ -1,3 +1,3 @@
-// Package ordinary is what a tenant may do: the ordinary traffic of applications, as a server and as a client. It must go on
-// under the rules that stop everything else.
+// Package ordinary makes the ordinary traffic of applications, as a server and as a client. It must go on under the rules
+// that stop everything else.
 package ordinary

@@ -1,3 +1,3 @@
-// Package trial makes the attempts of an attacker one after the other, captures what meanwhile passes the node's end of the
-// pod's veth, and judges: what the proxy's sockets did not send is a leak, and so is an answer of what must not answer.
+// Package trial makes an attacker's attempts one after the other, captures the pod's link meanwhile, and decides what is a
+// leak. A leak is a packet that the proxy's sockets did not send, or an answer from where no answer may come.
 package trial

@@ -1,4 +1,5 @@
-// Worker is the static program that does ordinary work inside a pod: `serve` until its input ends, or `call KIND ADDRESS`.
+// Command worker is the static program that does ordinary work inside a pod: `serve` until its input ends, or `call KIND
+// ADDRESS`.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package interpreter walks rendered chains and sets as the kernel would, for one packet that opens a connection.
-// It knows the words that the planner uses and fails on any other.
+// Package interpreter evaluates rendered chains and sets as the kernel would, for one packet that opens a connection. It
+// knows the words that the planner uses and fails on any other.
 package interpreter
 
 import (

@@ -1,5 +1,5 @@
-// Package oracle says what NetworkPolicy (networking.k8s.io/v1) makes of a packet, straight from the words of the API's
-// documentation and from the objects themselves. It is slow, short, and shares no code with what it judges.
+// Package oracle decides from the API objects alone whether NetworkPolicy allows a packet. It follows the words of the API's
+// documentation (networking.k8s.io/v1). It is slow, short, and shares no code with what it judges.
 package oracle
 
 import (

@@ -1,5 +1,5 @@
-// Package scenarios re-expresses the connectivity specs of Kubernetes' own NetworkPolicy end-to-end tests (v1.36) as truth
-// tables: nine pods, a to c in the namespaces x, y and z, everybody calling everybody.
+// Package scenarios restates the connectivity specs of Kubernetes' own NetworkPolicy end-to-end tests (v1.36) as truth
+// tables. Each has nine pods, a to c in the namespaces x, y and z, and every pod calls every other.
 package scenarios
 
 import (

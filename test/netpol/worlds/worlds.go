@@ -1,5 +1,5 @@
-// Package worlds makes up clusters, mutations of them and packets, from a seed: small enough to try every pair, odd
-// enough to meet every clause of the API.
+// Package worlds generates clusters, mutations of them and packets from a seed. They are small enough to try every pair, and
+// odd enough to meet every clause of the API.
 package worlds
 
 import (

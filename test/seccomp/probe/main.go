@@ -1,4 +1,4 @@
-// Command probe makes the system calls that a test asks about, and prints what came of each.
+// Command probe makes the system calls that a test asks for, and prints the result of each.
 package main
 
 import (

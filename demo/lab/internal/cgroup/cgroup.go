@@ -1,5 +1,5 @@
-// Package cgroup makes and removes a cgroup of one name in every hierarchy that the machine has mounted, be it
-// version 1, version 2 or both side by side. A second kubelet on one kernel needs a root of its own there.
+// Package cgroup makes and removes a cgroup in every hierarchy that the machine has mounted: version 1, version 2 or both. A
+// second kubelet on one kernel needs a root of its own there.
 package cgroup
 
 import (

@@ -1,2 +1,2 @@
-// Package cluster brings the lab up, looks at it and takes it down.
+// Package cluster starts, inspects and removes the lab's cluster.
 package cluster

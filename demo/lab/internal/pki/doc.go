@@ -1,2 +1,2 @@
-// Package pki makes the certificates of a throw-away cluster: one authority, and what it signs.
+// Package pki makes the certificate authority of a throw-away cluster and the certificates that it signs.
 package pki

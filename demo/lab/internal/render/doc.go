@@ -1,2 +1,2 @@
-// Package render turns the plan into what each machine runs: configuration files and command lines. It does no I/O.
+// Package render turns the plan into each machine's configuration files and command lines. It does no I/O.
 package render

@@ -1,4 +1,4 @@
-// Package steps tells a person what is being done, and how long it took.
+// Package steps prints the steps of a long operation, and how long each took.
 package steps
 
 import (

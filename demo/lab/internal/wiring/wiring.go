@@ -1,4 +1,4 @@
-// Package wiring joins the lab's machines: a bridge in the switch, a cable to each machine, addresses and routes.
+// Package wiring connects the lab's machines: a bridge, a cable to each machine, addresses and routes.
 package wiring
 
 import (
