@@ -133,5 +133,5 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent
 
 .PHONY: generate
-generate: ## RULES.md, from the planner
+generate: ## RULES.md from the planner, the map in ARCHITECTURE.md from the packages' comments
 	@go generate ./...

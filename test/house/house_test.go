@@ -44,27 +44,6 @@ func TestEachDirectDependencyHasAReason(t *testing.T) {
 	}
 }
 
-func TestEachPackageIsOnTheMap(t *testing.T) {
-	text, err := os.ReadFile("../../ARCHITECTURE.md")
-	require.NoError(t, err)
-	rows := map[ring]string{}
-	for line := range strings.Lines(string(text)) {
-		for r := values; r < cmd; r++ {
-			if strings.HasPrefix(line, "| `"+r.String()+"` |") {
-				rows[r] = line
-			}
-		}
-	}
-	for _, p := range packages(t) {
-		r := ringOf(p.ImportPath)
-		if r >= cmd {
-			continue
-		}
-		name := filepath.Base(p.ImportPath)
-		require.Contains(t, rows[r], "`"+name+"`", "%s: say in ARCHITECTURE.md, in the row of its ring, what it is", p.ImportPath)
-	}
-}
-
 // listed is what `go list -json` says of a package.
 type listed struct {
 	Dir, ImportPath, Doc      string
