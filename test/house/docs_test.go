@@ -1,9 +1,11 @@
 package house
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,7 +94,9 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	require.NoError(t, err)
 	roots, err := filepath.Glob("../../*.md")
 	require.NoError(t, err)
-	for _, page := range append(pages, roots...) {
+	records, err := filepath.Glob("../../docs/adr/*.md")
+	require.NoError(t, err)
+	for _, page := range slices.Concat(pages, roots, records) {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
@@ -126,4 +130,22 @@ func headings(page string) map[string]bool {
 		anchors[strings.ReplaceAll(regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(title, ""), " ", "-")] = true
 	}
 	return anchors
+}
+
+func TestEachDecisionRecordIsInTheArchitecture(t *testing.T) {
+	text, err := os.ReadFile(architecture)
+	require.NoError(t, err)
+	records, err := filepath.Glob("../../docs/adr/*.md")
+	require.NoError(t, err)
+	require.Greater(t, len(records), 20)
+	for i, record := range records {
+		name := filepath.Base(record)
+		require.Regexp(t, fmt.Sprintf(`^%04d-[a-z0-9-]+\.md$`, i+1), name, "decision records are numbered without a gap")
+		require.Contains(t, string(text), fmt.Sprintf("[%d](docs/adr/%s)", i+1, name), "%s: add its line to ARCHITECTURE.md", name)
+		content, err := os.ReadFile(record)
+		require.NoError(t, err)
+		for _, part := range []string{"Status: ", "## Context", "## Decision", "## Alternatives", "## Consequences"} {
+			require.Contains(t, string(content), part, "%s", name)
+		}
+	}
 }
