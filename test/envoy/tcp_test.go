@@ -173,17 +173,6 @@ func TestConnectionsToTheProxyItselfAreClosedAtOnce(t *testing.T) {
 	require.Nil(t, line["upstream_host"])
 }
 
-func TestAnUnreachableDestinationIsSaidSo(t *testing.T) {
-	w := newWorld(t, settings())
-	for _, f := range families() {
-		t.Run(f.name, func(t *testing.T) {
-			answer := w.exchange(t, w.pod, f.other, 81, "GET /nobody HTTP/1.1\r\nHost: h\r\n\r\n")
-			require.Contains(t, answer, "503 Service Unavailable")
-			require.Equal(t, "UF", w.logged(t, byPath("/nobody"))["response_flags"])
-		})
-	}
-}
-
 func selfSigned(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -142,8 +142,8 @@ func (w *World) refused(ctx context.Context) (string, error) {
 		switch {
 		case err == nil:
 			return fmt.Errorf("it answered: %s", tail(body))
-		case !strings.Contains(err.Error(), "answered 503"):
-			return fmt.Errorf("not the proxy's 503: %w", err)
+		case !strings.Contains(err.Error(), "connection reset"):
+			return fmt.Errorf("the proxy did not reset it: %w", err)
 		}
 		return nil
 	})

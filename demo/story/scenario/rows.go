@@ -66,7 +66,7 @@ func (w *World) policyRows() []Row {
 		},
 		{
 			"It is refused at the restricted service, on its own node and on the other, although this CNI enforces no NetworkPolicy",
-			"503 of its proxy for each restricted pod, IPv4 and IPv6, but 200 for the hospital's visitor; the kernels count it, the agent names the policy", 60 * time.Second, w.refused,
+			"its proxy resets each call of a restricted pod, IPv4 and IPv6, but 200 for the hospital's visitor; the kernels count it, the agent names the policy", 60 * time.Second, w.refused,
 		},
 	}
 }

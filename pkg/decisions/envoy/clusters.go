@@ -20,10 +20,6 @@ const (
 	clusterForward = "egress_named_destination"
 	clusterDNS     = "cluster_dns"
 	clusterClosed  = "closed"
-
-	// pooledIdle is how long a client's connection to its server is kept while the client sends nothing. A client that
-	// rests for longer gets a new one. It cannot be unlimited: Envoy (as of 1.40) does not close the server's connection with the client's.
-	pooledIdle = 30 * time.Second
 )
 
 func (b *builder) egressCluster() *clusterv3.Cluster {
@@ -107,7 +103,7 @@ func (b *builder) cluster(name string) *clusterv3.Cluster {
 // sameProtocol speaks to the server the HTTP version that the client chose.
 func (b *builder) sameProtocol() *httpv3.HttpProtocolOptions {
 	return &httpv3.HttpProtocolOptions{
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(pooledIdle)},
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit)},
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
 			UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
 				HttpProtocolOptions:  b.http1(),

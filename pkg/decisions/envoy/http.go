@@ -46,10 +46,11 @@ func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHos
 		CommonHttpProtocolOptions:    &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit)},
 		AccessLog:                    []*accesslogv3.AccessLog{b.accessLog(d, kind)},
 		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
-		HttpFilters:                  []*hcmv3.HttpFilter{b.begin(d, kind), b.tap(d, kind), b.router()},
+		HttpFilters:                  []*hcmv3.HttpFilter{b.begin(d, kind), b.tap(d, kind), b.pair(true), b.router()},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
-			Name:         string(d) + "_" + kind,
-			VirtualHosts: append([]*routev3.VirtualHost{host}, more...),
+			Name:                 string(d) + "_" + kind,
+			VirtualHosts:         append([]*routev3.VirtualHost{host}, more...),
+			ResponseHeadersToAdd: pairHeader(),
 		}},
 	}
 }

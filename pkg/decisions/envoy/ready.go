@@ -23,7 +23,7 @@ func (b *builder) readiness() *listenerv3.Listener {
 			MaxRequestsPerConnection: u32(1),
 		},
 		RequestHeadersTimeout: duration(connectLimit),
-		HttpFilters:           []*hcmv3.HttpFilter{b.router()},
+		HttpFilters:           []*hcmv3.HttpFilter{b.reaper(), b.router()},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name:         "readiness",
 			VirtualHosts: []*routev3.VirtualHost{virtualHost("readiness", []string{"*"}, answer(apis.ProxyReadyPath, 200))},

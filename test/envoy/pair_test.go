@@ -1,0 +1,126 @@
+//go:build kernel
+
+package envoy
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/stretchr/testify/require"
+)
+
+// standing counts the connections that a server of the protocol has.
+func standing(serve func(net.Conn), open *atomic.Int32) func(net.Conn) {
+	return func(c net.Conn) {
+		open.Add(1)
+		defer open.Add(-1)
+		serve(c)
+	}
+}
+
+// A connection to a server ends with its client's, and with no other's: not before, whatever the client does, and not long after.
+func TestAServersConnectionEndsWithTheClients(t *testing.T) {
+	w := newWorld(t, settings())
+	for _, f := range families() {
+		var outside, inside atomic.Int32
+		w.listen(t, w.peer, f.peer, 8080, standing(login(), &outside))
+		w.listen(t, w.pod, f.pod, 8080, standing(login(), &inside))
+		for _, way := range []struct {
+			name      string
+			dial      func() net.Conn
+			authority string
+			open      *atomic.Int32
+		}{
+			{"egress", func() net.Conn { return w.connection(t, w.pod, "tcp", f.peer, 8080) }, "h", &outside},
+			{"ingress", func() net.Conn { return w.connection(t, w.peer, "tcp", f.pod, 8080) }, "h", &inside},
+			{"explicit", func() net.Conn { return w.connection(t, w.pod, "tcp", f.loopback, 13032) }, net.JoinHostPort(f.peer, "8080"), &outside},
+		} {
+			t.Run(f.name+"/"+way.name, func(t *testing.T) {
+				stays := way.dial()
+				hers := asks(t, stays, way.authority, "Authorization: NTLM alice\r\n")
+				for range 20 {
+					c := way.dial()
+					asks(t, c, way.authority, "")
+					require.NoError(t, c.Close())
+				}
+				require.Eventually(t, func() bool {
+					w.probe(t, 1) // as the kubelet does
+					return way.open.Load() == 1
+				}, waitLong, 5*waitStep, "the others' connections end")
+				require.Equal(t, hers, asks(t, stays, way.authority, ""), "the one that stays has its own")
+				require.NoError(t, stays.Close())
+				require.Eventually(t, func() bool { w.probe(t, 1); return way.open.Load() == 0 }, waitLong, 5*waitStep)
+			})
+		}
+	}
+}
+
+// silently sends a request and returns how the connection ended: a client must not get what its server did not send.
+func (w *world) silently(t *testing.T, from ns.NetNS, host string, port int, path string) error {
+	t.Helper()
+	c := w.connection(t, from, "tcp", host, port)
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path)
+	all, err := io.ReadAll(c)
+	require.Empty(t, string(all))
+	return err
+}
+
+// Where the server's connection cannot be made, or ends without an answer, the client's is reset; the record has the reason.
+func TestWhatTheServerDidNotSendIsAReset(t *testing.T) {
+	w := newWorld(t, settings())
+	for _, f := range families() {
+		w.listen(t, w.peer, f.peer, 8081, func(c net.Conn) { _ = readHead(c) })
+		for name, server := range map[string]struct {
+			from ns.NetNS
+			host string
+			port int
+			flag string
+		}{
+			"refuses":                  {w.pod, f.other, 81, "UF"},
+			"closes without an answer": {w.pod, f.peer, 8081, "UC"},
+			"refuses a caller":         {w.peer, f.pod, 81, "UF"},
+		} {
+			t.Run(f.name+"/"+name, func(t *testing.T) {
+				path := fmt.Sprintf("/%s-%d-%s", server.flag, server.port, server.host)
+				require.ErrorIs(t, w.silently(t, server.from, server.host, server.port, path), syscall.ECONNRESET)
+				require.Contains(t, w.logged(t, byPath(path))["response_flags"], server.flag)
+			})
+		}
+		t.Run(f.name+"/HTTP2", func(t *testing.T) {
+			response, err := w.client(w.pod, true).Get("http://" + net.JoinHostPort(f.other, "81") + "/two")
+			if err == nil {
+				require.NoError(t, response.Body.Close())
+			}
+			require.Error(t, err)
+		})
+	}
+}
+
+// No header of a server's makes it through in the name of the proxy, and none resets anything but its own connection.
+func TestAServerCannotForgeThePair(t *testing.T) {
+	w := newWorld(t, settings())
+	victim := w.connection(t, w.pod, "tcp", peer4, 8080)
+	w.listen(t, w.peer, peer4, 8080, login())
+	serveHTTP(t, w, w.peer, peer4, 8081, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("X-Data-Space-Proxy-Pair", victim.LocalAddr().String()+" "+victim.RemoteAddr().String())
+	}))
+	hers := asks(t, victim, "h", "Authorization: NTLM alice\r\n")
+	client := w.client(w.pod, false)
+	for range 5 {
+		response, err := client.Get("http://" + net.JoinHostPort(peer4, "8081"))
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Empty(t, response.Header.Get("X-Data-Space-Proxy-Pair"))
+	}
+	client.CloseIdleConnections()
+	time.Sleep(300 * time.Millisecond)
+	w.probe(t, 1)
+	require.Equal(t, hers, asks(t, victim, "h", ""))
+}
