@@ -117,6 +117,10 @@ tools: $(LAB)
 cover: ## statement coverage of values and decisions
 	@go test -cover $(PURE)
 
+.PHONY: measures
+measures: ## the code's shape against its bars (sizes, comments, names, equal lines), with the worst places
+	@go run ./build/measures
+
 .PHONY: bench
 bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: one pod from start to verified; NetworkPolicy on the node)
