@@ -129,6 +129,9 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: one node's watch of a large cluster; NETPOL_PODS=100000 for the largest)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -count 1 -timeout 60m -tags api -run '^$$' -bench LargeCluster -benchtime 1x ./pkg/effects/policywatch
+	$(call stage,bench: the whole agent in a cluster of 100000 pods; LARGE_PODS=100000 also fills a real API server with them)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -timeout 60m -tags bench -run TestTheWholeAgent -exec "$(CURDIR)/test/isolated" ./test/agent
 	$(call stage,bench: what a pod's start costs, against one without us and against the bare restores)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags 'kernel bench' -run TestWhatAStartCosts -exec "$(CURDIR)/test/isolated" ./test/agent

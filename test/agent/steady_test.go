@@ -55,7 +55,7 @@ func TestThirtyPodsAtRest(t *testing.T) {
 	before := busy(t, pid)
 	time.Sleep(watched)
 	core := (busy(t, pid) - before).Seconds() / watched.Seconds()
-	resident := memory(t, pid)
+	resident := memory(t, pid, "VmRSS")
 	t.Logf("%d pods at rest: %.2f %% of a core, %.1f MiB resident", pods, core*100, float64(resident)/(1<<20))
 	require.LessOrEqual(t, resident, maxResident)
 	require.LessOrEqual(t, core, maxCore)
@@ -78,18 +78,18 @@ func busy(t *testing.T, pid int) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// memory is the resident set of the process in bytes.
-func memory(t *testing.T, pid int) int {
+// memory is an amount of the process' memory in bytes, by its name in proc_pid_status(5).
+func memory(t *testing.T, pid int, name string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == name+":" {
 			v, err := strconv.Atoi(f[1])
 			require.NoError(t, err)
 			return v << 10
 		}
 	}
-	require.Fail(t, "no VmRSS")
+	require.Fail(t, "no "+name)
 	return 0
 }

@@ -14,29 +14,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/effects/leases"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/nodelease"
-	"data-space.liqo.io/test/apiserver"
 )
-
-// gates are the flags of an agent with its gate, in a node's own folders. Those of the CNI are left to the runtime to report.
-func (n *node) gates(t *testing.T) []string {
-	t.Helper()
-	dir := filepath.Dir(n.socket)
-	require.NoError(t, apiserver.Build(t.Context(), "cni", dir+"/plugin"))
-	config, err := os.ReadFile(dir + "/config.toml")
-	require.NoError(t, err)
-	n.stop()
-	require.NoError(t, os.WriteFile(dir+"/config.toml", []byte(n.engine.open(string(config), dir)), 0o600))
-	require.NoError(t, os.Chmod(dir+"/bin", 0o755))
-	n.start()
-	return []string{
-		"--gate=cni", "--cni-plugin=" + dir + "/plugin", "--gate-socket=" + dir + "/gate.sock", "--namespaces-file=" + dir + "/spaces.json",
-		"--cni-bin-dir=" + dir + "/bin", "--nri-socket=off", "--pod-uid=pod-1",
-	}
-}
 
 func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 	c, n := newCluster(t), newNode(t)
@@ -44,7 +27,8 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 	token := c.boundToken(nodeName)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	require.NoError(t, c.server.Kubeconfig(kubeconfig, c.config.Host, token))
-	args := n.gates(t)
+	kubelet := t.TempDir()
+	args := append(n.gates(t), "--kubelet-dir="+kubelet)
 	conf := filepath.Join(filepath.Dir(n.socket), "cni")
 
 	early := c.pod("pharma", "early")
@@ -91,6 +75,18 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 		require.Contains(t, p.output.String(), "symlink")
 		require.NoError(t, os.Rename(file+".real", file))
 		require.Eventually(t, func() bool { return lease().Holder == "pod-1" }, 15*time.Second, 50*time.Millisecond)
+	})
+
+	t.Run("so does a seccomp profile that cannot be put in its place", func(t *testing.T) {
+		profiles := filepath.Join(kubelet, "seccomp")
+		require.DirExists(t, profiles)
+		require.NoError(t, os.RemoveAll(profiles))
+		require.NoError(t, os.WriteFile(profiles, nil, 0o600))
+		require.Eventually(t, func() bool { return lease().Holder == "" }, 30*time.Second, 50*time.Millisecond, "%s", p.output)
+		require.Contains(t, p.output.String(), "the seccomp profile is not in its place")
+		require.NoError(t, os.Remove(profiles))
+		require.Eventually(t, func() bool { return lease().Holder == "pod-1" }, 30*time.Second, 50*time.Millisecond)
+		require.DirExists(t, filepath.Join(profiles, seccomp.Folder))
 	})
 
 	t.Run("an agent that is replaced leaves its Lease held", func(t *testing.T) {

@@ -3,12 +3,16 @@
 package netpol
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/test/netpol/worlds"
 )
@@ -70,6 +74,12 @@ func TestMarksOfOtherProgramsSurvive(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, uses, 4)
 		require.Contains(t, uses[0].String(), "mangle: -A PREROUTING")
+		mark("0x4000/0x4000")
+		ownTable(t, c.node)
+		uses, err = c.filter.MarkUses(t.Context(), netpol.DefaultMarks, families()...)
+		require.NoError(t, err)
+		require.Len(t, uses, 1)
+		require.Contains(t, uses[0].String(), "nftables inet other-program: chain marks")
 	})
 }
 
@@ -87,4 +97,23 @@ func TestOtherMarksReplaceTheRulesOfAnOlderAgent(t *testing.T) {
 		require.NotContains(t, c.everything(), "000000/0x")
 		require.NotContains(t, c.everything(), "0x3000000")
 	})
+}
+
+// ownTable is a table that another program keeps in nftables itself: it sets one of our bits, and one that is not.
+func ownTable(t *testing.T, node *netns.Namespace) {
+	t.Helper()
+	require.NoError(t, node.Do(func() error {
+		conn, err := nftables.New()
+		require.NoError(t, err)
+		table := conn.AddTable(&nftables.Table{Name: "other-program", Family: nftables.TableFamilyINet})
+		chain := conn.AddChain(&nftables.Chain{Name: "marks", Table: table})
+		for _, bit := range []uint32{0x40, 0x4000} {
+			conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+				&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+				&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binary.NativeEndian.AppendUint32(nil, ^bit), Xor: binary.NativeEndian.AppendUint32(nil, bit)},
+				&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: 1},
+			}})
+		}
+		return conn.Flush()
+	}))
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/google/nftables"
-	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/effects/netns"
 )
@@ -43,7 +42,8 @@ func (h *Host) Filter(pod *netns.Namespace, sandbox string) (Filtered, error) {
 	p := h.planFilters(sandbox, found)
 	known, again := h.filters.known[sandbox]
 	var out Filtered
-	onNode, inPod := place{ns: h.node, known: known, first: !again}, place{ns: pod, known: known, first: !again}
+	onNode := place{ns: h.node, hook: nftables.ChainHookIngress, known: known, first: !again}
+	inPod := place{ns: pod, hook: nftables.ChainHookEgress, known: known, first: !again}
 	var waiting sync.WaitGroup
 	waiting.Go(func() { inPod.bring(p.pod) })
 	onNode.bring(p.node)
@@ -132,26 +132,4 @@ func (f *filters) note(sandbox string, counts ...map[string]uint64) {
 			f.known[sandbox][name] = n
 		}
 	}
-}
-
-// dropTable removes the table of filters from a namespace, if it holds one.
-func dropTable(ns *netns.Namespace) error {
-	err := within(ns, func(conn *nftables.Conn) error {
-		conn.DelTable(frames())
-		return nil
-	})
-	if errors.Is(err, unix.ENOENT) || unsupported(err) {
-		return nil
-	}
-	return err
-}
-
-// unsupported reports whether the kernel has no such hook, or no nftables at all.
-func unsupported(err error) bool {
-	for _, e := range []error{unix.EOPNOTSUPP, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.EINVAL, unix.ENOENT} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }

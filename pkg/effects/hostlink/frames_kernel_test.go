@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -343,4 +344,16 @@ func TestWhereTheNodesEndCannotHoldAFilterThePodsDoes(t *testing.T) {
 		require.Empty(t, unwanted)
 		require.Equal(t, names(wanted()), arrived)
 	})
+}
+
+// TestALinkThatGoesMeanwhileIsNoKernelWithoutHooks: the answer of the kernel is the same, and what follows is not. A failure
+// keeps the pod from starting, and is tried again.
+func TestALinkThatGoesMeanwhileIsNoKernelWithoutHooks(t *testing.T) {
+	for _, hook := range []*nftables.ChainHook{nftables.ChainHookIngress, nftables.ChainHookEgress} {
+		require.False(t, hostlink.Unsupported(fmt.Errorf("nftables: %w", unix.ENOENT), hook))
+		require.False(t, hostlink.Unsupported(fmt.Errorf("nftables: %w", unix.EINVAL), hook))
+		require.True(t, hostlink.Unsupported(fmt.Errorf("nftables: %w", unix.EOPNOTSUPP), hook))
+	}
+	none := nftables.ChainHookRef(5) // what no kernel has
+	require.True(t, hostlink.Unsupported(fmt.Errorf("nftables: %w", unix.ENOENT), none))
 }

@@ -75,6 +75,7 @@ func (p framesPlan) conclude(out *Filtered, node, pod error) {
 // place is one of the two, and what came of it.
 type place struct {
 	ns    *netns.Namespace
+	hook  *nftables.ChainHook
 	known map[string]uint64 // what was dropped before, by chain
 	first bool              // the pod has no filter yet: there is nothing to read
 
@@ -129,7 +130,7 @@ func (p *place) missing(planned []chain) ([]chain, error) {
 }
 
 func (p *place) settle(err error) {
-	if unsupported(err) {
+	if unsupported(err, p.hook) {
 		p.unable = err
 		return
 	}

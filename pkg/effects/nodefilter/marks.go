@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // MarkUses returns the rules of other programs on the node that use our mark bits: of iptables in both backends and both
-// families, and of routing. Rules that programs keep in nftables tables of their own are not read.
+// families, of nftables tables that programs keep of their own, and of routing. eBPF programs are not read.
 func (f *Filter) MarkUses(ctx context.Context, marks uint32, families ...iptables.Family) ([]netpol.MarkUse, error) {
 	var out []netpol.MarkUse
 	var problems []error
@@ -29,8 +30,9 @@ func (f *Filter) MarkUses(ctx context.Context, marks uint32, families ...iptable
 			out = append(out, netpol.MarkUses(program, text, marks)...)
 		}
 	}
+	native, nativeErr := f.nativeMarks(ctx, marks)
 	routing, err := f.routingMarks(marks)
-	return append(out, routing...), errors.Join(append(problems, err)...)
+	return slices.Concat(out, native, routing), errors.Join(append(problems, nativeErr, err)...)
 }
 
 // routingMarks are the routing rules that match one of the marks.

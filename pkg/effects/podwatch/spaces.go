@@ -39,9 +39,13 @@ func (w *Watch) Spaces(ctx context.Context) ([]workload.Namespace, error) {
 	if !w.Synced() {
 		return nil, errNotSynced
 	}
+	return w.spaces(ctx)
+}
+
+func (w *Watch) spaces(ctx context.Context, which ...client.ListOption) ([]workload.Namespace, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := w.cache.List(ctx, list); err != nil {
+	if err := w.cache.List(ctx, list, which...); err != nil {
 		return nil, fmt.Errorf("list the namespaces: %w", err)
 	}
 	out := make([]workload.Namespace, 0, len(list.Items))

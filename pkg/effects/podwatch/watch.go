@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
@@ -89,6 +88,9 @@ func namespaceMeta() *metav1.PartialObjectMetadata {
 // Run watches until the context ends, calling notify after each change and once when both caches are complete. It waits
 // for an API server that cannot be reached: Problem tells what is wrong meanwhile.
 func (w *Watch) Run(ctx context.Context, notify func()) error {
+	if err := w.cache.IndexField(ctx, namespaceMeta(), byGuest, guests); err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
 	for _, object := range []client.Object{&corev1.Pod{}, namespaceMeta()} {
 		informer, err := w.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 		if err != nil {
@@ -135,14 +137,23 @@ func (w *Watch) Pods(ctx context.Context) ([]workload.Pod, error) {
 	return out, nil
 }
 
-// Namespaces lists the namespaces that bear a guest's cluster id.
+// Namespaces lists the namespaces that bear a guest's cluster id. It costs what there are of these, however large the cluster is.
 func (w *Watch) Namespaces(ctx context.Context) ([]workload.Namespace, error) {
 	if !w.Synced() {
 		return nil, nil
 	}
-	all, err := w.Spaces(ctx)
-	return slices.DeleteFunc(all, func(n workload.Namespace) bool {
-		_, guests := n.Labels[apis.LabelRemoteCluster]
-		return !guests
-	}), err
+	return w.spaces(ctx, client.MatchingFields{byGuest: isGuest})
+}
+
+// byGuest is the index of namespaces by whether they are a guest's.
+const (
+	byGuest = "guest"
+	isGuest = "yes"
+)
+
+func guests(object client.Object) []string {
+	if _, ok := object.GetLabels()[apis.LabelRemoteCluster]; ok {
+		return []string{isGuest}
+	}
+	return nil
 }

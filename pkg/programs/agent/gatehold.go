@@ -45,6 +45,15 @@ func (g *Gate) answer(ctx context.Context, r gate.Request, working func() error)
 
 // judge decides over a pod by its namespace and its mark. The API server itself is asked where the watch is not enough.
 func (g *Gate) judge(ctx context.Context, namespace string, mark gate.Mark) hold.Decision {
+	k := g.known(ctx, namespace, mark)
+	if hold.Ask(k) {
+		g.ask(ctx, &k)
+	}
+	return hold.Judge(k)
+}
+
+// known is what the watch or, before it is complete, the node's list holds of a pod's namespace.
+func (g *Gate) known(ctx context.Context, namespace string, mark gate.Mark) hold.Known {
 	k := hold.Known{
 		Namespace: namespace, Mark: mark, Exempt: slices.Contains(g.Exempt, namespace), Marks: g.Marks,
 		Fresh: g.agent.cluster.Synced() && g.agent.authority.Problem() == "",
@@ -54,10 +63,7 @@ func (g *Gate) judge(ctx context.Context, namespace string, mark gate.Mark) hold
 	} else if !g.agent.cluster.Synced() {
 		k.Space = g.memory.Load().Lookup(namespace)
 	}
-	if hold.Ask(k) {
-		g.ask(ctx, &k)
-	}
-	return hold.Judge(k)
+	return k
 }
 
 // ask asks the API server itself, once for all pods of a namespace that start at the same time.

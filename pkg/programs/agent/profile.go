@@ -2,6 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +19,30 @@ type Profile struct {
 	Folder ProfileFolder
 	Name   string
 	Text   []byte
+
+	state atomic.Pointer[placing]
 }
+
+// placing is what the last attempt to put the profile in its place has come to.
+type placing struct{ err error }
+
+// Problem is why the profile is not in its place; nil: it is, or none is kept.
+func (p *Profile) Problem() error {
+	if p == nil {
+		return nil
+	}
+	last := p.state.Load()
+	switch {
+	case last == nil:
+		return errors.New("the seccomp profile is not in its place yet")
+	case last.err != nil:
+		return fmt.Errorf("the seccomp profile is not in its place: %w", last.err)
+	}
+	return nil
+}
+
+// profilePause is the time between two looks at the profile.
+const profilePause = 5 * time.Second
 
 // keepProfile puts the profile in its place once the first gate stands, and keeps it there until the context ends or the gate
 // is told to stand down. Then it stays.
@@ -32,6 +58,7 @@ func (g *Gate) keepProfile(ctx context.Context) {
 	said, begun := "", false
 	for ctx.Err() == nil {
 		changed, err := g.Profile.Folder.Put(g.Profile.Name, g.Profile.Text)
+		g.Profile.state.Store(&placing{err})
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()
@@ -41,7 +68,7 @@ func (g *Gate) keepProfile(ctx context.Context) {
 			g.agent.Log.Info("the seccomp profile is in its place", "profile", g.Profile.Name, "again", begun)
 			begun = true
 		}
-		pause := g.agent.Verify
+		pause := profilePause
 		if err != nil {
 			pause = time.Second
 		}

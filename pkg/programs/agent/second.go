@@ -116,10 +116,9 @@ func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error
 }
 
 // fit returns the container with its process, or an error where the pod's rules could not hold it. It answers within the
-// runtime's patience: a plugin that is late is disconnected, and the runtime starts everything without it. A container of a
-// guarded pod that could not be examined in time does not start; the kubelet tries again.
+// runtime's patience: a plugin that is late is disconnected, and the runtime starts everything without it. A container that
+// could not be examined in time does not start unless its pod is known to be harmless; the kubelet tries again.
 func (s *Second) fit(ctx context.Context, p nri.Pod, c nri.Container) (nri.Container, error) {
-	_, guarded := s.agent.enforcer.ledger.Get(p.ID)
 	examined := make(chan nri.Container, 1)
 	err := patiently(ctx, func() error {
 		c := c
@@ -137,7 +136,7 @@ func (s *Second) fit(ctx context.Context, p nri.Pod, c nri.Container) (nri.Conta
 	switch {
 	case err == nil:
 		return <-examined, nil
-	case reasonOf(err) == ReasonBusy && !guarded:
+	case reasonOf(err) == ReasonBusy && s.harmless(ctx, p):
 		return c, nil
 	case reasonOf(err) == ReasonBusy:
 		return c, fmt.Errorf("Data Spacer could not examine container %s of pod %s/%s in time; it is tried again: %w", c.Name, p.Namespace, p.Name, err) //nolint:staticcheck // a name
@@ -149,6 +148,23 @@ func (s *Second) fit(ctx context.Context, p nri.Pod, c nri.Container) (nri.Conta
 func (s *Second) foreign(ctx context.Context, p nri.Pod) bool {
 	_, guarded := s.agent.enforcer.ledger.Get(p.ID)
 	return guarded || s.gate.judge(ctx, p.Namespace, gate.MarkOf(p.Annotations)).Verdict == hold.Enforce
+}
+
+// harmless reports whether the pod may start unexamined, by what the agent knows itself: there is no time to ask. Without a first
+// gate only what is known to be a guest's is held.
+func (s *Second) harmless(ctx context.Context, p nri.Pod) bool {
+	if _, guarded := s.agent.enforcer.ledger.Get(p.ID); guarded {
+		return false
+	}
+	known := s.gate.known(context.WithoutCancel(ctx), p.Namespace, gate.MarkOf(p.Annotations))
+	switch hold.Judge(known).Verdict {
+	case hold.Pass:
+		return true
+	case hold.Refuse:
+		return s.gate.chain == nil
+	case hold.Enforce:
+	}
+	return false
 }
 
 func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest string) error {

@@ -32,7 +32,8 @@ const (
 )
 
 // Voucher renews the Lease of the agent's node while the node can hold foreign pods: the agent knows its pods, the first
-// gate answers, its plugin is in the CNI configuration, and the runtime has loaded that configuration. It stops when one of
+// gate answers, its plugin is in the CNI configuration, the runtime has loaded that configuration, and the seccomp profile is in
+// its place. It stops when one of
 // these is missing, and gives the Lease up when that lasts. When the program ends it leaves the Lease as it is: the next
 // agent goes on with it, or it runs out.
 type Voucher struct {
@@ -134,6 +135,9 @@ func (v *Voucher) problem(ctx context.Context) error {
 		return errors.New("the gate is not open yet")
 	}
 	if err := v.Gate.chain.Problem(); err != nil {
+		return err
+	}
+	if err := v.Gate.Profile.Problem(); err != nil {
 		return err
 	}
 	return v.loaded(ctx)

@@ -3,10 +3,8 @@ package webhook
 import (
 	"context"
 	"log/slog"
-	"net/http"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/decisions/admit"
@@ -20,27 +18,36 @@ type spaceJudge struct {
 	log   *slog.Logger
 }
 
+// namespaceOfRequest is what is decoded of a namespace. It is not scanned first, as guests' objects are: nothing else of it is kept.
+type namespaceOfRequest struct {
+	Metadata struct {
+		Name   string            `json:"name"`
+		Labels map[string]string `json:"labels"`
+	} `json:"metadata"`
+}
+
 // Handle implements admission.Handler.
 func (j *spaceJudge) Handle(ctx context.Context, req admission.Request) admission.Response {
 	if about(req) != "/namespaces" || req.Operation != admissionv1.Create && req.Operation != admissionv1.Update {
 		return admission.Allowed("")
 	}
-	now, err := decode[metav1.PartialObjectMetadata](req.Object)
-	before := &metav1.PartialObjectMetadata{}
+	now, err := decode[namespaceOfRequest](req.Object)
+	before := &namespaceOfRequest{}
 	if err == nil && req.Operation == admissionv1.Update {
-		before, err = decode[metav1.PartialObjectMetadata](req.OldObject)
+		before, err = decode[namespaceOfRequest](req.OldObject)
 	}
 	if err != nil {
-		return admission.Errored(http.StatusBadRequest, err)
+		return undecided(err)
 	}
-	if !apis.IsForeign(now.Labels) || apis.IsForeign(before.Labels) {
+	name, labels := now.Metadata.Name, now.Metadata.Labels
+	if !apis.IsForeign(labels) || apis.IsForeign(before.Metadata.Labels) {
 		return admission.Allowed("")
 	}
-	problems := admit.Space(now.Name, now.Labels[apis.LabelRemoteCluster], j.names)
+	problems := admit.Space(name, labels[apis.LabelRemoteCluster], j.names)
 	if len(problems) == 0 {
 		return admission.Allowed("")
 	}
-	j.log.WarnContext(ctx, "namespace refused", "name", now.Name, "user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())
+	j.log.WarnContext(ctx, "namespace refused", "name", name, "user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())
 	return refuse(req, problems)
 }
 

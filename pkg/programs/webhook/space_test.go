@@ -2,6 +2,8 @@ package webhook
 
 import (
 	"log/slog"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,4 +39,22 @@ func TestAPodInANamespaceOfAReservedNameIsWarnedOf(t *testing.T) {
 	require.True(t, response.Allowed)
 	require.Len(t, response.Warnings, 1)
 	require.Contains(t, response.Warnings[0], "namespace svc: metadata.name: Forbidden")
+}
+
+// TestALargeNamespaceTakesABoundedWork: no scan stands before this handler, and lists of small objects are what costs most.
+func TestALargeNamespaceTakesABoundedWork(t *testing.T) {
+	j := &spaceJudge{log: slog.New(slog.DiscardHandler)}
+	for _, metadata := range []string{
+		`{"name":"x","managedFields":[` + repeated(`{}`, 3<<20) + `]}`, `{"name":"x","ownerReferences":[` + repeated(`{}`, 3<<20) + `]}`,
+		`{"name":"x","creationTimestamp":"` + strings.Repeat("x", 3<<20) + `"}`, `{"name":{"x":[` + repeated(`[]`, 3<<20) + `]}}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		response := j.Handle(t.Context(), asked(admissionv1.Create, "/namespaces", `{"metadata":`+metadata+`}`, ""))
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20), "%.60s", metadata)
+		if !response.Allowed {
+			require.Less(t, len(response.Result.Message), 2*maxError)
+		}
+	}
 }
