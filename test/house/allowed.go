@@ -112,7 +112,7 @@ func effectsOnly() []permit {
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink"}}, // an ioctl's buffer
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
 			"pkg/effects/hostlink", "pkg/effects/netns", "pkg/effects/nodefilter", "pkg/effects/podnet", "pkg/effects/sockets"}},
-		{paths: []string{"github.com/google/nftables/..."}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink"}},
+		{paths: []string{"github.com/google/nftables/..."}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/nodefilter"}},
 		{paths: []string{"github.com/containernetworking/plugins/pkg/ns"}, only: []string{"pkg/effects/netns"}},
 		{paths: []string{"github.com/fsnotify/fsnotify"}, only: []string{"pkg/effects/cniconf"}},
 		{paths: []string{"github.com/containerd/nri/..."}, only: []string{"pkg/effects/nri"}},
