@@ -142,7 +142,7 @@ func send(w http.ResponseWriter, kind string, o runtime.Object) {
 	if err != nil {
 		return
 	}
-	_, _ = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...))
+	_, _ = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...)) //nolint:gosec // some kilobytes
 }
 
 func sendJSON(w http.ResponseWriter, status int, o any) {
