@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -28,7 +29,7 @@ type settings struct {
 
 // parse reads the command line. Each flag is checked as it is read, and the error names it and what it accepts.
 func parse(args []string, stderr io.Writer) (settings, error) {
-	s := settings{options: webhook.Options{CertSource: webhook.CertSelf, Port: 9443, MetricsAddress: ":8080", HealthAddress: ":8081"}}
+	s := settings{options: webhook.Options{CertSource: webhook.CertSelf, Drain: 10 * time.Second, Port: 9443, MetricsAddress: ":8080", HealthAddress: ":8081"}}
 	o, proxy, grants := &s.options, &s.options.Proxy, &s.options.Grants
 	proxy.Requests, _ = inject.ParseResources("cpu=50m,memory=64Mi")
 	proxy.Limits, _ = inject.ParseResources("memory=256Mi")
@@ -61,6 +62,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	})
 	each(f, "cert-source", "self: made and rotated by this program; files: by cert-manager (default self)", &o.CertSource, webhook.ParseCertSource)
 	each(f, "dns-names", "names the API server calls the webhook by, comma-separated (default the Service's)", &o.DNSNames, parseNames)
+	each(f, "drain-time", "how long the program serves on when it is told to end, until its endpoint is gone (default 10s)", &o.Drain, parseDrain)
 	each(f, "port", "TLS port for the API server (default 9443)", &o.Port, parsePort)
 	each(f, "metrics-bind-address", "host:port of the metrics, 0 for none (default :8080)", &o.MetricsAddress, parseMetrics)
 	each(f, "health-bind-address", "host:port of /healthz and /readyz (default :8081)", &o.HealthAddress, parseAddress)
@@ -99,6 +101,9 @@ func check(s settings, rest []string) error {
 	if s.options.CertDir == "" {
 		return fmt.Errorf("--cert-dir is empty; name a directory")
 	}
+	if err := inject.CheckLimits(s.options.Proxy.Limits); err != nil {
+		return fmt.Errorf("--proxy-limits: %w", err)
+	}
 	if err := inject.CheckResources(s.options.Proxy.Requests, s.options.Proxy.Limits); err != nil {
 		return fmt.Errorf("--proxy-requests and --proxy-limits: %w", err)
 	}
@@ -114,6 +119,15 @@ func each[T any](f *flag.FlagSet, name, usage string, target *T, parser func(str
 		}
 		return err
 	})
+}
+
+// parseDrain accepts what fits into a pod's default grace period of 30 seconds.
+func parseDrain(text string) (time.Duration, error) {
+	drain, err := time.ParseDuration(text)
+	if err != nil || drain < 0 || drain > 25*time.Second {
+		return 0, fmt.Errorf("%q is not a time of 0s to 25s, which a pod has by default before it is killed; write for example 10s", text)
+	}
+	return drain, nil
 }
 
 func parseDomain(text string) (string, error) {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,7 +30,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"--proxy-requests=cpu=1", "--proxy-limits=", "--pod-security=restricted", "--runtime-classes=a", "--devices=vendor.example/gpu",
 		"--ingress-classes=b,c", "--endpoint-networks=203.0.113.0/24",
 		"--storage-classes=d", "--priority-classes=e", "--tolerations=node.kubernetes.io/unschedulable", "--guest-namespace-pattern=.+-{guest}",
-		"--cluster-domain=hospital.internal", "--api-output=closed",
+		"--cluster-domain=hospital.internal", "--api-output=closed", "--drain-time=3s",
 	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "/k", s.kubeconfig)
@@ -47,6 +48,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		StorageClasses: []string{"d"}, PriorityClasses: []string{"e"}, Tolerations: []string{"node.kubernetes.io/unschedulable"},
 	}, s.options.Grants)
 	require.Equal(t, []string{"e"}, s.options.Proxy.PriorityClasses)
+	require.Equal(t, 3*time.Second, s.options.Drain)
 	require.Equal(t, webhook.OutputClosed, s.options.APIOutput)
 	require.Equal(t, admit.SpaceNames{ClusterDomain: "hospital.internal", Pattern: ".+-{guest}"}, s.options.Spaces)
 }
@@ -60,6 +62,8 @@ func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
 		"--proxy-limits=cpu=0":         "for flag -proxy-limits: \"0\" is not a quantity above zero; write for example",
 		"--cert-source=vault":          "for flag -cert-source: \"vault\" is unknown; use self, or files",
 		"--cert-dir=":                  "--cert-dir is empty; name a directory",
+		"--proxy-limits=memory=100Mi":  "--proxy-limits: the limit memory=100Mi is below 128Mi, with which the proxy does not work; raise it",
+		"--drain-time=1m":              "for flag -drain-time: \"1m\" is not a time of 0s to 25s",
 		"--port=0":                     "for flag -port: \"0\" is not a port; use 1 to 65535",
 		"--dns-names=a_b":              "for flag -dns-names: \"a_b\" is not a DNS name",
 		"--metrics-bind-address=x":     "for flag -metrics-bind-address: \"x\" is not host:port; write for example :8080",

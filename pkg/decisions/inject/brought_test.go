@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// TestACopyOfTheProxyDiffersInNothing changes each field of a pre-placed proxy in turn.
-func TestACopyOfTheProxyDiffersInNothing(t *testing.T) {
+// TestWhatIsStoredDiffersFromTheProxyInNothing changes each field of an injected proxy in turn.
+func TestWhatIsStoredDiffersFromTheProxyInNothing(t *testing.T) {
 	one, yes := resource.MustParse("1"), true
 	judged := func(change func(*corev1.Container)) field.ErrorList {
 		sidecar := Sidecar(settings())
 		change(&sidecar)
-		return Judge(&corev1.PodSpec{InitContainers: []corev1.Container{sidecar}}, settings(), field.NewPath("spec"))
+		return Judge(&corev1.Pod{Spec: corev1.PodSpec{InitContainers: []corev1.Container{sidecar}}}, settings())
 	}
 	for name, change := range map[string]func(*corev1.Container){
 		"image":               func(c *corev1.Container) { c.Image = "mine" },
@@ -32,8 +32,15 @@ func TestACopyOfTheProxyDiffersInNothing(t *testing.T) {
 		},
 		"resources, claims":      func(c *corev1.Container) { c.Resources.Claims = []corev1.ResourceClaim{{Name: "nic"}} },
 		"resources, less memory": func(c *corev1.Container) { c.Resources.Limits = with(c.Resources.Limits, "memory", one) },
-		"resources, more requests": func(c *corev1.Container) {
-			c.Resources.Requests = with(c.Resources.Requests, "cpu", resource.MustParse("100"))
+		"resources, less memory than the heap is sized for": func(c *corev1.Container) {
+			c.Resources.Limits = with(c.Resources.Limits, "memory", resource.MustParse("200Mi"))
+		},
+		"resources, more memory than the heap is sized for": func(c *corev1.Container) {
+			c.Resources.Limits = with(c.Resources.Limits, "memory", resource.MustParse("1Gi"))
+		},
+		"resources, no memory limit": func(c *corev1.Container) { c.Resources.Limits = nil },
+		"resources, hardly any cpu": func(c *corev1.Container) {
+			c.Resources.Limits = with(c.Resources.Limits, "cpu", resource.MustParse("1m"))
 		},
 		"resources, huge pages": func(c *corev1.Container) { c.Resources.Limits = with(c.Resources.Limits, "hugepages-2Mi", one) },
 		"resizePolicy":          func(c *corev1.Container) { c.ResizePolicy = []corev1.ContainerResizePolicy{{ResourceName: "cpu"}} },
@@ -59,7 +66,13 @@ func TestACopyOfTheProxyDiffersInNothing(t *testing.T) {
 		"nothing":                      func(*corev1.Container) {},
 		"the pull policy":              func(c *corev1.Container) { c.ImagePullPolicy = corev1.PullAlways },
 		"a default that was left open": func(c *corev1.Container) { c.Resources.Limits = with(c.Resources.Limits, "cpu", one) },
-		"another":                      func(c *corev1.Container) { c.Resources.Limits = with(c.Resources.Limits, "ephemeral-storage", one) },
+		"amounts that fit a LimitRange": func(c *corev1.Container) {
+			fitted := settings()
+			fitted.Limits = corev1.ResourceList{"memory": resource.MustParse("128Mi"), "cpu": one}
+			fitted.Requests = fitted.Limits
+			*c = Sidecar(fitted)
+		},
+		"another": func(c *corev1.Container) { c.Resources.Limits = with(c.Resources.Limits, "ephemeral-storage", one) },
 		"the same in another notation": func(c *corev1.Container) {
 			c.Resources.Limits = with(c.Resources.Limits, "memory", resource.MustParse("268435456"))
 		},

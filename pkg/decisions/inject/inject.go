@@ -3,8 +3,10 @@ package inject
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"data-space.liqo.io/pkg/values/apis"
@@ -19,14 +21,20 @@ type Result struct {
 	Warnings []string
 }
 
-// Inject decides what one pod of a foreign namespace needs. Either it is refused for what Judge finds, or the patch makes
-// it one that has its proxy. What else such a pod may not have is package admit's part. Inject(Inject(pod)) is Inject(pod).
+// Inject decides what one pod of a foreign namespace needs. Either it is refused, or the patch makes it one that has
+// today's proxy: one that the pod brings (out of a backup, or from a replica with other settings) is replaced. What else
+// such a pod may not have is package admit's part. Inject(Inject(pod)) is Inject(pod).
 func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	path := field.NewPath("spec")
-	if problems := append(judgeMark(pod.Annotations, s.Guest), Judge(&pod.Spec, s, path)...); len(problems) > 0 {
+	s, problems := s.fitted(&pod.Spec, path)
+	problems = append(judgeMark(pod.Annotations, s.Guest), problems...)
+	if sidecarIndex(pod.Spec.InitContainers) < 0 {
+		problems = append(problems, judgeOwnVolumes(pod.Spec.Volumes, path.Child("volumes"))...)
+	}
+	if len(problems) > 0 {
 		return Result{}, problems
 	}
-	p := &patch{}
+	p, proxy := &patch{}, Sidecar(s)
 	addLabel(p, pod.Labels)
 	addMark(p, pod.Annotations, s.Guest)
 	if !s.AnyNode {
@@ -35,9 +43,11 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	setSeccomp(p, &pod.Spec, s, path)
 	warnings := addPriority(p, &pod.Spec, s, path)
 	warnings = append(warnings, changeContainers(p, &pod.Spec, s, path)...)
+	warnings = append(warnings, s.Room.quotaWarnings(proxy.Resources)...)
 	addVolumes(p, pod.Spec.Volumes, path.Child("volumes"))
+	addSeal(p, pod, proxy, s)
 	// Last, since it moves the indexes of the init containers that the operations before it name.
-	placeSidecar(p, pod.Spec.InitContainers, s, path.Child("initContainers"))
+	warnings = append(warnings, placeSidecar(p, &pod.Spec, proxy, path)...)
 	return Result{Patch: p.operations, Warnings: warnings}, nil
 }
 
@@ -92,26 +102,45 @@ func changeContainers(p *patch, spec *corev1.PodSpec, s Settings, path *field.Pa
 	return warnings
 }
 
+// addVolumes adds the proxy's volumes; one of another kind, which came with a proxy that is replaced, is replaced as well.
 func addVolumes(p *patch, present []corev1.Volume, path *field.Path) {
 	count := len(present)
 	for _, wanted := range volumes() {
-		if volumeIndex(present, wanted.Name) < 0 {
+		switch index := volumeIndex(present, wanted.Name); {
+		case index < 0:
 			p.appendTo(pointer(path), count, wanted)
 			count++
+		case !apiequality.Semantic.DeepEqual(present[index], wanted):
+			p.remove(pointer(path.Index(index)))
+			p.add(pointer(path.Index(index)), wanted)
 		}
 	}
 }
 
-// placeSidecar puts the proxy first in line: a sidecar that another webhook pushed down the list is moved back.
-func placeSidecar(p *patch, present []corev1.Container, s Settings, path *field.Path) {
-	at := pointer(path)
-	switch index := sidecarIndex(present); {
-	case index == 0:
+// placeSidecar puts the proxy first in line: a sidecar that another webhook pushed down the list is moved back, one that
+// differs is replaced.
+func placeSidecar(p *patch, spec *corev1.PodSpec, proxy corev1.Container, path *field.Path) []string {
+	present, at := spec.InitContainers, pointer(path.Child("initContainers"))
+	index := sidecarIndex(present)
+	if index < 0 {
+		addBudget(p, spec, corev1.ResourceRequirements{}, proxy.Resources, path)
+		if len(present) == 0 {
+			p.add(at, []corev1.Container{proxy})
+		} else {
+			p.add(at+"/0", proxy)
+		}
+		return nil
+	}
+	differing := differences(expected(present[index], proxy), proxy)
+	switch {
+	case len(differing) > 0:
+		addBudget(p, spec, present[index].Resources, proxy.Resources, path)
+		p.remove(fmt.Sprintf("%s/%d", at, index))
+		p.add(at+"/0", proxy)
+		return []string{fmt.Sprintf("the pod brought a container %s that differs from the proxy of today in %s: it is replaced",
+			apis.ProxyContainerName, strings.Join(differing, ", "))}
 	case index > 0:
 		p.move(fmt.Sprintf("%s/%d", at, index), at+"/0")
-	case len(present) == 0:
-		p.add(at, []corev1.Container{Sidecar(s)})
-	default:
-		p.add(at+"/0", Sidecar(s))
 	}
+	return nil
 }

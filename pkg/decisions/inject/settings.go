@@ -27,6 +27,10 @@ type Settings struct {
 	SeccompProfile string
 	// HTTPProxy adds http_proxy and HTTP_PROXY to containers that have neither.
 	HTTPProxy bool
+	// Room is what the pod's namespace asks of its containers.
+	Room Room
+	// Seal lets replicas of other settings recognise what this one injects.
+	Seal Seal
 }
 
 // requests returns Requests completed by Limits, so that the API server's defaulting has nothing left to add.

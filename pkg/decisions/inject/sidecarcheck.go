@@ -23,9 +23,22 @@ func volumeIndex(list []corev1.Volume, name string) int {
 	return slices.IndexFunc(list, func(v corev1.Volume) bool { return v.Name == name })
 }
 
-// Judge returns what in a pod with this specification, found at path, takes the proxy's place without being it.
-func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
-	return append(judgeSidecar(spec, s, path), judgeOwnVolumes(spec.Volumes, path.Child("volumes"))...)
+// Judge returns what in a pod, once every webhook is done with it, takes the proxy's place without being it.
+func Judge(pod *corev1.Pod, s Settings) field.ErrorList {
+	path := field.NewPath("spec")
+	if _, sealed := s.asSealed(pod); sealed {
+		return judgeSealed(&pod.Spec, s, path)
+	}
+	return append(judgeSidecar(&pod.Spec, s, path), judgeOwnVolumes(pod.Spec.Volumes, path.Child("volumes"))...)
+}
+
+// judgeSealed judges the one part of a sealed proxy that the seal leaves open.
+func judgeSealed(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
+	index := sidecarIndex(spec.InitContainers)
+	if index < 0 || s.judgeAmounts(spec.InitContainers[index].Resources) {
+		return nil
+	}
+	return field.ErrorList{differs(path.Child("initContainers").Index(index), []string{"resources"})}
 }
 
 // Missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
@@ -33,6 +46,7 @@ func Judge(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 // Some other webhook has taken it away, or ours was never asked.
 func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
 	path := field.NewPath("spec")
+	s, _ = s.asSealed(pod)
 	problems := append(missingMark(pod.Annotations), missingPriority(&pod.Spec, s, path)...)
 	problems = append(problems, missingNodeSelector(pod.Spec.NodeSelector, s, path.Child("nodeSelector"))...)
 	if sidecarIndex(pod.Spec.InitContainers) != 0 {
@@ -49,30 +63,40 @@ func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
 }
 
 // judgeSidecar refuses a container that bears the proxy's name among the init containers and is not what would be
-// injected: a guest could otherwise bring a proxy of its own. Replacing it silently would run something other than what
-// the author of the pod reads in it.
+// injected: the mutating phase has replaced what the pod brought, so somebody has changed the proxy since.
 func judgeSidecar(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 	index := sidecarIndex(spec.InitContainers)
 	if index < 0 {
 		return nil
 	}
-	differing := differences(expected(spec.InitContainers[index], Sidecar(s)), Sidecar(s))
-	if len(differing) == 0 {
-		return nil
+	found, at := spec.InitContainers[index], path.Child("initContainers").Index(index)
+	if !s.judgeAmounts(found.Resources) {
+		return field.ErrorList{differs(at, []string{"resources"})}
 	}
-	return field.ErrorList{field.Forbidden(path.Child("initContainers").Index(index), fmt.Sprintf(
-		"the container %s differs from the proxy that Data Spacer injects in %s; remove it from the pod, it is added by itself "+
-			"(when another webhook changes it, exempt this container there)", apis.ProxyContainerName, strings.Join(differing, ", ")))}
+	// The amounts were made to fit the namespace and the pod. The proxy's heap follows them, and is part of its command.
+	s.Limits, s.Requests = found.Resources.Limits, found.Resources.Requests
+	ours := Sidecar(s)
+	ours.Resources = found.Resources
+	if differing := differences(expected(found, ours), ours); len(differing) > 0 {
+		return field.ErrorList{differs(at, differing)}
+	}
+	return nil
 }
 
-// Brought refuses the proxy in what pods are made of: whoever writes a ShadowPod has no reason to bring one.
+func differs(at *field.Path, differing []string) *field.Error {
+	return field.Forbidden(at, fmt.Sprintf(
+		"the container %s differs from the proxy that Data Spacer injects in %s; remove it from the pod, it is added by itself "+
+			"(when another webhook changes it, exempt this container there)", apis.ProxyContainerName, strings.Join(differing, ", ")))
+}
+
+// Brought refuses the proxy and its volumes in what pods are made of: whoever writes a ShadowPod has no reason to bring one.
 func Brought(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
-	index := sidecarIndex(spec.InitContainers)
-	if index < 0 {
-		return nil
+	problems := judgeOwnVolumes(spec.Volumes, path.Child("volumes"))
+	if index := sidecarIndex(spec.InitContainers); index >= 0 {
+		problems = append(problems, field.Forbidden(path.Child("initContainers").Index(index), fmt.Sprintf(
+			"the container %s is Data Spacer's own; remove it, the pod gets it by itself", apis.ProxyContainerName)))
 	}
-	return field.ErrorList{field.Forbidden(path.Child("initContainers").Index(index), fmt.Sprintf(
-		"the container %s is Data Spacer's own; remove it, the pod gets it by itself", apis.ProxyContainerName))}
+	return problems
 }
 
 // expected returns c with what other admission plugins may rightly change set to what ours has: the pull policy

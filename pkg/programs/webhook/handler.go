@@ -25,15 +25,23 @@ type namespaceLabels interface {
 	Labels(ctx context.Context, namespace string) (map[string]string, error)
 }
 
+// guestSpaces tells what decides about a pod of a namespace: its labels, its annotations, and what it asks of containers.
+type guestSpaces interface {
+	namespaceLabels
+	Metadata(ctx context.Context, namespace string) (*metav1.PartialObjectMetadata, error)
+	Room(ctx context.Context, namespace string) inject.Room
+}
+
 // injector answers admission requests for pods. It is safe for concurrent use.
 //
 //  1. Only the CREATE of a pod in a guarded namespace is judged, and what an update adds to its ephemeral containers;
 //     everything else is allowed as it is, whatever a webhook configuration may send here.
 //  2. A namespace that cannot be read is no reason to let a pod through.
 type injector struct {
-	namespaces namespaceLabels
+	namespaces guestSpaces
 	grants     admit.Settings
 	proxy      inject.Settings
+	seals      sealer
 	spaces     admit.SpaceNames
 	log        *slog.Logger
 }
@@ -44,17 +52,19 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 	if decide == nil {
 		return admission.Allowed("")
 	}
-	labels, err := i.namespaces.Labels(ctx, req.Namespace)
+	space, err := i.namespaces.Metadata(ctx, req.Namespace)
 	if err != nil {
 		i.log.ErrorContext(ctx, "cannot tell whether a pod's namespace is foreign: refused", "namespace", req.Namespace, "error", err)
 		return admission.Errored(http.StatusInternalServerError, unreadable(req.Namespace, err))
 	}
+	labels := space.Labels
 	if !guarded(req.Namespace, labels) {
 		i.log.DebugContext(ctx, "not a foreign namespace: left as it is", "namespace", req.Namespace, "pod", req.Name)
 		return admission.Allowed("")
 	}
-	settings := i.proxy
+	settings, warnings := i.proxy.In(space.Annotations)
 	settings.HTTPProxy, settings.Guest = apis.HTTPProxyWanted(labels), labels[apis.LabelRemoteCluster]
+	settings.Room, settings.Seal = i.namespaces.Room(ctx, req.Namespace), i.seals.seal(req.Namespace)
 	var result inject.Result
 	problems, err := bounded(ctx, func(req admission.Request) (problems field.ErrorList, err error) {
 		result, problems, err = decide(req, settings)
@@ -64,7 +74,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		return undecided(err)
 	}
 	response := i.answer(ctx, req, result, problems)
-	response.Warnings = limits.Warnings(slices.Concat(inject.LabelWarnings(labels), spaceWarnings(req.Namespace, labels, i.spaces), result.Warnings))
+	response.Warnings = limits.Warnings(slices.Concat(inject.LabelWarnings(labels), warnings, spaceWarnings(req.Namespace, labels, i.spaces), result.Warnings))
 	return response
 }
 
@@ -84,7 +94,7 @@ func (i *injector) created(req admission.Request, proxy inject.Settings) (inject
 	if err != nil {
 		return inject.Result{}, nil, err
 	}
-	if problems := judgePod(&pod.ObjectMeta, &pod.Spec, i.grants, proxy, field.NewPath("spec")); len(problems) > 0 {
+	if problems := admit.Pod(&pod.ObjectMeta, &pod.Spec, i.grants, field.NewPath("spec")); len(problems) > 0 {
 		return inject.Result{}, problems, nil
 	}
 	result, problems := inject.Inject(pod, proxy)

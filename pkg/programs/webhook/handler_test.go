@@ -29,6 +29,13 @@ func (k known) Labels(_ context.Context, namespace string) (map[string]string, e
 	return labels, nil
 }
 
+func (k known) Metadata(ctx context.Context, namespace string) (*metav1.PartialObjectMetadata, error) {
+	labels, err := k.Labels(ctx, namespace)
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Labels: labels}}, err
+}
+
+func (known) Room(context.Context, string) inject.Room { return inject.Room{} }
+
 func handler() *injector {
 	guest := map[string]string{apis.LabelRemoteCluster: "pharma"}
 	return &injector{
@@ -38,6 +45,7 @@ func handler() *injector {
 			"out":    {apis.LabelRemoteCluster: "pharma", apis.LabelApplyWebhook: "false"},
 		},
 		proxy: inject.Settings{Image: "envoy"},
+		seals: &keyring{},
 		log:   slog.New(slog.DiscardHandler),
 	}
 }

@@ -24,10 +24,19 @@ type namespaceReader struct {
 
 // Labels implements namespaceLabels.
 func (r namespaceReader) Labels(ctx context.Context, namespace string) (map[string]string, error) {
+	found, err := r.Metadata(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return found.Labels, nil
+}
+
+// Metadata implements guestSpaces.
+func (r namespaceReader) Metadata(ctx context.Context, namespace string) (*metav1.PartialObjectMetadata, error) {
 	key := client.ObjectKey{Name: namespace}
 	found := namespaceMetadata()
 	if err := r.cached.Get(ctx, key, found); err == nil && guarded(namespace, found.Labels) {
-		return found.Labels, nil
+		return found, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, liveReadTimeout)
 	defer cancel()
@@ -35,7 +44,7 @@ func (r namespaceReader) Labels(ctx context.Context, namespace string) (map[stri
 	if err := r.live.Get(ctx, key, found); err != nil {
 		return nil, err
 	}
-	return found.Labels, nil
+	return found, nil
 }
 
 // guestLookup is how long it may take to look into the cache, which is long only before it is filled.

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"fmt"
+	"time"
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
@@ -52,6 +53,8 @@ type Options struct {
 	Spaces admit.SpaceNames
 	// APIOutput says what of a foreign pod's output the API shows; empty means OutputAllowed.
 	APIOutput APIOutput
+	// Drain is how long the program serves on when it is told to end.
+	Drain time.Duration
 	// Port is where pods are posted to, over TLS.
 	Port int
 	// MetricsAddress and HealthAddress are host:port; metrics are off at "0".

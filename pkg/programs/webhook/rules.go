@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -18,17 +17,14 @@ import (
 )
 
 // rules maps what a request is about (group/resource, and the subresource where there is one) to what judges it.
-func rules(s admit.Settings, proxy inject.Settings) map[string]rule {
+func rules(s admit.Settings, proxy inject.Settings, seals sealer) map[string]rule {
 	return map[string]rule{
-		// As it will be stored: other webhooks may have changed it since it was injected.
-		"/pods": on(admissionv1.Create, func(o *corev1.Pod) field.ErrorList {
-			return append(judgePod(&o.ObjectMeta, &o.Spec, s, proxy, field.NewPath("spec")), inject.Missing(o, proxy)...)
-		}),
+		"/pods":        podRule(s, proxy, seals),
 		"/pods/exec":   on(admissionv1.Connect, func(o *corev1.PodExecOptions) field.ErrorList { return admit.Connect(o.Container) }),
 		"/pods/attach": on(admissionv1.Connect, func(o *corev1.PodAttachOptions) field.ErrorList { return admit.Connect(o.Container) }),
 		"/pods/portforward": on(admissionv1.Connect,
 			func(o *corev1.PodPortForwardOptions) field.ErrorList { return admit.PortForward(o.Ports) }),
-		liqoGroup + "/shadowpods": changed(shadowPodParts, func(p *shadowPod) field.ErrorList { return judgeShadowPod(p, s, proxy) }),
+		liqoGroup + "/shadowpods": changed(shadowPodParts, func(p *shadowPod) field.ErrorList { return judgeShadowPod(p, s) }),
 		"/services":               against(func(o *corev1.Service) any { return []any{o.Spec, o.Annotations} }, admit.Service),
 		"networking.k8s.io/ingresses": changed(func(o *networkingv1.Ingress) any { return []any{o.Spec, o.Annotations} },
 			func(o *networkingv1.Ingress) field.ErrorList { return admit.Ingress(o, s) }),
@@ -52,14 +48,22 @@ func rules(s admit.Settings, proxy inject.Settings) map[string]rule {
 	}
 }
 
-// judgePod is the one judgement of a pod's specification, wherever it stands.
-func judgePod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s admit.Settings, proxy inject.Settings, path *field.Path) field.ErrorList {
-	return append(admit.Pod(meta, spec, s, path), inject.Judge(spec, proxy, path)...)
+// podRule judges a pod as it will be stored: other webhooks may have changed it since it was injected, and a replica with other
+// settings may have injected it.
+func podRule(s admit.Settings, proxy inject.Settings, seals sealer) rule {
+	return func(req admission.Request) (field.ErrorList, error) {
+		return on(admissionv1.Create, func(o *corev1.Pod) field.ErrorList {
+			proxy := proxy
+			proxy.Seal = seals.seal(req.Namespace)
+			problems := append(admit.Pod(&o.ObjectMeta, &o.Spec, s, field.NewPath("spec")), inject.Judge(o, proxy)...)
+			return append(problems, inject.Missing(o, proxy)...)
+		})(req)
+	}
 }
 
-func judgeShadowPod(p *shadowPod, s admit.Settings, proxy inject.Settings) field.ErrorList {
+func judgeShadowPod(p *shadowPod, s admit.Settings) field.ErrorList {
 	path := field.NewPath("spec", "pod")
-	problems := append(admit.Mark(&p.Metadata), judgePod(&p.Metadata, &p.Spec.Pod, s, proxy, path)...)
+	problems := append(admit.Mark(&p.Metadata), admit.Pod(&p.Metadata, &p.Spec.Pod, s, path)...)
 	problems = append(problems, admit.Priority(&p.Spec.Pod, s, path)...)
 	return append(problems, inject.Brought(&p.Spec.Pod, path)...)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -36,9 +37,11 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	// The informer exists before the first request needs it.
-	if _, err := mgr.GetCache().GetInformer(ctx, namespaceMetadata(), cache.BlockUntilSynced(false)); err != nil {
-		return fmt.Errorf("watching namespaces: %w", err)
+	// The informers exist before the first request needs them.
+	for _, object := range []client.Object{namespaceMetadata(), &corev1.LimitRange{}, &corev1.ResourceQuota{}} {
+		if _, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watching %T: %w", object, err)
+		}
 	}
 	cert := newCertificate(o)
 	if o.CertSource == CertSelf {
@@ -47,16 +50,21 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 		}
 	}
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
-	server := newServer(o, cert, newFair(namespaces.Guest, logger), map[string]admission.Handler{
-		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, spaces: o.Spaces, log: logger},
+	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
+	drain := newDrain(ctx, o.Drain)
+	server := newServer(o, cert, drain, newFair(namespaces.Guest, logger), map[string]admission.Handler{
+		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, seals: seals, spaces: o.Spaces, log: logger},
 		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
 		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
-		JudgePath:    &judge{namespaces: namespaces, rules: rules(o.Grants, o.Proxy), log: logger},
+		JudgePath:    &judge{namespaces: namespaces, rules: rules(o.Grants, o.Proxy, seals), log: logger},
 	})
 	if err := addServer(mgr, server, cert, o, logger); err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	if err := mgr.AddReadyzCheck("drain", drain.check); err != nil {
+		return fmt.Errorf("adding the readiness check drain: %w", err)
+	}
+	return mgr.Start(drain.ended)
 }
 
 // newManager returns a manager whose cache holds the metadata of guests' namespaces and our own Secret, nothing else.
@@ -75,7 +83,9 @@ func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Ma
 		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress: o.HealthAddress,
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
-			&corev1.Namespace{}: {Label: guests},
+			&corev1.Namespace{}:     {Label: guests},
+			&corev1.LimitRange{}:    {Transform: cache.TransformStripManagedFields()},
+			&corev1.ResourceQuota{}: {Transform: cache.TransformStripManagedFields()},
 			&corev1.Secret{}: {
 				Namespaces: map[string]cache.Config{apis.SystemNamespace: {}},
 				Field:      fields.OneTermEqualSelector(metav1.ObjectNameField, SecretName),
@@ -111,7 +121,7 @@ func probe(ctx context.Context, config *rest.Config, o Options) error {
 	return nil
 }
 
-func newServer(o Options, cert *certificate, turns *fair, handlers map[string]admission.Handler) webhook.Server {
+func newServer(o Options, cert *certificate, d drain, turns *fair, handlers map[string]admission.Handler) webhook.Server {
 	server := webhook.NewServer(webhook.Options{
 		Port: o.Port, CertDir: o.CertDir, CertName: cert.certFile, KeyName: cert.keyFile,
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
@@ -121,7 +131,7 @@ func newServer(o Options, cert *certificate, turns *fair, handlers map[string]ad
 		}},
 	})
 	for path, handler := range handlers {
-		server.Register(path, turns.inFrontOf(&webhook.Admission{Handler: handler}))
+		server.Register(path, d.inFrontOf(turns.inFrontOf(&webhook.Admission{Handler: handler})))
 	}
 	return server
 }

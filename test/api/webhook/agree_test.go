@@ -27,6 +27,8 @@ type candidate struct {
 	policy bool
 	// brought says that the pod has another proxy than the webhook's: no ShadowPod may bring one.
 	brought bool
+	// replaced says that the webhook makes the pod one that it admits.
+	replaced bool
 }
 
 // verdicts on a candidate, as a Pod and inside a ShadowPod.
@@ -61,7 +63,11 @@ func TestAgreement(t *testing.T) {
 	require.Equal(t, verdicts{"admitted", "admitted"}, webhook[0], "nothing is wrong with what the attempts start from")
 	require.Equal(t, verdicts{"admitted", "admitted"}, policy[0])
 	for i, c := range all[1:] {
-		require.Equal(t, verdicts{"webhook", "webhook"}, webhook[i+1], c.name)
+		refused := verdicts{"webhook", "webhook"}
+		if c.replaced {
+			refused.pod = "admitted"
+		}
+		require.Equal(t, refused, webhook[i+1], c.name)
 		for answer, policy := range map[string]bool{policy[i+1].pod: c.policy, policy[i+1].shadow: c.policy || c.brought} {
 			require.Contains(t, []string{"admitted", "policy", "kubernetes"}, answer, c.name)
 			require.Equal(t, policy, answer == "policy" || answer == "kubernetes" && policy, "%s: the policy says %s", c.name, answer)
@@ -86,6 +92,10 @@ func candidates(base *corev1.Pod) []candidate {
 	}
 	for _, a := range singles {
 		mix(a)
+	}
+	for _, a := range proxyAttempts() {
+		mix(a)
+		all[len(all)-1].replaced = true
 	}
 	dice := rand.New(rand.NewSource(4))
 	for range 300 {

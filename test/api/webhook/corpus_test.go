@@ -60,13 +60,19 @@ func attempts() []attempt {
 		{"a seccomp profile by annotation", annotating("seccomp.security.alpha.kubernetes.io/pod", "localhost/mine.json"), false},
 		{"a seccomp profile out of an image", annotating("seccomp-profile.kubernetes.cri-o.io/POD", "registry.example/loose:1"), false},
 		{"the proxy's AppArmor profile", annotating("container.apparmor.security.beta.kubernetes.io/data-space-proxy", "localhost/mine"), false},
+	}
+	return append(append(append(all, volumeAttempts()...), userAttempts()...), containerAttempts()...)
+}
+
+// proxyAttempts bring a proxy: the webhook replaces it in a Pod, and refuses it in a ShadowPod.
+func proxyAttempts() []attempt {
+	return []attempt{
 		{"a device on a copy of the proxy", func(p *corev1.Pod) {
 			p.Spec.InitContainers[0].Resources.Limits["vendor.example/nic"] = resource.MustParse("1")
 			p.Spec.InitContainers[0].Resources.Requests["vendor.example/nic"] = resource.MustParse("1")
 		}, true},
 		{"another program as proxy", func(p *corev1.Pod) { p.Spec.InitContainers[0].Image = "docker.io/pharma/envoy:mine" }, false},
 	}
-	return append(append(append(all, volumeAttempts()...), userAttempts()...), containerAttempts()...)
 }
 
 func tolerating(t corev1.Toleration) func(*corev1.Pod) {

@@ -31,6 +31,10 @@ func TestWebhook(t *testing.T) {
 		{"pods that controllers make are injected, their templates are not", templates},
 		{"a copy of an injected pod is stored as it is", copied},
 		{"what another webhook puts before the proxy comes after it", reinvoked},
+		{"the proxy fits what the namespace allows", fits},
+		{"a Guaranteed pod stays Guaranteed", staysGuaranteed},
+		{"the proxy's amounts do not change while it runs", resizes},
+		{"no creation is refused while replicas of other settings take over", rollout},
 		{"defaults of the namespace do not make the proxy a stranger", defaulted},
 		{"http_proxy is set where the namespace asks", httpProxy},
 		{"a label that is not understood leaves the guard up and is warned of", malformedLabel},
@@ -160,9 +164,11 @@ func copied(t *testing.T, w *world) {
 
 	changed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "third"}, Spec: *first.Spec.DeepCopy()}
 	changed.Spec.InitContainers[0].Image = "docker.io/pharma/envoy:mine"
-	err := w.client.Create(t.Context(), changed)
-	require.Equal(t, []string{"spec.initContainers[0]"}, paths(t, err))
-	require.ErrorContains(t, err, "injects in image; remove it")
+	changed.Spec.InitContainers[0].Env = append(changed.Spec.InitContainers[0].Env, corev1.EnvVar{Name: "LD_PRELOAD", Value: "/mine.so"})
+	w.warnings.take()
+	w.create(t, changed)
+	require.Equal(t, first.Spec.InitContainers, changed.Spec.InitContainers, "out of a backup: today's takes its place")
+	require.Contains(t, w.warnings.take(), "the pod brought a container data-space-proxy that differs from the proxy of today in env, image: it is replaced")
 }
 
 func defaulted(t *testing.T, w *world) {

@@ -136,7 +136,7 @@ func (w *world) writeKubeconfig(t *testing.T, file, token string) string {
 func (w *world) command(extra ...string) *exec.Cmd {
 	args := []string{
 		"--kubeconfig=" + w.kubeconfig, "--envoy-image=" + envoyImage, fmt.Sprintf("--port=%d", w.port), "--dns-names=localhost",
-		"--metrics-bind-address=0", "--health-bind-address=" + w.health, "--cert-dir=" + w.certDir, "--log-level=debug",
+		"--metrics-bind-address=0", "--health-bind-address=" + w.health, "--cert-dir=" + w.certDir, "--log-level=debug", "--drain-time=0s",
 	}
 	return exec.Command(w.binary, append(args, extra...)...)
 }
