@@ -58,7 +58,7 @@ func TestThePolicyAllowsExactlyWhatTheHospitalLabelled(t *testing.T) {
 		"pharma": append([]string{"a foreign pod of the same guest"}, both...),
 		"":       both,
 	} {
-		policy := guard.NetworkPolicy(guard.Namespace{Name: "pharma-space", UID: "1"}, guestID,
+		policy := guard.NetworkPolicy(guard.Namespace{Name: "pharma-space", Installation: "1"}, guestID,
 			guard.DNS{Namespace: "kube-system", PodLabels: map[string]string{"k8s-app": "kube-dns"}})
 		for name, e := range ends() {
 			out := name == "the cluster's DNS"
@@ -74,12 +74,12 @@ func TestThePolicyAllowsExactlyWhatTheHospitalLabelled(t *testing.T) {
 }
 
 func TestThePolicyIsWhole(t *testing.T) {
-	policy := guard.NetworkPolicy(guard.Namespace{Name: "pharma-space", UID: "1"}, "pharma", guard.DNS{Namespace: "d", PodLabels: map[string]string{"a": "b"}})
+	policy := guard.NetworkPolicy(guard.Namespace{Name: "pharma-space", Installation: "1"}, "pharma", guard.DNS{Namespace: "d", PodLabels: map[string]string{"a": "b"}})
 	require.Equal(t, "pharma-space", policy.Namespace)
 	require.Equal(t, apis.NetworkPolicyName, policy.Name)
 	require.Empty(t, policy.Spec.PodSelector.MatchLabels, "every pod")
 	require.ElementsMatch(t, []networkingv1.PolicyType{"Ingress", "Egress"}, policy.Spec.PolicyTypes)
-	require.Equal(t, []metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: "pharma-space", UID: "1"}}, policy.OwnerReferences)
+	require.Equal(t, []metav1.OwnerReference{{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Name: "data-space-controller", UID: "1"}}, policy.OwnerReferences)
 	require.Equal(t, apis.ControllerName, policy.Labels[apis.LabelManagedBy])
 	protocols := map[corev1.Protocol]int32{}
 	for _, p := range policy.Spec.Egress[1].Ports {

@@ -11,7 +11,9 @@ import (
 // Namespace is what the wanted objects depend on.
 type Namespace struct {
 	Name string
-	UID  types.UID
+	// Installation is the UID of the controller's ClusterRole. It owns the objects, so that they go with Data Spacer: Kubernetes'
+	// garbage collector deletes them when the ClusterRole is deleted, with which the controller loses the right to make them again.
+	Installation types.UID
 }
 
 // ConfigMap is the wanted configuration of the namespace's proxies; envoyYAML is the whole file.
@@ -23,14 +25,14 @@ func ConfigMap(ns Namespace, envoyYAML string) *corev1.ConfigMap {
 	}
 }
 
-// meta marks an object as ours and ties it to its namespace, which names the owner to whoever finds the object.
+// meta marks an object as ours and ties it to the installation.
 func meta(ns Namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name:      name,
 		Namespace: ns.Name,
 		Labels:    map[string]string{apis.LabelManagedBy: apis.ControllerName},
 		OwnerReferences: []metav1.OwnerReference{
-			{APIVersion: "v1", Kind: "Namespace", Name: ns.Name, UID: ns.UID},
+			{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Name: apis.ControllerName, UID: ns.Installation},
 		},
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func wanted() (*corev1.ConfigMap, *networkingv1.NetworkPolicy) {
-	ns := guard.Namespace{Name: "pharma-space", UID: "1"}
+	ns := guard.Namespace{Name: "pharma-space", Installation: "1"}
 	return guard.ConfigMap(ns, "admin: {}"), guard.NetworkPolicy(ns, "pharma", guard.DNS{Namespace: "d", PodLabels: map[string]string{"a": "b"}})
 }
 
@@ -42,7 +42,7 @@ func TestAConfigMapIsRestoredByTheMildestMeans(t *testing.T) {
 		"emptied":    {func(c *corev1.ConfigMap) { c.Data = nil }, guard.Apply, []string{"data.envoy.yaml"}},
 		"unlabelled": {func(c *corev1.ConfigMap) { c.Labels = nil }, guard.Apply, []string{"metadata.labels"}},
 		"disowned":   {func(c *corev1.ConfigMap) { c.OwnerReferences = nil }, guard.Apply, []string{"metadata.ownerReferences"}},
-		"of an older namespace of that name": {
+		"of an installation before": {
 			func(c *corev1.ConfigMap) { c.OwnerReferences[0].UID = "0" }, guard.Apply, []string{"metadata.ownerReferences"},
 		},
 		"fixed": {func(c *corev1.ConfigMap) { c.Immutable = new(true) }, guard.Replace, []string{"immutable"}},

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -40,6 +41,10 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if ns.DeletionTimestamp != nil {
 		return ctrl.Result{}, nil // what it holds goes with it, and nothing new may be made in it
 	}
+	owner, err := r.installation(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	haveMap, err := get(ctx, r.reader, request.Name, apis.EnvoyConfigMapName, &corev1.ConfigMap{})
 	if err != nil {
 		return ctrl.Result{}, err
@@ -49,8 +54,8 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 
-	wantMap, problem := r.wantedConfigMap(ctx, ns, verdict)
-	wantPolicy := r.wantedNetworkPolicy(ns, verdict)
+	wantMap, problem := r.wantedConfigMap(ctx, ns, owner, verdict)
+	wantPolicy := r.wantedNetworkPolicy(guard.Namespace{Name: ns.Name, Installation: owner}, verdict)
 	r.reporter.findings(ns, verdict.Findings, problem)
 	r.reporter.name(ns, admit.SpaceNames{ClusterDomain: r.config.Resolver.ClusterDomain, Pattern: r.config.SpacePattern})
 
@@ -62,6 +67,16 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		r.settle(ctx, ns, mapStep, object(wantMap), object(haveMap)),
 		r.settle(ctx, ns, guard.NetworkPolicyStep(wantPolicy, havePolicy), object(wantPolicy), object(havePolicy)),
 	)
+}
+
+// installation returns the UID of what owns the objects. Without it nothing is written: Data Spacer is being uninstalled, and
+// what would be made now would stay.
+func (r *reconciler) installation(ctx context.Context) (types.UID, error) {
+	role := installationRole()
+	if err := r.reader.Get(ctx, client.ObjectKey{Name: apis.ControllerName}, role); err != nil {
+		return "", fmt.Errorf("read the ClusterRole %s, which owns what the controller makes: %w; apply deploy/controller.yaml", apis.ControllerName, err)
+	}
+	return role.UID, nil
 }
 
 // namespace reads the namespace from a cache that holds guests' namespaces only: one that is not there has either gone
@@ -78,7 +93,7 @@ func (r *reconciler) namespace(ctx context.Context, name string) (*metav1.Partia
 }
 
 // wantedConfigMap is nil when none is wanted, or when there is a problem that keeps it from being decided.
-func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObjectMetadata, verdict guard.Verdict) (*corev1.ConfigMap, error) {
+func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObjectMetadata, owner types.UID, verdict guard.Verdict) (*corev1.ConfigMap, error) {
 	if !verdict.ConfigMap {
 		return nil, nil
 	}
@@ -92,12 +107,12 @@ func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObje
 	if err != nil {
 		return nil, err
 	}
-	return guard.ConfigMap(guard.Namespace{Name: ns.Name, UID: ns.UID}, string(config)), nil
+	return guard.ConfigMap(guard.Namespace{Name: ns.Name, Installation: owner}, string(config)), nil
 }
 
-func (r *reconciler) wantedNetworkPolicy(ns *metav1.PartialObjectMetadata, verdict guard.Verdict) *networkingv1.NetworkPolicy {
+func (r *reconciler) wantedNetworkPolicy(ns guard.Namespace, verdict guard.Verdict) *networkingv1.NetworkPolicy {
 	if !verdict.NetworkPolicy {
 		return nil
 	}
-	return guard.NetworkPolicy(guard.Namespace{Name: ns.Name, UID: ns.UID}, verdict.GuestID, r.config.DNS)
+	return guard.NetworkPolicy(ns, verdict.GuestID, r.config.DNS)
 }

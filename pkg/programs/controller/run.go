@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -77,6 +78,7 @@ func narrowed(config Config) map[client.Object]cache.ByObject {
 		&corev1.Namespace{}:           {Label: guests()},
 		&corev1.ConfigMap{}:           {Field: named(apis.EnvoyConfigMapName)},
 		&networkingv1.NetworkPolicy{}: {Field: named(apis.NetworkPolicyName)},
+		installationRole():            {Field: named(apis.ControllerName)},
 		&corev1.Service{}: {Namespaces: map[string]cache.Config{
 			config.DNS.Namespace: {FieldSelector: named(config.DNSService)},
 		}},
@@ -86,6 +88,13 @@ func narrowed(config Config) map[client.Object]cache.ByObject {
 	}
 	narrowToNodes(narrow)
 	return narrow
+}
+
+// installationRole is the controller's ClusterRole, of which only the metadata is read.
+func installationRole() *metav1.PartialObjectMetadata {
+	role := &metav1.PartialObjectMetadata{}
+	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
+	return role
 }
 
 func named(name string) fields.Selector {
@@ -115,7 +124,9 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(itsNamespace)).
 		// The same for the policy; and of both, one that is left over in a namespace that stopped being foreign while
 		// the controller was down is found by the first list.
-		Watches(&networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(itsNamespace))
+		Watches(&networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(itsNamespace)).
+		// It owns both, by its UID.
+		WatchesMetadata(installationRole(), handler.EnqueueRequestsFromMapFunc(everyGuest(manager.GetCache())))
 	if len(config.ClusterDNS) == 0 {
 		r.resolvers = discovered{manager.GetCache(), client.ObjectKey{Namespace: config.DNS.Namespace, Name: config.DNSService}}
 		// Its addresses are in every proxy's configuration.

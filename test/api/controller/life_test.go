@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,8 +28,8 @@ func TestAForeignNamespaceGetsBothObjects(t *testing.T) {
 	require.Contains(t, config.Data[apis.EnvoyConfigKey], "guest: pharma")
 	policy := w.networkPolicy(t, ns)
 	require.Len(t, policy.Spec.PolicyTypes, 2)
-	owner := &corev1.Namespace{}
-	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: ns}, owner))
+	owner := &rbacv1.ClusterRole{}
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: apis.ControllerName}, owner))
 	for _, object := range []client.Object{config, policy} {
 		require.Equal(t, apis.ControllerName, object.GetLabels()[apis.LabelManagedBy])
 		require.Equal(t, owner.UID, object.GetOwnerReferences()[0].UID)
