@@ -20,7 +20,7 @@ func (s Settings) mayKeepClass(name string) bool {
 // resolves ours when it asks its own plugins again about a pod that a webhook has changed.
 func addPriority(p *patch, spec *corev1.PodSpec, s Settings, at *field.Path) []string {
 	if s.mayKeepClass(spec.PriorityClassName) {
-		return nil
+		return preempting(spec, at)
 	}
 	p.add(pointer(at.Child("priorityClassName")), apis.GuestPriorityClass)
 	p.add(pointer(at.Child("preemptionPolicy")), corev1.PreemptNever)
@@ -32,6 +32,15 @@ func addPriority(p *patch, spec *corev1.PodSpec, s Settings, at *field.Path) []s
 	}
 	return []string{fmt.Sprintf("%s: the class %s is not granted to guests, so the pod gets %s, which preempts no pod; "+
 		"the Hospital grants classes by the webhook's --priority-classes", at.Child("priorityClassName"), spec.PriorityClassName, apis.GuestPriorityClass)}
+}
+
+// preempting warns of a class that was granted and lets a guest's pods drive out others: the API server has resolved its policy by now.
+func preempting(spec *corev1.PodSpec, at *field.Path) []string {
+	if spec.PriorityClassName == apis.GuestPriorityClass || spec.PreemptionPolicy != nil && *spec.PreemptionPolicy == corev1.PreemptNever {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: pods of the granted class %s preempt pods of lower priority, the Hospital's included; "+
+		"the Hospital creates the class with preemptionPolicy: Never", at.Child("priorityClassName"), spec.PriorityClassName)}
 }
 
 // missingPriority returns that a pod may preempt others, once every other webhook is done with it.

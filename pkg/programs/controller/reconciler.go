@@ -39,6 +39,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	if ns.DeletionTimestamp != nil {
+		r.reporter.countMisnamed(ns.Name, false)
 		return ctrl.Result{}, nil // what it holds goes with it, and nothing new may be made in it
 	}
 	owner, err := r.installation(ctx)

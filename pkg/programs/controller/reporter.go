@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -36,8 +37,10 @@ type reporter struct {
 	logger *slog.Logger
 	// told is what was last reported as wrong, by namespace.
 	told map[string]string
-	// named are the namespaces whose name was judged.
-	named map[string]types.UID
+	// named are the namespaces whose name was judged, misnamed those of them that admission would refuse, and misnames counts these.
+	named    map[string]types.UID
+	misnamed map[string]bool
+	misnames prometheus.Gauge
 	// present are the objects that the cache has shown since they were last made: if one is not there, somebody deleted it.
 	present map[string]bool
 	// repaired are the versions of objects that were repaired already: if one shows up again, it is the cache that lags.
@@ -47,7 +50,7 @@ type reporter struct {
 func newReporter(events recorder, logger *slog.Logger) *reporter {
 	return &reporter{
 		events: events, logger: logger,
-		told: map[string]string{}, named: map[string]types.UID{}, present: map[string]bool{}, repaired: map[string]string{},
+		misnames: newMisnames(), misnamed: map[string]bool{}, told: map[string]string{}, named: map[string]types.UID{}, present: map[string]bool{}, repaired: map[string]string{},
 	}
 }
 
@@ -74,13 +77,16 @@ func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.F
 func (r *reporter) name(ns *metav1.PartialObjectMetadata, names admit.SpaceNames) {
 	if !apis.IsForeign(ns.Labels) {
 		delete(r.named, ns.Name)
+		r.countMisnamed(ns.Name, false)
 		return
 	}
 	if r.named[ns.Name] == ns.UID {
 		return
 	}
 	r.named[ns.Name] = ns.UID
-	for _, problem := range admit.Space(ns.Name, ns.Labels[apis.LabelRemoteCluster], names) {
+	problems := admit.Space(ns.Name, ns.Labels[apis.LabelRemoteCluster], names)
+	r.countMisnamed(ns.Name, len(problems) > 0)
+	for _, problem := range problems {
 		r.warn(ns, nil, ReasonReservedName, "Name", problem.Error())
 	}
 }

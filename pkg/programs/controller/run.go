@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -116,6 +117,9 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 		reader:    manager.GetCache(),
 		resolvers: fixed(config.ClusterDNS),
 		config:    config,
+	}
+	if err := metrics.Registry.Register(r.reporter.misnames); err != nil {
+		return fmt.Errorf("register the metric of misnamed namespaces: %w", err)
 	}
 	b := ctrl.NewControllerManagedBy(manager).Named(apis.ControllerName).
 		// Its labels say whether it is foreign and what it should have; only they are read.

@@ -30,9 +30,11 @@ import (
 // Run serves until ctx ends. It returns an error when the API server refuses what the program needs, or when the
 // certificate cannot be made.
 func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logger) error {
-	if err := probe(ctx, config, o); err != nil {
+	clients, err := probe(ctx, config, o)
+	if err != nil {
 		return err
 	}
+	warnOfPreempting(ctx, clients, o.Grants.PriorityClasses, logger)
 	mgr, err := newManager(config, o, logger)
 	if err != nil {
 		return err
@@ -100,25 +102,25 @@ func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Ma
 
 // probe reads once what the program depends on, so that a refused kubeconfig or a missing object is told at once and by name
 // instead of being retried in silence.
-func probe(ctx context.Context, config *rest.Config, o Options) error {
+func probe(ctx context.Context, config *rest.Config, o Options) (kubernetes.Interface, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	clients, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
+		return nil, fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
 	}
 	if _, err := clients.CoreV1().Namespaces().List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
-		return fmt.Errorf("listing namespaces at the API server %s: %w; check --kubeconfig and the rights in deploy/webhook.yaml",
+		return nil, fmt.Errorf("listing namespaces at the API server %s: %w; check --kubeconfig and the rights in deploy/webhook.yaml",
 			config.Host, err)
 	}
 	if o.CertSource != CertSelf {
-		return nil
+		return clients, nil
 	}
 	if _, err := clients.CoreV1().Secrets(apis.SystemNamespace).Get(ctx, SecretName, metav1.GetOptions{}); err != nil {
-		return fmt.Errorf("reading Secret %s/%s: %w; apply deploy/webhook.yaml, or use --cert-source=files with a certificate of your own",
+		return nil, fmt.Errorf("reading Secret %s/%s: %w; apply deploy/webhook.yaml, or use --cert-source=files with a certificate of your own",
 			apis.SystemNamespace, SecretName, err)
 	}
-	return nil
+	return clients, nil
 }
 
 func newServer(o Options, cert *certificate, d drain, turns *fair, handlers map[string]admission.Handler) webhook.Server {

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,7 +52,7 @@ func (w *world) uninstalled(t *testing.T, steps []func(*testing.T)) {
 	require.Eventually(t, func() bool {
 		return w.Apply(t.Context(), root+"/deploy/namespace.yaml", root+"/deploy/controller.yaml", root+"/deploy/resolver.yaml") == nil
 	}, waitLong, waitStep)
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node", Labels: map[string]string{apis.LabelEnforced: "true"}}}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "node-", Labels: map[string]string{apis.LabelEnforced: "true"}}}
 	require.NoError(t, w.client.Create(t.Context(), node))
 	p := w.untested(t)
 	ns := w.namespace(t, foreign())
@@ -60,8 +61,8 @@ func (w *world) uninstalled(t *testing.T, steps []func(*testing.T)) {
 	for _, step := range steps {
 		step(t)
 	}
-	delete(node.Labels, apis.LabelEnforced)
-	require.NoError(t, client.IgnoreNotFound(w.client.Delete(t.Context(), node)))
+	unlabel := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"`+apis.LabelEnforced+`":null}}}`))
+	require.NoError(t, w.client.Patch(t.Context(), node, unlabel))
 	require.Eventually(t, func() bool { return len(w.leftovers(t)) == 0 }, cleaning, 10*waitStep, "%s", lazily{func() string { return strings.Join(w.leftovers(t), "\n") }})
 	time.Sleep(quiet)
 	require.Empty(t, w.leftovers(t), "nothing comes back")
@@ -138,7 +139,8 @@ func (w *world) leftovers(t *testing.T) []string {
 			}
 			require.NoError(t, err)
 			for _, o := range objects.Items {
-				if strings.Contains(o.Name, "data-space") || strings.HasPrefix(o.Namespace, "data-space") {
+				_, labelled := o.Labels[apis.LabelEnforced]
+				if labelled || strings.Contains(o.Name, "data-space") || strings.HasPrefix(o.Namespace, "data-space") {
 					found = append(found, resource.Name+" "+o.Namespace+"/"+o.Name)
 				}
 			}

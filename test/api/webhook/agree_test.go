@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"fmt"
 	"maps"
 	"math/rand"
 	"slices"
@@ -74,7 +75,42 @@ func TestAgreement(t *testing.T) {
 		}
 		require.NotEqual(t, "kubernetes", policy[i+1].shadow, "%s: nobody else judges a ShadowPod", c.name)
 	}
+	giants(t, w, base)
 	requireTable(t, base.DeepCopy())
+}
+
+// giants: without the webhook, what is larger than its limits is refused for its size, by the policy.
+func giants(t *testing.T, w *world, base *corev1.Pod) {
+	t.Helper()
+	for what, change := range map[string]func(*corev1.PodSpec, int){
+		"tolerations": func(s *corev1.PodSpec, n int) {
+			for i := range n {
+				s.Tolerations = append(s.Tolerations, corev1.Toleration{Key: fmt.Sprintf("example.com/%d", i), Operator: corev1.TolerationOpExists})
+			}
+		},
+		"capabilities": func(s *corev1.PodSpec, n int) {
+			s.Containers[0].SecurityContext.Capabilities.Add = slices.Repeat([]corev1.Capability{"CHOWN"}, n)
+		},
+		"ports": func(s *corev1.PodSpec, n int) {
+			for i := range n {
+				s.Containers[0].Ports = append(s.Containers[0].Ports, corev1.ContainerPort{Name: fmt.Sprintf("p%d", i), ContainerPort: int32(1000 + i%10000)})
+			}
+		},
+	} {
+		for n, refused := range map[int]bool{200: false, 300: true, 8000: true} {
+			p := base.DeepCopy()
+			p.Spec.InitContainers = nil
+			change(&p.Spec, n)
+			shadow := shadowPodOf(t, "app", p.Spec)
+			shadow.SetNamespace(p.Namespace)
+			err := w.client.Create(t.Context(), shadow, client.DryRunAll)
+			if !refused {
+				require.NoError(t, err, "%d %s", n, what)
+				continue
+			}
+			require.ErrorContains(t, err, "a list of the pod is too long", "%d %s", n, what)
+		}
+	}
 }
 
 // candidates returns the pod itself, every attempt, and mixtures of them.

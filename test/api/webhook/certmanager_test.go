@@ -48,7 +48,11 @@ func TestCertManagerComponent(t *testing.T) {
 
 	role, deployment := &rbacv1.ClusterRole{}, &appsv1.Deployment{}
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(kinds["ClusterRole"].Object, role))
-	require.Equal(t, []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "list", "watch"}}}, role.Rules)
+	require.Equal(t, []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"limitranges", "resourcequotas"}, Verbs: []string{"list", "watch"}},
+		{APIGroups: []string{"scheduling.k8s.io"}, Resources: []string{"priorityclasses"}, Verbs: []string{"get"}},
+	}, role.Rules)
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(kinds["Deployment"].Object, deployment))
 	spec := deployment.Spec.Template.Spec
 	require.Contains(t, spec.Containers[0].Args, "--cert-source=files")

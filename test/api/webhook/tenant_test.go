@@ -47,6 +47,7 @@ func TestTenant(t *testing.T) {
 		{"a copy of the proxy is no back door", devices},
 		{"a running proxy keeps its image", proxyImage},
 		{"a pod says whose it is, once and for all", marks},
+		{"a pull secret in a guest's namespace would be the guest's to read", pullSecrets},
 		{"a guest changes no namespace of its own", namespaces},
 		{"what a guest's processes write into statuses and Events can be withheld from it", closedOutput},
 		{"a guest's namespace is called as nothing else is", spaceNames},
