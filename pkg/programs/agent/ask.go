@@ -22,6 +22,9 @@ func Ask(ctx context.Context, socket string) (NodeStatus, error) {
 	return s, nil
 }
 
+// shownDrifts bounds how many differences of one pod the table shows: a whole ruleset may differ.
+const shownDrifts = 20
+
 // Print writes the status as a table for people. Ages are relative to now.
 func Print(w io.Writer, s NodeStatus, now time.Time) error {
 	ready := "ready"
@@ -55,8 +58,11 @@ func Print(w io.Writer, s NodeStatus, now time.Time) error {
 		if f := e.Frames; f != nil && f.Dropped > 0 {
 			fmt.Fprintf(w, "%s/%s: %d frames dropped that are neither IPv4, IPv6 nor ARP\n", e.Namespace, e.Name, f.Dropped)
 		}
-		for _, f := range e.Drift {
+		for _, f := range e.Drift[:min(len(e.Drift), shownDrifts)] {
 			fmt.Fprintf(w, "%s/%s: drift: %s\n", e.Namespace, e.Name, f)
+		}
+		if more := len(e.Drift) - shownDrifts; more > 0 {
+			fmt.Fprintf(w, "%s/%s: %d more differences; \"agent status -o json\" lists them\n", e.Namespace, e.Name, more)
 		}
 	}
 	return nil

@@ -39,6 +39,15 @@ func TestTheTableForPeople(t *testing.T) {
 	require.Equal(t, "pharma/odd: drift: ipv4 nat/OUTPUT: missing rule", lines[6])
 }
 
+func TestTheTableShowsABoundedNumberOfDifferences(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, Print(&out, NodeStatus{Endpoints: []EndpointStatus{{
+		Namespace: "pharma", Name: "odd", Drift: make([]drift.Finding, shownDrifts+3),
+	}}}, time.Now()))
+	require.Equal(t, shownDrifts, strings.Count(out.String(), "drift: "))
+	require.Contains(t, out.String(), `pharma/odd: 3 more differences; "agent status -o json" lists them`)
+}
+
 func TestLongListsOfFindingsAreCut(t *testing.T) {
 	findings := make([]drift.Finding, 7)
 	for i := range findings {
