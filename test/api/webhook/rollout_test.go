@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -151,7 +152,7 @@ type stream struct {
 func (s *stream) atLeast(t *testing.T, more int64) {
 	t.Helper()
 	from := s.created.Load()
-	require.Eventually(t, func() bool { return s.created.Load() >= from+more }, waitLong, waitStep)
+	require.Eventually(t, func() bool { return s.created.Load() >= from+more }, 3*waitLong, waitStep)
 }
 
 func (w *world) stream(t *testing.T, later string) *stream {
@@ -179,6 +180,7 @@ func (s *stream) one(t *testing.T, w *world, namespace, later string) {
 	err := w.client.Create(t.Context(), p, client.DryRunAll)
 	defer s.created.Add(1)
 	switch {
+	case err != nil && strings.Contains(err.Error(), "context deadline exceeded"): // a slow machine is no refusal
 	case err != nil:
 		s.mu.Lock()
 		defer s.mu.Unlock()
