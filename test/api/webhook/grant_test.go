@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -190,7 +191,10 @@ func granted(t *testing.T, w *world, namespace string, tenant client.Client, of 
 	shadow := shadowPodOf(t, "granted", p.Spec)
 	shadow.SetNamespace(namespace)
 	require.NoError(t, tenant.Create(t.Context(), shadow))
+	w.warnings.take()
 	w.create(t, p)
+	require.Contains(t, strings.Join(w.warnings.take(), "\n"), "pods of the granted class hospital preempt pods of lower priority")
+	require.Contains(t, w.process.String(), "pods of a granted PriorityClass preempt pods of lower priority", "the Hospital reads it when the webhook starts")
 	require.Equal(t, "hospital", p.Spec.PriorityClassName)
 	require.Equal(t, int32(1000), *p.Spec.Priority)
 	p = of("default", "")
