@@ -29,23 +29,19 @@ func fittedResources() []corev1.ResourceName {
 
 // least returns the smallest limit with which the proxy works, zero where any will do.
 func least(name corev1.ResourceName) resource.Quantity {
-	switch name {
-	case corev1.ResourceCPU:
-		return resource.MustParse(MinCPULimit)
-	case corev1.ResourceMemory:
-		return resource.MustParse(MinMemoryLimit)
+	needed := map[corev1.ResourceName]string{corev1.ResourceCPU: MinCPULimit, corev1.ResourceMemory: MinMemoryLimit}[name]
+	if needed == "" {
+		return resource.Quantity{}
 	}
-	return resource.Quantity{}
+	return resource.MustParse(needed)
 }
 
 func fallbacks(name corev1.ResourceName) (request, limit resource.Quantity) {
-	switch name {
-	case corev1.ResourceCPU:
-		return resource.MustParse(fallbackCPU), resource.MustParse(fallbackCPULimit)
-	case corev1.ResourceMemory:
-		return resource.MustParse(fallbackMemory), resource.MustParse(fallbackMemoryLimit)
-	}
-	return resource.MustParse(fallbackStorage), resource.MustParse(fallbackStorageLimit)
+	both := map[corev1.ResourceName][2]string{
+		corev1.ResourceCPU: {fallbackCPU, fallbackCPULimit}, corev1.ResourceMemory: {fallbackMemory, fallbackMemoryLimit},
+		corev1.ResourceEphemeralStorage: {fallbackStorage, fallbackStorageLimit},
+	}[name]
+	return resource.MustParse(both[0]), resource.MustParse(both[1])
 }
 
 // fitted returns the settings with the proxy's amounts made to fit the namespace's LimitRanges and ResourceQuotas, and the

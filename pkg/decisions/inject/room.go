@@ -89,14 +89,14 @@ func (r Room) quotaWarnings(amounts corev1.ResourceRequirements) []string {
 // charged returns what a quota's key counts of the proxy.
 func charged(key corev1.ResourceName, amounts corev1.ResourceRequirements) (resource.Quantity, bool) {
 	for _, name := range fittedResources() {
-		switch key {
-		case name, "requests." + name:
-			amount, set := amounts.Requests[name]
-			return amount, set
-		case "limits." + name:
-			amount, set := amounts.Limits[name]
-			return amount, set
+		list := amounts.Requests
+		if key == "limits."+name {
+			list = amounts.Limits
+		} else if key != name && key != "requests."+name {
+			continue
 		}
+		amount, set := list[name]
+		return amount, set
 	}
 	return resource.Quantity{}, false
 }

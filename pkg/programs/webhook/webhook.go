@@ -53,7 +53,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	}
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
 	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
-	drain := newDrain(ctx, o.Drain)
+	drain := drain{ending: ctx.Done()}
 	server := newServer(o, cert, drain, newFair(namespaces.Guest, logger), map[string]admission.Handler{
 		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, seals: seals, spaces: o.Spaces, log: logger},
 		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
@@ -66,7 +66,10 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err := mgr.AddReadyzCheck("drain", drain.check); err != nil {
 		return fmt.Errorf("adding the readiness check drain: %w", err)
 	}
-	return mgr.Start(drain.ended)
+	drained, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	context.AfterFunc(ctx, func() { time.AfterFunc(o.Drain, stop) })
+	return mgr.Start(drained)
 }
 
 // newManager returns a manager whose cache holds the metadata of guests' namespaces and our own Secret, nothing else.
