@@ -18,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"data-space.liqo.io/pkg/decisions/admit"
-	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/programs/controller"
 	"data-space.liqo.io/pkg/values/nodelease"
@@ -41,9 +40,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	f.BoolFunc("v", "the same as --log-level=debug", func(string) error { s.level = slog.LevelDebug; return nil })
 	dnsFlags(f, c)
-	f.BoolVar(&c.IPv6, "ipv6", true, "whether proxies listen on IPv6 too; false where nodes have no IPv6 in their kernel")
-	each(f, "protocol-detection-timeout", "`duration` that a proxy waits for a connection's first bytes; protocols in which the server"+
-		" speaks first wait that long (default "+envoy.DefaultProtocolDetection.String()+")", &c.ProtocolDetection, parseDetection)
+	proxyFlags(f, c)
 	nodeFlags(f, c)
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
 	each(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
@@ -165,15 +162,6 @@ func parseDomain(text string) (string, error) {
 		return "", errors.New(problems[0])
 	}
 	return domain, nil
-}
-
-// parseDetection leaves the bounds to the proxy's settings, where zero means the default.
-func parseDetection(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d == 0 {
-		return 0, fmt.Errorf("%q is not a duration above zero; write for example 300ms", text)
-	}
-	return d, nil
 }
 
 func parseName(text string) (string, error) {

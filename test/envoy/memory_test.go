@@ -41,6 +41,7 @@ const (
 	chatty4   = peer4 + ":7002" // reads a little, then writes without end
 	silent4   = peer4 + ":7003" // reads all and never answers
 	podDeaf   = pod4 + ":7001"
+	podSilent = pod4 + ":7003"
 	explicit4 = "127.0.0.1:13032"
 )
 
@@ -50,6 +51,8 @@ func fillings() map[string]filling {
 		"h2c uploads that nobody reads, ingress": {400, uploadH2, into, podDeaf},
 		"header lists to the explicit proxy":     {100, headerLists, out, explicit4},
 		"header lists to a server":               {100, headerLists, out, silent4},
+		"many header lists to a server":          {20, manyHeaderLists, out, silent4},
+		"many header lists, ingress":             {20, manyHeaderLists, into, podSilent},
 		"TCP that nobody reads":                  {1000, raw, out, deaf4},
 		"TCP that nobody reads, ingress":         {1000, raw, into, podDeaf},
 		"TCP that the client does not read":      {1000, slow(unknown), out, chatty4},
@@ -185,7 +188,7 @@ func unbounded(config []byte) []byte {
 	}
 	for now, before := range map[string]string{
 		"initial_stream_window_size: 65536": "initial_stream_window_size: 131072", "initial_connection_window_size: 131072": "initial_connection_window_size: 1048576",
-		"max_requests: 1024": "max_requests: 4294967295",
+		"max_requests: 4096": "max_requests: 4294967295", "max_concurrent_streams: 1000": "max_concurrent_streams: 100",
 	} {
 		text = bytes.ReplaceAll(text, []byte(now), []byte(before))
 	}
@@ -292,15 +295,18 @@ func upload(client *http2.ClientConn, done <-chan struct{}) {
 	}
 }
 
-// headerLists opens 100 streams, each with 56 KiB of headers that are few bytes on the wire: one entry of HPACK's table, named again and again.
-func headerLists(_ *world, c net.Conn, done <-chan struct{}) {
+func headerLists(w *world, c net.Conn, done <-chan struct{})     { headerStreams(w, c, done, 100) }
+func manyHeaderLists(w *world, c net.Conn, done <-chan struct{}) { headerStreams(w, c, done, 1000) }
+
+// headerStreams opens so many streams, each with 56 KiB of headers that are few bytes on the wire: one entry of HPACK's table, named again and again.
+func headerStreams(_ *world, c net.Conn, done <-chan struct{}, streams uint32) {
+	fmt.Fprint(c, http2.ClientPreface) // at once, or the connection is taken for TCP
 	var wire bytes.Buffer
-	fmt.Fprint(&wire, http2.ClientPreface)
 	framer := http2.NewFramer(&wire, nil)
 	_ = framer.WriteSettings()
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
-	for id := uint32(1); id < 200; id += 2 {
+	for id := uint32(1); id < 2*streams; id += 2 {
 		block.Reset()
 		for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", net.JoinHostPort(peer4, "7003")}} {
 			_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/stretchr/testify/require"
 )
 
@@ -115,15 +116,41 @@ func TestAProtocolInWhichTheServerSpeaksFirstWaitsForTheDetection(t *testing.T) 
 		w := newWorld(t, s)
 		for _, f := range families() {
 			t.Run(f.name, func(t *testing.T) {
-				w.listen(t, w.peer, f.peer, 25, greet)
+				w.listen(t, w.peer, f.peer, 2323, greet)
 				began := time.Now()
-				line, err := bufio.NewReader(w.connection(t, w.pod, "tcp", f.peer, 25)).ReadString('\n')
+				line, err := bufio.NewReader(w.connection(t, w.pod, "tcp", f.peer, 2323)).ReadString('\n')
 				took := time.Since(began)
 				require.NoError(t, err)
 				require.Equal(t, "220 hello\n", line)
 				t.Logf("detection %v: greeting after %v", detection, took.Round(time.Millisecond))
 				require.Greater(t, took, detection-20*time.Millisecond, "the clock of an event loop is a little behind")
 				require.Less(t, took, detection+5*time.Second)
+			})
+		}
+	}
+}
+
+// At the ports where servers speak first nothing waits, in both directions, and a client may end its side at once.
+func TestServersThatSpeakFirstAtTheirPortsDoNotWait(t *testing.T) {
+	patient := settings()
+	patient.ProtocolDetection = 5 * time.Second // so long that no busy machine is mistaken for the wait
+	w := newWorld(t, patient)
+	for _, f := range families() {
+		w.listen(t, w.peer, f.peer, 25, greet)
+		w.listen(t, w.pod, f.pod, 25, greet)
+		for name, way := range map[string]struct {
+			from ns.NetNS
+			host string
+		}{"egress": {w.pod, f.peer}, "ingress": {w.peer, f.pod}} {
+			t.Run(f.name+"/"+name, func(t *testing.T) {
+				began := time.Now()
+				c := w.connection(t, way.from, "tcp", way.host, 25)
+				fmt.Fprint(c, "QUIT\n")
+				require.NoError(t, c.(*net.TCPConn).CloseWrite())
+				all, err := io.ReadAll(c)
+				require.NoError(t, err)
+				require.Equal(t, "220 hello\nQUIT\n", string(all))
+				require.Less(t, time.Since(began), patient.ProtocolDetection)
 			})
 		}
 	}

@@ -58,8 +58,8 @@ func (b *builder) transparent(name string, d direction) *listenerv3.Listener {
 	l.ContinueOnListenerFiltersTimeout = true
 	l.ListenerFilters = []*listenerv3.ListenerFilter{
 		b.listenerFilter("envoy.filters.listener.original_dst", b.any(&originaldstv3.OriginalDst{})),
-		uninspected(b.listenerFilter("envoy.filters.listener.tls_inspector", b.any(&tlsinspectorv3.TlsInspector{}))),
-		uninspected(b.listenerFilter("envoy.filters.listener.http_inspector", b.any(&httpinspectorv3.HttpInspector{}))),
+		b.uninspected(b.listenerFilter("envoy.filters.listener.tls_inspector", b.any(&tlsinspectorv3.TlsInspector{}))),
+		b.uninspected(b.listenerFilter("envoy.filters.listener.http_inspector", b.any(&httpinspectorv3.HttpInspector{}))),
 	}
 	return l
 }
@@ -104,10 +104,10 @@ func (b *builder) listenerFilter(name string, config *anypb.Any) *listenerv3.Lis
 	return &listenerv3.ListenerFilter{Name: name, ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: config}}
 }
 
-// uninspected spares the connections whose fate their port alone decides the wait for first bytes.
-func uninspected(f *listenerv3.ListenerFilter) *listenerv3.ListenerFilter {
+// uninspected spares the connections whose fate their port alone decides the wait for first bytes, and those whose server speaks first.
+func (b *builder) uninspected(f *listenerv3.ListenerFilter) *listenerv3.ListenerFilter {
 	var rules []*listenerv3.ListenerFilterChainMatchPredicate
-	for _, port := range append(ownPorts(), portDNS) {
+	for _, port := range slices.Concat(ownPorts(), []uint16{portDNS}, b.settings.ServerFirstPorts) {
 		rules = append(rules, &listenerv3.ListenerFilterChainMatchPredicate{
 			Rule: &listenerv3.ListenerFilterChainMatchPredicate_DestinationPortRange{
 				DestinationPortRange: &typev3.Int32Range{Start: int32(port), End: int32(port) + 1},

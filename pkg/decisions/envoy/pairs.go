@@ -51,7 +51,7 @@ local function held()
   local port = bytes[2] * 256 + bytes[3]
   if bytes[0] == 2 then return fold(port, true, 4), port end
   if bytes[0] ~= 10 then return nil end
-  for i = 8, 17 do if bytes[i] ~= 0 then return fold(port, false, 8), port end end
+  for i = 8, 17 do if bytes[i] ~= 0 then return fold(port, false, 8), port end; end
   if bytes[18] == 255 and bytes[19] == 255 then return fold(port, true, 20), port end
   return fold(port, false, 8), port
 end

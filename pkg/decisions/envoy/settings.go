@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -17,6 +18,7 @@ const (
 	maxProtocolDetection = 30 * time.Second
 	maxMaxConnections    = 1 << 20
 	maxClusterDNS        = 8
+	maxServerFirstPorts  = 64
 )
 
 // Settings is all that distinguishes the proxy of one foreign namespace from that of another.
@@ -33,16 +35,27 @@ type Settings struct {
 	// ProtocolDetection is how long a connection may stay silent before it is taken for a protocol in which the server
 	// speaks first. Those protocols are delayed by this much, as is a first message of less than five bytes; plain HTTP
 	// that starts later is logged as TCP only. A client that ends its side (FIN) before the protocol is known is
-	// disconnected, which Envoy offers no way to change.
+	// disconnected, which Envoy offers no way to change; at ServerFirstPorts it is not.
 	ProtocolDetection time.Duration
+	// ServerFirstPorts are the destination ports, in both directions, whose connections are passed on at once and logged as TCP,
+	// whatever their first bytes are: there servers speak first, and would wait for ProtocolDetection. nil: DefaultServerFirstPorts.
+	ServerFirstPorts []uint16
 	// MaxConnections bounds the connections held open at one time at each of the transparent and explicit listeners.
 	MaxConnections uint32
+}
+
+// DefaultServerFirstPorts are FTP, SSH, Telnet, SMTP (and submission), POP3, NNTP, IMAP, MySQL, Sieve and VNC.
+func DefaultServerFirstPorts() []uint16 {
+	return []uint16{21, 22, 23, 25, 110, 119, 143, 587, 2525, 3306, 4190, 5900}
 }
 
 // Default returns s with every field that has a default and is zero set to that default.
 func (s Settings) Default() Settings {
 	if s.ProtocolDetection == 0 {
 		s.ProtocolDetection = DefaultProtocolDetection
+	}
+	if s.ServerFirstPorts == nil {
+		s.ServerFirstPorts = DefaultServerFirstPorts()
 	}
 	if s.MaxConnections == 0 {
 		s.MaxConnections = DefaultMaxConnections
@@ -65,6 +78,12 @@ func (s Settings) Validate(at *field.Path) field.ErrorList {
 	}
 	if s.MaxConnections == 0 || s.MaxConnections > maxMaxConnections {
 		errs = append(errs, field.Invalid(at.Child("maxConnections"), s.MaxConnections, "choose a number from 1 to 1048576"))
+	}
+	if len(s.ServerFirstPorts) > maxServerFirstPorts {
+		errs = append(errs, field.TooMany(at.Child("serverFirstPorts"), len(s.ServerFirstPorts), maxServerFirstPorts))
+	}
+	if slices.Contains(s.ServerFirstPorts, 0) {
+		errs = append(errs, field.Invalid(at.Child("serverFirstPorts"), 0, "choose numbers from 1 to 65535"))
 	}
 	return append(errs, s.validateDNS(at.Child("clusterDNS"))...)
 }

@@ -34,7 +34,7 @@ func TestPrepare(t *testing.T) {
 		require.NoError(t, err)
 		return changed
 	}
-	require.Len(t, prepare(), 2)
+	require.Len(t, prepare(), 3)
 	require.Empty(t, prepare())
 	require.Contains(t, ip(t, pod, "route", "get", apis.IngressSourceV4().String()), "local")
 	require.Contains(t, ip(t, pod, "-6", "route", "get", apis.IngressSourceV6().String()), "local")
@@ -60,5 +60,5 @@ func TestPrepareAPodWithoutIPv6(t *testing.T) {
 	}))
 	changed, err := podnet.Prepare(pod)
 	require.NoError(t, err)
-	require.Len(t, changed, 1)
+	require.Len(t, changed, 2)
 }
