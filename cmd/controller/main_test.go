@@ -41,6 +41,8 @@ func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 		"--protocol-detection-timeout=quickly": "-protocol-detection-timeout",
 		"--server-first-ports=ssh":             "-server-first-ports: \"ssh\" is not a port; write for example 22,25,3306, or none",
 		"--max-connections=0":                  "-max-connections: \"0\" is not a number above zero; write for example 1024",
+		"--opaque-ports=http":                  "-opaque-ports: \"http\" is not a port",
+		"--opaque-ports=13031":                 "opaquePorts[0]: Invalid value: 13031: is DNS's or the proxy's own",
 		"--metrics-bind-address=8443":          "-metrics-bind-address: \"8443\" is not host:port; write for example :8081, or 0 for none",
 		"--health-bind-address=:http":          "-health-bind-address: \"http\" is not a port; use 1 to 65535",
 		"--log-level=loud":                     "-log-level",
@@ -60,7 +62,7 @@ func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 	var out bytes.Buffer
 	require.Zero(t, run([]string{"--help"}, &out))
 	for _, flag := range []string{
-		"-agent-lease-duration", "-startup-taint", "-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout", "-server-first-ports", "-max-connections",
+		"-agent-lease-duration", "-startup-taint", "-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout", "-server-first-ports", "-max-connections", "-opaque-ports",
 		"-leader-elect", "-metrics-bind-address", "-health-bind-address", "-log-level", "-v",
 	} {
 		require.Contains(t, out.String(), flag)
@@ -70,7 +72,7 @@ func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 	s, err := parse([]string{
 		"--kubeconfig=k", "--cluster-dns=192.0.2.1, 2001:db8::1", "--dns-service=s", "--dns-namespace=n", "--dns-pod-labels=a=b,c=d",
-		"--ipv6=false", "--protocol-detection-timeout=1s", "--server-first-ports=22, 25", "--max-connections=2048", "--leader-elect", "--metrics-bind-address=0", "--health-bind-address=[::1]:81", "-v",
+		"--ipv6=false", "--protocol-detection-timeout=1s", "--server-first-ports=22, 25", "--max-connections=2048", "--opaque-ports=3128, 8081", "--leader-elect", "--metrics-bind-address=0", "--health-bind-address=[::1]:81", "-v",
 	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "k", s.kubeconfig)
@@ -83,6 +85,7 @@ func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 	require.Equal(t, time.Second, s.config.ProtocolDetection)
 	require.Equal(t, []uint16{22, 25}, s.config.ServerFirstPorts)
 	require.EqualValues(t, 2048, s.config.MaxConnections)
+	require.Equal(t, []uint16{3128, 8081}, s.config.OpaquePorts)
 	require.True(t, s.config.LeaderElect)
 	require.Equal(t, "0", s.config.MetricsBindAddress)
 	require.Equal(t, "[::1]:81", s.config.HealthBindAddress)

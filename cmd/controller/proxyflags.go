@@ -18,6 +18,7 @@ func proxyFlags(f *flag.FlagSet, c *controller.Config) {
 		" speaks first wait that long (default "+envoy.DefaultProtocolDetection.String()+")", &c.ProtocolDetection, parseDetection)
 	each(f, "server-first-ports", "`ports` where servers speak first, comma-separated: proxies pass their connections on at once and log them as TCP,"+
 		" in both directions; none for no port (default "+joinPorts(envoy.DefaultServerFirstPorts())+")", &c.ServerFirstPorts, parsePorts)
+	each(f, "opaque-ports", "`ports` whose connections proxies pass on as bytes and log as TCP, comma-separated, for programs that notice its HTTP (default none)", &c.OpaquePorts, parsePorts)
 	each(f, "max-connections", "`number` of connections that a proxy holds open at a time for each of outgoing, incoming and explicit calls (default "+
 		strconv.Itoa(envoy.DefaultMaxConnections)+")", &c.MaxConnections, parseConnections)
 }

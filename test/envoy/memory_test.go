@@ -40,6 +40,7 @@ const (
 	deaf4     = peer4 + ":7001" // never reads
 	chatty4   = peer4 + ":7002" // reads a little, then writes without end
 	silent4   = peer4 + ":7003" // reads all and never answers
+	headers4  = peer4 + ":7004" // reads a little, then writes headers that do not end
 	podDeaf   = pod4 + ":7001"
 	podSilent = pod4 + ":7003"
 	explicit4 = "127.0.0.1:13032"
@@ -59,6 +60,10 @@ func fillings() map[string]filling {
 		"HTTP/1 that the client does not read":   {1000, slow("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), out, chatty4},
 		"HTTP/1 headers that wait":               {1000, headers1, out, silent4},
 		"HTTP/1 uploads that nobody reads":       {1000, upload1, out, deaf4},
+		"HTTP/1 long headers that wait":          {1000, longHeaders("\r\n"), out, silent4},
+		"HTTP/1 headers without end":             {1000, longHeaders(""), into, podDeaf},
+		"HTTP/1 many short headers":              {1000, shortHeaders, out, silent4},
+		"HTTP/1 answers with headers":            {1000, slow("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), out, headers4},
 	}
 }
 
@@ -169,6 +174,12 @@ func caged(t *testing.T, change func([]byte) []byte) *world {
 	for where, host := range map[ns.NetNS]string{w.peer: peer4, w.pod: pod4} {
 		w.listen(t, where, host, 7001, func(net.Conn) { time.Sleep(waitLong) })
 		w.listen(t, where, host, 7002, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); chatter(c) })
+		w.listen(t, where, host, 7004, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 1))
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 77))
+			_, _ = c.Read(make([]byte, 1<<10))
+			time.Sleep(waitLong)
+		})
 		w.listen(t, where, host, 7003, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	}
 	w.record(t, w.peer, peer4)
@@ -256,6 +267,20 @@ func upload1(_ *world, c net.Conn, _ <-chan struct{}) {
 
 func headers1(_ *world, c net.Conn, done <-chan struct{}) {
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n"+strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 58)+"\r\n")
+	<-done
+}
+
+// longHeaders sends a head of almost the size that the proxy takes.
+func longHeaders(end string) func(*world, net.Conn, <-chan struct{}) {
+	return func(_ *world, c net.Conn, done <-chan struct{}) {
+		fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n"+strings.Repeat("X-Long: "+strings.Repeat("x", 4000)+"\r\n", 310)+end)
+		<-done
+	}
+}
+
+// shortHeaders sends as many headers as the proxy takes, of few bytes.
+func shortHeaders(_ *world, c net.Conn, done <-chan struct{}) {
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n"+strings.Repeat("a:\r\n", 4000)+"\r\n")
 	<-done
 }
 

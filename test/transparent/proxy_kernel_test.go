@@ -42,10 +42,10 @@ type proxy struct {
 
 // startProxy runs Envoy with the sidecar's arguments, user and lack of capabilities, in the cgroup box, and marks its
 // listeners as the agent does.
-func (p *place) startProxy(box kit.Cgroup, dns *place) {
+func (p *place) startProxy(box kit.Cgroup, dns *place, opaque []uint16) {
 	p.t.Helper()
 	config, err := envoy.Bootstrap(envoy.Settings{
-		GuestID: "pharma", Namespace: "pharma-space", IPv6: true, ClusterDNS: []netip.Addr{dns.v4, dns.v6},
+		GuestID: "pharma", Namespace: "pharma-space", IPv6: true, ClusterDNS: []netip.Addr{dns.v4, dns.v6}, OpaquePorts: opaque,
 	}.Default())
 	require.NoError(p.t, err)
 	file := filepath.Join(p.t.TempDir(), "envoy.yaml")
@@ -124,8 +124,8 @@ func (p *place) dial(address string) (net.Conn, error) {
 	return c, err
 }
 
-// listen serves every connection to a port of the pod, on all of its addresses, until the test's end.
-func (p *place) listen(port int, serve func(net.Conn)) {
+// listen serves every connection to a port of the pod, on all of its addresses, until stop or the test's end.
+func (p *place) listen(port int, serve func(net.Conn)) (stop func()) {
 	p.t.Helper()
 	var l net.Listener
 	require.NoError(p.t, p.ns.Do(func() error {
@@ -146,6 +146,7 @@ func (p *place) listen(port int, serve func(net.Conn)) {
 			}()
 		}
 	}()
+	return func() { _ = l.Close() }
 }
 
 // logged waits for the line of the proxy's log that fits, and returns it.

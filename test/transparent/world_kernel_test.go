@@ -40,7 +40,8 @@ type place struct {
 	proxy    *proxy // nil: an ordinary pod
 }
 
-func newWorld(t *testing.T) *world {
+// newWorld makes the four pods. The proxies pass connections to the opaque ports on as bytes.
+func newWorld(t *testing.T, opaque ...uint16) *world {
 	t.Helper()
 	hub := kit.NewNamespace(t)
 	within(t, hub, func() {
@@ -52,7 +53,7 @@ func newWorld(t *testing.T) *world {
 		foreign: newPlace(t, hub, "foreign", 13), guest: newPlace(t, hub, "guest", 14),
 	}
 	for _, p := range []*place{w.foreign, w.guest} {
-		p.guard(w.server)
+		p.guard(w.server, opaque)
 	}
 	return w
 }
@@ -99,7 +100,7 @@ func newPlace(t *testing.T, hub *netns.Namespace, name string, number byte) *pla
 }
 
 // guard makes the pod a foreign one: the agent's rules, and the proxy, which asks dns for names.
-func (p *place) guard(dns *place) {
+func (p *place) guard(dns *place, opaque []uint16) {
 	p.t.Helper()
 	box := p.pod.Child(p.t, "proxy")
 	_, err := podnet.Prepare(p.ns)
@@ -107,7 +108,7 @@ func (p *place) guard(dns *place) {
 	rules := redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: box.Path, Pod: p.pod.Path})
 	_, err = dataplane.New(xtables.NFT).Enforce(context.Background(), p.ns, rules)
 	require.NoError(p.t, err)
-	p.startProxy(box, dns)
+	p.startProxy(box, dns, opaque)
 }
 
 // command prepares a program that runs in the pod, as in the application's container. Start it with start.

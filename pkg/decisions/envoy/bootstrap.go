@@ -55,7 +55,7 @@ func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 				b.egress(), b.ingress(), b.forwardProxy(), b.dns(), b.readiness(),
 			},
 			Clusters: []*clusterv3.Cluster{
-				b.egressCluster(), b.ingressCluster(), b.forwardCluster(), b.dnsCluster(), closedCluster(),
+				b.egressCluster(), b.ingressCluster(), b.absoluteForm(b.egressCluster()), b.absoluteForm(b.ingressCluster()), b.forwardCluster(), b.dnsCluster(), closedCluster(),
 			},
 		},
 	}
@@ -92,7 +92,14 @@ func admin() *bootstrapv3.Admin {
 // bounded: Envoy can exempt a listener from a bound on the whole, but (as of 1.40) every connection that such a listener
 // closes then counts as one of the others closed, and the bound is soon none.
 func (b *builder) limits() *bootstrapv3.LayeredRuntime {
-	fields := map[string]*structpb.Value{}
+	fields := map[string]*structpb.Value{
+		// A target with a fragment is passed on without it; by default Envoy answers 400.
+		"envoy.reloadable_features.http_reject_path_with_fragment": structpb.NewBoolValue(false),
+		// QUERY is the one method that Envoy refuses by name (draft-ietf-httpbis-safe-method-w-body).
+		"envoy.reloadable_features.http1_allow_query_method": structpb.NewBoolValue(true),
+		// By default 100; ignoredUpgrades needs more.
+		"re2.max_program_size.error_level": structpb.NewNumberValue(regexLimit),
+	}
 	for _, listener := range []string{listenerEgress, listenerForward, listenerIngress} {
 		key := "envoy.resource_limits.listener." + listener + ".connection_limit"
 		fields[key] = structpb.NewNumberValue(float64(b.settings.MaxConnections))

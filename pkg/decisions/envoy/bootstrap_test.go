@@ -24,7 +24,7 @@ func golden() map[string]envoy.Settings {
 		"ipv4-only":  envoy.Settings{GuestID: "pharma", Namespace: "pharma-space", ClusterDNS: []netip.Addr{v4}}.Default(),
 		"tuned": {
 			Namespace: "pharma-space", ClusterDNS: []netip.Addr{v6}, IPv6: true,
-			ProtocolDetection: 2 * time.Second, MaxConnections: 10,
+			ProtocolDetection: 2 * time.Second, MaxConnections: 10, OpaquePorts: []uint16{389, 3128},
 		},
 	}
 }

@@ -18,9 +18,14 @@ func (b *builder) inspectedChains(d direction, cluster string) []*listenerv3.Fil
 			FilterChainMatch: &listenerv3.FilterChainMatch{
 				// TLS may announce the same protocols by ALPN; those bytes are not HTTP that anyone here can read.
 				TransportProtocol:    "raw_buffer",
-				ApplicationProtocols: []string{"http/1.0", "http/1.1", "h2c"},
+				ApplicationProtocols: []string{"http/1.0", "http/1.1"},
 			},
-			Filters: []*listenerv3.Filter{b.httpFilter(b.transparentHTTP(d, cluster))},
+			Filters: []*listenerv3.Filter{b.httpFilter(b.transparentHTTP1(d, cluster))},
+		},
+		{
+			Name:             string(d) + "_http2",
+			FilterChainMatch: &listenerv3.FilterChainMatch{TransportProtocol: "raw_buffer", ApplicationProtocols: []string{"h2c"}},
+			Filters:          []*listenerv3.Filter{b.httpFilter(b.transparentHTTP2(d, cluster))},
 		},
 		{
 			Name:             string(d) + "_tls",

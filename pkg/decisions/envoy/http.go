@@ -1,6 +1,9 @@
 package envoy
 
 import (
+	"slices"
+	"strings"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -16,12 +19,31 @@ import (
 // one. The name can belong to nobody (RFC 6761).
 const hostless = "http-1-0.invalid"
 
-// transparentHTTP reads requests and passes them on unchanged. Neither authority nor header nor CONNECT chooses a
-// destination: the only route leads to where the connection was going.
+// transparentHTTP1 reads requests and passes them on unchanged. Neither authority nor header nor CONNECT chooses a
+// destination: all routes lead to where the connection was going.
+func (b *builder) transparentHTTP1(d direction, cluster string) *hcmv3.HttpConnectionManager {
+	m := b.transparentHTTP(d, cluster)
+	m.CodecType = hcmv3.HttpConnectionManager_HTTP1
+	m.MaxRequestHeadersKb = u32(requestHeadersKiB)
+	return m
+}
+
+// transparentHTTP2 is the same for HTTP/2.
+func (b *builder) transparentHTTP2(d direction, cluster string) *hcmv3.HttpConnectionManager {
+	m := b.transparentHTTP(d, cluster)
+	m.CodecType = hcmv3.HttpConnectionManager_HTTP2
+	return m
+}
+
 func (b *builder) transparentHTTP(d direction, cluster string) *hcmv3.HttpConnectionManager {
-	m := b.httpManager(d, kindHTTP, virtualHost("original_destination", []string{"*"},
-		b.connectRoute(cluster, nil), b.anyRoute(cluster)))
-	m.UpgradeConfigs = upgrades("websocket", "CONNECT")
+	named := strings.TrimSuffix(cluster, absolute("")) // of the port of forward proxies all requests are in absolute form
+	routes := slices.Concat(
+		withoutProto(b.connectRoute(cluster, nil)), withoutProto(proxiedRoute(absolute(named))), withoutProto(b.anyRoute(cluster)))
+	host := virtualHost("original_destination", []string{"*"}, routes...)
+	host.RequestHeadersToRemove = []string{headerProxied}
+	m := b.httpManager(d, kindHTTP, host)
+	m.UpgradeConfigs = upgrades(append(upgradeTokens(), "CONNECT")...)
+	m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{b.noteAbsentProto(), b.noteProxied()}
 	return m
 }
 
@@ -43,7 +65,7 @@ func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHos
 		MergeSlashes:                 false,
 		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
 		StreamIdleTimeout:            duration(idleLimit),
-		CommonHttpProtocolOptions:    &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit)},
+		CommonHttpProtocolOptions:    &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit), MaxHeadersCount: u32(headersCount)},
 		AccessLog:                    []*accesslogv3.AccessLog{b.accessLog(d, kind)},
 		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
 		HttpFilters:                  []*hcmv3.HttpFilter{b.begin(d, kind), b.tap(d, kind), b.pair(true), b.router()},
@@ -55,12 +77,16 @@ func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHos
 	}
 }
 
-// http1 keeps the spelling of header names, trailers and the reason phrase.
+// http1 keeps the spelling of header names, trailers and the reason phrase, and lets pass what Envoy's parser can read.
 func (b *builder) http1() *corev3.Http1ProtocolOptions {
 	return &corev3.Http1ProtocolOptions{
 		AcceptHttp_10:         true,
 		DefaultHostForHttp_10: hostless,
 		EnableTrailers:        true,
+		AllowCustomMethods:    true,
+		// The length is taken out of the message, so both ends agree on where it ends (RFC 9112, 6.3).
+		AllowChunkedLength:   true,
+		IgnoreHttp_11Upgrade: ignoredUpgrades(),
 		HeaderKeyFormat: &corev3.Http1ProtocolOptions_HeaderKeyFormat{
 			HeaderFormat: &corev3.Http1ProtocolOptions_HeaderKeyFormat_StatefulFormatter{
 				StatefulFormatter: b.extension("envoy.http.stateful_header_formatters.preserve_case",
@@ -96,12 +122,4 @@ func (b *builder) router() *hcmv3.HttpFilter {
 
 func (b *builder) httpFilterConfig(name string, config proto.Message) *hcmv3.HttpFilter {
 	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: b.any(config)}}
-}
-
-func upgrades(types ...string) []*hcmv3.HttpConnectionManager_UpgradeConfig {
-	var configs []*hcmv3.HttpConnectionManager_UpgradeConfig
-	for _, t := range types {
-		configs = append(configs, &hcmv3.HttpConnectionManager_UpgradeConfig{UpgradeType: t})
-	}
-	return configs
 }

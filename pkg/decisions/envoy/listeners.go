@@ -35,7 +35,8 @@ func (b *builder) egress() *listenerv3.Listener {
 	l := b.transparent(listenerEgress, egress)
 	b.onLoopback(l, apis.PortEgressTCP)
 	l.FilterChains = slices.Concat(
-		b.closedChains(egress), []*listenerv3.FilterChain{b.dnsChain()}, b.inspectedChains(egress, clusterEgress))
+		b.closedChains(egress), []*listenerv3.FilterChain{b.dnsChain()}, b.opaqueChains(egress, clusterEgress), b.inspectedChains(egress, clusterEgress),
+		b.forwardProxyChains(egress, clusterEgress))
 	l.DefaultFilterChain = b.otherChain(egress, clusterEgress)
 	return l
 }
@@ -45,7 +46,8 @@ func (b *builder) egress() *listenerv3.Listener {
 func (b *builder) ingress() *listenerv3.Listener {
 	l := b.transparent(listenerIngress, ingress)
 	b.onEveryAddress(l, apis.PortIngressTCP)
-	l.FilterChains = slices.Concat(b.closedChains(ingress), b.inspectedChains(ingress, clusterIngress))
+	l.FilterChains = slices.Concat(b.closedChains(ingress), b.opaqueChains(ingress, clusterIngress), b.inspectedChains(ingress, clusterIngress),
+		b.forwardProxyChains(ingress, clusterIngress))
 	l.DefaultFilterChain = b.otherChain(ingress, clusterIngress)
 	return l
 }
@@ -107,7 +109,7 @@ func (b *builder) listenerFilter(name string, config *anypb.Any) *listenerv3.Lis
 // uninspected spares the connections whose fate their port alone decides the wait for first bytes, and those whose server speaks first.
 func (b *builder) uninspected(f *listenerv3.ListenerFilter) *listenerv3.ListenerFilter {
 	var rules []*listenerv3.ListenerFilterChainMatchPredicate
-	for _, port := range slices.Concat(ownPorts(), []uint16{portDNS}, b.settings.ServerFirstPorts) {
+	for _, port := range slices.Concat(ownPorts(), []uint16{portDNS}, b.settings.ServerFirstPorts, b.settings.OpaquePorts) {
 		rules = append(rules, &listenerv3.ListenerFilterChainMatchPredicate{
 			Rule: &listenerv3.ListenerFilterChainMatchPredicate_DestinationPortRange{
 				DestinationPortRange: &typev3.Int32Range{Start: int32(port), End: int32(port) + 1},

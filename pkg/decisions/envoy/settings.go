@@ -42,6 +42,9 @@ type Settings struct {
 	ServerFirstPorts []uint16
 	// MaxConnections bounds the connections held open at one time at each of the transparent and explicit listeners.
 	MaxConnections uint32
+	// OpaquePorts are destinations whose connections pass as bytes, whatever they carry: not a byte is changed, nothing is waited for, and the
+	// record holds connections instead of requests.
+	OpaquePorts []uint16
 }
 
 // DefaultServerFirstPorts are FTP, SSH, Telnet, SMTP (and submission), POP3, NNTP, IMAP, MySQL, Sieve and VNC.
@@ -85,6 +88,7 @@ func (s Settings) Validate(at *field.Path) field.ErrorList {
 	if slices.Contains(s.ServerFirstPorts, 0) {
 		errs = append(errs, field.Invalid(at.Child("serverFirstPorts"), 0, "choose numbers from 1 to 65535"))
 	}
+	errs = append(errs, s.validateOpaquePorts(at.Child("opaquePorts"))...)
 	return append(errs, s.validateDNS(at.Child("clusterDNS"))...)
 }
 

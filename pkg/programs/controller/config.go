@@ -27,11 +27,12 @@ type Config struct {
 	Resolver resolver.Settings
 	// SpacePattern says what guests' namespaces are called, as the webhook's flag does.
 	SpacePattern string
-	// IPv6, ProtocolDetection, ServerFirstPorts and MaxConnections go into every proxy's configuration.
+	// IPv6, ProtocolDetection, ServerFirstPorts, MaxConnections and OpaquePorts go into every proxy's configuration.
 	IPv6              bool
 	ProtocolDetection time.Duration
 	ServerFirstPorts  []uint16
 	MaxConnections    uint32
+	OpaquePorts       []uint16
 
 	// AgentLease is how long a node is offered to foreign pods after its agent's last renewal.
 	AgentLease time.Duration
@@ -65,7 +66,7 @@ func (c Config) Validate() error {
 	settings := c.proxy(addresses)
 	settings.Namespace = "any"
 	if err := settings.Validate(nil).ToAggregate(); err != nil {
-		return fmt.Errorf("--cluster-dns, --ipv6, --server-first-ports, --max-connections and --protocol-detection-timeout: %w", err)
+		return fmt.Errorf("--cluster-dns, --ipv6, --server-first-ports, --max-connections, --opaque-ports and --protocol-detection-timeout: %w", err)
 	}
 	return c.validateResolver()
 }
@@ -97,6 +98,6 @@ func (c Config) proxy(addresses []netip.Addr) envoy.Settings {
 	}
 	return envoy.Settings{
 		ClusterDNS: reachable, IPv6: c.IPv6, ProtocolDetection: c.ProtocolDetection, MaxConnections: c.MaxConnections,
-		ServerFirstPorts: c.ServerFirstPorts,
+		ServerFirstPorts: c.ServerFirstPorts, OpaquePorts: c.OpaquePorts,
 	}.Default()
 }
