@@ -67,7 +67,7 @@ func read(root, path string) (source, error) {
 		return source{}, err
 	}
 	set := token.NewFileSet()
-	syntax, err := parser.ParseFile(set, below, text, parser.ParseComments|parser.SkipObjectResolution)
+	syntax, err := parser.ParseFile(set, below, text, parser.ParseComments)
 	if err != nil {
 		return source{}, err
 	}

@@ -25,7 +25,7 @@ func run(args []string) int {
 	}
 	if err := show(os.Stdout, []measure{
 		fileMedian(t), fileMax(t), functionP90(t), functionMax(t), interfaceMethods(t), documentedMethods(t), documentedFields(t),
-		commentRatio(t), packageSize(t), exportedUnused(t), oneWordNames(t), equalLines(t),
+		commentRatio(t), packageSize(t), circles(t), exportedUnused(t), oneWordNames(t), equalLines(t),
 	}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

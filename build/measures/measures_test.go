@@ -65,6 +65,22 @@ func TestMeasuresOfASmallTree(t *testing.T) {
 	require.Contains(t, out.String(), "MISSED")
 }
 
+func TestFilesThatUseEachOther(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"pkg/p/a.go": "package p\n\nfunc First() { second() }\n\nfunc alone(second int) int { return second }\n",
+		"pkg/p/b.go": "package p\n\nfunc second() { First() }\n",
+		"pkg/p/c.go": "package p\n\nfunc third() { First() }\n",
+		"cmd/x.go":   "package x\n", "build/x.go": "package x\n", "demo/x.go": "package x\n", "test/x.go": "package x\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
+	}
+	found, err := load(root)
+	require.NoError(t, err)
+	require.Equal(t, []string{"pkg/p/a.go uses second of pkg/p/b.go, which uses First"}, circles(found).worst)
+}
+
 func TestOneWord(t *testing.T) {
 	for name, want := range map[string]bool{"Run": true, "parse": true, "DNS": true, "parseAll": false, "HTTPServer": false, "toDNS": false} {
 		require.Equal(t, want, oneWord(name), name)

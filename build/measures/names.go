@@ -124,17 +124,19 @@ func uses(t tree) map[string]bool {
 func imports(s source) map[string]string {
 	folders := map[string]string{}
 	for _, i := range s.syntax.Imports {
-		folder, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module)
-		if !ours {
-			continue
+		if folder, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module); ours {
+			folders[importName(i)] = folder
 		}
-		name := path.Base(folder)
-		if i.Name != nil {
-			name = i.Name.Name
-		}
-		folders[name] = folder
 	}
 	return folders
+}
+
+// importName is the name by which a file uses what it imports: the path's last element where no other is given.
+func importName(i *ast.ImportSpec) string {
+	if i.Name != nil {
+		return i.Name.Name
+	}
+	return path.Base(strings.Trim(i.Path.Value, `"`))
 }
 
 // shown returns the names that the exported part of a declaration needs: a function's arguments and results, a type's fields,
