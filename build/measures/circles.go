@@ -84,7 +84,7 @@ func namesOf(d *ast.GenDecl) []*ast.Ident {
 func (s source) outside() []string {
 	var all []string
 	receivers := s.receivers()
-	for _, name := range s.syntax.Unresolved { //nolint:staticcheck // what one file shows is enough here
+	for _, name := range s.syntax.Unresolved {
 		if !receivers[name.Pos()] {
 			all = append(all, name.Name)
 		}
