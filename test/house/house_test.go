@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,25 +57,34 @@ type listed struct {
 // packages lists the module's packages with the build tags of the tests: those hide files otherwise.
 func packages(t *testing.T) []listed {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-tags", "kernel api lab bench kernels",
+	all, err := listOnce()
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all
+}
+
+var listOnce = sync.OnceValues(list)
+
+func list() ([]listed, error) {
+	cmd := exec.Command("go", "list", "-tags", "kernel api lab bench kernels vm",
 		"-json=Dir,ImportPath,Doc,GoFiles,Imports,TestGoFiles,XTestGoFiles,TestImports,XTestImports", "./...")
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		t.Fatalf("go list: %s", strings.TrimSpace(string(exit.Stderr)))
+		return nil, fmt.Errorf("go list: %s", bytes.TrimSpace(exit.Stderr))
 	}
-	require.NoError(t, err)
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
 	var all []listed
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listed
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
+			return all, nil
 		} else if err != nil {
-			t.Fatalf("go list: %v", err)
+			return nil, fmt.Errorf("go list: %w", err)
 		}
 		all = append(all, p)
 	}
-	require.NotEmpty(t, all)
-	return all
 }
