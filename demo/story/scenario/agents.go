@@ -18,7 +18,11 @@ const agentName = "data-space-agent"
 
 // nodeStatus is what the story reads of `agent status -o json`.
 type nodeStatus struct {
-	Endpoints []endpointStatus `json:"endpoints"`
+	Endpoints     []endpointStatus `json:"endpoints"`
+	Problems      []string         `json:"problems"`
+	NetworkPolicy struct {
+		Problems []string `json:"problems"`
+	} `json:"networkPolicy"`
 }
 
 // endpointStatus is the agent's account of one pod. Rules are by family and table, read from the kernel when asked.
@@ -93,6 +97,20 @@ func enforced(e endpointStatus) error {
 	return nil
 }
 
+// wellOnEachNode fails if an agent reports a problem.
+func (w *World) wellOnEachNode(ctx context.Context, nodes map[string]bool) error {
+	for node := range nodes {
+		status, err := w.agentStatus(ctx, node)
+		if err != nil {
+			return err
+		}
+		if problems := slices.Concat(status.Problems, status.NetworkPolicy.Problems); len(problems) > 0 {
+			return fmt.Errorf("the agent on %s reports: %s", node, strings.Join(problems, "; "))
+		}
+	}
+	return nil
+}
+
 // bothAgents asks the agents of all the guest's pods.
 func (w *World) bothAgents(ctx context.Context) (string, error) {
 	return until(ctx, func(ctx context.Context) (string, error) {
@@ -112,7 +130,7 @@ func (w *World) bothAgents(ctx context.Context) (string, error) {
 		if len(nodes) < 2 {
 			return "", fmt.Errorf("the guest's pods are on %d node: %s", len(nodes), strings.Join(lines, "; "))
 		}
-		return strings.Join(lines, "; "), nil
+		return strings.Join(lines, "; "), w.wellOnEachNode(ctx, nodes)
 	})
 }
 

@@ -24,7 +24,7 @@ func (w *World) containedRows() []Row {
 		},
 		{
 			"Both agents report the guest's pod enforced",
-			"enforced; rules per table, read from the kernel", 30 * time.Second, w.bothAgents,
+			"enforced; rules per table, read from the kernel; agent status reports no problem", 30 * time.Second, w.bothAgents,
 		},
 		{
 			"Nothing leaves a guest's pod unproxied, even where no NetworkPolicy would stop it: TCP, UDP, DNS and ICMP to the restricted Service and pods, IPv4 and IPv6, forged uid, SO_MARK, bound device, raw socket, the proxy's own ports",

@@ -75,3 +75,15 @@ func (c *Cluster) nodesReady(ctx context.Context) error {
 	}
 	return nil
 }
+
+// podRanges writes into each Node which addresses its pods get. Where a cluster's controller-manager hands ranges out, the CNI
+// configuration follows the Node; here the configuration comes first.
+func (c *Cluster) podRanges(ctx context.Context) error {
+	for _, n := range c.Lab.Nodes {
+		patch := fmt.Sprintf(`{"spec":{"podCIDR":%q,"podCIDRs":[%q,%q]}}`, n.PodsV4, n.PodsV4, n.PodsV6)
+		if _, err := c.kubectl(ctx, "", "patch", "node", n.Name, "--type=merge", "--patch="+patch); err != nil {
+			return err
+		}
+	}
+	return nil
+}

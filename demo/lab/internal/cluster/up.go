@@ -104,7 +104,11 @@ func (c *Cluster) awaitNodes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Log.Do("both nodes are Ready", func() error { return until(ctx, 2*time.Minute, c.nodesReady) })
+	err = c.Log.Do("both nodes are Ready", func() error { return until(ctx, 2*time.Minute, c.nodesReady) })
+	if err != nil {
+		return err
+	}
+	return c.Log.Do("both Nodes name their pod ranges", func() error { return until(ctx, time.Minute, c.podRanges) })
 }
 
 // boot creates all machines, wires them up, and starts their programs.
