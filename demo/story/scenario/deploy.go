@@ -21,12 +21,12 @@ func (w *World) Deploy(ctx context.Context) error {
 		limit time.Duration
 		do    func(ctx context.Context) error
 	}{
-		{"kubectl apply -k deploy", 30 * time.Second, w.apply("-k", "deploy")},
+		{"kubectl apply -k deploy", 2 * time.Minute, w.apply("-k", "deploy")},
 		{"the controller, the resolver, the webhook and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
 			"deployment/data-space-controller", "deployment/data-space-resolver", "deployment/data-space-webhook", "daemonset/data-space-agent")},
 		{"the webhook answers the API server", 60 * time.Second, w.webhookAnswers},
 		{"each agent vouches for its node", 60 * time.Second, w.allOffered},
-		{"kubectl apply -k demo/manifests", 30 * time.Second, w.apply("-k", "demo/manifests")},
+		{"kubectl apply -k demo/manifests", 2 * time.Minute, w.apply("-k", "demo/manifests")},
 		{"the hospital's services run", 90 * time.Second, w.rollouts(hospitalSpace, "deployment/hospital")},
 		{"the restricted service runs", 60 * time.Second, w.rollouts(restrictedSpace, "deployment/restricted")},
 		{"the visitor runs", 60 * time.Second, w.visitorReady},
