@@ -135,6 +135,9 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: what a pod's start costs, against one without us and against the bare restores)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags 'kernel bench' -run TestWhatAStartCosts -exec "$(CURDIR)/test/isolated" ./test/agent
+	$(call stage,bench: a pod's traffic beside one without proxy and beside the same Envoy with Istio's settings)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -timeout 15m -tags 'kernel bench' -run TestSpeedBesideThePeer -exec "$(CURDIR)/test/isolated" ./test/envoy
 	$(call stage,bench: thirty guarded pods at rest)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent

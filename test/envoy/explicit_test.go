@@ -62,6 +62,10 @@ func TestTheExplicitProxyForwards(t *testing.T) {
 				line := w.logged(t, func(l map[string]any) bool { return l["path"] == "/named" && l["authority"] == authority })
 				require.Equal(t, "http-proxy", line["kind"])
 				require.Equal(t, net.JoinHostPort(f.peer, "8080"), line["upstream_host"])
+				if authority == name+":8080" {
+					require.Contains(t, w.stderr.all(), fmt.Sprintf("host '%s' address has changed from <empty> to %s", authority, net.JoinHostPort(f.peer, "8080")),
+						"the address that was found is written before the proxy connects to it")
+				}
 
 				c := w.connection(t, w.pod, "tcp", f.loopback, 13032)
 				fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", authority, authority)

@@ -40,8 +40,7 @@ func TestHTTP1PassesUnchangedAndIsLogged(t *testing.T) {
 				return l["path"] == "/a//b/../c%2Fd?q=1" && l["original_destination"] == net.JoinHostPort(f.peer, "8080")
 			})
 			for field, value := range map[string]any{
-				"event": "DownstreamEnd", "direction": "egress", "kind": "http", "guest": "pharma", "namespace": "pharma-space",
-				"pod": "pharma-app", "method": "GET", "authority": "Hospital.example:8080", "protocol": "HTTP/1.1",
+				"event": "DownstreamEnd", "direction": "egress", "kind": "http", "method": "GET", "authority": "Hospital.example:8080", "protocol": "HTTP/1.1",
 				"response_code": 299.0, "response_code_details": "via_upstream", "response_flags": "-", "bytes_received": 0.0,
 				"bytes_sent": 2.0, "sni": nil, "upstream_host": net.JoinHostPort(f.peer, "8080"), "connection_termination_details": nil,
 			} {

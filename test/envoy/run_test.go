@@ -3,7 +3,6 @@
 package envoy
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -22,7 +21,7 @@ import (
 // unknown is long enough to be seen at once to be neither TLS nor HTTP.
 const unknown = "\x00\x01\x02\x03\x04\x05\x06\x07"
 
-// adminClient speaks HTTP/2, as tapping through a socket file needs.
+// adminClient speaks HTTP/2 through the socket file.
 func (w *world) adminClient() *http.Client {
 	protocols := &http.Protocols{}
 	protocols.SetUnencryptedHTTP2(true)
@@ -46,24 +45,6 @@ func TestTheAdminSocketIsForTheProxyOnlyAndReadsOnly(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, code, response.StatusCode, path)
 	}
-}
-
-func TestHTTPCanBeTapped(t *testing.T) {
-	w := newWorld(t, settings())
-	w.record(t, w.peer, peer4)
-	request := `{"config_id":"egress-http","tap_config":{"match":{"any_match":true},"output_config":{"sinks":[{"streaming_admin":{}}]}}}`
-	response, err := w.adminClient().Post("http://admin/tap", "application/json", strings.NewReader(request))
-	require.NoError(t, err)
-	defer response.Body.Close()
-	require.Equal(t, http.StatusOK, response.StatusCode)
-	w.exchange(t, w.pod, peer4, 8080, "POST /tapped HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
-	scanner := bufio.NewScanner(response.Body)
-	for scanner.Scan() {
-		if strings.Contains(scanner.Text(), "/tapped") {
-			return
-		}
-	}
-	require.Fail(t, "the request was not shown")
 }
 
 func TestConnectionsAreBoundedAndProbesArePassedOn(t *testing.T) {

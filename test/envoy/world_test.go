@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -25,6 +26,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/inject"
+	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/values/apis"
@@ -57,8 +59,9 @@ type world struct {
 	proxy     *exec.Cmd
 	stdout    *lines
 	stderr    *lines
-	args      string // of the proxy; empty: the sidecar's
-	cage      *cage  // bounds the proxy's memory as the sidecar's limit does; nil: nothing does
+	args      string                        // of the proxy; empty: the sidecar's
+	logs      func(stream string) io.Writer // takes the proxy's output in the place of stdout and stderr; may be nil
+	cage      *cage                         // bounds the proxy's memory as the sidecar's limit does; nil: nothing does
 }
 
 func program(t *testing.T) string {
@@ -188,6 +191,9 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 	w.proxy = exec.Command("nsenter", "--net="+w.pod.Path(), "unshare", "--mount", "sh", "-ec", script)
 	w.proxy.Env = append(os.Environ(), "POD_NAME=pharma-app")
 	w.proxy.Stdout, w.proxy.Stderr = w.stdout, w.stderr
+	if w.logs != nil {
+		w.proxy.Stdout, w.proxy.Stderr = w.logs("stdout"), w.logs("stderr")
+	}
 	require.NoError(t, w.proxy.Start())
 	t.Cleanup(func() {
 		_ = w.proxy.Process.Kill() // the script and nsenter have become Envoy: one process
@@ -290,15 +296,17 @@ func (w *world) line(t *testing.T, fits func(line map[string]any) bool) map[stri
 	return found
 }
 
+// log returns what the agent makes of the proxy's lines.
 func (w *world) log(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
-	for _, raw := range strings.Split(w.stdout.all()+"\n"+w.stderr.all(), "\n") {
-		if !strings.HasPrefix(raw, "{") || !strings.HasSuffix(raw, "}") {
-			continue
-		}
+	var pairing record.Pairing
+	for _, raw := range strings.Split(w.stderr.all()+"\n"+w.stdout.all(), "\n") {
+		e := pairing.Whole(record.Line(record.Source{}, record.Position{}, record.Piece{Content: []byte(raw)}, 0))
 		line := map[string]any{}
-		require.NoError(t, json.Unmarshal([]byte(raw), &line), raw)
+		if e.Log == nil || json.Unmarshal(e.Log, &line) != nil {
+			continue // of which the end is not written yet
+		}
 		if line["direction"] != nil { // not of the proxy's own log
 			all = append(all, line)
 		}

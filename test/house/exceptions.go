@@ -24,6 +24,7 @@ func neighbours() []edge {
 		{"pkg/effects/ledger", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/seccompfile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/spacefile", "pkg/effects/atomicfile", "it replaces files on the node"},
+		{"demo/story/accesslog", "pkg/decisions/record", "what began and how it ended are two lines of the proxy, which are put together in one place"},
 		{"pkg/effects/dataplane", "pkg/effects/fault", "tests end the agent between two tables"},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -45,6 +46,7 @@ func (b *builder) bootstrap() *bootstrapv3.Bootstrap {
 		// the usual one, x-envoy, give none here, and what they send with it passes unchanged.
 		HeaderPrefix:    "x-data-space-proxy",
 		Admin:           admin(),
+		StatsConfig:     fewStats(),
 		LayeredRuntime:  b.limits(),
 		OverloadManager: b.overload(),
 		MemoryAllocatorManager: &bootstrapv3.MemoryAllocatorManager{
@@ -73,11 +75,11 @@ func (b *builder) node() *corev3.Node {
 	}
 }
 
-// admin listens where only the proxy's own container can reach it, and answers only what reads the proxy or taps HTTP:
+// admin listens where only the proxy's own container can reach it, and answers only what reads the proxy:
 // nothing there ends the proxy or changes what it does with traffic.
 func admin() *bootstrapv3.Admin {
 	var allowed []*matcherv3.StringMatcher
-	for _, path := range []string{"/ready", "/server_info", "/stats", "/clusters", "/listeners", "/config_dump", "/memory", "/tap"} {
+	for _, path := range []string{"/ready", "/server_info", "/stats", "/clusters", "/listeners", "/config_dump", "/memory"} {
 		allowed = append(allowed, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: path}})
 	}
 	return &bootstrapv3.Admin{
@@ -86,6 +88,18 @@ func admin() *bootstrapv3.Admin {
 		}},
 		AllowPaths: allowed,
 	}
+}
+
+// fewStats keeps the statistics of the proxy as a whole and of its listeners. Those that count each request or the bytes of each connection
+// have no reader, and each costs CPU.
+func fewStats() *metricsv3.StatsConfig {
+	var kept []*matcherv3.StringMatcher
+	for _, prefix := range []string{"server.", "overload.", "listener.", "listener_manager.", "cluster_manager."} {
+		kept = append(kept, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: prefix}})
+	}
+	return &metricsv3.StatsConfig{StatsMatcher: &metricsv3.StatsMatcher{
+		StatsMatcher: &metricsv3.StatsMatcher_InclusionList{InclusionList: &matcherv3.ListStringMatcher{Patterns: kept}},
+	}}
 }
 
 // limits bounds each listener that applications and callers can fill. What probes and the admin socket need is not

@@ -3,7 +3,6 @@ package envoy
 import (
 	"fmt"
 
-	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
@@ -30,7 +29,7 @@ func (b *builder) inspectedChains(d direction, cluster string) []*listenerv3.Fil
 		{
 			Name:             string(d) + "_tls",
 			FilterChainMatch: &listenerv3.FilterChainMatch{TransportProtocol: "tls"},
-			Filters:          []*listenerv3.Filter{b.tcpFilter(d, kindTLS, cluster)},
+			Filters:          b.tcpFilters(d, kindTLS, cluster),
 		},
 	}
 }
@@ -40,7 +39,7 @@ func (b *builder) inspectedChains(d direction, cluster string) []*listenerv3.Fil
 func (b *builder) otherChain(d direction, cluster string) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
 		Name:    string(d) + "_tcp",
-		Filters: []*listenerv3.Filter{b.tcpFilter(d, kindTCP, cluster)},
+		Filters: b.tcpFilters(d, kindTCP, cluster),
 	}
 }
 
@@ -50,22 +49,27 @@ func (b *builder) closedChains(d direction) []*listenerv3.FilterChain {
 	var chains []*listenerv3.FilterChain
 	for _, port := range ownPorts() {
 		name := fmt.Sprintf("%s_closed_%d", d, port)
-		chains = append(chains, portChain(name, port, b.tcpFilter(d, kindClosed, clusterClosed)))
+		chains = append(chains, portChain(name, port, b.tcpFilters(d, kindClosed, clusterClosed)))
 	}
 	return chains
 }
 
 // dnsChain answers DNS over TCP from the cluster's DNS, never from the server that the application named.
 func (b *builder) dnsChain() *listenerv3.FilterChain {
-	return portChain("egress_dns", portDNS, b.tcpFilter(egress, kindDNS, clusterDNS))
+	return portChain("egress_dns", portDNS, b.tcpFilters(egress, kindDNS, clusterDNS))
 }
 
-func portChain(name string, port uint16, filter *listenerv3.Filter) *listenerv3.FilterChain {
+func portChain(name string, port uint16, filters []*listenerv3.Filter) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
 		Name:             name,
 		FilterChainMatch: &listenerv3.FilterChainMatch{DestinationPort: u32(uint32(port))},
-		Filters:          []*listenerv3.Filter{filter},
+		Filters:          filters,
 	}
+}
+
+// tcpFilters pass a connection's bytes on to cluster, once it is written that it began.
+func (b *builder) tcpFilters(d direction, kind string, cluster string) []*listenerv3.Filter {
+	return []*listenerv3.Filter{b.connected(d, kind), b.tcpFilter(d, kind, cluster)}
 }
 
 func (b *builder) tcpFilter(d direction, kind string, cluster string) *listenerv3.Filter {
@@ -75,8 +79,8 @@ func (b *builder) tcpFilter(d direction, kind string, cluster string) *listenerv
 			StatPrefix:       string(d) + "_" + kind,
 			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
 			IdleTimeout:      duration(idleLimit),
-			AccessLog:        []*accesslogv3.AccessLog{b.accessLog(d, kind)},
-			AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnStart: true, AccessLogFlushInterval: duration(logInterval)},
+			AccessLog:        b.connectionLog(d, kind),
+			AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
 		})},
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	matcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
-	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	udpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/udp/udp_proxy/v3"
@@ -46,7 +45,7 @@ func (b *builder) udpProxy() *udpproxyv3.UdpProxyConfig {
 		IdleTimeout:               duration(dnsIdle),
 		UpstreamSocketConfig:      datagrams(),
 		UsePerPacketLoadBalancing: true,
-		AccessLog:                 []*accesslogv3.AccessLog{b.accessLog(egress, kindDNS)},
+		AccessLog:                 b.connectionLog(egress, kindDNS),
 	}
 }
 

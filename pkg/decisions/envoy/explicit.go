@@ -24,7 +24,7 @@ func (b *builder) forwardProxy() *listenerv3.Listener {
 		b.connectRoute(clusterForward, &routev3.RouteAction_UpgradeConfig_ConnectConfig{}), b.anyRoute(clusterForward)))
 	m.UpgradeConfigs = upgrades("websocket", "CONNECT")
 	m.HttpFilters = []*hcmv3.HttpFilter{
-		b.begin(egress, kindHTTPProxy), b.tap(egress, kindHTTPProxy), b.refusePod(), b.lookUp(b.forwardNames()), b.refuseTarget(b.within(podItself())),
+		b.begin(egress, kindHTTPProxy), b.refusePod(), b.lookUp(b.forwardNames()), b.refuseTarget(b.within(podItself())),
 		b.pair(false), b.router(),
 	}
 	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{b.httpFilter(m)}}}

@@ -4,12 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	tapcommonv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/tap/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
-	tapv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/tap/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	preservecasev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/header_formatters/preserve_case/v3"
 	"google.golang.org/protobuf/proto"
@@ -47,8 +44,8 @@ func (b *builder) transparentHTTP(d direction, cluster string) *hcmv3.HttpConnec
 	return m
 }
 
-// httpManager is what all HTTP listeners share: both sides see what the other sent as if the proxy were not there, the
-// request can be tapped through the admin socket, and every request is logged.
+// httpManager is what all HTTP listeners share: both sides see what the other sent as if the proxy were not there, and every
+// request is logged.
 func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHost, more ...*routev3.VirtualHost) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		CodecType:                    hcmv3.HttpConnectionManager_AUTO,
@@ -66,9 +63,9 @@ func (b *builder) httpManager(d direction, kind string, host *routev3.VirtualHos
 		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_KEEP_UNCHANGED,
 		StreamIdleTimeout:            duration(idleLimit),
 		CommonHttpProtocolOptions:    &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit), MaxHeadersCount: u32(headersCount)},
-		AccessLog:                    []*accesslogv3.AccessLog{b.accessLog(d, kind)},
+		AccessLog:                    b.requestLog(d, kind),
 		AccessLogOptions:             &hcmv3.HttpConnectionManager_HcmAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
-		HttpFilters:                  []*hcmv3.HttpFilter{b.begin(d, kind), b.tap(d, kind), b.pair(true), b.router()},
+		HttpFilters:                  []*hcmv3.HttpFilter{b.begin(d, kind), b.pair(true), b.router()},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name:                 string(d) + "_" + kind,
 			VirtualHosts:         append([]*routev3.VirtualHost{host}, more...),
@@ -107,17 +104,8 @@ func http2() *corev3.Http2ProtocolOptions {
 	}
 }
 
-// tap shows whole requests and responses to whoever asks for its id at the admin socket; until then it does nothing.
-func (b *builder) tap(d direction, kind string) *hcmv3.HttpFilter {
-	return b.httpFilterConfig("envoy.filters.http.tap", &tapv3.Tap{CommonConfig: &tapcommonv3.CommonExtensionConfig{
-		ConfigType: &tapcommonv3.CommonExtensionConfig_AdminConfig{
-			AdminConfig: &tapcommonv3.AdminConfig{ConfigId: string(d) + "-" + kind},
-		},
-	}})
-}
-
 func (b *builder) router() *hcmv3.HttpFilter {
-	return b.httpFilterConfig("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true})
+	return b.httpFilterConfig("envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true, DynamicStats: no()})
 }
 
 func (b *builder) httpFilterConfig(name string, config proto.Message) *hcmv3.HttpFilter {

@@ -16,7 +16,7 @@ const maxOpaquePorts = 32
 func (b *builder) opaqueChains(d direction, cluster string) []*listenerv3.FilterChain {
 	var chains []*listenerv3.FilterChain
 	for _, port := range b.settings.OpaquePorts {
-		chains = append(chains, portChain(fmt.Sprintf("%s_opaque_%d", d, port), port, b.tcpFilter(d, kindTCP, cluster)))
+		chains = append(chains, portChain(fmt.Sprintf("%s_opaque_%d", d, port), port, b.tcpFilters(d, kindTCP, cluster)))
 	}
 	return chains
 }

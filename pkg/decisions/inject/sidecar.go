@@ -2,6 +2,9 @@ package inject
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -50,17 +53,20 @@ func command(limits corev1.ResourceList) []string {
 	all := []string{
 		"envoy", "-c", apis.ProxyConfigDir + "/" + apis.EnvoyConfigKey,
 		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning",
-		// The proxy's own log is written before the proxy goes on: who connected, and where to, is on the node when it is killed.
-		"--component-log-level", "conn_handler:debug,connection:debug", "--log-format", `{"event":"%n","level":"%l","text":"%j"}`,
+		// The proxy's own log is written before the proxy goes on: which request or connection began is on the node when it is killed.
+		"--component-log-level", envoy.LogComponents, "--log-format", envoy.LogFormat,
 		// The access log, which is written by another thread, only says how what has begun went on.
 		"--file-flush-interval-msec", "250",
 	}
-	memory, limited := limits[corev1.ResourceMemory]
-	if !limited {
-		return all
+	runtime := envoy.Runtime()
+	if memory, limited := limits[corev1.ResourceMemory]; limited {
+		runtime[envoy.HeapKey] = int(envoy.Heap(memory.Value()))
 	}
-	return append(all, "--config-yaml", fmt.Sprintf("layered_runtime: {layers: [{name: memory, static_layer: {%s: %d}}]}",
-		envoy.HeapKey, envoy.Heap(memory.Value())))
+	var values []string
+	for _, key := range slices.Sorted(maps.Keys(runtime)) {
+		values = append(values, fmt.Sprintf("%s: %d", key, runtime[key]))
+	}
+	return append(all, "--config-yaml", fmt.Sprintf("layered_runtime: {layers: [{name: sidecar, static_layer: {%s}}]}", strings.Join(values, ", ")))
 }
 
 // volumes returns what the proxy mounts: its configuration, read-only, and a place for its admin socket.

@@ -80,10 +80,17 @@ func (e Entry) Encode() ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// Chatter reports whether a line of the proxy's own log says nothing that the record needs. The proxy logs each step of each
-// connection before it goes on; what is copied of that is who connected, and where to.
+// Chatter reports whether a line of the proxy's own log says nothing that the record needs: steps of its start, or, from a proxy of an
+// earlier release, of each connection. What is copied of that is what began, who connected, and where to,
+// and to which address the explicit proxy resolved a name.
 func Chatter(e Entry) bool {
-	if e.Log == nil || !bytes.HasPrefix(e.Log, []byte(`{"event":"conn`)) {
+	if bytes.HasPrefix(e.Log, []byte(`{"event":"forward_proxy","level":"debug"`)) {
+		return !bytes.Contains(e.Log, []byte("' address has changed from "))
+	}
+	if bytes.HasPrefix(e.Log, []byte(`{"event":"config","level":"debug"`)) {
+		return !bytes.HasPrefix(e.Log, []byte(`{"event":"config","level":"debug","text":"`+valueText))
+	}
+	if !bytes.HasPrefix(e.Log, []byte(`{"event":"conn`)) {
 		return false
 	}
 	return !bytes.Contains(e.Log, []byte("] new connection from ")) && !bytes.Contains(e.Log, []byte("] connecting to "))

@@ -78,7 +78,12 @@ func TestOfTheProxysOwnLogWhoConnectedAndWhereToIsKept(t *testing.T) {
 		`{"event":"connection","level":"debug","text":"[Tags: \"ConnectionId\":\"2\"] remote close"}`:                      true,
 		`{"event":"misc","level":"warning","text":"a warning"}`:                                                            false,
 		`{"event":"Begin","path":"/"}`: false,
-		`a text`:                       false,
+		`{"event":"config","level":"debug","text":"Created the filter state 'begin' from value '0.1\nx'"}`:                false,
+		`{"event":"config","level":"debug","text":"add active listener: name=l"}`:                                         true,
+		`{"event":"forward_proxy","level":"debug","text":"host 'h:80' address has changed from <empty> to 192.0.2.9:80"}`: false,
+		`{"event":"forward_proxy","level":"debug","text":"thread local lookup for host 'h:80' "}`:                         true,
+		`{"event":"config","level":"warning","text":"a warning"}`:                                                         false,
+		`a text`: false,
 	} {
 		e := record.Line(record.Source{}, record.Position{}, record.Piece{Content: []byte(text)}, 0)
 		require.Equal(t, chatter, record.Chatter(e), text)

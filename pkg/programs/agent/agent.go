@@ -57,6 +57,7 @@ type Agent struct {
 	quarantine *Quarantine
 	frames     FrameFilter
 	dropped    frameTally
+	answered   answers
 	queue      workqueue.TypedRateLimitingInterface[string] // pod UIDs
 	table      *table
 	starting   starting // enforced by the gate, not listed by the runtime yet

@@ -21,6 +21,7 @@ type Metrics struct {
 	failures *prometheus.CounterVec
 	frames   *prometheus.CounterVec
 	found    prometheus.Counter
+	answers  *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -52,7 +53,11 @@ func NewMetrics() *Metrics {
 	m.found = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "data_space_agent_found_unenforced_total", Help: "Foreign pods that were found running although nothing had enforced them.",
 	})
-	m.Registry.MustRegister(m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
+	m.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "data_space_agent_proxy_answers_total",
+		Help: "Requests and connections of foreign pods that their proxy answered or closed itself, in the server's place, by the reason in its access log.",
+	}, []string{"reason"})
+	m.Registry.MustRegister(m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range failureReasons() {
 		m.failures.WithLabelValues(reason)

@@ -35,6 +35,12 @@ type Config struct {
 	// Concerns reports whether an entry belongs into the record of its source's guest; nil: all do. A log that is about
 	// several guests is followed once for each, as a source of its own, so that each record knows how far it came.
 	Concerns func(record.Entry) bool
+	// Answered is given the end of each request and connection of a pod that is recorded, and why the proxy answered itself, or "". nil: it
+	// is not asked for.
+	Answered func(s record.Source, own string)
+	// Forgotten is given each source that is no longer followed; nil: it is not asked for.
+	Forgotten func(record.Source)
+
 	// Known reports whether Concerns can decide. Until it does, logs that are about several guests are not read: an agent that
 	// starts follows them from the record before the API server has named the guests. nil: it always can.
 	Known func() bool
@@ -185,6 +191,18 @@ func guestFolders(root string) ([]string, error) {
 		}
 	}
 	return guests, nil
+}
+
+// answers hands on which requests and connections ended.
+func (r *Recorder) answers(s record.Source, entries []record.Entry) {
+	if r.Answered == nil || s.Container != apis.ProxyContainerName {
+		return
+	}
+	for _, e := range entries {
+		if answer, ended := record.ParseAnswer(e); ended {
+			r.Answered(s, answer.Own())
+		}
+	}
 }
 
 // weight is about how many bytes the entries are.

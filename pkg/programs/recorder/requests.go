@@ -47,7 +47,7 @@ func Print(w io.Writer, root string, q Query) error {
 	const minWidth, padding = 0, 2
 	t := tabwriter.NewWriter(w, minWidth, 0, padding, ' ', 0)
 	if !q.JSON {
-		fmt.Fprintln(t, "TIME\tGUEST\tPOD\tDIRECTION\tEVENT\tWHAT\tCODE")
+		fmt.Fprintln(t, "TIME\tGUEST\tPOD\tDIRECTION\tEVENT\tWHAT\tCODE\tPROXY ANSWERED")
 	}
 	for _, guest := range guests {
 		if q.Guest == "" || guest == folder(q.Guest) {
@@ -75,15 +75,16 @@ func (q Query) guest(w *tabwriter.Writer, folder string) error {
 	if err != nil {
 		return err
 	}
+	var pairing record.Pairing
 	for _, s := range segments {
-		if err := q.segment(w, filepath.Join(folder, s.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) { // just removed
+		if err := q.segment(w, filepath.Join(folder, s.Name), &pairing); err != nil && !errors.Is(err, fs.ErrNotExist) { // just removed
 			return err
 		}
 	}
 	return nil
 }
 
-func (q Query) segment(w *tabwriter.Writer, path string) error {
+func (q Query) segment(w *tabwriter.Writer, path string, pairing *record.Pairing) error {
 	file, err := os.Open(path) //nolint:gosec // a segment in the record's folder
 	if err != nil {
 		return fmt.Errorf("read the record: %w", err)
@@ -102,19 +103,26 @@ func (q Query) segment(w *tabwriter.Writer, path string) error {
 		if err != nil {
 			return fmt.Errorf("read the record: %w", err)
 		}
-		q.line(w, line)
+		q.line(w, line, pairing)
 	}
 }
 
 // line prints one line of the record. What is not an entry is passed over.
-func (q Query) line(w io.Writer, line []byte) {
+func (q Query) line(w io.Writer, line []byte, pairing *record.Pairing) {
 	var e record.Entry
+	if json.Unmarshal(line, &e) != nil {
+		return
+	}
+	whole := pairing.Whole(e) // whether it is chosen or not: a later line needs it
 	switch {
-	case json.Unmarshal(line, &e) != nil || !q.chooses(e):
+	case !q.chooses(e):
 	case q.JSON:
+		if whole.Text != e.Text || !bytes.Equal(whole.Log, e.Log) {
+			line, _ = whole.Encode()
+		}
 		fmt.Fprintf(w, "%s\n", escaped(bytes.TrimSpace(line)))
 	default:
-		row(w, e)
+		row(w, whole)
 	}
 }
 
@@ -182,8 +190,10 @@ func row(w io.Writer, e record.Entry) {
 	case e.Log != nil:
 		what = l.Kind + " " + l.Destination + " " + l.SNI
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", ascii(e.Time), ascii(e.Source.Guest), ascii(about(e)),
-		ascii(l.Direction), ascii(cmp.Or(l.Event, "text")), ascii(what), l.Code)
+	answer, _ := record.ParseAnswer(e)
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", ascii(e.Time), ascii(e.Source.Guest), ascii(about(e)),
+		ascii(l.Direction), ascii(cmp.Or(l.Event, "text")), ascii(what), l.Code,
+		ascii(cmp.Or(answer.Own(), "-")))
 }
 
 // about names the pod that an entry is about: the one whose proxy logged it, or the one that asked the resolver.

@@ -52,10 +52,14 @@ func (r *Recorder) copy(now time.Time, s record.Source, most, lag int64, named b
 			r.again(s, t, f)
 			return size
 		}
+		r.answers(s, entries)
 	}
 	if t.Ended() || !named && !t.Seen() {
 		t.Close()
 		delete(r.tails, s)
+		if r.Forgotten != nil {
+			r.Forgotten(s)
+		}
 	}
 	return size
 }

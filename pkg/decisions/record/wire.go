@@ -1,0 +1,205 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The proxy's lines as they are on the wire and on the disk (package envoy has their formats):
+//
+//   - a value of Envoy's own log says that a request or a connection began, with a key;
+//   - "E KEY …" says how a request ended that a server answered;
+//   - a JSON object is an access log line that says it all, or a line of a proxy of an earlier release.
+const (
+	valuePrefix = `{"event":"config",`
+	valueText   = "Created the filter state '"
+	valueMiddle = "' from value '"
+	endPrefix   = "E "
+)
+
+// Begun is a line that a request or a connection began, and what its last line needs of it.
+type Begun struct {
+	Event       string `json:"event"` // Begin
+	Start       string `json:"start_time,omitempty"`
+	Direction   string `json:"direction,omitempty"`
+	Kind        string `json:"kind,omitempty"`
+	Method      string `json:"method,omitempty"`
+	Path        string `json:"path,omitempty"`
+	Authority   string `json:"authority,omitempty"`
+	Protocol    string `json:"protocol,omitempty"`
+	SNI         string `json:"sni,omitempty"`
+	Caller      string `json:"downstream_remote_address,omitempty"`
+	Destination string `json:"original_destination,omitempty"`
+	Upstream    string `json:"upstream_host,omitempty"`
+	Key         string `json:"key"`
+}
+
+// Ended is the last line of a request, together with what it was when it began. Where that is no longer in the record, those fields
+// are missing.
+type Ended struct {
+	Begun
+	Code          int64  `json:"response_code"`
+	Flags         string `json:"response_flags"`
+	Details       string `json:"response_code_details"`
+	BytesReceived int64  `json:"bytes_received"`
+	BytesSent     int64  `json:"bytes_sent"`
+	Duration      int64  `json:"duration_ms"`
+	HeaderBytes   int64  `json:"request_headers_bytes"`
+}
+
+// ParseBegun reads a line of Envoy's own log that says that something began; no other line is one.
+func ParseBegun(line []byte) (Begun, bool) {
+	var l struct{ Text string }
+	if !bytes.HasPrefix(line, []byte(valuePrefix)) || json.Unmarshal(line, &l) != nil {
+		return Begun{}, false
+	}
+	rest, found := strings.CutPrefix(l.Text, valueText)
+	if !found {
+		return Begun{}, false
+	}
+	name, value, _ := strings.Cut(rest, valueMiddle)
+	b, ok := begun(name, value)
+	b.Start = start(b.Key)
+	return b, ok
+}
+
+func begun(name, value string) (Begun, bool) {
+	fields := strings.Split(strings.TrimSuffix(value, "'"), "\n")
+	switch {
+	case name == "begin" && len(fields) == 9:
+		return Begun{
+			Event: "Begin", Key: fields[0], Direction: fields[1], Kind: fields[2], Protocol: fields[3], Caller: fields[4],
+			Destination: fields[5], Method: fields[6], Authority: fields[7], Path: fields[8],
+		}, true
+	case name == "connect" && len(fields) == 6:
+		b := Begun{Event: "Begin", Key: fields[0], Direction: fields[1], Kind: fields[2], Caller: fields[3], Destination: fields[4], SNI: fields[5]}
+		if b.SNI == "-" {
+			b.SNI = ""
+		}
+		return b, true
+	}
+	return Begun{}, false
+}
+
+// start returns when that with the key began. A key is the number of a connection and a time in microseconds.
+func start(key string) string {
+	_, stamp, _ := strings.Cut(key, ".")
+	us, err := strconv.ParseInt(stamp, 10, 64)
+	if err != nil {
+		return ""
+	}
+	return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+// ParseEnded reads the short line by which a request ends. Its key is that of its beginning.
+func ParseEnded(text string) (Ended, bool) {
+	rest, found := strings.CutPrefix(text, endPrefix)
+	fields := strings.Split(rest, " ")
+	if !found || len(fields) != 9 {
+		return Ended{}, false
+	}
+	e := Ended{Begun: Begun{Event: "DownstreamEnd", Start: start(fields[0]), Key: fields[0], Upstream: fields[8]}, Flags: fields[2], Details: fields[3]}
+	for i, to := range map[int]*int64{1: &e.Code, 4: &e.BytesReceived, 5: &e.BytesSent, 6: &e.Duration, 7: &e.HeaderBytes} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil && fields[i] != "-" {
+			return Ended{}, false
+		}
+		*to = n
+	}
+	return e, true
+}
+
+// Pairing puts what is said of requests when they begin and when they end together. What it holds of one container is bounded: of
+// those that never end, the oldest are forgotten first.
+type Pairing struct {
+	of map[Source]*begins
+}
+
+type begins struct {
+	open  map[string]Begun
+	order []string
+	bytes int
+}
+
+const (
+	// maxOpen and maxOpenBytes bound what is held of the beginnings in one container. A proxy has at most some thousand requests open.
+	maxOpen      = 16 << 10
+	maxOpenBytes = 8 << 20
+)
+
+// Whole returns the entry with the line of a proxy as the JSON object that docs/record.md has. Other entries it returns as they are.
+// Entries are given in the order of the record.
+func (p *Pairing) Whole(e Entry) Entry {
+	switch {
+	case e.Log != nil:
+		begun, ok := ParseBegun(e.Log)
+		if !ok {
+			return e
+		}
+		if begun.Method != "" { // of a connection the last line says it all
+			p.begins(e.Source).add(begun)
+		}
+		return e.says(begun)
+	case strings.HasPrefix(e.Text, endPrefix):
+		ended, ok := ParseEnded(e.Text)
+		if !ok {
+			return e
+		}
+		upstream := ended.Upstream
+		if begun, known := p.begins(e.Source).take(ended.Key); known {
+			ended.Begun = begun
+		}
+		ended.Event, ended.Upstream = "DownstreamEnd", upstream
+		return e.says(ended)
+	case e.Ended:
+		delete(p.of, e.Source)
+	}
+	return e
+}
+
+func (e Entry) says(what any) Entry {
+	if log, err := json.Marshal(what); err == nil {
+		e.Log, e.Text = log, ""
+	}
+	return e
+}
+
+func (p *Pairing) begins(s Source) *begins {
+	if p.of == nil {
+		p.of = map[Source]*begins{}
+	}
+	if p.of[s] == nil {
+		p.of[s] = &begins{open: map[string]Begun{}}
+	}
+	return p.of[s]
+}
+
+func (b *begins) add(begun Begun) {
+	if _, known := b.open[begun.Key]; known {
+		return
+	}
+	b.open[begun.Key] = begun
+	b.order = append(b.order, begun.Key)
+	b.bytes += size(begun)
+	for len(b.order) > 2*maxOpen || b.bytes > maxOpenBytes || len(b.open) > maxOpen {
+		b.take(b.order[0])
+		b.order = b.order[1:]
+	}
+}
+
+// take returns a beginning and forgets it.
+func (b *begins) take(key string) (Begun, bool) {
+	begun, known := b.open[key]
+	if known {
+		delete(b.open, key)
+		b.bytes -= size(begun)
+	}
+	return begun, known
+}
+
+func size(b Begun) int {
+	return len(b.Method) + len(b.Path) + len(b.Authority) + len(b.Caller) + len(b.Destination)
+}

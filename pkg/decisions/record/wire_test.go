@@ -1,0 +1,96 @@
+package record_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/record"
+)
+
+// wire makes an entry of a line of the proxy of a pod.
+func wire(pod, text string) record.Entry {
+	return record.Line(record.Source{Pod: pod}, record.Position{}, record.Piece{Content: []byte(text)}, 0)
+}
+
+// begin is the proxy's line that a request began.
+func begin(key, path string) string {
+	value := strings.Join([]string{key, "egress", "http", "HTTP/1.1", "192.0.2.1:5", "192.0.2.9:80", "GET", "h", path}, "\n")
+	text, _ := json.Marshal("Created the filter state 'begin' from value '" + value + "'")
+	return `{"event":"config","level":"debug","text":` + string(text) + `}`
+}
+
+func fields(t *testing.T, e record.Entry) map[string]any {
+	t.Helper()
+	var all map[string]any
+	require.NoError(t, json.Unmarshal(e.Log, &all), "%s", e.Text)
+	return all
+}
+
+func TestTheEndOfARequestHasWhatItWasWhenItBegan(t *testing.T) {
+	var p record.Pairing
+	began := fields(t, p.Whole(wire("a", begin("7.1764435600123456", "/x\"'"))))
+	require.Equal(t, "Begin", began["event"])
+	require.Equal(t, "/x\"'", began["path"])
+	require.Equal(t, "2025-11-29T17:00:00.123Z", began["start_time"])
+	const end = "E 7.1764435600123456 200 - via_upstream 3 2 12 99 192.0.2.9:80"
+	require.NotContains(t, fields(t, p.Whole(wire("b", end))), "path", "of another pod")
+	line := fields(t, p.Whole(wire("a", end)))
+	for field, value := range map[string]any{
+		"event": "DownstreamEnd", "direction": "egress", "kind": "http", "method": "GET", "path": "/x\"'", "authority": "h", "protocol": "HTTP/1.1",
+		"downstream_remote_address": "192.0.2.1:5", "original_destination": "192.0.2.9:80", "upstream_host": "192.0.2.9:80", "response_code": 200.0,
+		"response_flags": "-", "response_code_details": "via_upstream", "bytes_received": 3.0, "bytes_sent": 2.0, "duration_ms": 12.0,
+		"request_headers_bytes": 99.0,
+	} {
+		require.Equal(t, value, line[field], field)
+	}
+}
+
+func TestOtherLinesStayAsTheyAre(t *testing.T) {
+	var p record.Pairing
+	for _, text := range []string{
+		"", "E", "E 1", "E a b c d e f g h i", "a text", `{"event":"Begin","path":"/"}`, `{"event":"config","level":"debug","text":"other"}`,
+		`{"event":"DownstreamEnd","path":"/","response_code":200}`, strings.Replace(begin("1.1", "/"), "'begin'", "'other'", 1),
+		strings.Replace(begin("1.1", "/"), "GET", `GET\nmore`, 1),
+	} {
+		require.Equal(t, wire("a", text), p.Whole(wire("a", text)), text)
+	}
+}
+
+func TestWhatIsHeldOfRequestsThatNeverEndIsBounded(t *testing.T) {
+	var p record.Pairing
+	const requests = 12_000
+	for i := range requests {
+		p.Whole(wire("a", begin(fmt.Sprintf("1.%d", i), "/"+strings.Repeat("x", 1000))))
+	}
+	end := func(i int) map[string]any {
+		return fields(t, p.Whole(wire("a", fmt.Sprintf("E 1.%d 200 - via_upstream 0 0 0 0 -", i))))
+	}
+	require.NotContains(t, end(0), "path", "the oldest is forgotten")
+	require.Contains(t, end(requests-1), "path")
+}
+
+func TestWhatTheProxyAnsweredItselfIsKnownWithItsReason(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"event":"DownstreamEnd","response_code":503,"response_flags":"UF","response_code_details":"upstream_reset_before_response_started{connection_failure}"}`: "UF",
+		`{"event":"DownstreamEnd","response_code":403,"response_flags":"-","response_code_details":"rbac_access_denied_matched_policy[pod_itself]"}`:               "rbac_access_denied_matched_policy",
+		`{"event":"DownstreamEnd","response_code":503,"response_flags":"-","response_code_details":"via_upstream"}`:                                                "",
+		`{"event":"DownstreamEnd","response_code":0,"response_flags":"DC","response_code_details":"downstream_remote_disconnect"}`:                                 "",
+		`{"event":"DownstreamPeriodic","response_code":503,"response_flags":"UF","response_code_details":"x"}`:                                                     "",
+		`{"event":"TcpConnectionEnd","response_code":0,"response_flags":"UF,URX","response_code_details":null}`:                                                    "UF,URX",
+		`{"event":"TcpConnectionEnd","response_code":0,"response_flags":"-","response_code_details":null}`:                                                         "",
+		"E 1.1 200 - via_upstream 0 0 0 0 -":                                                "",
+		"E 1.1 200 UF upstream_reset_before_response_started{connection_failure} 0 0 0 0 -": "UF",
+		"a text": "",
+	} {
+		answer, ended := record.ParseAnswer(wire("a", line))
+		own := ""
+		if ended {
+			own = answer.Own()
+		}
+		require.Equal(t, want, record.Reason(own), line)
+	}
+}

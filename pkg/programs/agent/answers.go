@@ -1,0 +1,48 @@
+package agent
+
+import (
+	"time"
+
+	decided "data-space.liqo.io/pkg/decisions/record"
+)
+
+// EventProxyAnswers is the reason of the Event that a pod's proxy gave many answers itself, in the servers' place.
+const EventProxyAnswers = "ProxyAnswers"
+
+const (
+	// maxAnswerReasons bounds the label values of the metric of the proxies' own answers; what exceeds them is otherReason.
+	maxAnswerReasons = 64
+	otherReason      = "other"
+)
+
+// answers is what is known of the proxies' own answers. It is for one goroutine, that of the recorder.
+type answers struct {
+	tally decided.Tally
+	named map[string]bool // reasons that are counted by name
+}
+
+func (r *answers) name(reason string) string {
+	if r.named == nil {
+		r.named = map[string]bool{}
+	}
+	if !r.named[reason] && len(r.named) >= maxAnswerReasons {
+		return otherReason
+	}
+	r.named[reason] = true
+	return reason
+}
+
+// ProxyEnded counts a request or a connection of a pod that has ended, and reports when the proxy gave many answers itself. own is why the
+// proxy gave this one itself, or "". It is for one goroutine.
+func (a *Agent) ProxyEnded(s decided.Source, own string) {
+	if own != "" {
+		a.metrics.answers.WithLabelValues(a.answered.name(decided.Reason(own))).Inc()
+	}
+	if report := a.answered.tally.Add(time.Now(), s, own); report != "" {
+		a.Log.Warn(report, "event", EventProxyAnswers, "namespace", s.Namespace, "pod", s.Pod)
+		a.reporter.Warning(s.Namespace, s.Pod, s.UID, EventProxyAnswers, report)
+	}
+}
+
+// ProxyGone forgets what was counted of a pod.
+func (a *Agent) ProxyGone(s decided.Source) { a.answered.tally.Forget(s) }
