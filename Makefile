@@ -107,6 +107,7 @@ fuzz: ## objects of guests by chance, against the webhook and its limits; the se
 	$(call stage,fuzzing)
 	@go test -run '^$$' -fuzz FuzzExceeded -fuzztime 30s ./pkg/decisions/limits
 	@go test -run '^$$' -fuzz FuzzObject -fuzztime 30s ./pkg/programs/webhook
+	@go test -run '^$$' -fuzz FuzzReview -fuzztime 30s ./pkg/programs/webhook
 
 .PHONY: tools
 tools: $(LAB)
@@ -138,6 +139,9 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: a pod's traffic beside one without proxy and beside the same Envoy with Istio's settings)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -timeout 15m -tags 'kernel bench' -run TestSpeedBesideThePeer -exec "$(CURDIR)/test/isolated" ./test/envoy
+	$(call stage,bench: what a pod's creation costs at the webhook, against a webhook that does nothing)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -tags bench -run TestWhatAPodCosts -exec "$(CURDIR)/test/isolated" ./test/api/webhook
 	$(call stage,bench: thirty guarded pods at rest)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent

@@ -54,8 +54,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	each(f, "guest-namespace-pattern", "regular expression for the names of guests' namespaces; {guest} is the cluster id (default "+admit.DefaultSpacePattern+")",
 		&o.Spaces.Pattern, admit.ParseSpacePattern)
 	each(f, "cluster-domain", "domain of the cluster's own names (default cluster.local)", &o.Spaces.ClusterDomain, parseDomain)
-	f.BoolFunc("require-enforced-nodes", "whether foreign pods are scheduled only to nodes whose agent is ready; with false, remove the policy"+
-		" data-space-enforced-nodes as well (default true)", func(text string) error {
+	f.BoolFunc("require-enforced-nodes", "whether foreign pods are scheduled only to nodes whose agent is ready; with false, remove the policy's"+
+		" rule as well, by deploy/any-node (default true)", func(text string) error {
 		required, err := strconv.ParseBool(text)
 		proxy.AnyNode = !required
 		return err

@@ -17,7 +17,7 @@ import (
 const guardPrefix = "data-space/"
 
 // judgeMetadata refuses labels and annotations that change how a pod is guarded, connected or run.
-func judgeMetadata(meta *metav1.ObjectMeta, spec *corev1.PodSpec) field.ErrorList {
+func judgeMetadata(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s Settings) field.ErrorList {
 	path := field.NewPath("metadata")
 	var problems field.ErrorList
 	for _, key := range slices.Sorted(maps.Keys(meta.Labels)) {
@@ -31,7 +31,7 @@ func judgeMetadata(meta *metav1.ObjectMeta, spec *corev1.PodSpec) field.ErrorLis
 			problems = append(problems, field.Forbidden(path.Child("annotations").Key(key), reason+"; remove it"))
 		}
 	}
-	return append(problems, judgeAnnotationStandards(meta, spec, path.Child("annotations"))...)
+	return append(problems, judgeAnnotationStandards(meta, spec, s, path.Child("annotations"))...)
 }
 
 // Mark refuses the annotation that names a pod's guest on what pods are made of: only admission sets it, on the pod.

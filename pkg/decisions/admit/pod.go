@@ -14,7 +14,7 @@ import (
 // out. The specification stands at path, of a Pod or of an object that brings one (a ShadowPod); the labels and
 // annotations are that object's, which its pod will bear. The proxy's own container is not judged here.
 func Pod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
-	problems := judgeMetadata(meta, spec)
+	problems := judgeMetadata(meta, spec, s)
 	problems = append(problems, judgeHost(spec, path)...)
 	problems = append(problems, judgePlace(spec, s, path)...)
 	problems = append(problems, judgePodResources(spec, s, path)...)
@@ -28,7 +28,7 @@ func Pod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s Settings, path *field.
 	for _, c := range containers {
 		problems = append(problems, judgeContainer(c, s)...)
 	}
-	return append(problems, judgeStandards(spec, containers, s.level(), path)...)
+	return append(problems, judgeStandards(spec, containers, s, path)...)
 }
 
 // EphemeralContainers judges those that an update adds to a pod. The ones that are there already stay: they cannot be
@@ -43,7 +43,7 @@ func EphemeralContainers(now, before *corev1.Pod, s Settings) field.ErrorList {
 		problems = append(problems, judgeContainer(c, s)...)
 	}
 	// The pod's own part was judged when it came.
-	return append(problems, judgeContainerStandards(now.Spec, added, s.level())...)
+	return append(problems, judgeContainerStandards(now.Spec, added, s)...)
 }
 
 // located is a container and the place in the pod where it was found.

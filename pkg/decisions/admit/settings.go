@@ -30,6 +30,8 @@ type Settings struct {
 	Tolerations []string
 	// EndpointNetworks hold the addresses that EndpointSlices may name when Kubernetes' own controllers did not write them.
 	EndpointNetworks []netip.Prefix
+
+	standards standards
 }
 
 // ParseNames reads "a,b". Each is the name of an object of the cluster (RFC 1123).

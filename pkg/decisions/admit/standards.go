@@ -38,34 +38,47 @@ func (s Settings) level() Level {
 
 // judgeStandards asks Kubernetes' own implementation of the Pod Security Standards. It answers for a pod as a whole, so
 // each part is shown to it alone, and its path is known: the pod without containers, then every container by itself.
-func judgeStandards(spec *corev1.PodSpec, containers []located, level Level, path *field.Path) field.ErrorList {
+func judgeStandards(spec *corev1.PodSpec, containers []located, s Settings, path *field.Path) field.ErrorList {
 	var problems field.ErrorList
-	for _, check := range checks(level) {
-		bare := bareOf(*spec)
-		if answer := check.judge(&metav1.ObjectMeta{}, &bare); !answer.Allowed {
+	alone := eachAlone(containers)
+	shown := &corev1.PodSpec{}
+	for _, check := range s.checks(s.level()) {
+		*shown = bareOf(spec)
+		if answer := check.judge(&metav1.ObjectMeta{}, shown); !answer.Allowed {
 			problems = append(problems, check.refusal(path, check.pod, answer))
 			// The containers inherit what was found: what they add to it is asked of each.
-			bare.SecurityContext = nil
+			shown.SecurityContext = nil
 		}
-		problems = append(problems, check.containers(bare, containers)...)
+		problems = append(problems, check.containers(shown, containers, alone)...)
 	}
 	return problems
 }
 
+// eachAlone returns for each container the list of it alone.
+func eachAlone(containers []located) [][]corev1.Container {
+	alone := make([][]corev1.Container, len(containers))
+	for i, c := range containers {
+		alone[i] = []corev1.Container{*c.Container}
+	}
+	return alone
+}
+
 // judgeContainerStandards judges containers of a pod whose own part is beyond doubt.
-func judgeContainerStandards(spec corev1.PodSpec, containers []located, level Level) field.ErrorList {
+func judgeContainerStandards(spec corev1.PodSpec, containers []located, s Settings) field.ErrorList {
 	var problems field.ErrorList
-	for _, check := range checks(level) {
-		problems = append(problems, check.containers(bareOf(spec), containers)...)
+	alone, shown := eachAlone(containers), bareOf(&spec)
+	for _, check := range s.checks(s.level()) {
+		problems = append(problems, check.containers(&shown, containers, alone)...)
 	}
 	return problems
 }
 
 // judgeAnnotationStandards judges what a pod may still say by annotation (AppArmor).
-func judgeAnnotationStandards(meta *metav1.ObjectMeta, spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+func judgeAnnotationStandards(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 	var problems field.ErrorList
-	for _, check := range checks(Baseline) {
-		if answer := check.judge(meta, &corev1.PodSpec{OS: spec.OS}); !answer.Allowed {
+	bare := &corev1.PodSpec{OS: spec.OS}
+	for _, check := range s.checks(Baseline) {
+		if answer := check.judge(meta, bare); !answer.Allowed {
 			problems = append(problems, check.refusal(path, "", answer))
 		}
 	}
@@ -79,11 +92,12 @@ type check struct {
 	judge policy.CheckPodFn
 }
 
-func (c check) containers(bare corev1.PodSpec, containers []located) field.ErrorList {
+// containers judges each container in the pod that is shown, by itself.
+func (c check) containers(shown *corev1.PodSpec, containers []located, alone [][]corev1.Container) field.ErrorList {
 	var problems field.ErrorList
-	for _, one := range containers {
-		bare.Containers = []corev1.Container{*one.Container}
-		if answer := c.judge(&metav1.ObjectMeta{}, &bare); !answer.Allowed {
+	for i, one := range containers {
+		shown.Containers = alone[i]
+		if answer := c.judge(&metav1.ObjectMeta{}, shown); !answer.Allowed {
 			problems = append(problems, c.refusal(one.path, c.container, answer))
 		}
 	}
@@ -98,13 +112,30 @@ func (c check) refusal(at *field.Path, name string, answer policy.CheckResult) *
 }
 
 // bareOf returns the pod without its containers and without what package admit judges more strictly by itself.
-func bareOf(spec corev1.PodSpec) corev1.PodSpec {
+func bareOf(spec *corev1.PodSpec) corev1.PodSpec {
 	return corev1.PodSpec{OS: spec.OS, SecurityContext: spec.SecurityContext}
 }
 
-// checks lists the rules of a level in the newest version of each; those of restricted take the place of the rules of
+// standards are the rules of each level, made once: the library makes them anew whenever it is asked.
+type standards map[Level][]check
+
+// WithStandards returns the settings with the rules of the Pod Security Standards made beforehand. Those without make them for each
+// pod that they judge.
+func (s Settings) WithStandards() Settings {
+	s.standards = standards{Baseline: checksOf(Baseline), Restricted: checksOf(Restricted)}
+	return s
+}
+
+func (s Settings) checks(level Level) []check {
+	if made, found := s.standards[level]; found {
+		return made
+	}
+	return checksOf(level)
+}
+
+// checksOf lists the rules of a level in the newest version of each; those of restricted take the place of the rules of
 // baseline that they contain.
-func checks(level Level) []check {
+func checksOf(level Level) []check {
 	var all []check
 	var overridden []policy.CheckID
 	for _, c := range policy.DefaultChecks() {

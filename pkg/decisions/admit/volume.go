@@ -1,12 +1,11 @@
 package admit
 
 import (
-	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -37,7 +36,14 @@ func volumeKinds() []string {
 // kindsOf names a volume's sources as the API does. The API server takes a Pod's volume without any for an emptyDir and
 // refuses several, but nobody has looked at a ShadowPod's yet.
 func kindsOf(v *corev1.Volume) []string {
-	// A volume is plain data: it can always be written as a map.
-	sources, _ := runtime.DefaultUnstructuredConverter.ToUnstructured(&v.VolumeSource)
-	return slices.Sorted(maps.Keys(sources))
+	var kinds []string
+	sources := reflect.ValueOf(v.VolumeSource)
+	for i := range sources.NumField() {
+		if !sources.Field(i).IsZero() {
+			name, _, _ := strings.Cut(sources.Type().Field(i).Tag.Get("json"), ",")
+			kinds = append(kinds, name)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
 }

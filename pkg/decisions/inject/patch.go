@@ -45,7 +45,17 @@ func (p *patch) appendTo(path string, length int, value any) {
 // pointer turns a field path into a JSON pointer (RFC 6901): spec.containers[0] into /spec/containers/0. The paths that
 // this package builds hold no map keys.
 func pointer(path *field.Path) string {
-	return "/" + strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(path.String())
+	text := []byte("/")
+	for _, c := range []byte(path.String()) {
+		switch c {
+		case '.', '[':
+			text = append(text, '/')
+		case ']':
+		default:
+			text = append(text, c)
+		}
+	}
+	return string(text)
 }
 
 // escape makes a map key fit to stand in a JSON pointer.

@@ -16,15 +16,19 @@ func (s Settings) mayKeepClass(name string) bool {
 }
 
 // addPriority gives a pod the PriorityClass that preempts no pod, unless the Hospital has granted the one it has. The API
-// server has resolved the earlier class by now, perhaps the cluster's default: what came from it goes, and the API server
-// resolves ours when it asks its own plugins again about a pod that a webhook has changed.
+// server has resolved the earlier class by now, perhaps the cluster's default: what came from it goes. The API server
+// resolves ours when it asks its own plugins again about a pod that a webhook has changed. Where they find the value there already, they
+// change nothing, and no webhook is called again for it.
 func addPriority(p *patch, spec *corev1.PodSpec, s Settings, at *field.Path) []string {
 	if s.mayKeepClass(spec.PriorityClassName) {
 		return preempting(spec, at)
 	}
 	p.add(pointer(at.Child("priorityClassName")), apis.GuestPriorityClass)
 	p.add(pointer(at.Child("preemptionPolicy")), corev1.PreemptNever)
-	if spec.Priority != nil {
+	switch {
+	case s.GuestPriority != nil:
+		p.add(pointer(at.Child("priority")), *s.GuestPriority)
+	case spec.Priority != nil:
 		p.remove(pointer(at.Child("priority")))
 	}
 	if spec.PriorityClassName == "" {

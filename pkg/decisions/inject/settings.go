@@ -21,6 +21,8 @@ type Settings struct {
 	Guest string
 	// PriorityClasses are the PriorityClasses that a pod keeps; any other is replaced by apis.GuestPriorityClass.
 	PriorityClasses []string
+	// GuestPriority is the value of apis.GuestPriorityClass in the cluster; nil: unknown, so that the API server resolves it.
+	GuestPriority *int32
 	// AnyNode lets pods run on nodes without a ready agent, too.
 	AnyNode bool
 	// SeccompProfile is the profile of the node that every container gets (localhostProfile); empty: the runtime's own.

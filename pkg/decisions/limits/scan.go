@@ -1,7 +1,6 @@
 package limits
 
 import (
-	"bytes"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -177,32 +176,27 @@ func (s *scanner) text() ([]byte, bool) {
 		return nil, false
 	}
 	begin := s.at + 1
-	for at := begin; ; {
-		end := bytes.IndexAny(s.raw[at:], `"\`)
-		if end < 0 || at+end+1 >= len(s.raw) && s.raw[at+end] == '\\' {
-			return nil, false
-		}
-		at += end
-		if s.raw[at] == '"' {
+	for at := begin; at < len(s.raw); at++ {
+		switch s.raw[at] {
+		case '"':
 			s.at = at + 1
 			return s.raw[begin:at], true
-		}
-		at += 2
-		if at > len(s.raw) {
-			return nil, false
+		case '\\':
+			at++
 		}
 	}
+	return nil, false
 }
 
 // literal reads a number, true, false or null.
 func (s *scanner) literal() bool {
-	end := bytes.IndexAny(s.raw[s.at:], ",]} \t\n\r")
-	if end < 0 {
-		s.at = len(s.raw)
-		return len(s.path) == 0
+	for begin := s.at; s.at < len(s.raw); s.at++ {
+		switch s.raw[s.at] {
+		case ',', ']', '}', ' ', '\t', '\n', '\r':
+			return s.at > begin
+		}
 	}
-	s.at += end
-	return end > 0
+	return len(s.path) == 0
 }
 
 // skip reads a value without a look at what is in it.

@@ -24,7 +24,7 @@ func Unchanged(now, before []byte) bool {
 // parts returns the members of an object as they stand, without metadata and status.
 func parts(raw []byte) (map[string][]byte, bool) {
 	found := map[string][]byte{}
-	whole := members(raw, func(name, text []byte) bool {
+	whole := Members(raw, func(name, text []byte) bool {
 		if string(name) != "metadata" && string(name) != "status" {
 			found[string(name)] = text
 		}
@@ -35,11 +35,11 @@ func parts(raw []byte) (map[string][]byte, bool) {
 
 // Names returns metadata.name and metadata.generateName of an object. It reads no further than it must.
 func Names(raw []byte) (name, generateName string) {
-	members(raw, func(key, text []byte) bool {
+	Members(raw, func(key, text []byte) bool {
 		if string(key) != "metadata" {
 			return true
 		}
-		members(text, func(key, text []byte) bool {
+		Members(text, func(key, text []byte) bool {
 			switch string(key) {
 			case "name":
 				name = unquoted(text)
@@ -62,9 +62,9 @@ func unquoted(text []byte) string {
 	return value
 }
 
-// members calls visit with each member of an object as it stands, until visit returns false. It reports whether all were
-// visited.
-func members(raw []byte, visit func(name, text []byte) bool) bool {
+// Members calls visit with each member of an object as it stands, until visit returns false. It reports whether all were
+// visited. It does not decode the values, which may be no JSON at all.
+func Members(raw []byte, visit func(name, text []byte) bool) bool {
 	s := &scanner{raw: raw}
 	if s.next() != '{' {
 		return false

@@ -71,7 +71,7 @@ func (f *fair) inFrontOf(next http.Handler) http.Handler {
 
 func (f *fair) serve(next http.Handler, w http.ResponseWriter, r *http.Request, patience time.Duration) {
 	ctx := r.Context()
-	head, body, err := readHead(r.Body)
+	head, body, err := readHead(r.Body, r.ContentLength)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -145,7 +145,7 @@ func (f *fair) leave(ticket *turns.Ticket) {
 func (f *fair) refuse(ctx context.Context, w http.ResponseWriter, h head, code int32, reason metav1.StatusReason, message string) {
 	f.log.DebugContext(ctx, "request refused unread", "namespace", h.namespace, "reason", message)
 	review := admissionv1.AdmissionReview{
-		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "AdmissionReview"},
+		TypeMeta: reviewType(),
 		Response: &admissionv1.AdmissionResponse{UID: types.UID(h.uid), Result: &metav1.Status{
 			Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
 		}},

@@ -18,7 +18,6 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
 // served is a fair in front of a handler, as a server.
@@ -170,7 +169,7 @@ func TestWhoSendsSlowlyHoldsNoPlaceForLong(t *testing.T) {
 
 // TestTheWholeRequestReachesTheHandler: what was read of it beforehand is not lost.
 func TestTheWholeRequestReachesTheHandler(t *testing.T) {
-	server := served(t, &ctrlwebhook.Admission{Handler: judging()})
+	server := served(t, newReviews(judging(), judging().log))
 	answer, err := post(server.URL, review(t, "pharma", `{"metadata":{"name":"app"},"spec":{"type":"NodePort"}}`))
 	require.NoError(t, err)
 	require.Equal(t, types.UID("uid-pharma"), answer.UID)

@@ -42,8 +42,10 @@ type injector struct {
 	grants     admit.Settings
 	proxy      inject.Settings
 	seals      sealer
-	spaces     admit.SpaceNames
-	log        *slog.Logger
+	// priority returns the value of the PriorityClass that pods get; nil where it is unknown.
+	priority func() *int32
+	spaces   admit.SpaceNames
+	log      *slog.Logger
 }
 
 // Handle implements admission.Handler.
@@ -64,6 +66,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 	}
 	settings, warnings := i.proxy.In(space.Annotations)
 	settings.HTTPProxy, settings.Guest = apis.HTTPProxyWanted(labels), labels[apis.LabelRemoteCluster]
+	settings.GuestPriority = i.priority()
 	settings.Room, settings.Seal = i.namespaces.Room(ctx, req.Namespace), i.seals.seal(req.Namespace)
 	var result inject.Result
 	problems, err := bounded(ctx, func(req admission.Request) (problems field.ErrorList, err error) {

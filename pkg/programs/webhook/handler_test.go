@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -44,9 +45,11 @@ func handler() *injector {
 			"tenant": {apis.LabelRemoteCluster: "pharma", apis.LabelTenantNamespace: "true"},
 			"out":    {apis.LabelRemoteCluster: "pharma", apis.LabelApplyWebhook: "false"},
 		},
-		proxy: inject.Settings{Image: "envoy"},
-		seals: &keyring{},
-		log:   slog.New(slog.DiscardHandler),
+		grants:   admit.Settings{}.WithStandards(),
+		proxy:    inject.Settings{Image: "envoy"},
+		seals:    &keyring{},
+		priority: func() *int32 { return nil },
+		log:      slog.New(slog.DiscardHandler),
 	}
 }
 

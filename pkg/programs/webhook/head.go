@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"data-space.liqo.io/pkg/decisions/limits"
 )
 
 // maxHead is how many bytes of a request are read to learn whose it is.
@@ -28,7 +30,10 @@ func (h head) node() string {
 
 // readHead reads the beginning of an AdmissionReview up to the object, and returns a reader of the whole. It keeps at most
 // maxHead bytes. What it returns decides about a request's turn only: a missing field is no error.
-func readHead(body io.Reader) (head, io.Reader, error) {
+func readHead(body io.Reader, size int64) (head, io.Reader, error) {
+	if size >= 0 && size <= maxHead {
+		return readSmall(body, size)
+	}
 	read := &bytes.Buffer{}
 	tokens := json.NewDecoder(io.TeeReader(io.LimitReader(body, maxHead), read))
 	found, err := headOf(tokens)
@@ -36,6 +41,43 @@ func readHead(body io.Reader) (head, io.Reader, error) {
 		err = fmt.Errorf("the request has no object within its first %d bytes", maxHead)
 	}
 	return found, io.MultiReader(read, body), err
+}
+
+// readSmall does the same for a request that is no larger than its head may be, as nearly all are: it reads it at once.
+func readSmall(body io.Reader, size int64) (head, io.Reader, error) {
+	read := make([]byte, size)
+	if _, err := io.ReadFull(body, read); err != nil {
+		return head{}, nil, fmt.Errorf("reading the request: %w", err)
+	}
+	found, valid := head{}, true
+	whole := limits.Members(read, func(name, request []byte) bool {
+		if string(name) != "request" {
+			return true
+		}
+		limits.Members(request, func(name, text []byte) bool {
+			switch string(name) {
+			case "uid":
+				valid = valid && json.Unmarshal(text, &found.uid) == nil
+			case "namespace":
+				valid = valid && json.Unmarshal(text, &found.namespace) == nil
+			case "userInfo":
+				limits.Members(text, func(name, user []byte) bool {
+					if string(name) == "username" {
+						found.user = textOf(user)
+					}
+					return true
+				})
+			case "object", "oldObject", "options":
+				return false // The API server writes these after the others.
+			}
+			return true
+		})
+		return true
+	})
+	if !whole || !valid {
+		return head{}, nil, errors.New("the request is not an AdmissionReview")
+	}
+	return found, bytes.NewReader(read), nil
 }
 
 func headOf(tokens *json.Decoder) (head, error) {

@@ -51,11 +51,16 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 			return err
 		}
 	}
+	priority := &guestPriority{}
+	if err := priority.follow(mgr, config); err != nil {
+		return fmt.Errorf("watching PriorityClass %s: %w", apis.GuestPriorityClass, err)
+	}
+	o.Grants = o.Grants.WithStandards()
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
 	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
 	drain := drain{ending: ctx.Done()}
 	server := newServer(o, cert, drain, newFair(namespaces.Guest, logger), map[string]admission.Handler{
-		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, seals: seals, spaces: o.Spaces, log: logger},
+		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
 		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
 		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
 		JudgePath:    &judge{namespaces: namespaces, rules: rules(o.Grants, o.Proxy, seals), log: logger},
@@ -136,7 +141,7 @@ func newServer(o Options, cert *certificate, d drain, turns *fair, handlers map[
 		}},
 	})
 	for path, handler := range handlers {
-		server.Register(path, d.inFrontOf(turns.inFrontOf(&webhook.Admission{Handler: handler})))
+		server.Register(path, d.inFrontOf(turns.inFrontOf(newReviews(handler, turns.log))))
 	}
 	return server
 }

@@ -52,6 +52,7 @@ func TestCertManagerComponent(t *testing.T) {
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "list", "watch"}},
 		{APIGroups: []string{""}, Resources: []string{"limitranges", "resourcequotas"}, Verbs: []string{"list", "watch"}},
 		{APIGroups: []string{"scheduling.k8s.io"}, Resources: []string{"priorityclasses"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"scheduling.k8s.io"}, Resources: []string{"priorityclasses"}, ResourceNames: []string{"data-space-guest"}, Verbs: []string{"list", "watch"}},
 	}, role.Rules)
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(kinds["Deployment"].Object, deployment))
 	spec := deployment.Spec.Template.Spec

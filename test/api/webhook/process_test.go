@@ -1,4 +1,4 @@
-//go:build api
+//go:build api || bench
 
 package webhook
 

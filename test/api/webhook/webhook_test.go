@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -35,6 +34,7 @@ func TestWebhook(t *testing.T) {
 		{"a Guaranteed pod stays Guaranteed", staysGuaranteed},
 		{"the proxy's amounts do not change while it runs", resizes},
 		{"no creation is refused while replicas of other settings take over", rollout},
+		{"an injected pod that nothing changes afterwards is injected by one call", calledOnce},
 		{"defaults of the namespace do not make the proxy a stranger", defaulted},
 		{"http_proxy is set where the namespace asks", httpProxy},
 		{"a label that is not understood leaves the guard up and is warned of", malformedLabel},
@@ -59,11 +59,6 @@ func pod(namespace, name string) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "pharma-app:dev"}}},
 	}
-}
-
-func (w *world) create(t *testing.T, object client.Object) {
-	t.Helper()
-	require.NoError(t, w.client.Create(t.Context(), object))
 }
 
 // requireProxy asserts that the proxy is there, once and first, and holds no token.

@@ -1,4 +1,4 @@
-//go:build api
+//go:build api || bench
 
 package webhook
 
@@ -181,6 +181,12 @@ func (w *world) foreign(t *testing.T, more ...string) string {
 		labels[more[i]] = more[i+1]
 	}
 	return w.namespace(t, labels)
+}
+
+// create creates an object, which must be let in.
+func (w *world) create(t *testing.T, object client.Object) {
+	t.Helper()
+	require.NoError(t, w.client.Create(t.Context(), object))
 }
 
 // deleteLater deletes an object of the whole cluster at the end of the story.
