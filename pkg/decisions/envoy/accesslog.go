@@ -26,9 +26,9 @@ const endLine = "E " + requestKey + " %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE
 // Runtime says from which status on answers are logged whole, and up to which their end is. The sidecar's arguments set it, since they also
 // make the proxy write what begins: a proxy that was injected by an earlier release, and starts again with this configuration, writes no
 // such lines, so each of its requests is logged whole.
-func Runtime() map[string]int {
+func Runtime() map[string]int64 {
 	const firstError = 400
-	return map[string]int{wholeKey: firstError, shortKey: firstError - 1}
+	return map[string]int64{wholeKey: firstError, shortKey: firstError - 1}
 }
 
 const (

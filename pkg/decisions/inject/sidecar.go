@@ -60,7 +60,7 @@ func command(limits corev1.ResourceList) []string {
 	}
 	runtime := envoy.Runtime()
 	if memory, limited := limits[corev1.ResourceMemory]; limited {
-		runtime[envoy.HeapKey] = int(envoy.Heap(memory.Value()))
+		runtime[envoy.HeapKey] = envoy.Heap(memory.Value())
 	}
 	var values []string
 	for _, key := range slices.Sorted(maps.Keys(runtime)) {
