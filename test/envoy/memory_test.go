@@ -52,6 +52,7 @@ func fillings() map[string]filling {
 		"h2c uploads that nobody reads, ingress": {400, uploadH2, into, podDeaf},
 		"header lists to the explicit proxy":     {100, headerLists, out, explicit4},
 		"header lists to a server":               {100, headerLists, out, silent4},
+		"lists of short headers to a server":     {20, shortHeaderLists, out, silent4},
 		"many header lists to a server":          {20, manyHeaderLists, out, silent4},
 		"many header lists, ingress":             {20, manyHeaderLists, into, podSilent},
 		"TCP that nobody reads":                  {1000, raw, out, deaf4},
@@ -320,11 +321,22 @@ func upload(client *http2.ClientConn, done <-chan struct{}) {
 	}
 }
 
-func headerLists(w *world, c net.Conn, done <-chan struct{})     { headerStreams(w, c, done, 100) }
-func manyHeaderLists(w *world, c net.Conn, done <-chan struct{}) { headerStreams(w, c, done, 1000) }
+func headerLists(_ *world, c net.Conn, done <-chan struct{}) { headerStreams(c, done, 100, 14, long()) }
+func manyHeaderLists(_ *world, c net.Conn, done <-chan struct{}) {
+	headerStreams(c, done, 1000, 14, long())
+}
 
-// headerStreams opens so many streams, each with 56 KiB of headers that are few bytes on the wire: one entry of HPACK's table, named again and again.
-func headerStreams(_ *world, c net.Conn, done <-chan struct{}, streams uint32) {
+// shortHeaderLists sends as many headers as the proxy takes, each of which is one byte on the wire.
+func shortHeaderLists(_ *world, c net.Conn, done <-chan struct{}) {
+	headerStreams(c, done, 1000, 120, hpack.HeaderField{Name: "a"})
+}
+
+func long() hpack.HeaderField {
+	return hpack.HeaderField{Name: "x-long", Value: strings.Repeat("x", 4000)}
+}
+
+// headerStreams opens so many streams, each with so many headers that are few bytes on the wire: one entry of HPACK's table, named again and again.
+func headerStreams(c net.Conn, done <-chan struct{}, streams uint32, headers int, header hpack.HeaderField) {
 	fmt.Fprint(c, http2.ClientPreface) // at once, or the connection is taken for TCP
 	var wire bytes.Buffer
 	framer := http2.NewFramer(&wire, nil)
@@ -336,8 +348,8 @@ func headerStreams(_ *world, c net.Conn, done <-chan struct{}, streams uint32) {
 		for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", net.JoinHostPort(peer4, "7003")}} {
 			_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 		}
-		for range 14 {
-			_ = encoder.WriteField(hpack.HeaderField{Name: "x-long", Value: strings.Repeat("x", 4000)})
+		for range headers {
+			_ = encoder.WriteField(header)
 		}
 		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
 	}

@@ -64,6 +64,7 @@ func upgradeDifferences(add func(server, client, why string, names ...string)) {
 func responseDifferences(add func(server, client, why string, names ...string)) {
 	add("", "`200`", "The client receives the usual reason of the status", "response: no reason")
 	add("", "changed", "The client receives the usual reason of the status", "response: empty reason")
+	add("", "`502`", "More than 256 headers. "+opaque, "response: 1,000 headers")
 	add("", "`502`", "More than 80 KiB: the head of an answer is held until it is whole, and the proxy's memory is bounded. "+opaque, "response: 250 KiB of headers")
 	add("", "changed", older, "response: HTTP/1.0", "response: HTTP/1.0 until the end")
 	add("", "`200`", "Answered in HTTP/1.1. There is no such version", "response: HTTP/1.2")

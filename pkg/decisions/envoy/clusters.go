@@ -103,7 +103,7 @@ func (b *builder) cluster(name string) *clusterv3.Cluster {
 // sameProtocol speaks to the server the HTTP version that the client chose.
 func (b *builder) sameProtocol() *httpv3.HttpProtocolOptions {
 	return &httpv3.HttpProtocolOptions{
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit), MaxHeadersCount: u32(headersCount)},
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: duration(idleLimit), MaxHeadersCount: u32(answerHeaders)},
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
 			UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
 				HttpProtocolOptions:  b.http1(),

@@ -14,8 +14,11 @@ const (
 	// 1 MiB), so that the server's own limit is the one that clients meet. HTTP/2 keeps Envoy's 60 KiB: there a few bytes on
 	// the wire stand for long header lists.
 	requestHeadersKiB = 1280
-	// headersCount bounds the headers of a request or an answer. Each costs some 150 bytes, however short it is.
-	headersCount = 4096
+	// requestHeaders bounds the headers of a request in HTTP/1, headersCount those of a request where HTTP/2 is possible, and
+	// answerHeaders those of an answer. Each costs some 150 bytes, however short it is, and in HTTP/2 it may be one byte on the wire.
+	requestHeaders = 4096
+	headersCount   = 128
+	answerHeaders  = 256
 
 	headerProto = "x-forwarded-proto"
 	// absentProto is the value of headerProto in requests that came without it, until withoutProto removes it.

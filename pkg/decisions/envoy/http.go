@@ -22,6 +22,7 @@ func (b *builder) transparentHTTP1(d direction, cluster string) *hcmv3.HttpConne
 	m := b.transparentHTTP(d, cluster)
 	m.CodecType = hcmv3.HttpConnectionManager_HTTP1
 	m.MaxRequestHeadersKb = u32(requestHeadersKiB)
+	m.CommonHttpProtocolOptions.MaxHeadersCount = u32(requestHeaders)
 	return m
 }
 
