@@ -16,6 +16,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/guard"
+	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -57,7 +58,12 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 	wantMap, problem := r.wantedConfigMap(ctx, ns, owner, verdict)
 	wantPolicy := r.wantedNetworkPolicy(guard.Namespace{Name: ns.Name, Installation: owner}, verdict)
-	r.reporter.findings(ns, verdict.Findings, problem)
+	var annotations []string
+	if verdict.Foreign {
+		// What the webhook's flags are is not known here: only what the annotations themselves hold is judged.
+		_, annotations = inject.Settings{}.In(ns.Annotations)
+	}
+	r.reporter.findings(ns, verdict.Findings, annotations, problem)
 	r.reporter.name(ns, admit.SpaceNames{ClusterDomain: r.config.Resolver.ClusterDomain, Pattern: r.config.SpacePattern})
 
 	mapStep := guard.ConfigMapStep(wantMap, haveMap)

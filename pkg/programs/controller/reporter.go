@@ -20,6 +20,7 @@ import (
 // Reasons of the Events that the controller puts on namespaces.
 const (
 	ReasonMalformedLabel = "MalformedLabel"        // a label of the namespace is not understood
+	ReasonMalformedNote  = "MalformedAnnotation"   // an annotation of the namespace is not understood
 	ReasonReservedName   = "NamespaceNameReserved" // a guest's namespace that was there before is called as none would be today
 	ReasonUndecided      = "ProxyConfigFailed"     // the proxy's configuration cannot be decided
 	ReasonRestored       = "GuardRestored"         // somebody changed an object of ours; it is as it was
@@ -54,19 +55,22 @@ func newReporter(events recorder, logger *slog.Logger) *reporter {
 	}
 }
 
-// findings reports what is wrong with the namespace when that has changed.
-func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.Finding, problem error) {
-	if len(findings) == 0 && problem == nil {
+// findings reports what is wrong with the namespace when that has changed: with its labels, its annotations, or what is made for it.
+func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.Finding, annotations []string, problem error) {
+	if len(findings) == 0 && len(annotations) == 0 && problem == nil {
 		delete(r.told, ns.Name)
 		return
 	}
-	all := fmt.Sprint(findings, problem)
+	all := fmt.Sprint(findings, annotations, problem)
 	if all == r.told[ns.Name] {
 		return
 	}
 	r.told[ns.Name] = all
 	for _, finding := range findings {
 		r.warn(ns, nil, ReasonMalformedLabel, "Read "+finding.Label, finding.String())
+	}
+	for _, annotation := range annotations {
+		r.warn(ns, nil, ReasonMalformedNote, "Read", annotation)
 	}
 	if problem != nil {
 		r.warn(ns, nil, ReasonUndecided, "Configure", problem.Error())

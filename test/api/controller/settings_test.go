@@ -17,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/programs/controller"
 	"data-space.liqo.io/pkg/values/apis"
@@ -31,6 +33,11 @@ func TestLabelsThatMeanNothingAreReportedAndTheGuardStays(t *testing.T) {
 	all := strings.Join(w.event(t, ns, controller.ReasonMalformedLabel), "\n")
 	require.Contains(t, all, `label data-space/apply-webhook="maybe" is not understood: use "true" or "false"`)
 	require.Contains(t, all, `label liqo.io/remote-cluster-id="" is not understood`)
+
+	annotated := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"data-space.liqo.io/proxy-limits":"memory=64Mi"}}}`))
+	require.NoError(t, w.client.Patch(t.Context(), annotated, patch))
+	require.Contains(t, w.eventuallyEvent(t, ns, controller.ReasonMalformedNote), "annotation data-space.liqo.io/proxy-limits is not used: the limit memory=64Mi is below 128Mi")
 }
 
 func TestTheResolversServiceIsFollowed(t *testing.T) {
