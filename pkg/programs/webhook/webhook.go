@@ -73,7 +73,10 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	}
 	drained, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	context.AfterFunc(ctx, func() { time.AfterFunc(o.Drain, stop) })
+	context.AfterFunc(ctx, func() {
+		logger.Info("told to end: not ready any more, serving on until the endpoint is gone", "time", o.Drain)
+		time.AfterFunc(o.Drain, stop)
+	})
 	return mgr.Start(drained)
 }
 
