@@ -171,6 +171,13 @@ func caged(t *testing.T, change func([]byte) []byte) *world {
 	t.Helper()
 	w := &world{cage: newCage(t)}
 	w.cage.change = change
+	w.fillable(t)
+	return w
+}
+
+// fillable builds the world, with the servers of the fillings.
+func (w *world) fillable(t *testing.T) {
+	t.Helper()
 	w.build(t, settings())
 	for where, host := range map[ns.NetNS]string{w.peer: peer4, w.pod: pod4} {
 		w.listen(t, where, host, 7001, func(net.Conn) { time.Sleep(waitLong) })
@@ -184,7 +191,6 @@ func caged(t *testing.T, change func([]byte) []byte) *world {
 		w.listen(t, where, host, 7003, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	}
 	w.record(t, w.peer, peer4)
-	return w
 }
 
 // unbounded gives the configuration of before back what it let a connection hold.

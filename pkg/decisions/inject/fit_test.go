@@ -152,9 +152,9 @@ func TestWhatAPodNamesAsAWholeGrowsByTheProxy(t *testing.T) {
 	require.JSONEq(t, `{"cpu":"1500m","memory":"1280Mi"}`, text(first.Spec.Resources.Limits))
 	require.JSONEq(t, `{"memory":"576Mi"}`, text(first.Spec.Resources.Requests))
 	smaller := settings()
-	smaller.Limits = corev1.ResourceList{"memory": resource.MustParse("128Mi")}
+	smaller.Limits = corev1.ResourceList{"memory": resource.MustParse("192Mi")}
 	second := grown(first, smaller)
-	require.JSONEq(t, `{"cpu":"1500m","memory":"1152Mi"}`, text(second.Spec.Resources.Limits))
+	require.JSONEq(t, `{"cpu":"1500m","memory":"1216Mi"}`, text(second.Spec.Resources.Limits))
 }
 
 func TestTheHospitalSetsAmountsForEachNamespace(t *testing.T) {
@@ -164,7 +164,7 @@ func TestTheHospitalSetsAmountsForEachNamespace(t *testing.T) {
 	require.JSONEq(t, `{"cpu":"100m","memory":"128Mi"}`, text(s.Requests))
 	require.Contains(t, Sidecar(s).Command[len(Sidecar(s).Command)-1], "348966085", "the heap follows")
 	for name, annotations := range map[string]map[string]string{
-		"is not used: the limit memory=64Mi is below 128Mi": {AnnotationLimits: "memory=64Mi"},
+		"is not used: the limit memory=64Mi is below 192Mi": {AnnotationLimits: "memory=64Mi"},
 		`is not used: "much" is not cpu=QUANTITY`:           {AnnotationRequests: "much"},
 		"are not used: the request memory=1Gi is above":     {AnnotationRequests: "memory=1Gi"},
 	} {

@@ -1,0 +1,29 @@
+//go:build kernel
+
+package envoy
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"data-space.liqo.io/pkg/decisions/inject"
+)
+
+// With the smallest memory limit that the webhook gives a proxy it lives through the attempt that takes the most beside its heap: of the kernel,
+// for sockets whose clients do not read.
+func TestTheSmallestProxyIsBounded(t *testing.T) {
+	smallest := resource.MustParse(inject.MinMemoryLimit)
+	w := &world{cage: newCage(t), args: arguments(smallest.Value())}
+	require.NoError(t, os.WriteFile(filepath.Join(w.cage.dir, w.cage.limit), []byte(strconv.FormatInt(smallest.Value(), 10)), 0o600))
+	w.fillable(t)
+	fillings()["HTTP/1 that the client does not read"].run(t, w, 3*time.Second)
+	require.Zero(t, w.cage.kills(t), "the proxy was killed")
+	t.Log("peak", w.cage.read(t, w.cage.peak))
+	require.Eventually(t, func() bool { return w.answers() }, 3*waitLong, 10*waitStep, "it serves again")
+}
