@@ -26,12 +26,10 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	if _, err := n.profile(); err != nil {
 		return job{}, err
 	}
-	settings := redirect.Settings{IPv6: hasIPv6()}
 	plane := dataplane.New(n.backend)
-	for _, held := range redirect.All(settings) {
-		if err := plane.Check(ctx, held); err != nil {
-			return job{}, fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
-		}
+	settings, err := held(ctx, n, plane)
+	if err != nil {
+		return job{}, err
 	}
 	if err := sockets.CheckMarking(); err != nil {
 		return job{}, fmt.Errorf("this node's kernel does not let the agent mark the proxies' listeners: %w", err)
@@ -88,6 +86,29 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		alive: condition{a.Alive, "no decision was made for too long"},
 		ready: condition{a.Ready, "not every foreign pod of this node was looked at yet"},
 	}, nil
+}
+
+// held returns the settings of rules that the kernel can hold.
+func held(ctx context.Context, n node, plane *dataplane.Dataplane) (redirect.Settings, error) {
+	settings := redirect.Settings{IPv6: hasIPv6()}
+	check := func() error {
+		for _, sets := range redirect.All(settings) {
+			if err := plane.Check(ctx, sets); err != nil {
+				return fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
+			}
+		}
+		return nil
+	}
+	first := check()
+	if first == nil {
+		return settings, nil
+	}
+	settings.NoCounts = true
+	if check() != nil {
+		return settings, first
+	}
+	n.log.Warn("the kernel has no match connbytes (module xt_connbytes): a client that ends its side of a connection at once loses its answer", "error", first)
+	return settings, nil
 }
 
 // connect asks the API server once. An API server that is not reached stops a first start; an agent that guards pods

@@ -27,9 +27,11 @@ import (
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // Where things are: a pod with its proxy, and everything else on the other side of a veth.
@@ -156,8 +158,14 @@ func (w *world) prepare(t *testing.T) {
 // redirect is the part of the node agent's rules that the proxy works behind.
 func (w *world) redirect(t *testing.T) {
 	t.Helper()
-	for _, restore := range []string{"iptables-restore", "ip6tables-restore"} {
+	for _, set := range redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{}) {
+		restore := map[iptables.Family]string{iptables.V4: "iptables-restore", iptables.V6: "ip6tables-restore"}[set.Family]
+		mangle, _ := set.Table("mangle")
+		input, _ := mangle.Chain("INPUT")
 		in(t, w.pod, restore+` <<END
+*mangle
+-A INPUT `+strings.Join(input.Rules[0].Args, " ")+`
+COMMIT
 *nat
 -A OUTPUT -m owner --uid-owner 1303 -j RETURN
 -A OUTPUT -o lo -j RETURN

@@ -35,7 +35,7 @@ type Settings struct {
 	// ProtocolDetection is how long a connection may stay silent before it is taken for a protocol in which the server
 	// speaks first. Those protocols are delayed by this much, as is a first message of less than five bytes; plain HTTP
 	// that starts later is logged as TCP only. A client that ends its side (FIN) before the protocol is known is
-	// disconnected, which Envoy offers no way to change; at ServerFirstPorts it is not.
+	// disconnected, which Envoy offers no way to change; the agent's rules hold the end back for 0.4 s.
 	ProtocolDetection time.Duration
 	// ServerFirstPorts are the destination ports, in both directions, whose connections are passed on at once and logged as TCP,
 	// whatever their first bytes are: there servers speak first, and would wait for ProtocolDetection. nil: DefaultServerFirstPorts.

@@ -39,6 +39,8 @@ const (
 // Settings is what may differ between nodes.
 type Settings struct {
 	IPv6 bool // the kernel has IPv6; without it there is nothing to contain, and ip6tables fails
+	// NoCounts: the kernel has no match connbytes. A client that ends its side at once then loses its answer; nothing else changes.
+	NoCounts bool
 }
 
 // Proxy is the proxy container of the pod, as far as it runs.
@@ -64,9 +66,9 @@ func PodCgroup(container, uid string) string {
 
 // Plan returns the complete desired ruleset of a foreign pod's network namespace, one per family.
 func Plan(s Settings, p Proxy) []iptables.Ruleset {
-	sets := []iptables.Ruleset{planner{family: ipv4(), proxy: p}.ruleset()}
+	sets := []iptables.Ruleset{planner{family: ipv4(), proxy: p, counts: !s.NoCounts}.ruleset()}
 	if s.IPv6 {
-		sets = append(sets, planner{family: ipv6(), proxy: p}.ruleset())
+		sets = append(sets, planner{family: ipv6(), proxy: p, counts: !s.NoCounts}.ruleset())
 	}
 	return sets
 }
@@ -129,7 +131,8 @@ func only(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 type planner struct {
 	family
-	proxy Proxy
+	proxy  Proxy
+	counts bool // the kernel counts packets and bytes of connections, and matches by them
 }
 
 func (p planner) ruleset() iptables.Ruleset {
@@ -177,7 +180,7 @@ func markChains() []iptables.Chain {
 func (p planner) mangle() iptables.Table {
 	return iptables.Table{Name: "mangle", Chains: []iptables.Chain{
 		{Name: "PREROUTING", Policy: iptables.Accept},
-		{Name: "INPUT", Policy: iptables.Accept},
+		{Name: "INPUT", Policy: iptables.Accept, Rules: p.mangleInput()},
 		{Name: "FORWARD", Policy: iptables.Accept},
 		{Name: "OUTPUT", Policy: iptables.Accept},
 		{Name: "POSTROUTING", Policy: iptables.Drop, Rules: p.manglePostrouting()},

@@ -347,3 +347,21 @@ func TestRedirectsGoToThePortsOfTheProxy(t *testing.T) {
 		require.Equal(t, want, found)
 	})
 }
+
+// A kernel without counts holds all the other rules.
+func TestWithoutCounts(t *testing.T) {
+	for i, set := range redirect.Plan(redirect.Settings{IPv6: true, NoCounts: true}, proxy(true)) {
+		whole := redirect.Plan(redirect.Settings{IPv6: true}, proxy(true))[i]
+		early := chain(t, whole, "mangle", "INPUT").Rules
+		require.Len(t, early, 1)
+		require.Equal(t, "DROP", verdict(early[0]), "it lets nothing in")
+		require.Empty(t, chain(t, set, "mangle", "INPUT").Rules)
+		each(whole, func(where string, r iptables.Rule) {
+			if where == "mangle/INPUT" {
+				return
+			}
+			table, name, _ := strings.Cut(where, "/")
+			require.Contains(t, chain(t, set, table, name).Rules, r)
+		})
+	}
+}

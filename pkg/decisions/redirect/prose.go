@@ -70,7 +70,7 @@ and ` + "`ds-in-impostor`" + ` keep it from being called, and by the mark alone 
 func tableIntroduction(name string) string {
 	return map[string]string{
 		"filter": "The judgement. What no rule accepts is dropped.",
-		"mangle": "The last look, when routing is final.",
+		"mangle": "The last look, when routing is final. What comes in is only held back here, never let in.",
 		"nat":    "Routing only. It contains nothing: packets that it never sees are filter's to drop.",
 	}[name]
 }

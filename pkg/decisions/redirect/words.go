@@ -87,6 +87,12 @@ func matchWord(option string, values []string, not bool) string {
 		return "its connection bears " + markName(value)
 	case "--tcp-flags":
 		return flagWords(strings.Split(values[0], ","), strings.Split(values[1], ","))
+	case "--connbytes":
+		return "up to packet " + value[strings.Index(value, ":")+1:]
+	case "--connbytes-mode":
+		return ""
+	case "--connbytes-dir":
+		return map[string]string{"original": "of the caller", "reply": "of the answer"}[value]
 	case "--icmpv6-type":
 		return "type " + value
 	case "--hl-eq":

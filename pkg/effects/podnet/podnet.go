@@ -37,6 +37,8 @@ func parameters() map[string]string {
 	return map[string]string{
 		// Otherwise the SYN+ACKs of a listener without a mark bear the mark of the SYN.
 		"net.ipv4.tcp_fwmark_accept": "0",
+		// The rule ds-early-end asks for counts.
+		"net.netfilter.nf_conntrack_acct": "1",
 		// What a socket holds that was not sent yet is memory of the proxy where its peer does not read; without a bound up to tcp_wmem. More
 		// does not make a connection faster: what was sent is not counted.
 		"net.ipv4.tcp_notsent_lowat": "131072",

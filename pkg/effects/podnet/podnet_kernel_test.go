@@ -34,7 +34,8 @@ func TestPrepare(t *testing.T) {
 		require.NoError(t, err)
 		return changed
 	}
-	require.Len(t, prepare(), 3)
+	require.NoError(t, pod.Do(func() error { kit.Sysctl(t, "net/netfilter/nf_conntrack_acct", "0"); return nil }))
+	require.Len(t, prepare(), 4)
 	require.Empty(t, prepare())
 	require.Contains(t, ip(t, pod, "route", "get", apis.IngressSourceV4().String()), "local")
 	require.Contains(t, ip(t, pod, "-6", "route", "get", apis.IngressSourceV6().String()), "local")
@@ -56,9 +57,10 @@ func TestPrepareAPodWithoutIPv6(t *testing.T) {
 	require.NoError(t, pod.Do(func() error {
 		kit.Sysctl(t, "net/ipv6/conf/all/disable_ipv6", "1")
 		kit.Sysctl(t, "net/ipv6/conf/lo/disable_ipv6", "1")
+		kit.Sysctl(t, "net/netfilter/nf_conntrack_acct", "0")
 		return nil
 	}))
 	changed, err := podnet.Prepare(pod)
 	require.NoError(t, err)
-	require.Len(t, changed, 2)
+	require.Len(t, changed, 3)
 }

@@ -134,8 +134,8 @@ func stream(address string) error {
 	return errors.Join(err, <-sent)
 }
 
-// halfClose ends its own side and still hears the rest. It speaks before: a client that ends at once, before the proxy has
-// looked at its first bytes, is disconnected (pkg/decisions/envoy, Settings.ProtocolDetection).
+// halfClose ends its own side and still hears the rest. It speaks before: a client that ends at once waits for its answer (RULES.md,
+// ds-early-end).
 func halfClose(address string) error {
 	c, err := open(address)
 	if err != nil {
