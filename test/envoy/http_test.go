@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ func TestHTTP1PassesUnchangedAndIsLogged(t *testing.T) {
 			require.Contains(t, answer, "HTTP/1.1 299 Quite Fine\r\nX-Case: Kept\r\nContent-Length: 2\r\n")
 			require.Equal(t, "\r\n\r\nhi", answer[len(answer)-6:])
 			require.NotContains(t, answer, "envoy")
+			require.NotContains(t, strings.ToLower(answer), "proxy-connection", "a header of the proxy's own")
 			line := w.logged(t, func(l map[string]any) bool {
 				return l["path"] == "/a//b/../c%2Fd?q=1" && l["original_destination"] == net.JoinHostPort(f.peer, "8080")
 			})
@@ -142,7 +144,9 @@ func TestAWebsocketPasses(t *testing.T) {
 			})
 			c := w.connection(t, w.pod, "tcp", f.peer, 8080)
 			fmt.Fprint(c, "GET /socket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-			require.Contains(t, readResponse(t, c), "101 Switching Protocols")
+			answer := readResponse(t, c)
+			require.Contains(t, answer, "101 Switching Protocols")
+			require.NotContains(t, strings.ToLower(answer), "proxy-connection", "a header of the proxy's own")
 			fmt.Fprint(c, "ping")
 			require.Equal(t, "ping", readResponse(t, c))
 		})

@@ -109,7 +109,7 @@ func TestAServerCannotForgeThePair(t *testing.T) {
 	victim := w.connection(t, w.pod, "tcp", peer4, 8080)
 	w.listen(t, w.peer, peer4, 8080, login())
 	serveHTTP(t, w, w.peer, peer4, 8081, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("X-Data-Space-Proxy-Pair", victim.LocalAddr().String()+" "+victim.RemoteAddr().String())
+		rw.Header().Set("Proxy-Connection", "0 "+victim.LocalAddr().String()+" "+victim.RemoteAddr().String()+" -")
 	}))
 	hers := asks(t, victim, "h", "Authorization: NTLM alice\r\n")
 	client := w.client(w.pod, false)
@@ -117,7 +117,7 @@ func TestAServerCannotForgeThePair(t *testing.T) {
 		response, err := client.Get("http://" + net.JoinHostPort(peer4, "8081"))
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
-		require.Empty(t, response.Header.Get("X-Data-Space-Proxy-Pair"))
+		require.Empty(t, response.Header.Get("Proxy-Connection"))
 	}
 	client.CloseIdleConnections()
 	time.Sleep(300 * time.Millisecond)

@@ -51,7 +51,7 @@ func matchWord(option string, values []string, not bool) string {
 	value := values[0]
 	negation := map[bool]string{true: "not "}[not]
 	switch option {
-	case "-m", "--comment":
+	case "-m", "--comment", "--connbytes-mode":
 		return ""
 	case "-p":
 		return map[string]string{"tcp": "TCP", "udp": "UDP", "icmp": "ICMP", "ipv6-icmp": "ICMPv6"}[value]
@@ -87,18 +87,22 @@ func matchWord(option string, values []string, not bool) string {
 		return "its connection bears " + markName(value)
 	case "--tcp-flags":
 		return flagWords(strings.Split(values[0], ","), strings.Split(values[1], ","))
-	case "--connbytes":
-		return "up to packet " + value[strings.Index(value, ":")+1:]
-	case "--connbytes-mode":
-		return ""
-	case "--connbytes-dir":
-		return map[string]string{"original": "of the caller", "reply": "of the answer"}[value]
+	case "--connbytes", "--connbytes-dir":
+		return countWords(value)
 	case "--icmpv6-type":
 		return "type " + value
 	case "--hl-eq":
 		return "hop limit " + value
 	}
 	return negation + option + " " + strings.Join(values, " ")
+}
+
+// countWords says up to which packet of a connection a rule matches, and of whose.
+func countWords(value string) string {
+	if of, found := map[string]string{"original": "of the caller", "reply": "of the answer"}[value]; found {
+		return of
+	}
+	return "up to packet " + value[strings.Index(value, ":")+1:]
 }
 
 func cgroupWords(path string, not bool) string {
