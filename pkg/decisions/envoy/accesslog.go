@@ -78,11 +78,11 @@ func (b *builder) whole(d direction, kind string, filter *accesslogv3.AccessLogF
 	fields := logFields()
 	fields["direction"] = structpb.NewStringValue(string(d))
 	fields["kind"] = structpb.NewStringValue(kind)
-	log := b.stdout(&corev3.SubstitutionFormatString{
+	whole := b.stdout(&corev3.SubstitutionFormatString{
 		Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: &structpb.Struct{Fields: fields}},
 	})
-	log.Filter = filter
-	return log
+	whole.Filter = filter
+	return whole
 }
 
 func (b *builder) stdout(format *corev3.SubstitutionFormatString) *accesslogv3.AccessLog {
