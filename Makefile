@@ -67,6 +67,12 @@ test-kernel: tools ## real network namespaces, both iptables backends, the real 
 	$(call stage,kernel tests)
 	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
 
+.PHONY: test-transparent
+test-transparent: tools ## real clients and servers, from ordinary and foreign pods: what they notice of the proxy
+	$(call stage,real clients and servers)
+	@set -a; eval "$$($(LAB) env)"; eval "$$($(LAB) programs)"; set +a; \
+	  go test -v -count 1 -tags transparent -run TestRealPrograms -timeout 20m -exec "$(CURDIR)/test/isolated" ./test/transparent
+
 .PHONY: test-api
 test-api: tools ## a real kube-apiserver and etcd
 	$(call stage,API tests)

@@ -28,6 +28,7 @@ func verbs() map[string]verb {
 		"kubeconfig": {"", "print the path of the administrator's kubeconfig, valid inside the lab", kubeconfig},
 		"env":        {"", "print shell assignments with the path of every program, after making it", env},
 		"kernels":    {"", "fetch Debian's stock kernels for tests; print a shell assignment with their directory", kernels},
+		"programs":   {"", "fetch the clients and servers of test/transparent; print a shell assignment with their directory", programs},
 		"exec":       {"[--node NAME] -- CMD ARGS…", "run CMD in the control plane's network, or on a node", execute},
 		"kubectl":    {"ARGS…", "run kubectl in the control plane's network", kubectl},
 	}
@@ -36,7 +37,7 @@ func verbs() map[string]verb {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: lab VERB")
 	all := verbs()
-	for _, name := range []string{"up", "down", "status", "images", "kubectl", "exec", "kubeconfig", "env", "kernels"} {
+	for _, name := range []string{"up", "down", "status", "images", "kubectl", "exec", "kubeconfig", "env", "kernels", "programs"} {
 		fmt.Fprintf(w, "  %-38s %s\n", name+" "+all[name].args, all[name].help)
 	}
 }
@@ -120,6 +121,19 @@ func kernels(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writ
 			return err
 		}
 		_, err := fmt.Fprintln(stdout, supply.KernelAssignment(c.Dirs))
+		return err
+	})
+}
+
+func programs(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writer) error {
+	if os.Geteuid() != 0 {
+		return errRoot
+	}
+	return changing(c, func() error {
+		if err := supply.Programs(ctx, c.Dirs, c.Log); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(stdout, supply.ProgramsAssignment(c.Dirs))
 		return err
 	})
 }

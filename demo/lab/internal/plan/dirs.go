@@ -69,6 +69,9 @@ func (d Dirs) Kernels() string { return filepath.Join(d.Cache, "kernels") }
 // Kernel is where the stock kernel of a release of Debian is: vmlinuz, lib/modules and version.
 func (d Dirs) Kernel(series string) string { return filepath.Join(d.Kernels(), series) }
 
+// Programs holds the clients and servers of test/transparent: root, where they run, and stamp.
+func (d Dirs) Programs() string { return filepath.Join(d.Cache, "programs") }
+
 // Kubeconfig is the administrator's kubeconfig.
 func (d Dirs) Kubeconfig() string { return filepath.Join(d.State, "kubeconfig") }
 

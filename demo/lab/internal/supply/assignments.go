@@ -2,6 +2,7 @@ package supply
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"data-space.liqo.io/demo/lab/internal/plan"
@@ -25,6 +26,11 @@ func Assignments(dirs plan.Dirs) []string {
 
 // KernelAssignment is a line for a shell: the variable with the directory of the stock kernels.
 func KernelAssignment(dirs plan.Dirs) string { return "KERNELS=" + quote(dirs.Kernels()) }
+
+// ProgramsAssignment is a line for a shell: the variable with the root directory of the clients and servers.
+func ProgramsAssignment(dirs plan.Dirs) string {
+	return "PROGRAMS=" + quote(filepath.Join(dirs.Programs(), "root"))
+}
 
 // quote makes one word of a POSIX shell, unchanged where nothing in it is special.
 func quote(s string) string {
