@@ -12,7 +12,7 @@ func postgres() server {
 		run: "sh -c 'rm -rf /tmp/pg && cp -r /srv/made/postgres /tmp/pg && chmod 700 /tmp/pg && exec postgres -D /tmp/pg -h 0.0.0.0 -k /tmp -c log_checkpoints=off -c fsync=off " +
 			"-c ssl=on -c ssl_cert_file=/srv/made/cert.pem -c ssl_key_file=/tmp/pg/key.pem -c log_connections=on -c log_line_prefix= 2>>/tmp/log'",
 		clients: []client{
-			{"psql", sql + `-c 'select 'address: ' || host(inet_client_addr()) as address, current_user' -c 'select 1/0'`},
+			{"psql", sql + `-c "select 'address: ' || host(inet_client_addr()) as address, current_user" -c 'select 1/0'`},
 			{"psql without TLS", "PGSSLMODE=disable " + sql + `-c 'select ssl from pg_stat_ssl where pid = pg_backend_pid()'`},
 			{"psql that verifies TLS", "PGSSLMODE=verify-full PGSSLROOTCERT=/srv/made/cert.pem " + sql + `-c 'select ssl from pg_stat_ssl where pid = pg_backend_pid()'`},
 			{"psql that copies 2 MB both ways", "seq 1 300000 >/tmp/in && " + sql + `-c 'create temp table t(a int)' -c '\copy t from /tmp/in' -c '\copy t to stdout' | cksum`},

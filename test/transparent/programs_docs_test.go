@@ -55,7 +55,11 @@ func programsTable() string {
 		for _, w := range n.where {
 			where = append(where, "`"+strings.ReplaceAll(w, " | ", ", ")+"`")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", n.name, n.symptom, n.reason, n.remedy, strings.Join(where, "; "))
+		name := n.name
+		if n.chance {
+			name += " (in some runs)"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, n.symptom, n.reason, n.remedy, strings.Join(where, "; "))
 	}
 	return b.String()
 }

@@ -35,7 +35,7 @@ func spellings() []notice {
 			name: "Place and case of fields", where: anywhere(),
 			lines: map[change]string{
 				stands: `\s*[\w-]+: .*|\s*|  "[^"]*",?`,
-				lost:   `x-TWICE: 2|.*X-Sum(: |\|)\d+|Host: .*|x-two: 2\s*|  "2"`,
+				lost:   `x-TWICE: 2|.*X-Sum(: |\|)\d+|Host: .*|x-two: 2\s*|  "(2|Host|server:8000)",?`,
 				added:  `x-twice: 2|.*x-sum(: |\|)\d+|Host: .*|x-two: 2\s*|  "(2|Host|server:8000)",?`,
 			},
 			symptom: "`Host` comes first, `Transfer-Encoding` last. A name that comes twice in two cases has the first one. Names of trailers are in lower case",
@@ -121,15 +121,15 @@ func connections() []notice {
 			remedy:  "None is needed: the client sees one failure less",
 		},
 		{
-			name: "Early end of one's side", lines: whole(),
-			where:   []string{"NATS | nc that waits for the greeting | *", "FTP | curl that stores | *"},
+			name: "Early end of one's side", lines: whole(), chance: true,
+			where:   []string{"Redis | inline * | *", "SMTP | nc | *", "NATS | nc that waits for the greeting | *", "FTP | curl that stores | *"},
 			symptom: "A client that ends its side of the connection before the protocol is known, in which the server speaks first or not at all: no answer",
 			reason:  "Envoy looks at the first bytes before it calls the destination, and a connection whose sender has ended looks like one that was given up",
 			remedy:  "[Opaque ports](#opaque-ports)",
 		},
 		{
-			name: "FTP in active mode", where: []string{"FTP | *active mode | in", "FTP | *active mode | between", "FTP | ftp.py | *"}, lines: whole(),
-			symptom: "A server in a foreign pod refuses the client's `PORT`; the list of a directory does not come",
+			name: "FTP in active mode", where: []string{"FTP | *active mode | *", "FTP | ftp.py | *"}, lines: whole(), chance: true,
+			symptom: "A server in a foreign pod refuses the client's `PORT`; a client in a foreign pod may not receive the data",
 			reason:  "The control connection comes from the proxy's address 169.254.13.41, and the data connection names the client's",
 			remedy:  "Passive mode, the default of all clients today",
 		},

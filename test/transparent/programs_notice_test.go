@@ -61,6 +61,7 @@ type notice struct {
 	symptom string
 	reason  string
 	remedy  string
+	chance  bool // it depends on the moment, and so need not be seen in a run
 }
 
 // covers reports whether the difference explains what became of the line.
