@@ -145,12 +145,12 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: a pod's traffic beside one without proxy and beside the same Envoy with Istio's settings)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -timeout 15m -tags 'kernel bench' -run TestSpeedBesideThePeer -exec "$(CURDIR)/test/isolated" ./test/envoy
-	$(call stage,bench: what a pod's creation costs at the webhook, against a webhook that does nothing)
-	@set -a; eval "$$($(LAB) env)"; set +a; \
-	  go test -v -count 1 -tags bench -run TestWhatAPodCosts -exec "$(CURDIR)/test/isolated" ./test/api/webhook
 	$(call stage,bench: thirty guarded pods at rest)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent
+	$(call stage,bench: what a pod's creation costs at the webhook, against a webhook that does nothing)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -tags bench -run TestWhatAPodCosts -exec "$(CURDIR)/test/isolated" ./test/api/webhook
 
 .PHONY: generate
 generate: ## RULES.md from the planner, the map in ARCHITECTURE.md from the packages' comments
