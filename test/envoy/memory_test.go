@@ -206,7 +206,7 @@ func unbounded(config []byte) []byte {
 	}
 	for now, before := range map[string]string{
 		"initial_stream_window_size: 65536": "initial_stream_window_size: 131072", "initial_connection_window_size: 131072": "initial_connection_window_size: 1048576",
-		"max_requests: 4096": "max_requests: 4294967295", "max_concurrent_streams: 1000": "max_concurrent_streams: 100",
+		"max_requests: 2048": "max_requests: 4294967295", "max_concurrent_streams: 512": "max_concurrent_streams: 100",
 	} {
 		text = bytes.ReplaceAll(text, []byte(now), []byte(before))
 	}

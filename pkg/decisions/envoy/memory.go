@@ -43,7 +43,7 @@ const (
 func Heap(limit int64) int64 { return limit / 100 * 65 }
 
 // requestLimit bounds the requests that wait at one time for an answer from one cluster, over all connections: each holds its headers.
-const requestLimit = 4096
+const requestLimit = 2048
 
 func (b *builder) overload() *overloadv3.OverloadManager {
 	return &overloadv3.OverloadManager{
