@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -123,4 +124,63 @@ func TestAServerCannotForgeThePair(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	w.probe(t, 1)
 	require.Equal(t, hers, asks(t, victim, "h", ""))
+}
+
+// A crowd of connections that goes leaves a gap in the proxy's descriptors. What stands behind it is seen all the same.
+func TestAConnectionBehindAGapOfDescriptorsKeepsItsServers(t *testing.T) {
+	w := newWorld(t, settings())
+	var open atomic.Int32
+	w.listen(t, w.peer, peer4, 8080, standing(login(), &open))
+	begin := func() net.Conn {
+		c := w.connection(t, w.pod, "tcp", peer4, 8080)
+		fmt.Fprint(c, "GET / HTTP/1.1\r\nHo") // it is HTTP, and no server is asked yet
+		return c
+	}
+	var crowd []net.Conn
+	for range 700 {
+		crowd = append(crowd, begin())
+	}
+	stays := begin()
+	w.descriptors(t, func(n int) bool { return n > 700 })
+	for _, c := range crowd {
+		require.NoError(t, c.Close())
+	}
+	w.descriptors(t, func(n int) bool { return n < 100 })
+	fmt.Fprint(stays, "st: h\r\nAuthorization: NTLM alice\r\n\r\n")
+	require.Contains(t, readResponse(t, stays), "alice on 1")
+	for range 3 {
+		time.Sleep(300 * time.Millisecond)
+		w.probe(t, 1)
+		require.Equal(t, "alice on 1", asks(t, stays, "h", ""))
+	}
+	require.NoError(t, stays.Close())
+	require.Eventually(t, func() bool { w.probe(t, 1); return open.Load() == 0 }, waitLong, 5*waitStep)
+}
+
+// descriptors waits until the number of the proxy's descriptors fits.
+func (w *world) descriptors(t *testing.T, fits func(int) bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.proxy.Process.Pid))
+		return err == nil && fits(len(open))
+	}, waitLong, waitStep)
+}
+
+// The address of a caller on the same link has its interface's number. It is reset as others are, and no listener is.
+func TestACallerOnTheSameLinkIsResetAsOthersAre(t *testing.T) {
+	w := newWorld(t, settings())
+	in(t, w.pod, "ip addr add fe80::aa/64 dev eth0 nodad")
+	in(t, w.peer, "ip addr add fe80::bb/64 dev eth0 nodad")
+	c, err := w.dial(w.peer, "tcp", "[fe80::aa%eth0]:81")
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.SetDeadline(time.Now().Add(3*waitLong)))
+	fmt.Fprint(c, "GET /link HTTP/1.1\r\nHost: h\r\n\r\n")
+	all, err := io.ReadAll(c)
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+	require.Empty(t, string(all))
+	w.listen(t, w.peer, peer4, 8080, login())
+	w.listen(t, w.pod, pod4, 8080, login())
+	asks(t, w.connection(t, w.pod, "tcp", peer4, 8080), "h", "")
+	asks(t, w.connection(t, w.peer, "tcp", pod4, 8080), "h", "")
 }

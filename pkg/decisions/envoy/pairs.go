@@ -34,8 +34,13 @@ const reapSeconds = 0.2
 func (b *builder) pairScript(source string) *hcmv3.HttpFilter {
 	ports := fmt.Sprintf("[%d] = true, [%d] = true, [%d] = true", apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP)
 	return b.httpFilterConfig("envoy.filters.http.lua", &luav3.Lua{DefaultSourceCode: &corev3.DataSource{
-		Specifier: &corev3.DataSource_InlineString{InlineString: fmt.Sprintf(pairSource, ports, reapSeconds) + source},
+		Specifier: &corev3.DataSource_InlineString{InlineString: fmt.Sprintf(pairSource, ports, reapSeconds, b.mostSockets()) + source},
 	}})
+}
+
+// mostSockets is how many descriptors of sockets the proxy has at most: a client's and a server's for each connection, and those for names.
+func (b *builder) mostSockets() int64 {
+	return 2*(3*int64(b.settings.MaxConnections)+spareConnections) + dnsLimit + spareConnections
 }
 
 // pair is the filter next to the router, so that it sees responses first. resets says what becomes of a client whose server

@@ -1,7 +1,8 @@
 package envoy
 
 // pairSource are the functions of both scripts. The kernel holds what they know, because a script's variables are of one filter only:
-// the receive timeout of a socket of the server's side (Envoy's sockets never block, so it has no effect) is the key of its client's address.
+// the receive timeout of a socket of the server's side (Envoy's sockets never block, so it has no effect) is the key of its client's address,
+// and its send timeout the client's descriptor.
 const pairSource = `
 local ffi = require('ffi')
 ffi.cdef[[
@@ -15,7 +16,7 @@ int inet_pton(int family, const char *text, void *address);
 int clock_gettime(int clock, void *time);
 ]]
 local C = ffi.C
-local ownPorts = { %[1]s }
+local ownPorts, allSockets = { %[1]s }, %[3]d
 local bytes, length, time, family = ffi.new('uint8_t[28]'), ffi.new('uint32_t[1]'), ffi.new('int64_t[2]'), ffi.new('int[1]')
 local unspecified = ffi.new('uint8_t[16]')
 
@@ -25,7 +26,7 @@ local function fold(port, four, offset)
     return (((bytes[offset] * 256 + bytes[offset + 1]) * 256 + bytes[offset + 2]) * 256 + bytes[offset + 3]) * 65536 + port
   end
   local hash = port
-  for i = offset, offset + 15 do hash = (hash * 31 + bytes[i]) %% 0x100000000000 end
+  for i = offset, offset + 15 do hash = (hash * 257 + bytes[i]) %% 0x100000000000 end
   return 0x1000000000000 + hash
 end
 
@@ -51,19 +52,20 @@ local function peer(fd)
   return held()
 end
 
--- keyOf returns the key of an address as Envoy writes it.
+-- keyOf returns the key of an address as Envoy writes it, where a link-local one has its interface behind a percent sign.
 local function keyOf(text)
-  local host, port = text:match('^%%[?([^%%]]+)%%]?:(%%d+)$')
+  local host, port = text:match('^%%[?([^%%]%%%%]+)[^%%]]*%%]?:(%%d+)$')
   if host == nil then return nil end
   local four = not host:find(':', 1, true)
   if C.inet_pton(four and 2 or 10, host, bytes) ~= 1 then return nil end
   return fold(tonumber(port), four, 0)
 end
 
--- sockets calls f with each descriptor that may be a socket: they are given out from the lowest number on.
-local function sockets(f)
+-- sockets calls f with each descriptor that may be a socket. They are given out from the lowest number on, but what a crowd of connections
+-- leaves behind when it goes is a gap: the search ends behind one of that length.
+local function sockets(gap, f)
   local misses, fd = 0, 3
-  while misses < 512 do
+  while misses < gap do
     length[0] = 4
     if C.getsockopt(fd, 1, 3, family, length) == 0 then -- SO_TYPE
       misses = 0
@@ -81,26 +83,25 @@ local function now()
   return tonumber(time[0]) + tonumber(time[1]) / 1e9
 end
 
+local function timeout(fd, which)
+  length[0] = 16
+  if C.getsockopt(fd, 1, which, time, length) ~= 0 then return 0 end
+  return tonumber(time[0])
+end
+
+-- isClient reports whether a descriptor is the connection of the client with that key.
+local function isClient(fd, key)
+  local _, port = own(fd)
+  return port and ownPorts[port] and peer(fd) == key
+end
+
 -- reap ends each connection to a server whose client's is gone. It looks at each socket, so it does so a few times a second only.
 local function reap()
   if now() - last < %[2]g then return end
-  local alive, paired = {}, {}
-  sockets(function(fd)
-    local _, port = own(fd)
-    if port == nil then return end
-    if ownPorts[port] then
-      local client = peer(fd)
-      if client then alive[client] = true end
-      return
-    end
-    length[0] = 16
-    if C.getsockopt(fd, 1, 20, time, length) == 0 and time[0] > 0 then -- SO_RCVTIMEO
-      paired[fd] = tonumber(time[0])
-    end;
+  sockets(4096, function(fd)
+    local client = timeout(fd, 20) -- SO_RCVTIMEO
+    if client > 0 and not isClient(timeout(fd, 21), client) then C.shutdown(fd, 2) end;
   end)
-  for fd, client in pairs(paired) do
-    if not alive[client] then C.shutdown(fd, 2) end;
-  end
   last = now()
 end
 `
@@ -112,20 +113,24 @@ local known, count = {}, 0
 local function pair(client, ours, theirs)
   local of, from, to = keyOf(client), keyOf(ours), keyOf(theirs)
   if not (of and from and to) then return end
-  sockets(function(fd)
-    if own(fd) == from and peer(fd) == to then
-      time[0], time[1] = of, 0
-      C.setsockopt(fd, 1, 20, time, 16)
-      return true
-    end;
+  local server, caller
+  sockets(allSockets, function(fd)
+    if isClient(fd, of) then caller = fd
+    elseif own(fd) == from and peer(fd) == to then server = fd end
+    return server and caller
   end)
+  if not (server and caller) then return end
+  time[0], time[1] = caller, 0
+  C.setsockopt(server, 1, 21, time, 16) -- SO_SNDTIMEO, before the other: from then on it is a pair
+  time[0] = of
+  C.setsockopt(server, 1, 20, time, 16)
 end
 
 local function reset(client)
   local of = keyOf(client)
-  sockets(function(fd)
-    local _, port = own(fd)
-    if port and ownPorts[port] and peer(fd) == of then
+  if of == nil then return end -- a listener has no peer either
+  sockets(allSockets, function(fd)
+    if isClient(fd, of) then
       C.connect(fd, unspecified, 16)
       return true
     end;
