@@ -20,6 +20,12 @@ import (
 // cannot be reached, or that closes without an answer, resets the client's. Envoy (as of 1.40) has no setting for either: it keeps the
 // server's connection until idleLimit is over, and answers 503 itself. The scripts act on the sockets of the proxy's own process
 // (LuaJIT's foreign functions).
+//
+//  1. The proxy has one worker (--concurrency 1, package inject): no other thread closes a connection, so a descriptor stays what a script
+//     has found it to be until the script acts on it.
+//  2. Envoy is built with LuaJIT, for a Linux whose numbers of socket options are those of amd64 and arm64. Without the module ffi Envoy
+//     refuses its configuration and exits: the pod does not start.
+//  3. Lookups fail to no action: a connection that is not found keeps Envoy's own behaviour.
 
 // headerPair is set on each response that passes the router: how long the server's connection has stood, in milliseconds, its two addresses,
 // and for what reasons the proxy answers in the server's place. HTTP lets no proxy pass this header on, and Envoy removes it.

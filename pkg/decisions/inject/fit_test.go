@@ -197,3 +197,14 @@ func TestAProxyOutOfABackupIsReplacedWithItsVolumes(t *testing.T) {
 	_, problems = Inject(pod, settings())
 	require.Equal(t, []string{"spec.volumes[0]"}, fieldsOf(problems), "without a proxy the volume's name is taken")
 }
+
+// Who reports the warnings once compares them with those before.
+func TestWarningsOfANamespaceComeInOneOrder(t *testing.T) {
+	bad := map[string]string{AnnotationRequests: "cpu", AnnotationLimits: "memory=1"}
+	_, first := settings().In(bad)
+	require.Len(t, first, 2)
+	for range 50 {
+		_, again := settings().In(bad)
+		require.Equal(t, first, again)
+	}
+}

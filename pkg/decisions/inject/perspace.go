@@ -19,7 +19,11 @@ const (
 func (s Settings) In(annotations map[string]string) (Settings, []string) {
 	requests, limits := s.Requests, s.Limits
 	var warnings []string
-	for name, list := range map[string]*corev1.ResourceList{AnnotationRequests: &requests, AnnotationLimits: &limits} {
+	for _, amounts := range []struct {
+		name string
+		list *corev1.ResourceList
+	}{{AnnotationRequests, &requests}, {AnnotationLimits, &limits}} {
+		name := amounts.name
 		text, set := annotations[name]
 		if !set {
 			continue
@@ -32,7 +36,7 @@ func (s Settings) In(annotations map[string]string) (Settings, []string) {
 			warnings = append(warnings, fmt.Sprintf("namespace annotation %s is not used: %v", name, err))
 			continue
 		}
-		*list = read
+		*amounts.list = read
 	}
 	if err := CheckResources(requests, limits); err != nil {
 		return s, append(warnings, fmt.Sprintf("namespace annotations %s and %s are not used: %v", AnnotationRequests, AnnotationLimits, err))

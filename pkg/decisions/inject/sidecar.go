@@ -52,6 +52,7 @@ func Sidecar(s Settings) corev1.Container {
 func command(limits corev1.ResourceList) []string {
 	all := []string{
 		"envoy", "-c", apis.ProxyConfigDir + "/" + apis.EnvoyConfigKey,
+		// One worker: the scripts that pair connections (package envoy) act on sockets that no other thread may close.
 		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning",
 		// The proxy's own log is written before the proxy goes on: which request or connection began is on the node when it is killed.
 		"--component-log-level", envoy.LogComponents, "--log-format", envoy.LogFormat,

@@ -112,22 +112,25 @@ func ParseEnded(text string) (Ended, bool) {
 	return e, true
 }
 
-// Pairing puts what is said of requests when they begin and when they end together. What it holds of one container is bounded: of
-// those that never end, the oldest are forgotten first.
+// Pairing puts what is said of requests when they begin and when they end together. What it holds is bounded, however many pods a record
+// is of: of the requests that never end, the oldest are forgotten first.
 type Pairing struct {
-	of map[Source]*begins
-}
-
-type begins struct {
-	open  map[string]Begun
-	order []string
+	open  map[opened]Begun
+	order []opened
 	bytes int
 }
 
+// opened names a request that has begun.
+type opened struct {
+	source Source
+	key    string
+}
+
 const (
-	// maxOpen and maxOpenBytes bound what is held of the beginnings in one container. A proxy has at most some thousand requests open.
-	maxOpen      = 16 << 10
-	maxOpenBytes = 8 << 20
+	// maxOpenBytes bounds what is held of the beginnings in a record: who prints it shares the memory of the agent.
+	maxOpenBytes = 16 << 20
+	// openBytes is more than what a beginning takes beside the texts in it.
+	openBytes = 512
 )
 
 // Whole returns the entry with the line of a proxy as the JSON object that docs/record.md has. Other entries it returns as they are.
@@ -140,7 +143,7 @@ func (p *Pairing) Whole(e Entry) Entry {
 			return e
 		}
 		if begun.Method != "" { // of a connection the last line says it all
-			p.begins(e.Source).add(begun)
+			p.add(opened{e.Source, begun.Key}, begun)
 		}
 		return e.says(begun)
 	case strings.HasPrefix(e.Text, endPrefix):
@@ -149,13 +152,11 @@ func (p *Pairing) Whole(e Entry) Entry {
 			return e
 		}
 		upstream := ended.Upstream
-		if begun, known := p.begins(e.Source).take(ended.Key); known {
+		if begun, known := p.take(opened{e.Source, ended.Key}); known {
 			ended.Begun = begun
 		}
 		ended.Event, ended.Upstream = "DownstreamEnd", upstream
 		return e.says(ended)
-	case e.Ended:
-		delete(p.of, e.Source)
 	}
 	return e
 }
@@ -167,39 +168,32 @@ func (e Entry) says(what any) Entry {
 	return e
 }
 
-func (p *Pairing) begins(s Source) *begins {
-	if p.of == nil {
-		p.of = map[Source]*begins{}
-	}
-	if p.of[s] == nil {
-		p.of[s] = &begins{open: map[string]Begun{}}
-	}
-	return p.of[s]
-}
-
-func (b *begins) add(begun Begun) {
-	if _, known := b.open[begun.Key]; known {
+func (p *Pairing) add(o opened, begun Begun) {
+	if _, known := p.open[o]; known {
 		return
 	}
-	b.open[begun.Key] = begun
-	b.order = append(b.order, begun.Key)
-	b.bytes += size(begun)
-	for len(b.order) > 2*maxOpen || b.bytes > maxOpenBytes || len(b.open) > maxOpen {
-		b.take(b.order[0])
-		b.order = b.order[1:]
+	if p.open == nil {
+		p.open = map[opened]Begun{}
+	}
+	p.open[o] = begun
+	p.order = append(p.order, o)
+	p.bytes += size(begun)
+	for len(p.order) > 2*maxOpenBytes/openBytes || p.bytes > maxOpenBytes {
+		p.take(p.order[0])
+		p.order = p.order[1:]
 	}
 }
 
 // take returns a beginning and forgets it.
-func (b *begins) take(key string) (Begun, bool) {
-	begun, known := b.open[key]
+func (p *Pairing) take(o opened) (Begun, bool) {
+	begun, known := p.open[o]
 	if known {
-		delete(b.open, key)
-		b.bytes -= size(begun)
+		delete(p.open, o)
+		p.bytes -= size(begun)
 	}
 	return begun, known
 }
 
 func size(b Begun) int {
-	return len(b.Method) + len(b.Path) + len(b.Authority) + len(b.Caller) + len(b.Destination)
+	return openBytes + len(b.Method) + len(b.Path) + len(b.Authority) + len(b.Caller) + len(b.Destination)
 }

@@ -61,16 +61,19 @@ func TestOtherLinesStayAsTheyAre(t *testing.T) {
 }
 
 func TestWhatIsHeldOfRequestsThatNeverEndIsBounded(t *testing.T) {
-	var p record.Pairing
-	const requests = 12_000
-	for i := range requests {
-		p.Whole(wire("a", begin(fmt.Sprintf("1.%d", i), "/"+strings.Repeat("x", 1000))))
+	const requests = 24_000
+	for _, pods := range []int{1, 100} {
+		var p record.Pairing
+		pod := func(i int) string { return fmt.Sprint("pod", i%pods) }
+		for i := range requests {
+			p.Whole(wire(pod(i), begin(fmt.Sprintf("1.%d", i), "/"+strings.Repeat("x", 1000))))
+		}
+		end := func(i int) map[string]any {
+			return fields(t, p.Whole(wire(pod(i), fmt.Sprintf("E 1.%d 200 - via_upstream 0 0 0 0 -", i))))
+		}
+		require.NotContains(t, end(0), "path", "the oldest is forgotten")
+		require.Contains(t, end(requests-1), "path")
 	}
-	end := func(i int) map[string]any {
-		return fields(t, p.Whole(wire("a", fmt.Sprintf("E 1.%d 200 - via_upstream 0 0 0 0 -", i))))
-	}
-	require.NotContains(t, end(0), "path", "the oldest is forgotten")
-	require.Contains(t, end(requests-1), "path")
 }
 
 func TestWhatTheProxyAnsweredItselfIsKnownWithItsReason(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf16"
 
@@ -44,8 +43,7 @@ func Print(w io.Writer, root string, q Query) error {
 	if err != nil {
 		return err
 	}
-	const minWidth, padding = 0, 2
-	t := tabwriter.NewWriter(w, minWidth, 0, padding, ' ', 0)
+	t := newTable(w)
 	if !q.JSON {
 		fmt.Fprintln(t, "TIME\tGUEST\tPOD\tDIRECTION\tEVENT\tWHAT\tCODE\tPROXY ANSWERED")
 	}
@@ -70,7 +68,7 @@ func Unknown(root, guest string) string {
 		"ask the agent of the pod's node\n", guest, strings.Join(guests, ", "))
 }
 
-func (q Query) guest(w *tabwriter.Writer, folder string) error {
+func (q Query) guest(w io.Writer, folder string) error {
 	segments, err := recordfile.Segments(folder)
 	if err != nil {
 		return err
@@ -84,7 +82,7 @@ func (q Query) guest(w *tabwriter.Writer, folder string) error {
 	return nil
 }
 
-func (q Query) segment(w *tabwriter.Writer, path string, pairing *record.Pairing) error {
+func (q Query) segment(w io.Writer, path string, pairing *record.Pairing) error {
 	file, err := os.Open(path) //nolint:gosec // a segment in the record's folder
 	if err != nil {
 		return fmt.Errorf("read the record: %w", err)
