@@ -209,7 +209,7 @@ func (w *World) decided(ctx context.Context, calls []call, since time.Time, code
 		}
 		why = said.Text
 	}
-	return fmt.Sprintf("%d of %d answered %d by way of the proxy, on one node and across two; %s", len(calls), len(calls), code, why), nil
+	return fmt.Sprintf("%d of %d are in the proxy's log with %d, on one node and across two; %s", len(calls), len(calls), code, why), nil
 }
 
 // carried says whether the calls of one guest are in its proxy's log.
