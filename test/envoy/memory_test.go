@@ -55,6 +55,9 @@ func fillings() map[string]filling {
 		"lists of short headers to a server":     {20, shortHeaderLists, out, silent4},
 		"many header lists to a server":          {20, manyHeaderLists, out, silent4},
 		"many header lists, ingress":             {20, manyHeaderLists, into, podSilent},
+		"header lists and trailers":              {20, trailerLists, out, silent4},
+		"header lists and trailers, ingress":     {20, trailerLists, into, podSilent},
+		"short headers and trailers":             {20, shortTrailerLists, out, silent4},
 		"TCP that nobody reads":                  {1000, raw, out, deaf4},
 		"TCP that nobody reads, ingress":         {1000, raw, into, podDeaf},
 		"TCP that the client does not read":      {1000, slow(unknown), out, chatty4},
@@ -206,7 +209,7 @@ func unbounded(config []byte) []byte {
 	}
 	for now, before := range map[string]string{
 		"initial_stream_window_size: 65536": "initial_stream_window_size: 131072", "initial_connection_window_size: 131072": "initial_connection_window_size: 1048576",
-		"max_requests: 2048": "max_requests: 4294967295", "max_concurrent_streams: 512": "max_concurrent_streams: 100",
+		"max_requests: 1024": "max_requests: 4294967295", "max_concurrent_streams: 256": "max_concurrent_streams: 100",
 	} {
 		text = bytes.ReplaceAll(text, []byte(now), []byte(before))
 	}
@@ -327,22 +330,32 @@ func upload(client *http2.ClientConn, done <-chan struct{}) {
 	}
 }
 
-func headerLists(_ *world, c net.Conn, done <-chan struct{}) { headerStreams(c, done, 100, 14, long()) }
+func headerLists(_ *world, c net.Conn, done <-chan struct{}) {
+	headerStreams(c, done, 100, 1, 14, long())
+}
 func manyHeaderLists(_ *world, c net.Conn, done <-chan struct{}) {
-	headerStreams(c, done, 1000, 14, long())
+	headerStreams(c, done, 1000, 1, 14, long())
+}
+func trailerLists(_ *world, c net.Conn, done <-chan struct{}) {
+	headerStreams(c, done, 512, 2, 14, long())
 }
 
 // shortHeaderLists sends as many headers as the proxy takes, each of which is one byte on the wire.
 func shortHeaderLists(_ *world, c net.Conn, done <-chan struct{}) {
-	headerStreams(c, done, 1000, 120, hpack.HeaderField{Name: "a"})
+	headerStreams(c, done, 1000, 1, 120, hpack.HeaderField{Name: "a"})
+}
+
+func shortTrailerLists(_ *world, c net.Conn, done <-chan struct{}) {
+	headerStreams(c, done, 512, 2, 120, hpack.HeaderField{Name: "a"})
 }
 
 func long() hpack.HeaderField {
 	return hpack.HeaderField{Name: "x-long", Value: strings.Repeat("x", 4000)}
 }
 
-// headerStreams opens so many streams, each with so many headers that are few bytes on the wire: one entry of HPACK's table, named again and again.
-func headerStreams(c net.Conn, done <-chan struct{}, streams uint32, headers int, header hpack.HeaderField) {
+// headerStreams opens so many streams, each with one or two lists (headers, trailers) of so many headers that are few bytes on the wire: one
+// entry of HPACK's table, named again and again.
+func headerStreams(c net.Conn, done <-chan struct{}, streams uint32, lists, headers int, header hpack.HeaderField) {
 	fmt.Fprint(c, http2.ClientPreface) // at once, or the connection is taken for TCP
 	var wire bytes.Buffer
 	framer := http2.NewFramer(&wire, nil)
@@ -354,10 +367,13 @@ func headerStreams(c net.Conn, done <-chan struct{}, streams uint32, headers int
 		for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", net.JoinHostPort(peer4, "7003")}} {
 			_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 		}
-		for range headers {
-			_ = encoder.WriteField(header)
+		for list := range lists {
+			for range headers {
+				_ = encoder.WriteField(header)
+			}
+			_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: list > 0})
+			block.Reset()
 		}
-		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
 	}
 	_, _ = c.Write(wire.Bytes())
 	<-done

@@ -23,10 +23,10 @@ const (
 	connectLimit = 10 * time.Second
 	// bufferLimit bounds, in bytes, what the proxy holds for one connection and direction before it stops reading.
 	bufferLimit = 64 << 10
-	// streamLimit is how many requests one HTTP/2 connection may have open at one time. It is above what servers allow by default (100 to
+	// streamLimit is how many requests one HTTP/2 connection may have open at one time. It is what servers allow by default (100 to
 	// 256), so that theirs is met first: beyond it the proxy opens another connection to the server. It is not unlimited, because one
-	// read of a connection can begin so many requests, of 60 KiB of headers each, before memory is measured again.
-	streamLimit = 512
+	// read of a connection can begin so many requests, of 60 KiB of headers and as much of trailers each, before memory is measured again.
+	streamLimit = 256
 	// datagramLimit is the largest DNS message over UDP, in bytes, that resolvers announce in practice (RFC 6891).
 	datagramLimit = 4096
 	// spareConnections are for probes and the admin socket.

@@ -91,7 +91,7 @@ func (b *builder) cluster(name string) *clusterv3.Cluster {
 		// Logins may be bound to connections (NTLM, Negotiate): what one client has logged in to is no other client's.
 		ConnectionPoolPerDownstreamConnection: true,
 		CircuitBreakers: &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
-			MaxConnections: unlimited, MaxPendingRequests: unlimited, MaxRequests: u32(requestLimit), MaxRetries: u32(0),
+			MaxConnections: unlimited, MaxPendingRequests: unlimited, MaxRequests: u32(b.requestLimit()), MaxRetries: u32(0),
 		}}},
 		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{}},
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{

@@ -42,8 +42,9 @@ const (
 // what the kernel keeps in the container's name, and for what comes in between two measurements.
 func Heap(limit int64) int64 { return limit / 100 * 65 }
 
-// requestLimit bounds the requests that wait at one time for an answer from one cluster, over all connections: each holds its headers.
-const requestLimit = 2048
+// requestLimit bounds the requests that wait at one time for an answer from one cluster, over all connections: each holds its headers and
+// trailers. More than 1024 take more connections than the default, and more memory.
+func (b *builder) requestLimit() uint32 { return max(DefaultMaxConnections, b.settings.MaxConnections) }
 
 func (b *builder) overload() *overloadv3.OverloadManager {
 	return &overloadv3.OverloadManager{
