@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func main() { os.Exit(status(run(os.Args[1:]))) } //nolint:forbidigo // this is main
+func main() { os.Exit(status(run(os.Args[1:]))) }
 
 func status(err error) int {
 	if err == nil {

@@ -7,4 +7,4 @@ import (
 	"data-space.liqo.io/test/leak/attack"
 )
 
-func main() { os.Exit(attack.Main(os.Args[1:], os.Stdin, os.Stdout)) } //nolint:forbidigo // this is main
+func main() { os.Exit(attack.Main(os.Args[1:], os.Stdin, os.Stdout)) }

@@ -9,7 +9,7 @@ import (
 	"data-space.liqo.io/test/leak/ordinary"
 )
 
-func main() { os.Exit(run(os.Args[1:])) } //nolint:forbidigo // this is main
+func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	var err error
