@@ -123,8 +123,8 @@ func connections() []notice {
 		{
 			name: "Early end of one's side", lines: whole(), chance: true,
 			where:   []string{"Redis | inline * | *", "SMTP | nc | *", "NATS | nc that waits for the greeting | *", "FTP | curl that stores | *"},
-			symptom: "A client that ends its side of the connection before the protocol is known, in which the server speaks first or not at all: no answer",
-			reason:  "Envoy looks at the first bytes before it calls the destination, and a connection whose sender has ended looks like one that was given up",
+			symptom: "A client that ends its side of the connection before the protocol is known is answered 0.4 to 0.8 s later; on a node so busy that the proxy has not seen the first bytes by then, it gets no answer",
+			reason:  "Envoy looks at the first bytes before it calls the destination, and takes a connection whose sender has ended for one that was given up. The rule `ds-early-end` holds the end back meanwhile",
 			remedy:  "[Opaque ports](#opaque-ports)",
 		},
 		{

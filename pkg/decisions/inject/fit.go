@@ -17,8 +17,9 @@ const (
 	fallbackStorageLimit, fallbackStorage = "256Mi", "64Mi" // of storage the proxy takes its log: what the kubelet keeps of it, by default 50 MiB
 )
 
-// Below these the proxy does not work. What a tenant can have the kernel keep for its sockets comes on top of its heap: with 128Mi,
-// test/envoy's attempt of clients that do not read has it killed, with 192Mi none has. And it must start within its startup probe.
+// Below these the proxy does not work. With 128Mi, test/envoy's attempt of clients that do not read has it killed, with 192Mi none has:
+// measured on cgroup v1, which does not count the data in the buffers of sockets (docs/threat-model.md says what cgroup v2 adds). And it
+// must start within its startup probe.
 const (
 	MinCPULimit    = "50m"
 	MinMemoryLimit = "192Mi"

@@ -1,8 +1,11 @@
 package webhook
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"time"
 )
 
 // drain has a replica that is told to end serve on until no API server sends it anything: it takes a moment until every node's
@@ -37,4 +40,14 @@ func (d drain) inFrontOf(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(response, request)
 	})
+}
+
+// drained returns a context that ends that long after the program was told to end, or by the function that is returned.
+func drained(told context.Context, wait time.Duration, logger *slog.Logger) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(told))
+	context.AfterFunc(told, func() {
+		logger.Info("told to end: not ready any more, serving on until the endpoint is gone", "time", wait)
+		time.AfterFunc(wait, stop)
+	})
+	return ctx, stop
 }

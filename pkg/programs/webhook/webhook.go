@@ -39,11 +39,8 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	// The informers exist before the first request needs them.
-	for _, object := range []client.Object{namespaceMetadata(), &corev1.LimitRange{}, &corev1.ResourceQuota{}} {
-		if _, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
-			return fmt.Errorf("watching %T: %w", object, err)
-		}
+	if err := startInformers(ctx, mgr.GetCache()); err != nil {
+		return err
 	}
 	cert := newCertificate(o)
 	if o.CertSource == CertSelf {
@@ -71,16 +68,23 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err := mgr.AddReadyzCheck("drain", drain.check); err != nil {
 		return fmt.Errorf("adding the readiness check drain: %w", err)
 	}
-	drained, stop := context.WithCancel(context.WithoutCancel(ctx))
+	serving, stop := drained(ctx, o.Drain, logger)
 	defer stop()
-	context.AfterFunc(ctx, func() {
-		logger.Info("told to end: not ready any more, serving on until the endpoint is gone", "time", o.Drain)
-		time.AfterFunc(o.Drain, stop)
-	})
-	return mgr.Start(drained)
+	return mgr.Start(serving)
 }
 
-// newManager returns a manager whose cache holds the metadata of guests' namespaces and our own Secret, nothing else.
+// startInformers starts what the first request needs, and does not wait for it.
+func startInformers(ctx context.Context, informers cache.Informers) error {
+	for _, object := range []client.Object{namespaceMetadata(), &corev1.LimitRange{}, &corev1.ResourceQuota{}} {
+		if _, err := informers.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watching %T: %w", object, err)
+		}
+	}
+	return nil
+}
+
+// newManager returns a manager whose cache holds the metadata of guests' namespaces, all LimitRanges and ResourceQuotas,
+// and our own Secret, nothing else.
 func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
