@@ -62,7 +62,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	})
 	each(f, "cert-source", "self: made and rotated by this program; files: by cert-manager (default self)", &o.CertSource, webhook.ParseCertSource)
 	each(f, "dns-names", "names the API server calls the webhook by, comma-separated (default the Service's)", &o.DNSNames, parseNames)
-	each(f, "drain-time", "how long the program serves on when it is told to end, until its endpoint is gone (default 10s)", &o.Drain, parseDrain)
+	each(f, "drain-time", "how long the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)", &o.Drain, parseDrain)
 	each(f, "port", "TLS port for the API server (default 9443)", &o.Port, parsePort)
 	each(f, "metrics-bind-address", "host:port of the metrics, 0 for none (default :8080)", &o.MetricsAddress, parseMetrics)
 	each(f, "health-bind-address", "host:port of /healthz and /readyz (default :8081)", &o.HealthAddress, parseAddress)

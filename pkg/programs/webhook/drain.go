@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// drain has a replica that is told to end serve on until no API server sends it anything: it takes a moment until every node's
-// Service proxy knows that the endpoint is gone, and an API server keeps connections that it has.
+// drain keeps a replica that received SIGTERM serving until no API server sends it requests: it takes a moment until each node's
+// Service proxy has removed the endpoint, and an API server keeps the connections that it has.
 type drain struct {
-	// ending is closed when the program is told to end.
+	// ending is closed when the program receives SIGTERM.
 	ending <-chan struct{}
 }
 
@@ -24,10 +24,10 @@ func (d drain) begun() bool {
 	}
 }
 
-// check is a readiness check: an error once the program is told to end.
+// check is a readiness check: an error once the program has received SIGTERM.
 func (d drain) check(*http.Request) error {
 	if d.begun() {
-		return errors.New("this replica ends: it serves on until its endpoint is gone")
+		return errors.New("shutting down: still serving until the Service no longer sends requests here")
 	}
 	return nil
 }
@@ -42,11 +42,11 @@ func (d drain) inFrontOf(next http.Handler) http.Handler {
 	})
 }
 
-// drained returns a context that ends that long after the program was told to end, or by the function that is returned.
+// drained returns a context that ends when wait has passed after the end of told, or when the function that it returns is called.
 func drained(told context.Context, wait time.Duration, logger *slog.Logger) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(told))
 	context.AfterFunc(told, func() {
-		logger.Info("told to end: not ready any more, serving on until the endpoint is gone", "time", wait)
+		logger.Info("shutting down: not ready, still serving until the Service no longer sends requests here", "time", wait)
 		time.AfterFunc(wait, stop)
 	})
 	return ctx, stop

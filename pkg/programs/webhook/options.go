@@ -53,7 +53,7 @@ type Options struct {
 	Spaces admit.SpaceNames
 	// APIOutput says what of a foreign pod's output the API shows; empty means OutputAllowed.
 	APIOutput APIOutput
-	// Drain is how long the program serves on when it is told to end.
+	// Drain is how long the program still serves after SIGTERM.
 	Drain time.Duration
 	// Port is where pods are posted to, over TLS.
 	Port int

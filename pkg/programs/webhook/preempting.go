@@ -19,9 +19,9 @@ func warnOfPreempting(ctx context.Context, clients kubernetes.Interface, granted
 		class, err := clients.SchedulingV1().PriorityClasses().Get(ctx, name, metav1.GetOptions{})
 		switch {
 		case err != nil:
-			logger.Warn("cannot tell whether pods of a granted PriorityClass preempt others; see --priority-classes", "class", name, "error", err)
+			logger.Warn("cannot read a granted PriorityClass, whose pods may preempt others; check --priority-classes", "class", name, "error", err)
 		case class.PreemptionPolicy == nil || *class.PreemptionPolicy != corev1.PreemptNever:
-			logger.Warn("pods of a granted PriorityClass preempt pods of lower priority, the Hospital's included; create the class anew with "+
+			logger.Warn("pods of a granted PriorityClass preempt pods of lower priority, the Hospital's included; delete the class and create it with "+
 				"preemptionPolicy: Never, or take it out of --priority-classes", "class", name, "value", class.Value)
 		}
 	}
