@@ -128,7 +128,9 @@ func TestAServerCannotForgeThePair(t *testing.T) {
 
 // A crowd of connections that goes leaves a gap in the proxy's descriptors. What stands behind it is seen all the same.
 func TestAConnectionBehindAGapOfDescriptorsKeepsItsServers(t *testing.T) {
-	w := newWorld(t, settings())
+	s := settings()
+	s.ProtocolDetection = waitLong // a slow machine's clients speak HTTP all the same
+	w := newWorld(t, s)
 	var open atomic.Int32
 	w.listen(t, w.peer, peer4, 8080, standing(login(), &open))
 	begin := func() net.Conn {
@@ -141,6 +143,7 @@ func TestAConnectionBehindAGapOfDescriptorsKeepsItsServers(t *testing.T) {
 		crowd = append(crowd, begin())
 	}
 	stays := begin()
+	require.NoError(t, stays.SetDeadline(time.Now().Add(3*waitLong)))
 	w.descriptors(t, func(n int) bool { return n > 700 })
 	for _, c := range crowd {
 		require.NoError(t, c.Close())
