@@ -17,7 +17,7 @@ import (
 	"data-space.liqo.io/test/leak/trial"
 )
 
-func main() { os.Exit(run(os.Args[1:])) } //nolint:forbidigo // this is main
+func main() { os.Exit(run(os.Args[1:])) }
 
 // run returns 0 when nothing leaked, 1 when something did or could not be tried, 2 when the arguments are wrong.
 func run(args []string) int {
