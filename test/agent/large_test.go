@@ -19,6 +19,7 @@ import (
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/apiserver"
+	"data-space.liqo.io/test/kit"
 	"data-space.liqo.io/test/largecluster"
 )
 
@@ -96,7 +97,7 @@ func startShipped(t *testing.T, kubeconfigTo func(file string) error) *shipped {
 		"--metrics-bind-address=" + freePort(t), "--health-bind-address=" + a.health})
 	command := exec.Command("sh", append([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, a.group.dir, binary}, args...)...)
 	command.Env = append(os.Environ(), "GOMEMLIMIT="+m.goLimit)
-	output := &buffer{}
+	output := &kit.Output{}
 	command.Stderr = output
 	a.began = time.Now()
 	require.NoError(t, command.Start())

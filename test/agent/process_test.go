@@ -3,7 +3,6 @@
 package agent_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/test/kit"
 )
 
 // program is the agent as it is installed.
@@ -27,28 +26,10 @@ type program struct {
 	t       *testing.T
 	c       *cluster
 	command *exec.Cmd
-	output  *buffer
+	output  *kit.Output
 	socket  string
 	metrics string
 	health  string
-}
-
-// buffer is safe for concurrent use.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 func freePort(t *testing.T) string {
@@ -62,7 +43,7 @@ func freePort(t *testing.T) string {
 // startProgram runs the agent; state is the folder that outlives it.
 func startProgram(t *testing.T, c *cluster, n *node, kubeconfig, state string, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, c: c, output: &buffer{}, socket: filepath.Join(state, "agent.sock"), metrics: freePort(t), health: freePort(t)}
+	p := &program{t: t, c: c, output: &kit.Output{}, socket: filepath.Join(state, "agent.sock"), metrics: freePort(t), health: freePort(t)}
 	p.command = exec.Command(c.binary, append([]string{
 		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + p.socket, "--state-dir=" + filepath.Join(state, "guarded"),

@@ -206,13 +206,13 @@ func permitted(p kit.Packet) bool {
 type process struct {
 	r       *race
 	command *exec.Cmd
-	output  *buffer
+	output  *kit.Output
 	ended   chan struct{}
 }
 
 // agent starts one, with its own folders if it is not the node's ordinary one.
 func (r *race) agent(extra ...string) *process {
-	p := &process{r: r, output: &buffer{}, ended: make(chan struct{})}
+	p := &process{r: r, output: &kit.Output{}, ended: make(chan struct{})}
 	p.command = exec.Command(r.dir+"/agent", append([]string{
 		"--kubeconfig=" + r.kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + r.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + r.dir + "/agent.sock", "--state-dir=" + r.dir + "/guarded", "--metrics-bind-address=0", "--health-bind-address=0",

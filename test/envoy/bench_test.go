@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
+
+	"data-space.liqo.io/test/kit"
 )
 
 // rounds is how often each figure is measured; the median of them counts. In each round the pods take turns.
@@ -154,7 +156,7 @@ func median(values []float64) float64 {
 
 func floorWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}}
+	w := &world{pod: namespace(t), peer: namespace(t), stdout: &kit.Output{}, stderr: &kit.Output{}}
 	w.connect(t)
 	return w
 }

@@ -63,7 +63,7 @@ func TestTheExplicitProxyForwards(t *testing.T) {
 				require.Equal(t, "http-proxy", line["kind"])
 				require.Equal(t, net.JoinHostPort(f.peer, "8080"), line["upstream_host"])
 				if authority == name+":8080" {
-					require.Contains(t, w.stderr.all(), fmt.Sprintf("host '%s' address has changed from <empty> to %s", authority, net.JoinHostPort(f.peer, "8080")),
+					require.Contains(t, w.stderr.String(), fmt.Sprintf("host '%s' address has changed from <empty> to %s", authority, net.JoinHostPort(f.peer, "8080")),
 						"the address that was found is written before the proxy connects to it")
 				}
 

@@ -63,7 +63,7 @@ func TestAKilledProxyLosesNothingThatWasAnswered(t *testing.T) {
 		require.NoError(t, w.proxy.Process.Kill())
 		group.Wait()
 		_ = w.proxy.Wait() // and all it wrote is read
-		log := w.stdout.all() + w.stderr.all()
+		log := w.stdout.String() + w.stderr.String()
 		answered.Range(func(path, _ any) bool {
 			if !strings.Contains(log, `\n`+path.(string)+`'"}`) {
 				lost++
@@ -73,8 +73,8 @@ func TestAKilledProxyLosesNothingThatWasAnswered(t *testing.T) {
 		// Where they come from does not tell connections apart: redirected ones may get another port.
 		lost += max(0, int(echoed.Load())-strings.Count(log, `\n`+net.JoinHostPort(peer4, "7")+`\n`))
 		connections.Add(echoed.Load())
-		w.stdout.reset()
-		w.stderr.reset()
+		w.stdout.Reset()
+		w.stderr.Reset()
 		w.start(t, settings())
 	}
 	t.Logf("%d proxies killed; answered: %d requests, %d TCP connections; not in the log: %d", lives(t), requests.Load(), connections.Load(), lost)
@@ -105,10 +105,4 @@ func (w *world) echoesOnce() bool {
 	fmt.Fprint(c, unknown)
 	n, err := c.Read(make([]byte, len(unknown)))
 	return err == nil && n > 0
-}
-
-func (l *lines) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.buffer.Reset()
 }

@@ -58,7 +58,7 @@ func TestNothingInARequestWritesALineOfItsOwn(t *testing.T) {
 	}
 	w.exchange(t, w.pod, peer4, 8080, "GET /last HTTP/1.1\r\nHost: h\r\n\r\n")
 	w.logged(t, byPath("/last"))
-	for _, raw := range strings.Split(strings.TrimSpace(w.stdout.all()), "\n") {
+	for _, raw := range strings.Split(strings.TrimSpace(w.stdout.String()), "\n") {
 		if _, short := record.ParseEnded(raw); short {
 			continue
 		}
@@ -112,5 +112,5 @@ func TestAProxyOfAnEarlierReleaseLogsEachRequestWhole(t *testing.T) {
 	w.exchange(t, w.pod, peer4, 8080, "GET /whole HTTP/1.1\r\nHost: h\r\n\r\n")
 	line := w.logged(t, byPath("/whole"))
 	require.Equal(t, "via_upstream", line["response_code_details"])
-	require.NotContains(t, w.stdout.all(), "\nE ")
+	require.NotContains(t, w.stdout.String(), "\nE ")
 }

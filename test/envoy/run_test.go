@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/test/kit"
 )
 
 // unknown is long enough to be seen at once to be neither TLS nor HTTP.
@@ -103,7 +105,7 @@ func TestWithoutIPv6NothingListensThere(t *testing.T) {
 }
 
 func TestItStartsWhereInterfacesHaveIPv6TurnedOff(t *testing.T) {
-	w := &world{pod: namespace(t), peer: namespace(t), stdout: &lines{}, stderr: &lines{}}
+	w := &world{pod: namespace(t), peer: namespace(t), stdout: &kit.Output{}, stderr: &kit.Output{}}
 	w.connect(t)
 	w.redirect(t)
 	in(t, w.pod, "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1")

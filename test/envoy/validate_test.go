@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/test/kit"
 )
 
 func TestEnvoyAcceptsEveryGolden(t *testing.T) {
@@ -16,7 +18,7 @@ func TestEnvoyAcceptsEveryGolden(t *testing.T) {
 	require.NotEmpty(t, goldens)
 	for _, golden := range goldens {
 		t.Run(filepath.Base(golden), func(t *testing.T) {
-			out, err := exec.Command(program(t), "--mode", "validate", "-c", golden, "--disable-hot-restart", "--log-level", "warning").CombinedOutput()
+			out, err := exec.Command(kit.Envoy(t), "--mode", "validate", "-c", golden, "--disable-hot-restart", "--log-level", "warning").CombinedOutput()
 			require.NoError(t, err, string(out))
 			require.Contains(t, string(out), "OK")
 			require.NotContains(t, string(out), "deprecated")

@@ -3,7 +3,6 @@
 package envoy
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +30,7 @@ import (
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/test/kit"
 )
 
 // Where things are: a pod with its proxy, and everything else on the other side of a veth.
@@ -59,28 +58,11 @@ func families() []family {
 type world struct {
 	pod, peer ns.NetNS
 	proxy     *exec.Cmd
-	stdout    *lines
-	stderr    *lines
+	stdout    *kit.Output
+	stderr    *kit.Output
 	args      string                        // of the proxy; empty: the sidecar's
 	logs      func(stream string) io.Writer // takes the proxy's output in the place of stdout and stderr; may be nil
 	cage      *cage                         // bounds the proxy's memory as the sidecar's limit does; nil: nothing does
-}
-
-func program(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("ENVOY")
-	if path == "" {
-		cache := os.Getenv("DATA_SPACER_CACHE")
-		if cache == "" {
-			home, err := os.UserHomeDir()
-			require.NoError(t, err)
-			cache = filepath.Join(home, ".cache", "data-spacer")
-		}
-		path = filepath.Join(cache, "bin", "envoy")
-	}
-	_, err := os.Stat(path)
-	require.NoError(t, err, "no Envoy: set ENVOY to the program, or build the lab's binaries with `make tools`")
-	return path
 }
 
 func settings() envoy.Settings {
@@ -101,7 +83,7 @@ func newWorld(t *testing.T, s envoy.Settings) *world {
 func (w *world) build(t *testing.T, s envoy.Settings) *world {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "these tests make network namespaces: run them as root")
-	w.pod, w.peer, w.stdout, w.stderr = namespace(t), namespace(t), &lines{}, &lines{}
+	w.pod, w.peer, w.stdout, w.stderr = namespace(t), namespace(t), &kit.Output{}, &kit.Output{}
 	w.connect(t)
 	w.prepare(t)
 	w.redirect(t)
@@ -195,7 +177,7 @@ touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
 exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
   /run/envoy -c /run/envoy.yaml %[4]s`,
-		apis.ProxyRuntimeDir, program(t), file, cmp.Or(w.args, arguments(sidecarMemory)))
+		apis.ProxyRuntimeDir, kit.Envoy(t), file, cmp.Or(w.args, arguments(sidecarMemory)))
 	w.proxy = exec.Command("nsenter", "--net="+w.pod.Path(), "unshare", "--mount", "sh", "-ec", script)
 	w.proxy.Env = append(os.Environ(), "POD_NAME=pharma-app")
 	w.proxy.Stdout, w.proxy.Stderr = w.stdout, w.stderr
@@ -207,7 +189,7 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 		_ = w.proxy.Process.Kill() // the script and nsenter have become Envoy: one process
 		_ = w.proxy.Wait()
 		if t.Failed() {
-			t.Log(w.stderr.all(), w.stdout.all())
+			t.Log(w.stderr.String(), w.stdout.String())
 		}
 	})
 	require.Eventually(t, func() bool {
@@ -309,7 +291,7 @@ func (w *world) log(t *testing.T) []map[string]any {
 	t.Helper()
 	var all []map[string]any
 	var pairing record.Pairing
-	for _, raw := range strings.Split(w.stderr.all()+"\n"+w.stdout.all(), "\n") {
+	for _, raw := range strings.Split(w.stderr.String()+"\n"+w.stdout.String(), "\n") {
 		e := pairing.Whole(record.Line(record.Source{}, record.Position{}, record.Piece{Content: []byte(raw)}, 0))
 		line := map[string]any{}
 		if e.Log == nil || json.Unmarshal(e.Log, &line) != nil {
@@ -320,22 +302,4 @@ func (w *world) log(t *testing.T) []map[string]any {
 		}
 	}
 	return all
-}
-
-// lines collects what a process writes.
-type lines struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *lines) all() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.String()
 }

@@ -3,9 +3,11 @@ package kit
 import (
 	"bufio"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,4 +99,15 @@ func cgroup2Mount(tb testing.TB) string {
 func requireRoot(tb testing.TB) {
 	tb.Helper()
 	require.Zero(tb, os.Geteuid(), "kernel tests make network namespaces and cgroups: run them as root")
+}
+
+// Command returns a command whose process starts in the cgroup.
+func (c Cgroup) Command(tb testing.TB, name string, args ...string) *exec.Cmd {
+	tb.Helper()
+	dir, err := os.Open(c.Dir)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = dir.Close() })
+	command := exec.Command(name, args...)
+	command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+	return command
 }

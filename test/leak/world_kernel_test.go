@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -121,8 +120,8 @@ mkdir -p %[1]s && chown 1303:1303 %[1]s
 touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
 exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
-  /run/envoy -c /run/envoy.yaml --disable-hot-restart --concurrency 1 --log-level error`, apis.ProxyRuntimeDir, program(w.t), file)
-	w.envoy = w.start(w.proxy, "unshare", "--mount", "sh", "-ec", script)
+  /run/envoy -c /run/envoy.yaml --disable-hot-restart --concurrency 1 --log-level error`, apis.ProxyRuntimeDir, kit.Envoy(w.t), file)
+	w.envoy = w.proxy.Command(w.t, "unshare", "--mount", "sh", "-ec", script)
 	w.envoy.Stderr = os.Stderr
 	require.NoError(w.t, w.NS.Do(w.envoy.Start))
 	started := w.envoy
@@ -141,33 +140,6 @@ func (w *world) mark(pid int) {
 			return
 		}
 	}
-}
-
-// start prepares a process in a cgroup. It ends with the test.
-func (w *world) start(c kit.Cgroup, name string, args ...string) *exec.Cmd {
-	w.t.Helper()
-	dir, err := os.Open(c.Dir)
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { _ = dir.Close() })
-	command := exec.Command(name, args...)
-	command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
-	return command
-}
-
-func program(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("ENVOY")
-	if path == "" {
-		cache := os.Getenv("DATA_SPACER_CACHE")
-		if cache == "" {
-			home, err := os.UserHomeDir()
-			require.NoError(t, err)
-			cache = filepath.Join(home, ".cache", "data-spacer")
-		}
-		path = filepath.Join(cache, "bin", "envoy")
-	}
-	require.FileExists(t, path, "no Envoy: set ENVOY to the program, or build the lab's binaries with `make tools`")
-	return path
 }
 
 func (w *world) bound() []iptables.Ruleset {
@@ -195,7 +167,7 @@ func (w *world) tenant(more ...int) *trial.Attacker {
 	}
 	self, err := os.Executable()
 	require.NoError(w.t, err)
-	command := w.start(w.app, self, attack.Argument, "-keep", strings.Join(keep, ","), "serve")
+	command := w.app.Command(w.t, self, attack.Argument, "-keep", strings.Join(keep, ","), "serve")
 	command.Stderr = os.Stderr
 	var attacker *trial.Attacker
 	require.NoError(w.t, w.NS.Do(func() error {

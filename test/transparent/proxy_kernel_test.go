@@ -3,7 +3,6 @@
 package transparent
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -12,8 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -37,7 +34,7 @@ const (
 // proxy is the Envoy of a foreign pod.
 type proxy struct {
 	command        *exec.Cmd
-	stdout, stderr *lines
+	stdout, stderr *kit.Output
 }
 
 // startProxy runs Envoy with the sidecar's arguments, user and lack of capabilities, in the cgroup box, and marks its
@@ -55,15 +52,15 @@ mkdir -p %[1]s && chown 1303:1303 %[1]s
 touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
 exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
-  /run/envoy -c /run/envoy.yaml "$@"`, apis.ProxyRuntimeDir, program(p.t), file)
-	p.proxy = &proxy{stdout: &lines{}, stderr: &lines{}}
-	p.proxy.command = inCgroup(p.t, box, "unshare", append([]string{"--mount", "sh", "-ec", script, "sh"}, arguments()...)...)
+  /run/envoy -c /run/envoy.yaml "$@"`, apis.ProxyRuntimeDir, kit.Envoy(p.t), file)
+	p.proxy = &proxy{stdout: &kit.Output{}, stderr: &kit.Output{}}
+	p.proxy.command = box.Command(p.t, "unshare", append([]string{"--mount", "sh", "-ec", script, "sh"}, arguments()...)...)
 	p.proxy.command.Env = append(os.Environ(), "POD_NAME="+p.name)
 	p.proxy.command.Stdout, p.proxy.command.Stderr = p.proxy.stdout, p.proxy.stderr
 	p.start(p.proxy.command)
 	p.t.Cleanup(func() {
 		if p.t.Failed() {
-			p.t.Log(p.name, p.proxy.stderr.warnings())
+			p.t.Log(p.name, warnings(p.proxy.stderr.String()))
 		}
 	})
 	owner := sockets.Owner{PID: p.proxy.command.Process.Pid, Cgroup: box.Path} // the script and setpriv have become Envoy
@@ -84,33 +81,6 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 func arguments() []string {
 	limits := corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(256<<20, resource.BinarySI)}
 	return inject.Sidecar(inject.Settings{Limits: limits}).Command[3:]
-}
-
-func program(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("ENVOY")
-	if path == "" {
-		cache := os.Getenv("DATA_SPACER_CACHE")
-		if cache == "" {
-			home, err := os.UserHomeDir()
-			require.NoError(t, err)
-			cache = filepath.Join(home, ".cache", "data-spacer")
-		}
-		path = filepath.Join(cache, "bin", "envoy")
-	}
-	require.FileExists(t, path, "no Envoy: set ENVOY to the program, or build the lab's binaries with `make tools`")
-	return path
-}
-
-// inCgroup prepares a process in a cgroup.
-func inCgroup(t *testing.T, c kit.Cgroup, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	dir, err := os.Open(c.Dir)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = dir.Close() })
-	command := exec.Command(name, args...)
-	command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
-	return command
 }
 
 // dial opens a connection from the pod.
@@ -154,7 +124,7 @@ func (p *place) logged(t *testing.T, fits func(line map[string]any) bool) map[st
 	t.Helper()
 	var found map[string]any
 	require.Eventually(t, func() bool {
-		for raw := range strings.Lines(p.proxy.stdout.all() + "\n" + p.proxy.stderr.all()) {
+		for raw := range strings.Lines(p.proxy.stdout.String() + "\n" + p.proxy.stderr.String()) {
 			line := map[string]any{}
 			if json.Unmarshal([]byte(raw), &line) == nil && fits(line) {
 				found = line
@@ -166,28 +136,10 @@ func (p *place) logged(t *testing.T, fits func(line map[string]any) bool) map[st
 	return found
 }
 
-// lines collects what a process writes.
-type lines struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *lines) all() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.String()
-}
-
 // warnings are the lines of Envoy's own log that are no record.
-func (l *lines) warnings() string {
+func warnings(log string) string {
 	var all strings.Builder
-	for line := range strings.Lines(l.all()) {
+	for line := range strings.Lines(log) {
 		if strings.Contains(line, "[warning]") || strings.Contains(line, "[error]") || strings.Contains(line, "[critical]") {
 			all.WriteString(line)
 		}

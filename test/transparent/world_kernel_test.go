@@ -114,7 +114,7 @@ func (p *place) guard(dns *place, opaque []uint16) {
 // command prepares a program that runs in the pod, as in the application's container. Start it with start.
 func (p *place) command(name string, args ...string) *exec.Cmd {
 	p.t.Helper()
-	return inCgroup(p.t, p.app, name, args...)
+	return p.app.Command(p.t, name, args...)
 }
 
 // start starts what command has prepared. It is killed at the test's end.

@@ -26,6 +26,7 @@ import (
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/apiserver"
+	"data-space.liqo.io/test/kit"
 )
 
 // cleaning is how long Kubernetes may take to collect what an uninstall leaves behind: its collector looks at what it has missed twice a minute.
@@ -153,7 +154,7 @@ func (w *world) leftovers(t *testing.T) []string {
 func (w *world) untested(t *testing.T) *process {
 	t.Helper()
 	p := &process{
-		command: exec.Command(w.binary, "--kubeconfig="+w.kubeconfig(t), "--metrics-bind-address=0", "--health-bind-address=0"), output: &output{},
+		command: exec.Command(w.binary, "--kubeconfig="+w.kubeconfig(t), "--metrics-bind-address=0", "--health-bind-address=0"), output: &kit.Output{},
 	}
 	p.command.Stderr = p.output
 	require.NoError(t, p.command.Start())
@@ -188,7 +189,7 @@ func (w *world) controllerManager(t *testing.T) {
 	command := exec.CommandContext(ctx, binary, "--kubeconfig="+path, "--leader-elect=false", "--use-service-account-credentials=true",
 		"--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,serviceaccount-token-controller",
 		"--authentication-kubeconfig="+path, "--authorization-kubeconfig="+path, "--secure-port=0")
-	out := &output{}
+	out := &kit.Output{}
 	command.Stderr = out
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {

@@ -3,7 +3,6 @@
 package controller
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +23,7 @@ import (
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/apiserver"
+	"data-space.liqo.io/test/kit"
 )
 
 const (
@@ -110,7 +110,7 @@ func (w *world) kubeconfig(t *testing.T) string {
 // process is a running controller.
 type process struct {
 	command *exec.Cmd
-	output  *output
+	output  *kit.Output
 }
 
 // start runs the controller until stop, or until the test's end.
@@ -119,7 +119,7 @@ func (w *world) start(t *testing.T, args ...string) *process {
 	args = append([]string{
 		"--kubeconfig=" + w.kubeconfig(t), "--metrics-bind-address=0", "--health-bind-address=0",
 	}, args...)
-	p := &process{command: exec.Command(w.binary, args...), output: &output{}}
+	p := &process{command: exec.Command(w.binary, args...), output: &kit.Output{}}
 	p.command.Stderr = p.output
 	require.NoError(t, p.command.Start())
 	t.Cleanup(func() {
@@ -140,23 +140,6 @@ func (p *process) stop(t *testing.T) {
 	}
 	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, p.command.Wait(), p.output.String())
-}
-
-type output struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.String()
 }
 
 func freeAddress(t *testing.T) string {

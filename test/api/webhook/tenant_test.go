@@ -132,12 +132,7 @@ func causes(t *testing.T, err error) []string {
 	t.Helper()
 	require.True(t, apierrors.IsInvalid(err), "%v", err)
 	require.ErrorContains(t, err, ".data-space.liqo.io\" denied the request")
-	status, _ := err.(apierrors.APIStatus)
-	var all []string
-	for _, cause := range status.Status().Details.Causes {
-		all = append(all, cause.Field)
-	}
-	return all
+	return causesOf(err)
 }
 
 func harmless(t *testing.T, w *world) {

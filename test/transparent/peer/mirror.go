@@ -13,6 +13,14 @@ import (
 
 // mirror is a server that answers each HTTP/1 request with the very bytes that it received, or as the path asks.
 func mirror(address string) error {
+	return serve(address, func(c net.Conn, in *bufio.Reader) {
+		for reflect(c, in) {
+		}
+	})
+}
+
+// serve calls talk for each connection and closes the connection when talk returns. It returns only with an error.
+func serve(address string, talk func(c net.Conn, in *bufio.Reader)) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
@@ -24,9 +32,7 @@ func mirror(address string) error {
 		}
 		go func() {
 			defer c.Close()
-			in := bufio.NewReader(c)
-			for reflect(c, in) {
-			}
+			talk(c, bufio.NewReader(c))
 		}()
 	}
 }

@@ -14,29 +14,17 @@ const start, end = "\x0b", "\x1c\r"
 
 // serveMLLP acknowledges each HL7 message of each connection.
 func serveMLLP(address string) error {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer c.Close()
-			in := bufio.NewReader(c)
-			for {
-				message, err := readFrame(in)
-				if err != nil {
-					return
-				}
-				fields := append(strings.Split(message, "|"), make([]string, 10)...)
-				fmt.Println(strings.ReplaceAll(message, "\r", "\n"))
-				fmt.Fprintf(c, "%sMSH|^~\\&|LAB|HOSPITAL|||||ACK|%s|P|2.5\rMSA|AA|%s\r%s", start, fields[9], fields[9], end)
+	return serve(address, func(c net.Conn, in *bufio.Reader) {
+		for {
+			message, err := readFrame(in)
+			if err != nil {
+				return
 			}
-		}()
-	}
+			fields := append(strings.Split(message, "|"), make([]string, 10)...)
+			fmt.Println(strings.ReplaceAll(message, "\r", "\n"))
+			fmt.Fprintf(c, "%sMSH|^~\\&|LAB|HOSPITAL|||||ACK|%s|P|2.5\rMSA|AA|%s\r%s", start, fields[9], fields[9], end)
+		}
+	})
 }
 
 // mllpClient sends two messages over one connection, byte by byte the first, ends its side and reads what is left.
