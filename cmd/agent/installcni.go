@@ -34,8 +34,8 @@ func installCNI(ctx context.Context, args []string, _ func(string) string, stdou
 	return err
 }
 
-// uninstallCNI tells an agent that runs not to put the plugin back, takes the entry out, and then the plugin. Where no
-// agent runs it removes the files as well that the last one has left.
+// uninstallCNI asks a running agent not to reinstall the plugin, then removes the entry and the plugin. If no agent runs, it also
+// removes the files that the last agent left.
 func uninstallCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
 	var o gateOptions
 	f := flag.NewFlagSet("agent uninstall-cni", flag.ContinueOnError)

@@ -116,7 +116,7 @@ func bareOf(spec *corev1.PodSpec) corev1.PodSpec {
 	return corev1.PodSpec{OS: spec.OS, SecurityContext: spec.SecurityContext}
 }
 
-// standards are the rules of each level, made once: the library makes them anew whenever it is asked.
+// standards are the rules of each level, built once: the library builds them again for each evaluation.
 type standards map[Level][]check
 
 // WithStandards returns the settings with the rules of the Pod Security Standards made beforehand. Those without make them for each

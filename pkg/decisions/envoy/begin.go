@@ -14,7 +14,7 @@ import (
 // The proxy writes a line when a request or a connection begins, and goes on only when the kernel has the line. The access log cannot do
 // that: another thread writes it, and what that thread has not written is lost when the proxy is killed. The line is one of Envoy's
 // own log, to stderr: the filter set_filter_state logs each value that it sets (logger config, level debug; the sidecar's arguments turn
-// it on), and Envoy's log is written by the thread that serves the connection. If nobody reads it, the proxy waits. A script in
+// it on), and Envoy's log is written by the thread that serves the connection. If the runtime does not read it, the proxy waits. A script in
 // Lua could write such a line as well, for 20 µs of CPU more.
 //
 // Package record reads these lines. The fields of the value are separated by newlines, which no header can hold; the log escapes them, so

@@ -63,7 +63,7 @@ func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
 }
 
 // judgeSidecar refuses a container that bears the proxy's name among the init containers and is not what would be
-// injected: the mutating phase has replaced what the pod brought, so somebody has changed the proxy since.
+// injected: the mutating phase has replaced the proxy that the pod brought, so another webhook has changed it since.
 func judgeSidecar(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 	index := sidecarIndex(spec.InitContainers)
 	if index < 0 {
@@ -89,7 +89,7 @@ func differs(at *field.Path, differing []string) *field.Error {
 			"(when another webhook changes it, exempt this container there)", apis.ProxyContainerName, strings.Join(differing, ", ")))
 }
 
-// Brought refuses the proxy and its volumes in what pods are made of: whoever writes a ShadowPod has no reason to bring one.
+// Brought refuses the proxy and its volumes in what pods are made of: the author of a ShadowPod has no reason to include them.
 func Brought(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 	problems := judgeOwnVolumes(spec.Volumes, path.Child("volumes"))
 	if index := sidecarIndex(spec.InitContainers); index >= 0 {

@@ -25,7 +25,7 @@ const (
 	tallyWindow, tallySilence = time.Minute, 10 * time.Minute
 	// Within a window so many of the proxy's own answers, and one of so few answers, are many.
 	tallyLeast, tallyShare = 20, 5
-	// tallyReasons bounds the reasons that are told apart.
+	// tallyReasons is the largest number of reasons that are counted separately.
 	tallyReasons = 16
 )
 

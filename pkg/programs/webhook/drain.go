@@ -42,7 +42,7 @@ func (d drain) inFrontOf(next http.Handler) http.Handler {
 	})
 }
 
-// drained returns a context that ends when wait has passed after the end of told, or when the function that it returns is called.
+// drained returns a context that ends when wait has passed after the context told has ended, or when the returned function is called.
 func drained(told context.Context, wait time.Duration, logger *slog.Logger) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(told))
 	context.AfterFunc(told, func() {

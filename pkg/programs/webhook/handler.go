@@ -25,7 +25,7 @@ type namespaceLabels interface {
 	Labels(ctx context.Context, namespace string) (map[string]string, error)
 }
 
-// guestSpaces tells what decides about a pod of a namespace: its labels, its annotations, and what it asks of containers.
+// guestSpaces returns the properties of a namespace on which the judgement of its pods depends: its labels, its annotations, and what it asks of containers.
 type guestSpaces interface {
 	namespaceLabels
 	Metadata(ctx context.Context, namespace string) (*metav1.PartialObjectMetadata, error)

@@ -66,7 +66,7 @@ func (h *reviews) read(r *http.Request) (admission.Request, error) {
 	return requestOf(body)
 }
 
-// readAll reads a body whose size the caller has bounded, into one piece of memory where the size is told.
+// readAll reads a body whose size the caller has bounded. If the request has a Content-Length, it allocates once.
 func readAll(r *http.Request) ([]byte, error) {
 	if r.ContentLength < 0 || r.ContentLength > maxBody {
 		return io.ReadAll(r.Body)

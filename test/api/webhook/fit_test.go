@@ -149,7 +149,7 @@ func staysGuaranteed(t *testing.T, w *world) {
 	}
 }
 
-// resizes: the heap of a proxy follows the limit with which it was started, so nobody changes that in place.
+// resizes: the heap of a proxy follows the limit with which it was started, so no user may change it in place.
 func resizes(t *testing.T, w *world) {
 	t.Helper()
 	both := amounts("cpu", "1", "memory", "512Mi")
