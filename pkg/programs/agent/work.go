@@ -94,6 +94,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 	}
 	frames, framesErr := a.filterFrames(r, target)
 	target, findings, confineErr := a.confine(ctx, r, target)
+	tried := a.enforcer.current(target).Proxy
 	started := time.Now()
 	out, ensureErr := a.enforcer.Ensure(ctx, target)
 	a.metrics.enforced(time.Since(started), out, ensureErr)
@@ -102,7 +103,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 		a.foundUnenforced(r.want, target)
 	}
 	if err = errors.Join(err, framesErr, confineErr, ensureErr); err != nil {
-		return a.orEnding(ctx, r.want, err)
+		return a.orEnding(ctx, r.want, tried, err)
 	}
 	target.Proxy = out.Proxy
 	if out.Bound {
