@@ -24,9 +24,9 @@ help: ## show this list
 
 .PHONY: demo
 demo: lab-up ## the hospital and the pharma company on a real two-node Kubernetes; leaves it up
-	$(call stage,demo: the story)
-	@go build -o $(BIN)/story ./demo/story
-	@$(LAB) exec -- $(BIN)/story
+	$(call stage,demo: the walk-through)
+	@go build -o $(BIN)/walkthrough ./demo/walkthrough
+	@$(LAB) exec -- $(BIN)/walkthrough
 
 .PHONY: demo-down
 demo-down: $(LAB) ## remove the lab and everything it made
@@ -43,7 +43,7 @@ images: $(LAB) ## build the images from build/ and demo/build/
 
 .PHONY: $(LAB)
 $(LAB):
-	@mkdir -p $(BIN) && go build -o $@ ./demo/lab
+	@mkdir -p $(BIN) && go build -o $@ ./test/cluster
 
 .PHONY: test
 test: tools lint test-unit test-kernel test-api test-kernels test-lab ## all tests; nothing is skipped
@@ -60,7 +60,7 @@ lint: ## golangci-lint with the linters named in .golangci.yml
 test-unit: ## pure decisions and the shape of the code; needs no root
 	$(call stage,unit tests)
 	@go test ./...
-	@CGO_ENABLED=0 go test -C demo/lab/upstream ./resolver/...
+	@CGO_ENABLED=0 go test -C build/resolver ./...
 
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
@@ -80,7 +80,7 @@ test-api: tools ## a real kube-apiserver and etcd
 
 .PHONY: test-lab
 test-lab: export DATA_SPACER_LAB := test
-test-lab: tools ## the demo's story, NetworkPolicy, the leak suite and ordinary work as tests, on a lab of its own
+test-lab: tools ## the demo's claims, NetworkPolicy, the leak suite and ordinary work as tests, on a lab of its own
 	$(call stage,lab scenario)
 	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
 	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 30m

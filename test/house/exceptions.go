@@ -1,15 +1,8 @@
 package house
 
-import "slices"
-
 // exceptions are the edges between neighbours that are allowed because they are named here, with the reason.
-// A test fails when an edge is listed that no longer exists, so the lists stay as short as the code allows.
+// A test fails when an edge is listed that no longer exists, so the list stays as short as the code allows.
 func exceptions() []edge {
-	return slices.Concat(neighbours(), debts())
-}
-
-// neighbours are edges that are right as they are.
-func neighbours() []edge {
 	return []edge{
 		{"pkg/decisions/inject", "pkg/decisions/envoy", "the injected container's arguments and ports are those of the proxy's configuration"},
 		{"pkg/effects/dataplane", "pkg/effects/netns", "rules are written from within the pod's network namespace"},
@@ -24,31 +17,9 @@ func neighbours() []edge {
 		{"pkg/effects/ledger", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/seccompfile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/spacefile", "pkg/effects/atomicfile", "it replaces files on the node"},
-		{"demo/story/accesslog", "pkg/decisions/record", "what began and how it ended are two lines of the proxy, which are put together in one place"},
 		{"pkg/effects/dataplane", "pkg/effects/fault", "tests end the agent between two tables"},
 	}
 }
-
-// debts are edges that should go, each with what must happen first. The list only shrinks: debtCeiling is lowered with it.
-func debts() []edge {
-	return []edge{
-		{"demo/story/scenario", "pkg/decisions/netpol", "a row compares the node's chains with their names; agent explain should answer it"},
-		{"demo/story/scenario", "pkg/effects/netns", "rows look into pods' network namespaces; moves to test with the cluster driver"},
-		{"demo/story/wire", "pkg/effects/netns", "the capture enters pods' network namespaces; moves to test"},
-		{"test/leak/field", "demo/story/scenario", "the driver of the lab's cluster; moves to test"},
-		{"test/leak/leaktest", "demo/story/scenario", "the driver of the lab's cluster; moves to test"},
-		{"test/lab", "demo/story/scenario", "the driver of the lab's cluster and the claims; the driver moves to test"},
-		{"test/leak/field", "demo/story/wire", "the capture of a pod's link; moves to test"},
-		{"test/leak/trial", "demo/story/wire", "the capture of a pod's link; moves to test"},
-		{"test/leak", "demo/story/wire", "the capture of a pod's link; moves to test"},
-		{"test/lab", "demo/story/wire", "the capture of a pod's link; moves to test"},
-		{"test/lab", "demo/story/ask", "the DNS client; moves to test"},
-		{"test/api/resolver", "demo/story/ask", "the DNS client; moves to test"},
-	}
-}
-
-// debtCeiling is the number of debts at which it stands. Lower it when one goes; it is never raised.
-const debtCeiling = 12
 
 // bound is what a program's wiring may grow to, in lines of Go that are no test.
 type bound struct {

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"data-space.liqo.io/demo/story/ask"
 	"data-space.liqo.io/pkg/programs/controller"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/dnsclient"
 )
 
 // questions are put in every form, and every one for each of the types.
@@ -65,7 +65,7 @@ func TestAGuestIsAnsweredAsByTheClustersDNS(t *testing.T) {
 	n := newNames(t)
 	kubectl(t, servicesWithNames(), "apply", "-f", "-")
 	t.Cleanup(func() { kubectl(t, "", "delete", "namespace", "names-space", "--wait=false") })
-	large := ask.Question{Name: "large.names-space.svc.cluster.local.", Type: dnsmessage.TypeA}
+	large := dnsclient.Question{Name: "large.names-space.svc.cluster.local.", Type: dnsmessage.TypeA}
 	require.Eventually(t, func() bool {
 		answer, err := n.asGuest(t, large)
 		return err == nil && len(answer.Records) == 120 && len(n.clusterDNS(t, large).Records) == 120
@@ -76,7 +76,7 @@ func TestAGuestIsAnsweredAsByTheClustersDNS(t *testing.T) {
 		for _, name := range names {
 			t.Run(form+" "+name, func(t *testing.T) {
 				for _, kind := range types {
-					q := ask.Question{Name: name, Type: kind, EDNS: edns, TCP: form == "TCP"}
+					q := dnsclient.Question{Name: name, Type: kind, EDNS: edns, TCP: form == "TCP"}
 					want := n.clusterDNS(t, q)
 					got, err := n.asGuest(t, q)
 					require.NoError(t, err)
@@ -162,7 +162,7 @@ func TestCLibrariesInAGuestsNetworkResolveShortAndLongNames(t *testing.T) {
 
 func TestWithTheResolverDownNamesFailAndAnEventSaysSoAndPodsStart(t *testing.T) {
 	n := newNames(t)
-	hospital := ask.Question{Name: "hospital.hospital-space.svc.cluster.local.", Type: dnsmessage.TypeA}
+	hospital := dnsclient.Question{Name: "hospital.hospital-space.svc.cluster.local.", Type: dnsmessage.TypeA}
 	since := time.Now().Add(-time.Second)
 	deployment := "deployment/" + apis.ResolverName
 	kubectl(t, "", "scale", "-n", apis.SystemNamespace, deployment, "--replicas=0")

@@ -17,10 +17,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"data-space.liqo.io/demo/story/ask"
-	"data-space.liqo.io/demo/story/scenario"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/claims"
+	"data-space.liqo.io/test/dnsclient"
 )
 
 // names is a cluster with Data Spacer and the demo in it, seen by a client of its DNS.
@@ -49,7 +49,7 @@ func newNames(t *testing.T) *names {
 			n.guest = pod
 		}
 	}
-	n.space, err = scenario.PodNetwork(n.guest)
+	n.space, err = claims.PodNetwork(n.guest)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.space.Close()) })
 	return n
@@ -70,9 +70,9 @@ func kubectl(t *testing.T, input string, args ...string) string {
 }
 
 // clusterDNS asks the cluster's own DNS, as a pod that nobody guards would.
-func (n *names) clusterDNS(t *testing.T, q ask.Question) ask.Answer {
+func (n *names) clusterDNS(t *testing.T, q dnsclient.Question) dnsclient.Answer {
 	t.Helper()
-	answer, err := ask.Ask(t.Context(), n.cluster, q)
+	answer, err := dnsclient.Ask(t.Context(), n.cluster, q)
 	require.NoError(t, err)
 	return answer
 }
@@ -91,10 +91,10 @@ func (n *names) withSettings(t *testing.T, file string, command ...string) (text
 }
 
 // asGuest asks from the guest's pod; the server that it names plays no part.
-func (n *names) asGuest(t *testing.T, q ask.Question) (answer ask.Answer, err error) {
+func (n *names) asGuest(t *testing.T, q dnsclient.Question) (answer dnsclient.Answer, err error) {
 	t.Helper()
 	err = n.space.Do(func() (err error) {
-		answer, err = ask.Ask(t.Context(), netip.MustParseAddrPort("198.51.100.253:53"), q)
+		answer, err = dnsclient.Ask(t.Context(), netip.MustParseAddrPort("198.51.100.253:53"), q)
 		return err
 	})
 	return answer, err

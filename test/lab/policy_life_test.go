@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
-	"data-space.liqo.io/demo/story/scenario"
-	"data-space.liqo.io/demo/story/wire"
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/claims"
+	"data-space.liqo.io/test/podcapture"
 )
 
 const agents = "daemonset/data-space-agent"
@@ -85,7 +85,7 @@ func (w *town) restarted(t *testing.T) bool {
 func killContainer(t *testing.T, pod corev1.Pod) {
 	t.Helper()
 	_, id, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
-	pids, err := scenario.Processes(id)
+	pids, err := claims.Processes(id)
 	require.NoError(t, err)
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -112,10 +112,10 @@ func (w *town) captures(t *testing.T) {
 	w.clear(t)
 	w.apply(t, closed)
 	w.see(t, "a1 > b2:8080 no")
-	capture, err := wire.Open(w.homes["node1"].space, w.homes["a1"].space, nil)
+	capture, err := podcapture.Open(w.homes["node1"].space, w.homes["a1"].space, nil)
 	require.NoError(t, err)
 	defer capture.Close()
-	before, err := scenario.Refused(t.Context(), w.homes["node1"].space)
+	before, err := claims.Refused(t.Context(), w.homes["node1"].space)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
@@ -134,9 +134,9 @@ func (w *town) captures(t *testing.T) {
 		_, _ = w.homes["a1"].reaches(netip.AddrPortFrom(targets[0], firstPort))
 	}()
 	require.NoError(t, capture.Run(ctx))
-	after, err := scenario.Refused(t.Context(), w.homes["node1"].space)
+	after, err := claims.Refused(t.Context(), w.homes["node1"].space)
 	require.NoError(t, err)
-	verdict := wire.Judge(capture.Packets, &capture.Owners, wire.Rules{})
+	verdict := podcapture.Judge(capture.Packets, &capture.Owners, podcapture.Rules{})
 	require.GreaterOrEqual(t, after-before, uint64(3), "the node refused them all")
 	sent := 0
 	for _, packet := range capture.Packets {

@@ -8,14 +8,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"data-space.liqo.io/demo/story/scenario"
+	"data-space.liqo.io/test/claims"
 )
 
 func TestStory(t *testing.T) {
 	world := deployed(t)
 	for _, row := range world.Rows() {
 		t.Run(row.Claim, func(t *testing.T) {
-			result := scenario.Run(context.Background(), row)
+			result := claims.Run(context.Background(), row)
 			require.True(t, result.OK, "expected: %s\nobserved: %s", result.Expected, result.Observed)
 			t.Log(result.Observed)
 		})

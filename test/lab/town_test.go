@@ -21,9 +21,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"data-space.liqo.io/demo/story/scenario"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/claims"
 	"data-space.liqo.io/test/leak/field"
 )
 
@@ -31,7 +31,7 @@ import (
 // label and the number of its node: a1, b2. Each listens on two ports; "web" is the first of them on node 1, on node 2 the second.
 type town struct {
 	*field.Cluster
-	world *scenario.World
+	world *claims.World
 	name  string
 	homes map[string]*home // of pods, and of machines: node1, node2, control
 }
@@ -45,7 +45,7 @@ type home struct {
 const firstPort, secondPort, machinePort = 8080, 9090, 18080
 
 // newTown makes a namespace with the labels and the pods, and takes it away when the test ends.
-func newTown(t *testing.T, world *scenario.World, name string, labels map[string]string, names ...string) *town {
+func newTown(t *testing.T, world *claims.World, name string, labels map[string]string, names ...string) *town {
 	t.Helper()
 	cluster, err := field.Open()
 	require.NoError(t, err)
@@ -139,7 +139,7 @@ func (w *town) settle(t *testing.T, name string) {
 
 func (w *town) home(t *testing.T, pod corev1.Pod) *home {
 	t.Helper()
-	space, err := scenario.PodNetwork(pod)
+	space, err := claims.PodNetwork(pod)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = space.Close() })
 	return &home{pod, space}

@@ -16,8 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"data-space.liqo.io/demo/story/scenario"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/claims"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -97,7 +97,7 @@ func killProxy(pod corev1.Pod) {
 		if !found || status.Name != apis.ProxyContainerName {
 			continue
 		}
-		pids, _ := scenario.Processes(id)
+		pids, _ := claims.Processes(id)
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"data-space.liqo.io/demo/story/wire"
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
@@ -31,6 +30,7 @@ import (
 	"data-space.liqo.io/test/kit"
 	"data-space.liqo.io/test/leak/attack"
 	"data-space.liqo.io/test/leak/trial"
+	"data-space.liqo.io/test/podcapture"
 )
 
 // TestMain: the test binary is also the attacker, and the kit's actors.
@@ -181,17 +181,17 @@ func (w *world) tenant(more ...int) *trial.Attacker {
 // trial begins to capture.
 func (w *world) trial(attacker *trial.Attacker, means ...attack.Means) *trial.Trial {
 	w.t.Helper()
-	capture, err := wire.Open(w.Node, w.NS, []uint16{apis.PortIngressTCP})
+	capture, err := podcapture.Open(w.Node, w.NS, []uint16{apis.PortIngressTCP})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = capture.Close() })
-	root, err := wire.CgroupRoot()
+	root, err := podcapture.CgroupRoot()
 	require.NoError(w.t, err)
-	rules := wire.Rules{DNS: []netip.Addr{kit.NodeV4(), kit.NodeV6()}}
+	rules := podcapture.Rules{DNS: []netip.Addr{kit.NodeV4(), kit.NodeV6()}}
 	if w.envoy != nil {
-		owner, err := wire.ProcessOwner(root, w.envoy.Process.Pid)
+		owner, err := podcapture.ProcessOwner(root, w.envoy.Process.Pid)
 		require.NoError(w.t, err)
 		require.Equal(w.t, uint32(apis.ProxyUID), owner.UID)
-		rules.Proxies = []wire.Owner{owner}
+		rules.Proxies = []podcapture.Owner{owner}
 	}
 	aim := func(far, near, pod netip.Addr) attack.Aim {
 		return attack.Aim{Far: far, Near: near, Door: 80, Pod: pod, Open: netip.AddrPortFrom(far, 80), Hello: "\x00\x01\x02\x03\x04\x05\x06\x07", Proxy: uint32(apis.ProxyUID)}

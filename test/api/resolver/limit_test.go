@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"data-space.liqo.io/demo/story/ask"
 	"data-space.liqo.io/pkg/decisions/resolver"
+	"data-space.liqo.io/test/dnsclient"
 )
 
 // Two clients share the resolver: one asks as fast as it can, the other now and then.
@@ -26,10 +26,10 @@ func TestOneClientsFloodIsBoundedInTheLogAndTheOthersAreAnswered(t *testing.T) {
 	loud, quiet := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
 	began := time.Now()
 	for i := range flood {
-		answer := r.ask(t, ask.Question{Name: fmt.Sprintf("%04d.data.evil.example.", i), Type: dnsmessage.TypeTXT, From: loud, TCP: i%100 == 99})
+		answer := r.ask(t, dnsclient.Question{Name: fmt.Sprintf("%04d.data.evil.example.", i), Type: dnsmessage.TypeTXT, From: loud, TCP: i%100 == 99})
 		require.Contains(t, []dnsmessage.RCode{dnsmessage.RCodeNameError, dnsmessage.RCodeRefused}, answer.Code)
 		if i%200 == 0 {
-			answer := r.ask(t, ask.Question{Name: "quiet.example.", Type: dnsmessage.TypeA, From: quiet})
+			answer := r.ask(t, dnsclient.Question{Name: "quiet.example.", Type: dnsmessage.TypeA, From: quiet})
 			require.Equal(t, dnsmessage.RCodeNameError, answer.Code, "the other client is answered in the middle of the flood")
 		}
 	}
@@ -61,20 +61,20 @@ func refused(r *running) int {
 func TestEveryClassAndOperationIsAnsweredWithNothingAndLogged(t *testing.T) {
 	r := start(t, resolver.Settings{}.Default(), newServer(t))
 	for _, test := range []struct {
-		question ask.Question
+		question dnsclient.Question
 		code     dnsmessage.RCode
 		line     string
 	}{
-		{ask.Question{Name: "chaos.evil.example.", Class: dnsmessage.ClassCHAOS}, dnsmessage.RCodeNameError, "opcode=0 class=CH type=TXT rcode=NXDOMAIN"},
-		{ask.Question{Name: "hesiod.evil.example.", Class: dnsmessage.ClassHESIOD}, dnsmessage.RCodeNameError, "opcode=0 class=HS type=TXT rcode=NXDOMAIN"},
-		{ask.Question{Name: "any.evil.example.", Class: dnsmessage.ClassANY}, dnsmessage.RCodeNameError, "opcode=0 class=CLASS255 type=TXT rcode=NXDOMAIN"},
-		{ask.Question{Name: "own.evil.example.", Class: 65280}, dnsmessage.RCodeNameError, "opcode=0 class=CLASS65280 type=TXT rcode=NXDOMAIN"},
-		{ask.Question{Name: "kubernetes.default.svc.cluster.local.", Class: dnsmessage.ClassCHAOS}, dnsmessage.RCodeNameError, "opcode=0 class=CH type=TXT rcode=NXDOMAIN"},
-		{ask.Question{Name: "inverse.evil.example.", OpCode: 1}, dnsmessage.RCodeNotImplemented, "opcode=1 class=IN type=TXT rcode=NOTIMP"},
-		{ask.Question{Name: "status.evil.example.", OpCode: 2}, dnsmessage.RCodeNotImplemented, "opcode=2 class=IN type=TXT rcode=NOTIMP"},
-		{ask.Question{Name: "notify.evil.example.", OpCode: 4}, dnsmessage.RCodeNotImplemented, "opcode=4 class=IN type=TXT rcode=NOTIMP"},
-		{ask.Question{Name: "update.evil.example.", OpCode: 5}, dnsmessage.RCodeNotImplemented, "opcode=5 class=IN type=TXT rcode=NOTIMP"},
-		{ask.Question{Name: "sixteenth.evil.example.", OpCode: 15}, dnsmessage.RCodeNotImplemented, "opcode=15 class=IN type=TXT rcode=NOTIMP"},
+		{dnsclient.Question{Name: "chaos.evil.example.", Class: dnsmessage.ClassCHAOS}, dnsmessage.RCodeNameError, "opcode=0 class=CH type=TXT rcode=NXDOMAIN"},
+		{dnsclient.Question{Name: "hesiod.evil.example.", Class: dnsmessage.ClassHESIOD}, dnsmessage.RCodeNameError, "opcode=0 class=HS type=TXT rcode=NXDOMAIN"},
+		{dnsclient.Question{Name: "any.evil.example.", Class: dnsmessage.ClassANY}, dnsmessage.RCodeNameError, "opcode=0 class=CLASS255 type=TXT rcode=NXDOMAIN"},
+		{dnsclient.Question{Name: "own.evil.example.", Class: 65280}, dnsmessage.RCodeNameError, "opcode=0 class=CLASS65280 type=TXT rcode=NXDOMAIN"},
+		{dnsclient.Question{Name: "kubernetes.default.svc.cluster.local.", Class: dnsmessage.ClassCHAOS}, dnsmessage.RCodeNameError, "opcode=0 class=CH type=TXT rcode=NXDOMAIN"},
+		{dnsclient.Question{Name: "inverse.evil.example.", OpCode: 1}, dnsmessage.RCodeNotImplemented, "opcode=1 class=IN type=TXT rcode=NOTIMP"},
+		{dnsclient.Question{Name: "status.evil.example.", OpCode: 2}, dnsmessage.RCodeNotImplemented, "opcode=2 class=IN type=TXT rcode=NOTIMP"},
+		{dnsclient.Question{Name: "notify.evil.example.", OpCode: 4}, dnsmessage.RCodeNotImplemented, "opcode=4 class=IN type=TXT rcode=NOTIMP"},
+		{dnsclient.Question{Name: "update.evil.example.", OpCode: 5}, dnsmessage.RCodeNotImplemented, "opcode=5 class=IN type=TXT rcode=NOTIMP"},
+		{dnsclient.Question{Name: "sixteenth.evil.example.", OpCode: 15}, dnsmessage.RCodeNotImplemented, "opcode=15 class=IN type=TXT rcode=NOTIMP"},
 	} {
 		for _, tcp := range []bool{false, true} {
 			test.question.Type, test.question.TCP = dnsmessage.TypeTXT, tcp

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"data-space.liqo.io/demo/story/ask"
 	"data-space.liqo.io/pkg/decisions/resolver"
+	"data-space.liqo.io/test/dnsclient"
 )
 
 func TestWhatIsNotListedIsAskedNowhere(t *testing.T) {
@@ -21,7 +21,7 @@ func TestWhatIsNotListedIsAskedNowhere(t *testing.T) {
 	listed := []resolver.Domain{{Name: "example.org", Servers: []netip.Addr{outside.stand}}}
 	r := start(t, resolver.Settings{Forward: listed}.Default(), outside)
 
-	answer := r.ask(t, ask.Question{Name: "www.example.org.", Type: dnsmessage.TypeA})
+	answer := r.ask(t, dnsclient.Question{Name: "www.example.org.", Type: dnsmessage.TypeA})
 	require.Equal(t, []string{"www.example.org. A dnsmessage.AResource{A: [4]byte{198, 51, 100, 1}}"}, answer.Records)
 	require.Equal(t, []string{"www.example.org."}, outside.asked())
 
@@ -34,7 +34,7 @@ func TestWhatIsNotListedIsAskedNowhere(t *testing.T) {
 			dnsmessage.TypeTXT, dnsmessage.TypeA, dnsmessage.TypeNS, dnsmessage.TypeALL, dnsmessage.TypeAXFR, 10 /* NULL */, 65280,
 		} {
 			for _, tcp := range []bool{false, true} {
-				answer := r.ask(t, ask.Question{Name: name, Type: kind, TCP: tcp, EDNS: 1232})
+				answer := r.ask(t, dnsclient.Question{Name: name, Type: kind, TCP: tcp, EDNS: 1232})
 				require.Contains(t, []dnsmessage.RCode{dnsmessage.RCodeNameError, dnsmessage.RCodeRefused}, answer.Code, "%s %s", name, kind)
 				require.Empty(t, answer.Records)
 			}
@@ -46,21 +46,21 @@ func TestWhatIsNotListedIsAskedNowhere(t *testing.T) {
 func TestWithoutAListNothingIsAskedAnywhere(t *testing.T) {
 	outside := newServer(t)
 	r := start(t, resolver.Settings{}.Default(), outside)
-	require.Equal(t, dnsmessage.RCodeNameError, r.ask(t, ask.Question{Name: "www.example.org.", Type: dnsmessage.TypeA}).Code)
+	require.Equal(t, dnsmessage.RCodeNameError, r.ask(t, dnsclient.Question{Name: "www.example.org.", Type: dnsmessage.TypeA}).Code)
 	require.Empty(t, outside.asked())
 }
 
 func TestTheClustersNamesAreKnownWithTheRightsOfTheManifest(t *testing.T) {
 	r := start(t, resolver.Settings{ClusterDomain: "hospital.internal"}.Default(), newServer(t))
-	answer := r.ask(t, ask.Question{Name: "kubernetes.default.svc.hospital.internal.", Type: dnsmessage.TypeA})
+	answer := r.ask(t, dnsclient.Question{Name: "kubernetes.default.svc.hospital.internal.", Type: dnsmessage.TypeA})
 	require.Len(t, answer.Records, 1)
 	require.True(t, answer.Authority)
-	require.Equal(t, dnsmessage.RCodeNameError, r.ask(t, ask.Question{Name: "kubernetes.default.svc.cluster.local.", Type: dnsmessage.TypeA}).Code)
+	require.Equal(t, dnsmessage.RCodeNameError, r.ask(t, dnsclient.Question{Name: "kubernetes.default.svc.cluster.local.", Type: dnsmessage.TypeA}).Code)
 }
 
 func TestEachQuestionIsOneLineOfTheLogWhateverItsName(t *testing.T) {
 	r := start(t, resolver.Settings{}.Default(), newServer(t))
-	r.ask(t, ask.Question{Name: "x\n[INFO] pod=other/pod name=y.evil.example.", Type: dnsmessage.TypeTXT})
+	r.ask(t, dnsclient.Question{Name: "x\n[INFO] pod=other/pod name=y.evil.example.", Type: dnsmessage.TypeTXT})
 	var lines []string
 	require.Eventually(t, func() bool {
 		lines = nil

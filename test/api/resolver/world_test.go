@@ -21,10 +21,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"data-space.liqo.io/demo/story/ask"
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/apiserver"
+	"data-space.liqo.io/test/dnsclient"
 )
 
 // shared is an API server with the resolver's manifest applied; it ends with the tests.
@@ -75,9 +75,9 @@ func (r *running) output() []byte {
 	return bytes.Clone(r.buffer.Bytes())
 }
 
-func (r *running) ask(t *testing.T, q ask.Question) ask.Answer {
+func (r *running) ask(t *testing.T, q dnsclient.Question) dnsclient.Answer {
 	t.Helper()
-	answer, err := ask.Ask(t.Context(), r.address, q)
+	answer, err := dnsclient.Ask(t.Context(), r.address, q)
 	require.NoError(t, err)
 	return answer
 }
@@ -111,7 +111,7 @@ func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 		require.NotContains(t, string(r.output()), "forbidden", "the manifest lacks a right")
 	})
 	require.Eventually(t, func() bool {
-		_, err := ask.Ask(t.Context(), r.address, ask.Question{Name: "ready.", Type: dnsmessage.TypeA})
+		_, err := dnsclient.Ask(t.Context(), r.address, dnsclient.Question{Name: "ready.", Type: dnsmessage.TypeA})
 		return err == nil && answers(t, "http://"+ready.String()+"/ready")
 	}, 30*time.Second, 100*time.Millisecond, "it is ready")
 	return r

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
-	"data-space.liqo.io/demo/story/wire"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/leak/attack"
 	"data-space.liqo.io/test/leak/trial"
+	"data-space.liqo.io/test/podcapture"
 )
 
 // program is where the attacker lies in the tenant's container.
@@ -80,7 +80,7 @@ func put(from, to string) error {
 // smuggle is the command that starts the attacker in the container's namespaces and cgroup, with the runtime's default
 // capabilities, CAP_NET_RAW included.
 func smuggle(ctx context.Context, pid int, command **exec.Cmd) (done func(), err error) {
-	root, err := wire.CgroupRoot()
+	root, err := podcapture.CgroupRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func smuggle(ctx context.Context, pid int, command **exec.Cmd) (done func(), err
 }
 
 // trial opens the capture and takes aim.
-func (c *Cluster) trial(ctx context.Context, pod corev1.Pod, pid int) (*trial.Trial, *wire.Capture, error) {
+func (c *Cluster) trial(ctx context.Context, pod corev1.Pod, pid int) (*trial.Trial, *podcapture.Capture, error) {
 	node, err := c.nodeNetwork(ctx, pod.Spec.NodeName)
 	if err != nil {
 		return nil, nil, err
@@ -126,11 +126,11 @@ func (c *Cluster) trial(ctx context.Context, pod corev1.Pod, pid int) (*trial.Tr
 	if err != nil {
 		return nil, nil, err
 	}
-	root, err := wire.CgroupRoot()
+	root, err := podcapture.CgroupRoot()
 	if err != nil {
 		return nil, nil, err
 	}
-	owner, err := wire.ProcessOwner(root, proxy)
+	owner, err := podcapture.ProcessOwner(root, proxy)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,11 +138,11 @@ func (c *Cluster) trial(ctx context.Context, pod corev1.Pod, pid int) (*trial.Tr
 	if err != nil {
 		return nil, nil, err
 	}
-	capture, err := wire.Open(node, space, []uint16{apis.PortIngressTCP, apis.PortReady})
+	capture, err := podcapture.Open(node, space, []uint16{apis.PortIngressTCP, apis.PortReady})
 	if err != nil {
 		return nil, nil, err
 	}
-	return &trial.Trial{Capture: capture, Aims: aims, Rules: wire.Rules{Proxies: []wire.Owner{owner}, DNS: dns}}, capture, nil
+	return &trial.Trial{Capture: capture, Aims: aims, Rules: podcapture.Rules{Proxies: []podcapture.Owner{owner}, DNS: dns}}, capture, nil
 }
 
 // aims are, for each family, a restricted pod of the Hospital on another node, and an open one.

@@ -15,9 +15,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
-	"data-space.liqo.io/demo/story/scenario"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/claims"
 )
 
 // Cluster is the lab, with the demo's scenario deployed. Needs root on the machine that runs the nodes.
@@ -30,7 +30,7 @@ type Cluster struct {
 func Open() (*Cluster, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	if err != nil {
-		return nil, fmt.Errorf("read KUBECONFIG: %w (run this inside the lab: go run ./demo/lab exec --)", err)
+		return nil, fmt.Errorf("read KUBECONFIG: %w (run this inside the lab: go run ./test/cluster exec --)", err)
 	}
 	config.QPS, config.Burst = 50, 100
 	kube, err := kubernetes.NewForConfig(config)
@@ -124,7 +124,7 @@ func process(pod corev1.Pod, container string) (int, error) {
 	if id == "" {
 		return 0, fmt.Errorf("container %s of pod %s does not run", container, pod.Name)
 	}
-	pids, err := scenario.Processes(id)
+	pids, err := claims.Processes(id)
 	if err != nil {
 		return 0, fmt.Errorf("container %s of pod %s: %w", container, pod.Name, err)
 	}

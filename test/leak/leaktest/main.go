@@ -1,6 +1,6 @@
 // Command leaktest tries every way out of every foreign pod of the demo, on the lab that is up: as the tenant, and with
 // CAP_NET_RAW added. It prints a line per probe and a last line "N probes, M leaks", and fails if M is not zero. It needs
-// root: go run ./demo/lab exec -- leaktest -attacker FILE
+// root: go run ./test/cluster exec -- leaktest -attacker FILE
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"data-space.liqo.io/demo/story/scenario"
+	"data-space.liqo.io/test/claims"
 	"data-space.liqo.io/test/leak/field"
 	"data-space.liqo.io/test/leak/trial"
 )
@@ -33,7 +33,7 @@ func run(args []string) int {
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
 	say := func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
-	world, err := scenario.Open(*root, say)
+	world, err := claims.Open(*root, say)
 	if err == nil {
 		err = world.Deploy(ctx)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"data-space.liqo.io/demo/story/wire"
 	"data-space.liqo.io/test/leak/attack"
+	"data-space.liqo.io/test/podcapture"
 )
 
 // settle is how long packets may be under way after an attempt: timers of the kernel included, a hand-over to another CPU.
@@ -17,8 +17,8 @@ const settle = 40 * time.Millisecond
 // Trial is one pod under attack.
 type Trial struct {
 	Attacker *Attacker
-	Capture  *wire.Capture
-	Rules    wire.Rules
+	Capture  *podcapture.Capture
+	Rules    podcapture.Rules
 	Aims     []attack.Aim // one per family
 	Means    []attack.Means
 	Only     func(p attack.Probe) bool // nil: all
@@ -87,7 +87,7 @@ func (t *Trial) try(ctx context.Context, p attack.Probe, aim attack.Aim) (Result
 		if err != nil {
 			return Result{}, err
 		}
-		verdict := wire.Judge(t.Capture.Packets[before:], &t.Capture.Owners, t.Rules)
+		verdict := podcapture.Judge(t.Capture.Packets[before:], &t.Capture.Owners, t.Rules)
 		r := Result{Probe: p.Name, Aim: aim, Said: answer.Said, Leaks: verdict.Leaks}
 		if answer.Reached {
 			r.Leaks = append(r.Leaks, answer.Said)

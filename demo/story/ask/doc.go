@@ -1,2 +1,0 @@
-// Package ask is a small DNS client that shows a server's whole answer: code, truncation, records.
-package ask

@@ -1,0 +1,110 @@
+package claims
+
+import (
+	"slices"
+	"time"
+)
+
+// Rows are the claims, in the order in which they are observed.
+func (w *World) Rows() []Row {
+	return slices.Concat(w.containedRows(), w.policyRows(), w.keptRows())
+}
+
+// containedRows are about what a guest's pod does and how it is held.
+func (w *World) containedRows() []Row {
+	attacks := &containment{world: w}
+	return []Row{
+		{
+			"The hospital gets the guest's /results, computed from the hospital's data",
+			"200 and a study of 10 patients", 60 * time.Second, w.results,
+		},
+		{
+			"The guest's pods have one init container, the proxy, and no capability added",
+			"only data-space-proxy; none added", 10 * time.Second, w.shapes,
+		},
+		{
+			"Both agents report the guest's pod enforced",
+			"enforced; rules per table, read from the kernel; agent status reports no problem", 30 * time.Second, w.bothAgents,
+		},
+		{
+			"Nothing leaves a guest's pod unproxied, even where no NetworkPolicy would stop it: TCP, UDP, DNS and ICMP to the restricted Service and pods, IPv4 and IPv6, forged uid, SO_MARK, bound device, raw socket, the proxy's own ports",
+			"each packet on the node's end of the veth is of the proxy's sockets: uid and cgroup, by the kernel", 60 * time.Second, attacks.contained,
+		},
+		{
+			"The capture was awake: it saw the proxy",
+			"packets of the proxy to the restricted addresses, and DNS", time.Second, attacks.awake,
+		},
+		{
+			"The capture would see a leak: the same attempts from a pod that nobody guards",
+			"TCP, UDP and ICMP of each family leave, and count as leaks", time.Second, attacks.escapes,
+		},
+		{
+			"No frame but IP and ARP leaves the guest's pods: PPPoE and its like, which iptables never sees and which no capability is needed for",
+			"PPPoE, AppleTalk, IPX and TIPC arrive on the node from an unguarded pod; from the guest's, IPv4 alone", 30 * time.Second, w.frames,
+		},
+		{
+			"What the attacker was answered went through the proxy",
+			"a line in its access log for each", 20 * time.Second, attacks.known,
+		},
+		{
+			"Every request of the guest's /process/20 is in its proxy's access log",
+			"20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20),
+		},
+		{
+			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",
+			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks nobody; a line with the pod and the name", 30 * time.Second, w.namesStay,
+		},
+	}
+}
+
+// policyRows are about NetworkPolicy, where the CNI enforces none.
+func (w *World) policyRows() []Row {
+	return []Row{
+		{
+			"The guest reaches /patients by way of its proxy, on its own node and on the other",
+			"200 of each of the hospital's pods, IPv4 and IPv6; the agent names the policy and the rule", 60 * time.Second, w.reached,
+		},
+		{
+			"It is refused at the restricted service, on its own node and on the other, although this CNI enforces no NetworkPolicy",
+			"its proxy resets each call of a restricted pod, IPv4 and IPv6, but 200 for the hospital's visitor; the kernels count it, the agent names the policy", 60 * time.Second, w.refused,
+		},
+	}
+}
+
+// keptRows are about what stays as it is, or comes back.
+func (w *World) keptRows() []Row {
+	return []Row{
+		{
+			"The hospital's own pods hold no rule of ours",
+			"iptables-save in their namespaces is empty (nft, legacy, IPv4, IPv6)", 20 * time.Second, w.untouched,
+		},
+		{
+			"On the nodes, everybody else's rules and sets stay as they are while the agents restart and enforce new pods of the guest",
+			"iptables-save (nft, legacy, IPv4, IPv6), nft and ipset, without what bears our prefixes DS-NP- and ds-np-: byte-identical but for counters before, while and after", 60 * time.Second, w.nodesKept,
+		},
+		{
+			"A deleted ConfigMap comes back",
+			"the same content in a new object", 15 * time.Second, w.configReturns,
+		},
+		{
+			"A NetworkPolicy that is deleted, or opened by an edit, comes back",
+			"the same rules", 20 * time.Second, w.policyReturns,
+		},
+		{
+			"A killed proxy is bound again, and nothing leaves meanwhile although the guest tries",
+			"another cgroup, /results works, each packet is of a proxy's sockets (but the kernel's reset to callers while none listens)", 60 * time.Second, w.proxyReturns,
+		},
+		{
+			"A proxy that is killed loses no request of the record, nor does a pod that is deleted",
+			"each request that was answered is in the record on the node, which the guest cannot reach; no gap", 120 * time.Second, w.recorded,
+		},
+		{
+			"A node without an agent gets no pod of the guest, until an agent is ready there; the hospital's pods run there meanwhile",
+			"pending with the scheduler's reason; bound there by hand, the kubelet refuses it; on the other node it runs; when the agent is back, it starts", 4 * time.Minute, w.agentless,
+		},
+		{
+			"A Job of the guest completes",
+			"complete, although its proxy never ends by itself", 60 * time.Second, w.jobCompletes,
+		},
+	}
+}

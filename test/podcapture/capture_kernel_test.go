@@ -1,0 +1,131 @@
+//go:build kernel
+
+package podcapture
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containernetworking/plugins/pkg/ns"
+	"github.com/containernetworking/plugins/pkg/testutils"
+	"github.com/stretchr/testify/require"
+	"github.com/vishvananda/netlink"
+
+	"data-space.liqo.io/pkg/effects/netns"
+)
+
+func scratch(t *testing.T) (ns.NetNS, *netns.Namespace) {
+	t.Helper()
+	made, err := testutils.NewNS()
+	require.NoError(t, err)
+	opened, err := netns.Open(made.Path())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, opened.Close())
+		require.NoError(t, made.Close())
+		require.NoError(t, testutils.UnmountNS(made))
+	})
+	return made, opened
+}
+
+// joined makes a pod (192.0.2.1) and its node (192.0.2.2), joined by a veth.
+func joined(t *testing.T) (node, pod *netns.Namespace) {
+	t.Helper()
+	handle, node := scratch(t)
+	_, pod = scratch(t)
+	require.NoError(t, pod.Do(func() error {
+		veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "veth0", PeerNamespace: netlink.NsFd(handle.Fd())}
+		return netlink.LinkAdd(veth)
+	}))
+	up(t, node, "veth0", "192.0.2.2/24")
+	up(t, pod, "eth0", "192.0.2.1/24")
+	return node, pod
+}
+
+func up(t *testing.T, space *netns.Namespace, name, address string) {
+	t.Helper()
+	require.NoError(t, space.Do(func() error {
+		link, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		parsed, err := netlink.ParseAddr(address)
+		if err != nil {
+			return err
+		}
+		if err := netlink.AddrAdd(link, parsed); err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(link)
+	}))
+}
+
+// self is this process as the owner of a socket.
+func self(t *testing.T) Owner {
+	t.Helper()
+	root, err := CgroupRoot()
+	require.NoError(t, err)
+	owner, err := ProcessOwner(root, os.Getpid())
+	require.NoError(t, err)
+	return owner
+}
+
+func TestACaptureTellsWhoSent(t *testing.T) {
+	node, pod := joined(t)
+	capture, err := Open(node, pod, nil)
+	require.NoError(t, err)
+	defer capture.Close()
+	require.Equal(t, "veth0", capture.Interface)
+
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- capture.Run(ctx) }()
+	var listener net.Listener
+	require.NoError(t, node.Do(func() error {
+		listener, err = net.Listen("tcp4", "192.0.2.2:80")
+		return err
+	}))
+	defer listener.Close()
+	require.NoError(t, pod.Do(func() error {
+		for range 50 { // short connections, as those of a proxy on one machine
+			conn, err := net.Dial("tcp4", "192.0.2.2:80")
+			if err != nil {
+				return err
+			}
+			time.Sleep(2 * time.Millisecond)
+			_ = conn.Close()
+		}
+		for _, to := range []string{"192.0.2.2:53", "192.0.2.2:99"} {
+			conn, err := net.Dial("udp4", to)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			if _, err := conn.Write([]byte("x")); err != nil {
+				return err
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+		return nil
+	}))
+	time.Sleep(200 * time.Millisecond)
+	stop()
+	require.NoError(t, <-done)
+
+	rules := Rules{Proxies: []Owner{self(t)}, DNS: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}
+	verdict := Judge(capture.Packets, &capture.Owners, rules)
+	require.Greater(t, verdict.ProxyTCP, 100)
+	require.Equal(t, 1, verdict.ProxyDNS)
+	for _, leak := range verdict.Leaks { // the datagram to port 99, and what the kernel says for itself over IPv6
+		require.True(t, strings.Contains(leak, "192.0.2.2:99") || strings.Contains(leak, "icmpv6"), leak)
+	}
+	require.NotEmpty(t, verdict.Leaks)
+
+	rules.Proxies[0].Cgroup++
+	require.Zero(t, Judge(capture.Packets, &capture.Owners, rules).ProxyTCP)
+}
