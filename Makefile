@@ -114,6 +114,8 @@ fuzz: ## objects of guests by chance, against the webhook and its limits; the se
 	@go test -run '^$$' -fuzz FuzzExceeded -fuzztime 30s ./pkg/decisions/limits
 	@go test -run '^$$' -fuzz FuzzObject -fuzztime 30s ./pkg/programs/webhook
 	@go test -run '^$$' -fuzz FuzzReview -fuzztime 30s ./pkg/programs/webhook
+	@go test -run '^$$' -fuzz FuzzTolerations -fuzztime 30s ./pkg/decisions/tolerations
+	@go test -run '^$$' -fuzz FuzzSettings -fuzztime 30s ./pkg/decisions/tolerations
 
 .PHONY: tools
 tools: $(LAB)

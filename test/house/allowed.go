@@ -96,7 +96,7 @@ func decisionsOnly() []permit {
 	return []permit{
 		{paths: []string{"net"}, only: []string{"pkg/decisions/quarantine"}},         // HardwareAddr
 		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},        // GOARCH
-		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy"}}, // the bootstrap is a document of YAML
+		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy", "pkg/decisions/tolerations"}}, // the bootstrap and the settings are documents of YAML
 		{paths: []string{"k8s.io/pod-security-admission/..."}, only: []string{"pkg/decisions/admit"}},
 		{paths: []string{"github.com/envoyproxy/go-control-plane/...", "github.com/cncf/xds/...", "google.golang.org/protobuf/..."}, only: []string{"pkg/decisions/envoy"}},
 	}
