@@ -155,5 +155,5 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	  go test -v -count 1 -tags bench -run TestWhatAPodCosts -exec "$(CURDIR)/test/isolated" ./test/api/webhook
 
 .PHONY: generate
-generate: ## RULES.md from the planner, the map in ARCHITECTURE.md from the packages' comments
+generate: ## RULES.md, the map in ARCHITECTURE.md, and deploy/crds with the deep copies of their types
 	@go generate ./...

@@ -1,0 +1,98 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Network says what a guest's pods may reach, and be reached from, beyond the defaults. Its rules have the form of a NetworkPolicy's.
+type Network struct {
+	// egress are the destinations that the guest's pods may reach.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Egress []EgressRule `json:"egress,omitzero"`
+	// ingress are the sources that may reach the guest's pods.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Ingress []IngressRule `json:"ingress,omitzero"`
+}
+
+// EgressRule allows traffic from the guest's pods to peers, at ports.
+type EgressRule struct {
+	// to are the destinations. At least one is needed: nothing opens every destination by being left out.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	To []Peer `json:"to"`
+	// ports are the ports of the destinations; left out: all ports.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Ports []Port `json:"ports,omitzero"`
+}
+
+// IngressRule allows traffic from peers to the guest's pods, at ports.
+type IngressRule struct {
+	// from are the sources. At least one is needed: nothing opens the pods to every source by being left out.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	From []Peer `json:"from"`
+	// ports are the ports of the guest's pods; left out: all ports.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Ports []Port `json:"ports,omitzero"`
+}
+
+// Peer is a set of pods, or a network.
+// +kubebuilder:validation:XValidation:rule="has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",message="a peer is either an ipBlock, or a podSelector, a namespaceSelector or both; name one of these, and write a second peer for the other"
+type Peer struct {
+	// namespaceSelector selects namespaces by their labels. Alone it selects all their pods, with podSelector those pods in them. The
+	// empty selector {} selects all namespaces.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	// podSelector selects pods by their labels. Without namespaceSelector it selects pods of the guest's own namespace.
+	// +optional
+	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
+	// ipBlock is a network. It selects no pod of this cluster's Services: name those by selectors.
+	// +optional
+	IPBlock *IPBlock `json:"ipBlock,omitempty"`
+}
+
+// IPBlock is a network, without parts of it.
+// +kubebuilder:validation:XValidation:rule="!has(self.except) || !isCIDR(self.cidr) || self.except.all(e, !isCIDR(e) || cidr(self.cidr).containsCIDR(cidr(e)) && e != self.cidr)",message="except: each network must lie within cidr, and be smaller than it; correct it, or remove it"
+type IPBlock struct {
+	// cidr is the network, such as 203.0.113.0/24 or 2001:db8::/32.
+	// +required
+	CIDR CIDR `json:"cidr"`
+	// except are networks within cidr that are not allowed.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	Except []CIDR `json:"except,omitzero"`
+}
+
+// Port is a port, a named port of the pods, or a range of ports.
+// +kubebuilder:validation:XValidation:rule="!has(self.endPort) || has(self.port) && type(self.port) == int && int(self.port) <= self.endPort",message="endPort: a range begins at port, a number that is not above endPort; correct port, or remove endPort"
+// +kubebuilder:validation:XValidation:rule="!has(self.port) || type(self.port) != int || int(self.port) >= 1 && int(self.port) <= 65535",message="port: not a port; use 1 to 65535"
+type Port struct {
+	// protocol is TCP, UDP or SCTP.
+	// +optional
+	// +kubebuilder:default=TCP
+	// +kubebuilder:validation:Enum=TCP;UDP;SCTP
+	Protocol corev1.Protocol `json:"protocol,omitempty"`
+	// port is a number, or the name of a port of the pods; left out: all ports of the protocol.
+	// +optional
+	Port *intstr.IntOrString `json:"port,omitempty"`
+	// endPort is the last port of the range that begins at port.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	EndPort *int32 `json:"endPort,omitempty"`
+}

@@ -1,0 +1,92 @@
+//go:build api
+
+package crds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"data-space.liqo.io/pkg/values/v1alpha1"
+	"data-space.liqo.io/test/apiserver"
+)
+
+// folder holds the CustomResourceDefinitions that are installed.
+const folder = "../../../deploy/crds"
+
+var shared = sync.OnceValues(start)
+
+var stop func() error
+
+func TestMain(m *testing.M) {
+	m.Run()
+	if stop == nil {
+		return
+	}
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the API server:", err)
+	}
+}
+
+// newServer returns an API server that serves the kinds.
+func newServer(t *testing.T) *apiserver.Server {
+	t.Helper()
+	server, err := shared()
+	require.NoError(t, err)
+	return server
+}
+
+func start() (*apiserver.Server, error) {
+	server, err := apiserver.Start()
+	if err != nil {
+		return nil, err
+	}
+	stop = server.Stop
+	files, err := filepath.Glob(folder + "/*.yaml")
+	if err != nil || len(files) == 0 {
+		return nil, errors.Join(err, fmt.Errorf("no CustomResourceDefinition in %s", folder))
+	}
+	if err := server.Apply(context.Background(), files...); err != nil {
+		return nil, err
+	}
+	return server, errors.Join(served(server.Client, "GuestPolicyList"), served(server.Client, "ProtectedTaintList"), v1alpha1.AddToScheme(server.Client.Scheme()))
+}
+
+// served waits until the API server serves a kind: it compiles the schema first.
+func served(c client.Client, kind string) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: v1alpha1.Group, Version: v1alpha1.Version, Kind: kind})
+	var err error
+	for range 600 {
+		if err = c.List(context.Background(), list); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("%s is not served: %w", kind, err)
+}
+
+// create sends an object that is written as YAML, without storing it.
+func create(t *testing.T, kind, text string) error {
+	t.Helper()
+	object := &unstructured.Unstructured{}
+	require.NoError(t, yaml.Unmarshal([]byte(text), &object.Object))
+	object.SetGroupVersionKind(schema.GroupVersionKind{Group: v1alpha1.Group, Version: v1alpha1.Version, Kind: kind})
+	err := newServer(t).Client.Create(t.Context(), object, client.DryRunAll, client.FieldValidation("Strict"))
+	if apierrors.IsNotFound(err) || apierrors.IsInternalError(err) {
+		require.NoError(t, err)
+	}
+	return err
+}
