@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/agentserver"
 )
 
 // condition is something that a probe asks for.
@@ -61,11 +61,11 @@ func servers(ctx, stop context.Context, group *errgroup.Group, o options, jobs [
 		if s.address == "0" {
 			continue
 		}
-		listener, err := agent.Listen(ctx, s.address)
+		listener, err := agentserver.Listen(ctx, s.address)
 		if err != nil {
 			return fmt.Errorf("--%s=%s: %w; give another one", s.flag, s.address, err)
 		}
-		group.Go(func() error { return agent.Serve(stop, listener, s.handler) })
+		group.Go(func() error { return agentserver.Serve(stop, listener, s.handler) })
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/hostlink"
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/agentcli"
 )
 
 // installCNI puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.
@@ -45,7 +45,7 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 	if err := parseGate(f, args, &o, stderr); err != nil {
 		return err
 	}
-	stood, err := agent.StandDown(ctx, o.socket)
+	stood, err := agentcli.StandDown(ctx, o.socket)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 		traces = append(traces, *state, *status, o.socket)
 		err = seal()
 	}
-	return errors.Join(err, agent.RemoveTraces(traces...))
+	return errors.Join(err, agentcli.RemoveTraces(traces...))
 }
 
 // seal takes the walls of quarantined pods off this node; their links go down with that, so that nothing else has to hold

@@ -18,7 +18,9 @@ import (
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/pkg/effects/policywatch"
 	"data-space.liqo.io/pkg/effects/xtables"
+	"data-space.liqo.io/pkg/programs/agentcli"
 	"data-space.liqo.io/pkg/programs/nodepolicy"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
@@ -141,7 +143,7 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 			}
 			return err
 		},
-		path: nodepolicy.StatusPath, answers: p.Handler(), address: p.Address,
+		path: agentapi.PolicyPath, answers: p.Handler(), address: p.Address,
 		ready: condition{p.Ready, "NetworkPolicy is not in force yet"},
 	}, nil
 }
@@ -163,12 +165,12 @@ func explain(ctx context.Context, args []string, _ func(string) string, stdout, 
 	if err := parseAsk(f, args, stderr, output, "text"); err != nil {
 		return err
 	}
-	q, err := nodepolicy.ParseQuestion(url.Values{"from": {*from}, "to": {*to}, "protocol": {*protocol}, "port": {*port}})
+	q, err := agentapi.ParseQuestion(url.Values{"from": {*from}, "to": {*to}, "protocol": {*protocol}, "port": {*port}})
 	if err != nil {
 		return usageError{err}
 	}
-	var e nodepolicy.Explanation
-	err = localsock.Ask(ctx, *socket, http.MethodGet, nodepolicy.ExplainPath+"?"+q.Values().Encode(), &e)
+	var e agentapi.Explanation
+	err = localsock.Ask(ctx, *socket, http.MethodGet, agentapi.ExplainPath+"?"+q.Values().Encode(), &e)
 	if errors.Is(err, localsock.ErrNotServed) {
 		return fmt.Errorf("the agent does not enforce NetworkPolicy: %w; give it --enable=networkpolicy", err)
 	}
@@ -178,7 +180,7 @@ func explain(ctx context.Context, args []string, _ func(string) string, stdout, 
 	if *output == "json" {
 		err = printJSON(stdout, e)
 	} else {
-		err = nodepolicy.PrintExplanation(stdout, e)
+		err = agentcli.PrintExplanation(stdout, e)
 	}
 	if err == nil && !e.Allowed {
 		err = denied{errors.New("not allowed")}
@@ -194,7 +196,7 @@ func cleanup(ctx context.Context, args []string, _ func(string) string, stdout, 
 		return err
 	}
 	var nothing struct{}
-	err := localsock.Ask(ctx, *socket, http.MethodPost, nodepolicy.RetirePath, &nothing)
+	err := localsock.Ask(ctx, *socket, http.MethodPost, agentapi.RetirePath, &nothing)
 	if err != nil && !errors.Is(err, localsock.ErrNobody) && !errors.Is(err, localsock.ErrNotServed) {
 		return fmt.Errorf("tell the agent to leave the node's filter alone: %w", err)
 	}

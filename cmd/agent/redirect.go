@@ -16,6 +16,8 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/agentserver"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 const workers = 2
@@ -82,7 +84,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 			return group.Wait()
 		},
 		close: func() { events.Close(); _ = runtime.Close(); _ = host.Close() },
-		path:  agent.StatusPath, answers: a.StatusHandler(),
+		path:  agentapi.EndpointsPath, answers: agentserver.Endpoints(a.Status, n.log),
 		alive: condition{a.Alive, "no decision was made for too long"},
 		ready: condition{a.Ready, "not every foreign pod of this node was looked at yet"},
 	}, nil

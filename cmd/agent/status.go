@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/effects/localsock"
-	"data-space.liqo.io/pkg/programs/agent"
-	"data-space.liqo.io/pkg/programs/nodepolicy"
+	"data-space.liqo.io/pkg/programs/agentcli"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 // account is the whole answer of "agent status": a part for each thing that is enabled.
 type account struct {
-	*agent.NodeStatus
-	NetworkPolicy *nodepolicy.Status `json:"networkPolicy,omitempty"`
+	*agentapi.NodeStatus
+	NetworkPolicy *agentapi.PolicyStatus `json:"networkPolicy,omitempty"`
 }
 
 // status asks the agent of this node.
@@ -29,14 +29,14 @@ func status(ctx context.Context, args []string, _ func(string) string, stdout, s
 		return err
 	}
 	var all account
-	endpoints, err := agent.Ask(ctx, *socket)
+	endpoints, err := agentcli.NodeStatus(ctx, *socket)
 	if err == nil {
 		all.NodeStatus = &endpoints
 	} else if !errors.Is(err, localsock.ErrNotServed) {
 		return err
 	}
-	var policy nodepolicy.Status
-	err = localsock.Ask(ctx, *socket, http.MethodGet, nodepolicy.StatusPath, &policy)
+	var policy agentapi.PolicyStatus
+	err = localsock.Ask(ctx, *socket, http.MethodGet, agentapi.PolicyPath, &policy)
 	if err == nil {
 		all.NetworkPolicy = &policy
 	} else if !errors.Is(err, localsock.ErrNotServed) {
@@ -46,12 +46,12 @@ func status(ctx context.Context, args []string, _ func(string) string, stdout, s
 		return printJSON(stdout, all)
 	}
 	if all.NodeStatus != nil {
-		if err := agent.Print(stdout, endpoints, time.Now()); err != nil {
+		if err := agentcli.PrintNodeStatus(stdout, endpoints, time.Now()); err != nil {
 			return err
 		}
 	}
 	if all.NetworkPolicy != nil {
-		return nodepolicy.Print(stdout, policy, time.Now())
+		return agentcli.PrintPolicyStatus(stdout, policy, time.Now())
 	}
 	return nil
 }

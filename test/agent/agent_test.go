@@ -25,6 +25,7 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/workload"
 )
@@ -181,9 +182,9 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 }
 
 // endpoint waits until the pod's status is as asked.
-func (r running) endpoint(name string, want func(agent.EndpointStatus) bool) agent.EndpointStatus {
+func (r running) endpoint(name string, want func(agentapi.EndpointStatus) bool) agentapi.EndpointStatus {
 	r.t.Helper()
-	var last agent.EndpointStatus
+	var last agentapi.EndpointStatus
 	if !waitFor(10*time.Second, func() bool {
 		for _, e := range r.Status(r.t.Context()).Endpoints {
 			if e.Name == name {
@@ -191,7 +192,7 @@ func (r running) endpoint(name string, want func(agent.EndpointStatus) bool) age
 				return want(e)
 			}
 		}
-		last = agent.EndpointStatus{}
+		last = agentapi.EndpointStatus{}
 		return false
 	}) {
 		require.Failf(r.t, "the pod does not get there", "%s: %+v", name, last)
@@ -199,9 +200,9 @@ func (r running) endpoint(name string, want func(agent.EndpointStatus) bool) age
 	return last
 }
 
-func (r running) reaches(name string, state agent.State) agent.EndpointStatus {
+func (r running) reaches(name string, state agentapi.State) agentapi.EndpointStatus {
 	r.t.Helper()
-	return r.endpoint(name, func(e agent.EndpointStatus) bool { return e.State == state })
+	return r.endpoint(name, func(e agentapi.EndpointStatus) bool { return e.State == state })
 }
 
 func waitFor(limit time.Duration, done func() bool) bool {
@@ -254,7 +255,7 @@ func life(t *testing.T, b xtables.Backend) {
 
 	config := n.sandboxConfig("pharma", "job")
 	box := n.runPod(config)
-	closed := r.reaches("job", agent.Closed)
+	closed := r.reaches("job", agentapi.Closed)
 	require.Nil(t, closed.Proxy, "before its proxy runs, the pod is closed")
 	require.Contains(t, n.rules(client, box), ":OUTPUT DROP")
 	require.Equal(t, "pharma-1", closed.Guest)
@@ -267,7 +268,7 @@ func life(t *testing.T, b xtables.Backend) {
 
 	proxy := n.create(config, box, apis.ProxyContainerName, 0)
 	n.run(proxy)
-	bound := r.reaches("job", agent.Enforced)
+	bound := r.reaches("job", agentapi.Enforced)
 	require.Equal(t, proxy, bound.Proxy.Container)
 	require.Equal(t, n.parent+"/"+proxy, bound.Proxy.Cgroup)
 	require.Contains(t, n.rules(client, box), bound.Proxy.Cgroup)
@@ -278,16 +279,16 @@ func life(t *testing.T, b xtables.Backend) {
 	}
 	require.Len(t, a.told(agent.EventEnforced), 1)
 
-	r.endpoint("host", func(e agent.EndpointStatus) bool { return e.State == agent.Exempt && e.Reason == "HostNetwork" })
+	r.endpoint("host", func(e agentapi.EndpointStatus) bool { return e.State == agentapi.Exempt && e.Reason == "HostNetwork" })
 	require.Empty(t, n.rules(client, own), "the hospital's own pods hold no rule")
 
 	n.kill(proxy)
-	r.endpoint("job", func(e agent.EndpointStatus) bool { return e.State == agent.Closed && e.Proxy == nil })
+	r.endpoint("job", func(e agentapi.EndpointStatus) bool { return e.State == agentapi.Closed && e.Proxy == nil })
 	require.NotContains(t, n.rules(client, box), proxy)
 	second := n.create(config, box, apis.ProxyContainerName, 1)
 	n.run(second)
-	bound = r.endpoint("job", func(e agent.EndpointStatus) bool {
-		return e.State == agent.Enforced && e.Proxy != nil && e.Proxy.Container == second
+	bound = r.endpoint("job", func(e agentapi.EndpointStatus) bool {
+		return e.State == agentapi.Enforced && e.Proxy != nil && e.Proxy.Container == second
 	})
 	hash := bound.Hash
 
@@ -298,7 +299,7 @@ func life(t *testing.T, b xtables.Backend) {
 		require.NoError(t, err)
 		defer ns.Close()
 		n.inside(ns, "iptables-"+string(b), "-I", "OUTPUT", "-j", "ACCEPT")
-		repaired := r.endpoint("job", func(e agent.EndpointStatus) bool { return e.DriftRepaired == 1 && e.State == agent.Enforced })
+		repaired := r.endpoint("job", func(e agentapi.EndpointStatus) bool { return e.DriftRepaired == 1 && e.State == agentapi.Enforced })
 		require.Equal(t, hash, repaired.Hash)
 		require.Len(t, a.told(agent.EventDriftRepaired), 1)
 		require.Contains(t, a.told(agent.EventDriftRepaired)[0], "filter/OUTPUT")
@@ -313,15 +314,15 @@ func life(t *testing.T, b xtables.Backend) {
 		n.kill(second)
 		a.set(func() { a.away = true })
 		r = startAgent(n.t, n, a, state) // outlives this part
-		r.reaches("job", agent.Closed)
+		r.reaches("job", agentapi.Closed)
 		third := n.create(config, box, apis.ProxyContainerName, 2)
 		n.run(third)
-		r.endpoint("job", func(e agent.EndpointStatus) bool { return e.Proxy != nil && e.Proxy.Container == third })
+		r.endpoint("job", func(e agentapi.EndpointStatus) bool { return e.Proxy != nil && e.Proxy.Container == third })
 		require.False(t, r.Ready())
 		require.NotEmpty(t, r.Status(t.Context()).Problems)
 		a.set(func() { a.away = false })
 		require.Eventually(t, r.Ready, 5*time.Second, 10*time.Millisecond)
-		r.reaches("job", agent.Enforced)
+		r.reaches("job", agentapi.Enforced)
 		require.Len(t, a.told(agent.EventDriftRepaired), 1, "its own changes are no drift")
 	})
 
@@ -331,23 +332,23 @@ func life(t *testing.T, b xtables.Backend) {
 		time.Sleep(300 * time.Millisecond)
 		require.Contains(t, n.rules(client, box), ":OUTPUT DROP")
 		a.set(func() { a.spaces["pharma"] = labels })
-		r.reaches("job", agent.Enforced)
+		r.reaches("job", agentapi.Enforced)
 	})
 
 	t.Run("a namespace that opts out is given back", func(t *testing.T) {
 		a.set(func() {
 			a.spaces["pharma"] = map[string]string{apis.LabelRemoteCluster: "pharma-1", apis.LabelApplyWebhook: "false"}
 		})
-		exempt := r.reaches("job", agent.Exempt)
+		exempt := r.reaches("job", agentapi.Exempt)
 		require.Equal(t, "OptedOut", exempt.Reason)
 		require.NotContains(t, n.rules(client, box), "DROP")
 		a.set(func() { a.spaces["pharma"] = map[string]string{apis.LabelRemoteCluster: "pharma-1"} })
-		require.Empty(t, r.reaches("job", agent.Enforced).Reason)
+		require.Empty(t, r.reaches("job", agentapi.Enforced).Reason)
 	})
 
 	n.removePod(box)
 	require.Eventually(t, func() bool {
-		return !slices.ContainsFunc(r.Status(t.Context()).Endpoints, func(e agent.EndpointStatus) bool { return e.Name == "job" })
+		return !slices.ContainsFunc(r.Status(t.Context()).Endpoints, func(e agentapi.EndpointStatus) bool { return e.Name == "job" })
 	}, 5*time.Second, 10*time.Millisecond)
 	require.Empty(t, a.told(agent.EventRedirectFailed), "the end of a pod is no failure")
 	require.Eventually(t, func() bool {

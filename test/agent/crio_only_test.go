@@ -10,7 +10,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"data-space.liqo.io/pkg/effects/sandbox"
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -24,16 +24,16 @@ func TestWhatIsOnlySoOnCRIO(t *testing.T) {
 	t.Run("as it is installed it has no events, and is asked instead", func(t *testing.T) {
 		config := n.sandboxConfig("pharma", "job")
 		box := n.runPod(config)
-		r.reaches("job", agent.Closed)
+		r.reaches("job", agentapi.Closed)
 		for attempt := range uint32(2) {
 			proxy := n.create(config, box, apis.ProxyContainerName, attempt)
 			n.run(proxy)
-			e := r.endpoint("job", func(e agent.EndpointStatus) bool {
-				return e.State == agent.Enforced && e.Proxy != nil && e.Proxy.Container == proxy
+			e := r.endpoint("job", func(e agentapi.EndpointStatus) bool {
+				return e.State == agentapi.Enforced && e.Proxy != nil && e.Proxy.Container == proxy
 			})
 			require.Equal(t, n.parent+n.engine.cgroup+proxy, e.Proxy.Cgroup)
 			n.kill(proxy)
-			r.reaches("job", agent.Closed)
+			r.reaches("job", agentapi.Closed)
 		}
 	})
 
@@ -44,13 +44,13 @@ func TestWhatIsOnlySoOnCRIO(t *testing.T) {
 		for name, c := range map[string]struct {
 			handler, want       string
 			annotations, labels map[string]string
-			state               agent.State
+			state               agentapi.State
 		}{
-			"default":    {state: agent.Closed},
-			"usual":      {handler: "runc", want: "runc", state: agent.Closed},
-			"other":      {handler: "other", want: "other", state: agent.Quarantined},
-			"annotation": {handler: "other", want: hidden, annotations: forged, state: agent.Quarantined},
-			"label":      {handler: "other", want: hidden, labels: forged, state: agent.Quarantined},
+			"default":    {state: agentapi.Closed},
+			"usual":      {handler: "runc", want: "runc", state: agentapi.Closed},
+			"other":      {handler: "other", want: "other", state: agentapi.Quarantined},
+			"annotation": {handler: "other", want: hidden, annotations: forged, state: agentapi.Quarantined},
+			"label":      {handler: "other", want: hidden, labels: forged, state: agentapi.Quarantined},
 		} {
 			config := n.sandboxConfig("pharma", name)
 			config.Annotations, config.Labels = c.annotations, c.labels

@@ -27,14 +27,16 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/pkg/values/workload"
 	"data-space.liqo.io/test/kit"
 )
 
 // target is a network namespace that holds the pod's IP.
-func target(t *testing.T) agent.Target {
+func target(t *testing.T) endpoint.Target {
 	t.Helper()
 	handle, err := testutils.NewNS()
 	require.NoError(t, err)
@@ -46,7 +48,7 @@ func target(t *testing.T) agent.Target {
 }
 
 // targetAt gives the network namespace the pod's IP.
-func targetAt(t *testing.T, handle ns.NetNS) agent.Target {
+func targetAt(t *testing.T, handle ns.NetNS) endpoint.Target {
 	t.Helper()
 	ip := netip.MustParseAddr("203.0.113.7")
 	require.NoError(t, handle.Do(func(ns.NetNS) error {
@@ -57,7 +59,7 @@ func targetAt(t *testing.T, handle ns.NetNS) agent.Target {
 		address, err := netlink.ParseAddr(ip.String() + "/32")
 		return errors.Join(err, netlink.AddrAdd(lo, address), netlink.LinkSetUp(lo))
 	}))
-	return agent.Target{
+	return endpoint.Target{
 		Endpoint: endpoint.Endpoint{Namespace: "pharma", Name: "job", UID: "uid", Guest: "pharma-1", IPs: []netip.Addr{ip}},
 		Sandbox:  "box", Netns: handle.Path(),
 	}
@@ -116,7 +118,7 @@ func TestEnsure(t *testing.T) {
 		require.Equal(t, first.State.Hash, again.State.Hash)
 
 		group := kit.NewCgroup(t)
-		tg.Proxy = sandbox.Process{PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}
+		tg.Proxy = workload.Process{PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}
 		bound, err := e.Ensure(t.Context(), tg)
 		require.NoError(t, err)
 		require.True(t, bound.Bound)
@@ -150,7 +152,7 @@ func TestAPodThatCannotHoldThePlanIsClosed(t *testing.T) {
 		require.NoError(t, err)
 		defer handle.Close()
 		tg, group := targetAt(t, handle), kit.NewCgroup(t)
-		for _, proxy := range []sandbox.Process{{}, {PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}} {
+		for _, proxy := range []workload.Process{{}, {PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}} {
 			tg.Proxy = proxy
 			_, err = e.Ensure(t.Context(), tg)
 			require.ErrorContains(t, err, "hostUsers: true", "the way out")
@@ -240,8 +242,8 @@ func (f fixed) List(context.Context) ([]workload.Sandbox, error) {
 
 func (f fixed) Sandbox(context.Context, string) (sandbox.Detail, error) { return f.detail, nil }
 
-func (f fixed) Process(context.Context, string) (sandbox.Process, error) {
-	return sandbox.Process{}, sandbox.ErrGone
+func (f fixed) Process(context.Context, string) (workload.Process, error) {
+	return workload.Process{}, sandbox.ErrGone
 }
 
 func (f fixed) Watch(ctx context.Context, live *atomic.Bool, notify func()) {
@@ -257,13 +259,13 @@ func TestANamespaceThatIsNotThePodsIsRefused(t *testing.T) {
 		reason string
 	}{
 		"the node's own": {
-			sandbox.Detail{Ready: true, Netns: "/proc/self/ns/net", IPs: tg.Endpoint.IPs}, agent.ReasonHostNamespace,
+			sandbox.Detail{Ready: true, Netns: "/proc/self/ns/net", IPs: tg.Endpoint.IPs}, failure.HostNamespace,
 		},
 		"one without the pod's IP": {
-			sandbox.Detail{Ready: true, Netns: tg.Netns, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.99")}}, agent.ReasonNotThePods,
+			sandbox.Detail{Ready: true, Netns: tg.Netns, IPs: []netip.Addr{netip.MustParseAddr("203.0.113.99")}}, failure.NotThePods,
 		},
 		"one of a pod without any IP": {
-			sandbox.Detail{Ready: true, Netns: tg.Netns}, agent.ReasonNotThePods,
+			sandbox.Detail{Ready: true, Netns: tg.Netns}, failure.NotThePods,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +288,7 @@ func TestANamespaceThatIsNotThePodsIsRefused(t *testing.T) {
 			require.Contains(t, a.told(agent.EventRedirectFailed)[0], test.reason)
 			require.Eventually(t, program.Ready, time.Second, 5*time.Millisecond, "it was looked at")
 			e := program.Status(t.Context()).Endpoints[0]
-			require.Equal(t, []any{agent.Failed, test.reason}, []any{e.State, e.Reason})
+			require.Equal(t, []any{agentapi.Failed, test.reason}, []any{e.State, e.Reason})
 			time.Sleep(300 * time.Millisecond)
 			require.Len(t, a.told(agent.EventRedirectFailed), 1, "it is said once")
 			cancel()

@@ -16,6 +16,7 @@ import (
 
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -66,7 +67,7 @@ func TestFramesOfAForeignPodAreFiltered(t *testing.T) {
 	box := k.runPod(k.sandboxConfig("pharma", "app"))
 	k.run(k.create(k.sandboxConfig("pharma", "app"), box, apis.ProxyContainerName, 0))
 	pod := k.inside(box)
-	e := k.endpoint("app", func(e agent.EndpointStatus) bool { return e.State == agent.Enforced && e.Frames != nil })
+	e := k.endpoint("app", func(e agentapi.EndpointStatus) bool { return e.State == agentapi.Enforced && e.Frames != nil })
 	require.Len(t, e.Frames.Node, 1)
 	require.Equal(t, []string{"eth0"}, e.Frames.Pod)
 	require.Empty(t, e.Frames.Open)
@@ -76,8 +77,8 @@ func TestFramesOfAForeignPodAreFiltered(t *testing.T) {
 	require.Equal(t, some, seen(), "of a pod that nobody guards all arrive")
 	pppoe(t, pod)
 	require.Zero(t, seen())
-	e = k.endpoint("app", func(e agent.EndpointStatus) bool { return e.Frames.Dropped == some })
-	require.Equal(t, agent.Enforced, e.State)
+	e = k.endpoint("app", func(e agentapi.EndpointStatus) bool { return e.Frames.Dropped == some })
+	require.Equal(t, agentapi.Enforced, e.State)
 	require.Eventually(t, func() bool { return len(k.a.told(agent.EventFramesDropped)) == 1 }, 5*time.Second, 10*time.Millisecond)
 	require.Contains(t, k.a.told(agent.EventFramesDropped)[0], "7 frames")
 
@@ -95,7 +96,7 @@ func TestFramesOfAForeignPodAreFiltered(t *testing.T) {
 
 	k.running.stop()
 	k.running = startAgent(t, k.node, k.a, k.state)
-	k.reaches("app", agent.Enforced)
+	k.reaches("app", agentapi.Enforced)
 	pppoe(t, pod)
 	require.Zero(t, seen(), "of the next agent")
 

@@ -20,6 +20,7 @@ import (
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
 	"data-space.liqo.io/pkg/values/workload"
@@ -141,7 +142,7 @@ func heldUntilItsRulesStand(t *testing.T, e engine) {
 	require.NoError(t, err)
 	rules := g.rules(client, box)
 	require.Equal(t, 2, strings.Count(rules, ":OUTPUT DROP"), "both families are closed when the runtime says that the sandbox is ready")
-	r.reaches("held", agent.Closed)
+	r.reaches("held", agentapi.Closed)
 	require.Empty(t, a.told(agent.EventDriftRepaired))
 
 	own, err := g.try(g.config("hospital", "own"))

@@ -19,6 +19,7 @@ import (
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -84,8 +85,8 @@ func boundBeforeTheProxyRuns(t *testing.T, e engine) {
 		for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
 			require.Equal(t, 2, bound(g.rules(client, box), proxy), "bound in both families, and never unbound by a look at an older list")
 		}
-		e := r.endpoint("job", func(e agent.EndpointStatus) bool {
-			return e.State == agent.Enforced && e.Proxy != nil && e.Proxy.Container == proxy
+		e := r.endpoint("job", func(e agentapi.EndpointStatus) bool {
+			return e.State == agentapi.Enforced && e.Proxy != nil && e.Proxy.Container == proxy
 		})
 		require.Empty(t, e.Drift)
 		g.kill(proxy)

@@ -22,8 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/effects/netns"
-	"data-space.liqo.io/pkg/programs/agent"
-	"data-space.liqo.io/pkg/programs/nodepolicy"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -216,9 +215,9 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 		require.Contains(t, out, `ingress of x/web: allowed by "x/web ingress[0] from[0] pods app=friend"`)
 		out, code = p.verb(append(ask("203.0.113.12"), "-o", "json")...)
 		require.Equal(t, 3, code, out)
-		var e nodepolicy.Explanation
+		var e agentapi.Explanation
 		require.NoError(t, json.NewDecoder(strings.NewReader(out)).Decode(&e), out)
-		require.Equal(t, nodepolicy.Side{Pod: "x/web", Against: []string{"x/web"}, Chain: e.Ingress.Chain}, e.Ingress)
+		require.Equal(t, agentapi.Side{Pod: "x/web", Against: []string{"x/web"}, Chain: e.Ingress.Chain}, e.Ingress)
 		require.True(t, e.InForce)
 		require.Contains(t, tables(t), "-g "+e.Ingress.Chain)
 		out, code = p.verb(ask(nodeAddress)...)
@@ -327,7 +326,7 @@ func TestBothJobsShareOneAgent(t *testing.T) {
 	n.run(n.create(config, box, apis.ProxyContainerName, 0))
 	p := startProgram(t, c, n, c.kubeconfig(c.config.Host, apis.SystemNamespace, account), t.TempDir(), "--enable=redirect,networkpolicy")
 	p.ready()
-	p.reaches("job", agent.Enforced, "")
+	p.reaches("job", agentapi.Enforced, "")
 	text := get(p.metrics, "/metrics")
 	for _, part := range []string{`data_space_agent_endpoints{state="Enforced"} 1`, "data_space_agent_policy_in_force 1", "data_space_agent_policy_policies 1", "go_goroutines"} {
 		require.Contains(t, text, part)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -111,11 +111,11 @@ func (p *program) ready() {
 // reaches waits until the pod is in that state with that proxy.
 //
 //nolint:unparam // the bench has more than one pod
-func (p *program) reaches(name string, state agent.State, proxy string) agent.EndpointStatus {
+func (p *program) reaches(name string, state agentapi.State, proxy string) agentapi.EndpointStatus {
 	p.t.Helper()
-	var last agent.EndpointStatus
+	var last agentapi.EndpointStatus
 	require.Eventually(p.t, func() bool {
-		var s agent.NodeStatus
+		var s agentapi.NodeStatus
 		out, err := exec.Command(p.c.binary, "status", "--status-socket="+p.socket, "-o", "json").Output()
 		if err != nil || json.Unmarshal(out, &s) != nil {
 			return false

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -36,7 +37,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 
 	p := startProgram(t, c, n, kubeconfig, state)
 	p.ready()
-	p.reaches("job", agent.Closed, "")
+	p.reaches("job", agentapi.Closed, "")
 
 	t.Run("a proxy that does not start is reported on the pod, once it had time", func(t *testing.T) {
 		job.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: apis.ProxyContainerName, State: corev1.ContainerState{
@@ -52,7 +53,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 	})
 
 	n.run(proxy)
-	p.reaches("job", agent.Enforced, proxy)
+	p.reaches("job", agentapi.Enforced, proxy)
 	require.Eventually(t, func() bool { return len(c.events(t.Context(), job, agent.EventEnforced)) == 1 }, 5*time.Second, 50*time.Millisecond)
 	require.Contains(t, c.events(t.Context(), job, agent.EventEnforced)[0], "ipv4 filter")
 	table := p.status()
@@ -81,24 +82,24 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 	t.Run("without the API server, a proxy's restart is followed by the agent and by its successor", func(t *testing.T) {
 		api.Cut()
 		n.kill(proxy)
-		p.reaches("job", agent.Closed, "")
+		p.reaches("job", agentapi.Closed, "")
 		second := n.create(config, box, apis.ProxyContainerName, 1)
 		n.run(second)
-		p.reaches("job", agent.Enforced, second)
+		p.reaches("job", agentapi.Enforced, second)
 		p.stop()
 
 		p = startProgram(t, c, n, kubeconfig, state)
-		p.reaches("job", agent.Enforced, second)
+		p.reaches("job", agentapi.Enforced, second)
 		require.Contains(t, p.output.String(), "cannot be reached")
 		require.Contains(t, get(p.health, "/readyz"), "not every foreign pod")
 		n.kill(second)
 		third := n.create(config, box, apis.ProxyContainerName, 2)
 		n.run(third)
-		p.reaches("job", agent.Enforced, third)
+		p.reaches("job", agentapi.Enforced, third)
 
 		require.NoError(t, api.Join())
 		p.ready()
-		p.reaches("job", agent.Enforced, third)
+		p.reaches("job", agentapi.Enforced, third)
 		p.stop()
 	})
 }

@@ -21,7 +21,9 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -79,9 +81,9 @@ func (k *kept) netdev() string {
 	return string(out)
 }
 
-func (k *kept) quarantined(name, reason string) agent.EndpointStatus {
+func (k *kept) quarantined(name, reason string) agentapi.EndpointStatus {
 	k.t.Helper()
-	return k.endpoint(name, func(e agent.EndpointStatus) bool { return e.State == agent.Quarantined && e.Reason == reason })
+	return k.endpoint(name, func(e agentapi.EndpointStatus) bool { return e.State == agentapi.Quarantined && e.Reason == reason })
 }
 
 func (k *kept) inside(box string) *netns.Namespace {
@@ -176,7 +178,7 @@ func TestWhatTheRulesCannotHoldIsQuarantined(t *testing.T) {
 				k.quarantined(reason, security.name)
 				_, err := k.runtime.RemoveContainer(t.Context(), &cri.RemoveContainerRequest{ContainerId: app})
 				require.NoError(t, err)
-				k.reaches(reason, agent.Enforced)
+				k.reaches(reason, agentapi.Enforced)
 				require.NotContains(t, k.walls(), box)
 				k.a.set(func() { require.Empty(t, k.a.conditions[reason]) })
 			}
@@ -284,7 +286,7 @@ func TestConnectionsThatAreOlderThanTheLabelEnd(t *testing.T) {
 		_ = l.Close()
 	}
 	k.a.set(func() { k.a.spaces["late"] = map[string]string{apis.LabelRemoteCluster: "pharma-1"} })
-	k.reaches("job", agent.Enforced)
+	k.reaches("job", agentapi.Enforced)
 	for name, p := range pairs {
 		for end, c := range map[string]net.Conn{"the pod's": p.pod, "the other": p.far} {
 			if c == nil {
@@ -358,7 +360,7 @@ func TestAPodThatHasChangedItsAddressIsWalledOff(t *testing.T) {
 	k.a.set(func() { k.a.spaces["late"] = map[string]string{apis.LabelRemoteCluster: "pharma-1"} })
 	require.Eventually(t, func() bool { return strings.Contains(k.walls(), box) }, 10*time.Second, 20*time.Millisecond)
 	require.Len(t, k.a.told(agent.EventQuarantined), 1)
-	k.endpoint("job", func(e agent.EndpointStatus) bool {
-		return e.State == agent.Failed && e.Reason == agent.ReasonNotThePods && len(e.Findings) > 0
+	k.endpoint("job", func(e agentapi.EndpointStatus) bool {
+		return e.State == agentapi.Failed && e.Reason == failure.NotThePods && len(e.Findings) > 0
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/seccompfile"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -71,7 +72,7 @@ func TestWithoutTheAgentsProfileNoContainerIsCreated(t *testing.T) {
 	}
 	stop := g.runGate(t, gate)
 	require.Eventually(t, func() bool { return create(box) == nil }, 10*time.Second, 50*time.Millisecond, "the kubelet tries again")
-	r.reaches("app", agent.Enforced)
+	r.reaches("app", agentapi.Enforced)
 	stop()
 	require.FileExists(t, filepath.Join(kubelet, "seccomp", name), "containers restart while the agent is away")
 	g.removePod(box)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -47,7 +47,7 @@ func TestThirtyPodsAtRest(t *testing.T) {
 	}
 	all.Wait()
 	for i := range pods {
-		p.reaches(fmt.Sprintf("job-%d", i), agent.Enforced, "")
+		p.reaches(fmt.Sprintf("job-%d", i), agentapi.Enforced, "")
 	}
 	time.Sleep(10 * time.Second)
 

@@ -17,6 +17,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/effects/leases"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/nodelease"
 )
@@ -61,7 +62,7 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 		require.Eventually(t, func() bool { return len(c.events(t.Context(), early, agent.EventFoundUnenforced)) == 1 }, 10*time.Second, 50*time.Millisecond)
 		require.Contains(t, c.events(t.Context(), early, agent.EventFoundUnenforced)[0], "without rules since 20")
 		require.Contains(t, get(p.metrics, "/metrics"), "data_space_agent_found_unenforced_total 1")
-		p.reaches("early", agent.Closed, "")
+		p.reaches("early", agentapi.Closed, "")
 	})
 
 	t.Run("a gate that cannot be kept ends it, and one that stands again begins it", func(t *testing.T) {

@@ -17,6 +17,7 @@ var (
 	flagName   = regexp.MustCompile(`(?:\bf\.[A-Z]\w+\((?:&[\w.]+, )?|\beach\(f, )"([a-z][a-z0-9-]+)"`)
 	metricName = regexp.MustCompile(`"data_space_(?:agent|controller|webhook)_(\w*[a-z])"`)
 	policyName = regexp.MustCompile(`(?:prefix \+ |counter\(|add\()"([a-z_]+)"`)
+	failName   = regexp.MustCompile(`\n\t[A-Z]\w*\s+= "([A-Z]\w+)"`)
 	eventName  = regexp.MustCompile(`\b(?:Event|Reason)[A-Z]\w*\s+(?:\w+ )?= "([A-Z]\w+)"`)
 )
 
@@ -45,6 +46,7 @@ func TestEachMetricIsInTheDocs(t *testing.T) {
 func TestEachEventReasonIsInTheDocs(t *testing.T) {
 	docs := manual(t)
 	found := append(namesIn(t, eventName, "../../pkg/programs/*/*.go"), namesIn(t, eventName, "../../pkg/decisions/record/*.go")...)
+	found = append(found, namesIn(t, failName, "../../pkg/values/failure/failure.go")...)
 	require.Greater(t, len(found), 35)
 	for _, name := range found {
 		if !strings.Contains(docs, "`"+name+"`") {

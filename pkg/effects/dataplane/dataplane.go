@@ -37,8 +37,8 @@ type State struct {
 }
 
 // RuleCounts is how many rules each table of each family holds.
-func (s State) RuleCounts() map[string]map[string]int {
-	counts := make(map[string]map[string]int, len(s.Rulesets))
+func (s State) RuleCounts() iptables.Counts {
+	counts := make(iptables.Counts, len(s.Rulesets))
 	for _, set := range s.Rulesets {
 		tables := make(map[string]int, len(set.Tables))
 		for _, t := range set.Tables {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 const procfs = "/proc"
@@ -78,23 +80,23 @@ func isNamespace(path string) bool {
 
 // process reads the control group of a container's first process, and makes sure that the number still is that process:
 // the path has the container's id in it, in every runtime and with either cgroup driver.
-func (h host) process(container string, pid int) (Process, error) {
+func (h host) process(container string, pid int) (workload.Process, error) {
 	cgroup, err := h.cgroup(pid)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-		return Process{}, fmt.Errorf("process %d of container %s: %w", pid, container, ErrGone)
+		return workload.Process{}, fmt.Errorf("process %d of container %s: %w", pid, container, ErrGone)
 	}
 	if err != nil {
-		return Process{}, fmt.Errorf("process %d of container %s: %w", pid, container, err)
+		return workload.Process{}, fmt.Errorf("process %d of container %s: %w", pid, container, err)
 	}
 	if strings.HasPrefix(cgroup, "/..") {
-		return Process{}, fmt.Errorf("process %d of container %s is in control group %q as seen from here: the agent runs in a "+
+		return workload.Process{}, fmt.Errorf("process %d of container %s is in control group %q as seen from here: the agent runs in a "+
 			"cgroup namespace of its own and cannot name it; run it privileged, or with the host's cgroup namespace", pid, container, cgroup)
 	}
 	cgroup, ok := upTo(cgroup, container)
 	if !ok {
-		return Process{}, fmt.Errorf("process %d is in control group %q, which is not container %s's: %w", pid, cgroup, container, ErrGone)
+		return workload.Process{}, fmt.Errorf("process %d is in control group %q, which is not container %s's: %w", pid, cgroup, container, ErrGone)
 	}
-	return Process{PID: pid, Cgroup: cgroup, CgroupInode: h.cgroupInode(cgroup)}, nil
+	return workload.Process{PID: pid, Cgroup: cgroup, CgroupInode: h.cgroupInode(cgroup)}, nil
 }
 
 // upTo cuts the path behind the component that has the id in it: a runtime may put processes one level below the

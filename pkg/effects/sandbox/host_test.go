@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 const id = "0123456789abcdef"
@@ -57,7 +59,7 @@ func TestTheProxysControlGroup(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, Process{PID: 7, Cgroup: test.want}, p)
+			require.Equal(t, workload.Process{PID: 7, Cgroup: test.want}, p)
 		})
 	}
 	t.Run("a process that ended", func(t *testing.T) {

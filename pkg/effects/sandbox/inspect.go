@@ -22,15 +22,6 @@ type Detail struct {
 	Created     time.Time
 }
 
-// Process is a container's first process.
-type Process struct {
-	PID    int
-	Cgroup string // its cgroup2 path in the host's view, as /proc/PID/cgroup shows it
-	// CgroupInode identifies the control group itself: another one at the same path has another. 0: the node has no
-	// cgroup2 file system mounted to read it from.
-	CgroupInode uint64
-}
-
 // verboseInfo is what containerd and CRI-O put into the verbose answers' map, under "info", as JSON.
 type verboseInfo struct {
 	PID            int             `json:"pid"`
@@ -83,24 +74,24 @@ func (c *Client) Sandbox(ctx context.Context, id string) (Detail, error) {
 
 // Process finds a container's first process and its control group. errors.Is ErrGone if it has none: not yet, or no
 // longer.
-func (c *Client) Process(ctx context.Context, container string) (Process, error) {
+func (c *Client) Process(ctx context.Context, container string) (workload.Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	answer, err := c.cri.ContainerStatus(ctx, &cri.ContainerStatusRequest{ContainerId: container, Verbose: true})
 	if err != nil {
-		return Process{}, fmt.Errorf("status of container %s: %w", container, plain(err))
+		return workload.Process{}, fmt.Errorf("status of container %s: %w", container, plain(err))
 	}
 	switch answer.GetStatus().GetState() {
 	case cri.ContainerState_CONTAINER_RUNNING, cri.ContainerState_CONTAINER_CREATED:
 	default:
-		return Process{}, fmt.Errorf("container %s runs no process: %w", container, ErrGone)
+		return workload.Process{}, fmt.Errorf("container %s runs no process: %w", container, ErrGone)
 	}
 	info, err := parseInfo(answer.GetInfo())
 	if err != nil {
-		return Process{}, fmt.Errorf("status of container %s: %w", container, err)
+		return workload.Process{}, fmt.Errorf("status of container %s: %w", container, err)
 	}
 	if info.PID <= 0 {
-		return Process{}, fmt.Errorf("container %s runs no process yet: %w", container, ErrGone)
+		return workload.Process{}, fmt.Errorf("container %s runs no process yet: %w", container, ErrGone)
 	}
 	return c.host.process(container, info.PID)
 }

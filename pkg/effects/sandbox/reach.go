@@ -1,6 +1,10 @@
 package sandbox
 
-import "fmt"
+import (
+	"fmt"
+
+	"data-space.liqo.io/pkg/values/workload"
+)
 
 // Reach returns a path that opens, from here, the network namespace that the runtime names: its own pin, or the same as
 // the node's first process sees it. errors.Is ErrGone if neither is a namespace.
@@ -15,7 +19,7 @@ func Reach(pin string) (string, error) {
 
 // ProcessOf finds the control group of a container's first process, whose number is known. errors.Is ErrGone if the
 // number is no longer that container's.
-func (c *Client) ProcessOf(container string, pid int) (Process, error) {
+func (c *Client) ProcessOf(container string, pid int) (workload.Process, error) {
 	return c.host.process(container, pid)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -21,7 +22,7 @@ import (
 type Runtime interface {
 	List(context.Context) ([]workload.Sandbox, error)
 	Sandbox(ctx context.Context, id string) (sandbox.Detail, error)
-	Process(ctx context.Context, container string) (sandbox.Process, error)
+	Process(ctx context.Context, container string) (workload.Process, error)
 	Watch(ctx context.Context, live *atomic.Bool, notify func())
 }
 
@@ -184,7 +185,7 @@ func (a *Agent) list(ctx context.Context, before []workload.Sandbox) []workload.
 		return boxes
 	}
 	if ctx.Err() == nil && a.trouble.Swap(err.Error()) == "" {
-		a.metrics.failure(ReasonRuntime)
+		a.metrics.failure(failure.Runtime)
 		a.Log.Error("the container runtime does not answer: known pods stay enforced, new ones are not seen", "error", err)
 	}
 	return before

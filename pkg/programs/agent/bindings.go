@@ -3,13 +3,13 @@ package agent
 import (
 	"sync"
 
-	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 // bindings is which container is each sandbox's proxy, as the runtime announced it before it ran. The runtime's own list
 // follows later: until it does, it must not undo what was bound. Safe for concurrent use.
 type bindings struct {
-	check func(container string, pid int) (sandbox.Process, error) // set before use, or never: then there are none
+	check func(container string, pid int) (workload.Process, error) // set before use, or never: then there are none
 
 	mu sync.Mutex
 	of map[string]binding // by sandbox
@@ -47,17 +47,17 @@ func (b *bindings) clear() {
 }
 
 // proxy is the process of the sandbox's proxy, if it was announced and still is that container's.
-func (b *bindings) proxy(box string) (sandbox.Process, bool) {
+func (b *bindings) proxy(box string) (workload.Process, bool) {
 	b.mu.Lock()
 	announced, ok := b.of[box]
 	b.mu.Unlock()
 	if !ok || b.check == nil {
-		return sandbox.Process{}, false
+		return workload.Process{}, false
 	}
 	p, err := b.check(announced.container, announced.pid)
 	if err != nil {
 		b.remove(box, announced.container)
-		return sandbox.Process{}, false
+		return workload.Process{}, false
 	}
 	return p, true
 }

@@ -7,20 +7,22 @@ import (
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/failure"
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 // orEnding returns err, and ErrGone where an ending pod or proxy explains it. A pod that ends loses its addresses, its network
 // namespace and its control groups before the API server and the agent's last look at the runtime know that it ends: orEnding
 // asks the runtime once more. Where the sandbox is still ready, the pod is looked at again a few times before it counts as a
 // failure (passing): CRI-O takes the network away first.
-func (a *Agent) orEnding(ctx context.Context, want assign.Assignment, tried sandbox.Process, err error) error {
+func (a *Agent) orEnding(ctx context.Context, want assign.Assignment, tried workload.Process, err error) error {
 	detail, lookErr := a.runtime.Sandbox(ctx, want.Sandbox)
 	switch {
 	case errors.Is(lookErr, sandbox.ErrGone), lookErr == nil && (!detail.Ready || len(detail.IPs) == 0):
 		return errors.Join(err, sandbox.ErrGone)
 	case lookErr == nil && errors.Is(err, netns.ErrNotThePods) && a.table.enforcedIn(want.UID, want.Sandbox):
 		return errors.Join(err, errLostAddresses) // the sandbox held them when it was enforced
-	case reasonOf(err) == ReasonWrite && a.proxyEnded(ctx, want, tried):
+	case failure.ReasonOf(err) == failure.Write && a.proxyEnded(ctx, want, tried):
 		return errors.Join(err, sandbox.ErrGone)
 	}
 	return err
@@ -28,7 +30,7 @@ func (a *Agent) orEnding(ctx context.Context, want assign.Assignment, tried sand
 
 // proxyEnded reports whether the proxy that the rules were to be bound to has ended meanwhile. The kernel rejects a rule that
 // names the control group of a process that is gone.
-func (a *Agent) proxyEnded(ctx context.Context, want assign.Assignment, tried sandbox.Process) bool {
+func (a *Agent) proxyEnded(ctx context.Context, want assign.Assignment, tried workload.Process) bool {
 	if tried.Cgroup == "" {
 		return false
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/drift"
@@ -16,8 +15,8 @@ import (
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
-	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/pkg/values/workload"
 )
@@ -47,27 +46,14 @@ type Ledger interface {
 	Delete(sandbox string) error
 }
 
-// Target is a pod's network namespace and what its rules depend on.
-type Target struct {
-	Endpoint endpoint.Endpoint
-	Sandbox  string          // id
-	Netns    string          // a path that opens it
-	Proxy    sandbox.Process // the proxy's process; zero: none runs, nothing leaves the pod
-
-	Runtime     workload.Runtime // what runs the sandbox
-	Quarantined bool             // no proxy is to be bound: only what the node asks is answered
-	Answered    []netip.Addr     // from where the node asks
-	Created     time.Time        // the sandbox
-}
-
 // Outcome is what the kernel holds after Ensure.
 type Outcome struct {
 	State    dataplane.State
-	Inode    uint64          // of the network namespace
-	Proxy    sandbox.Process // that the rules are bound to; zero: none
-	Bound    bool            // the exemption belongs to the target's proxy
-	Repaired []drift.Finding // what somebody else had changed
-	Prepared []string        // what had to be changed besides the rules
+	Inode    uint64           // of the network namespace
+	Proxy    workload.Process // that the rules are bound to; zero: none
+	Bound    bool             // the exemption belongs to the target's proxy
+	Repaired []drift.Finding  // what somebody else had changed
+	Prepared []string         // what had to be changed besides the rules
 }
 
 // Enforcer makes network namespaces hold what is planned for them. It is safe for concurrent use: calls for one sandbox
@@ -77,8 +63,8 @@ type Enforcer struct {
 	dataplane Dataplane
 	ledger    Ledger
 	locks     keyedLocks
-	announced func(box string) (sandbox.Process, bool) // by the runtime, ahead of its list; nil: it announces nothing
-	newborn   func(box string) bool                    // its start is being held, or was a moment ago; nil: none is
+	announced func(box string) (workload.Process, bool) // by the runtime, ahead of its list; nil: it announces nothing
+	newborn   func(box string) bool                     // its start is being held, or was a moment ago; nil: none is
 }
 
 // NewEnforcer returns an Enforcer.
@@ -88,8 +74,8 @@ func NewEnforcer(s redirect.Settings, d Dataplane, l Ledger) *Enforcer {
 
 // Ensure makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
 // alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors are
-// *ReasonError. If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
-func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
+// *failure.Error. If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
+func (e *Enforcer) Ensure(ctx context.Context, t endpoint.Target) (Outcome, error) {
 	defer e.locks.lock(t.Sandbox)()
 	t = e.current(t)
 	ns, err := open(t)
@@ -105,7 +91,7 @@ func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
 		return out, nil
 	}
 	if t.Proxy.Cgroup != "" {
-		t.Proxy = sandbox.Process{}
+		t.Proxy = workload.Process{}
 		closed, closeErr := e.write(ctx, ns, t)
 		if closeErr == nil {
 			return closed, err
@@ -118,23 +104,23 @@ func (e *Enforcer) Ensure(ctx context.Context, t Target) (Outcome, error) {
 // close is the last resort where the plan cannot be written at all (a user namespace of the pod's own, a kernel that lost
 // an extension): what every kernel can hold keeps the pod closed, whatever part of the plan is in. That the plan is gone
 // then is our own doing, so the ledger forgets it: it is no drift.
-func (e *Enforcer) close(ctx context.Context, ns *netns.Namespace, t Target) error {
+func (e *Enforcer) close(ctx context.Context, ns *netns.Namespace, t endpoint.Target) error {
 	var problems error
 	if entry, known := e.ledger.Get(t.Sandbox); known {
 		entry.Plan = ""
 		if err := e.ledger.Put(entry); err != nil {
-			problems = fail(ReasonLedger, err)
+			problems = failure.New(failure.Ledger, err)
 		}
 	}
 	if _, err := e.dataplane.Enforce(ctx, ns, redirect.Closed(e.settings)); err != nil {
-		problems = errors.Join(problems, fail(ReasonWrite, fmt.Errorf("%s: close it: %w", t.Endpoint, err)))
+		problems = errors.Join(problems, failure.New(failure.Write, fmt.Errorf("%s: close it: %w", t.Endpoint, err)))
 	}
 	return problems
 }
 
 // write brings the kernel and the ledger to the target. Where somebody has written before (an agent that is gone, another
 // one), a newborn sandbox is closed as every other: by the whole plan.
-func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t Target) (Outcome, error) {
+func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t endpoint.Target) (Outcome, error) {
 	out, err := e.put(ctx, ns, t, e.desired(t))
 	if errors.Is(err, dataplane.ErrTaken) {
 		return e.put(ctx, ns, t, e.plan(t))
@@ -143,7 +129,7 @@ func (e *Enforcer) write(ctx context.Context, ns *netns.Namespace, t Target) (Ou
 }
 
 // put brings the kernel and the ledger to a ruleset, in this order: known, written, known as verified.
-func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t Target, desired []iptables.Ruleset) (Outcome, error) {
+func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t endpoint.Target, desired []iptables.Ruleset) (Outcome, error) {
 	last, known := e.ledger.Get(t.Sandbox)
 	entry := ledger.Entry{
 		Sandbox: t.Sandbox, Namespace: t.Endpoint.Namespace, Name: t.Endpoint.Name, UID: t.Endpoint.UID, Guest: t.Endpoint.Guest,
@@ -153,7 +139,7 @@ func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t Target, desir
 		first := entry
 		first.Plan = ""
 		if err := e.ledger.Put(first); err != nil {
-			return Outcome{}, fail(ReasonLedger, err)
+			return Outcome{}, failure.New(failure.Ledger, err)
 		}
 	}
 	fault.At(fault.Noted)
@@ -163,7 +149,7 @@ func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t Target, desir
 	}
 	state, err := apply(ctx, ns, desired)
 	if err != nil {
-		return Outcome{}, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
+		return Outcome{}, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	out := Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}
 	if last.Plan == entry.Plan && last.Netns == entry.Netns {
@@ -171,14 +157,14 @@ func (e *Enforcer) put(ctx context.Context, ns *netns.Namespace, t Target, desir
 	}
 	if out.Bound {
 		if out.Prepared, err = podnet.Prepare(ns); err != nil {
-			return out, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
+			return out, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
 		}
 		if last.Plan == entry.Plan && last.Netns == entry.Netns {
 			out.Repaired = append(out.Repaired, findings(out.Prepared)...)
 		}
 	}
 	if err := e.ledger.Put(entry); err != nil {
-		return out, fail(ReasonLedger, err)
+		return out, failure.New(failure.Ledger, err)
 	}
 	fault.At(fault.Remembered)
 	return out, nil
@@ -191,7 +177,7 @@ func rebound(last, now ledger.Entry) bool {
 }
 
 // Observe reads what the target's network namespace holds now. It writes nothing.
-func (e *Enforcer) Observe(ctx context.Context, t Target) (Outcome, error) {
+func (e *Enforcer) Observe(ctx context.Context, t endpoint.Target) (Outcome, error) {
 	defer e.locks.lock(t.Sandbox)()
 	t = e.current(t)
 	ns, err := open(t)
@@ -201,13 +187,13 @@ func (e *Enforcer) Observe(ctx context.Context, t Target) (Outcome, error) {
 	defer ns.Close()
 	state, err := e.dataplane.Observe(ctx, ns, e.desired(t))
 	if err != nil {
-		return Outcome{}, fail(ReasonRead, fmt.Errorf("%s: %w", t.Endpoint, err))
+		return Outcome{}, failure.New(failure.Read, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	return Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}, nil
 }
 
 // Clear takes the rules out of the target's network namespace and forgets it.
-func (e *Enforcer) Clear(ctx context.Context, t Target) error {
+func (e *Enforcer) Clear(ctx context.Context, t endpoint.Target) error {
 	defer e.locks.lock(t.Sandbox)()
 	ns, err := open(t)
 	if err != nil {
@@ -221,7 +207,7 @@ func (e *Enforcer) Clear(ctx context.Context, t Target) error {
 		families = append(families, iptables.V6)
 	}
 	if err := e.dataplane.Clear(ctx, ns, families...); err != nil {
-		return fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
+		return failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	return e.ledger.Delete(t.Sandbox)
 }
@@ -234,7 +220,7 @@ func (e *Enforcer) Forget(sandbox string) error {
 
 // current is the target with the proxy that the runtime has announced meanwhile: who looked at the runtime's list before
 // the proxy was in it must not undo what was bound since.
-func (e *Enforcer) current(t Target) Target {
+func (e *Enforcer) current(t endpoint.Target) endpoint.Target {
 	if e.announced == nil {
 		return t
 	}
@@ -245,13 +231,13 @@ func (e *Enforcer) current(t Target) Target {
 }
 
 // open opens the target's network namespace and refuses one that is not the pod's.
-func open(t Target) (*netns.Namespace, error) {
+func open(t endpoint.Target) (*netns.Namespace, error) {
 	ns, err := netns.Open(t.Netns)
 	if err != nil {
-		return nil, fail(ReasonOpen, fmt.Errorf("%s: %w", t.Endpoint, err))
+		return nil, failure.New(failure.Open, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	if err := ns.CheckPod(t.Endpoint.IPs); err != nil {
-		return nil, errors.Join(fail(refusal(err), fmt.Errorf("%s: %w", t.Endpoint, err)), ns.Close())
+		return nil, errors.Join(failure.New(refusal(err), fmt.Errorf("%s: %w", t.Endpoint, err)), ns.Close())
 	}
 	return ns, nil
 }

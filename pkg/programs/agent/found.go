@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/values/endpoint"
 )
 
 // EventFoundUnenforced is the reason of the Event on a pod that ran before anything enforced it.
@@ -12,7 +13,7 @@ const EventFoundUnenforced = "FoundUnenforced"
 
 // foundUnenforced reports a pod that started past both gates. Its rules have just been written, and the connections that are
 // older than these were ended.
-func (a *Agent) foundUnenforced(want assign.Assignment, t Target) {
+func (a *Agent) foundUnenforced(want assign.Assignment, t endpoint.Target) {
 	if !a.Gated {
 		return
 	}

@@ -10,6 +10,9 @@ import (
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 )
 
 // FrameFilter drops and counts every frame of a pod that is not IPv4, IPv6 or ARP, on both ends of the pod's links.
@@ -18,9 +21,6 @@ type FrameFilter interface {
 	Unfilter(pod *netns.Namespace, sandboxes ...string) error
 	Filtering() []string
 }
-
-// ReasonFrames is the reason of failures of the frame filter.
-const ReasonFrames = "Frames"
 
 // Reasons of Events of the frame filter.
 const (
@@ -34,17 +34,8 @@ const (
 	placePod  = "pod"
 )
 
-// FrameStatus is where the frames of a pod are filtered.
-type FrameStatus struct {
-	Node    []string `json:"node,omitempty"`    // links of the node with a filter
-	Pod     []string `json:"pod,omitempty"`     // links of the pod with a filter
-	Missing []string `json:"missing,omitempty"` // places that hold no filter, each with the cause
-	Open    []string `json:"open,omitempty"`    // links of the pod without any filter
-	Dropped uint64   `json:"dropped"`           // frames that are not IPv4, IPv6 or ARP, since this agent knows the pod
-}
-
 // filtered makes the filter stand, as a target's start requires.
-func (a *Agent) filtered(t Target) error {
+func (a *Agent) filtered(t endpoint.Target) error {
 	if a.frames == nil {
 		return nil
 	}
@@ -56,10 +47,10 @@ func (a *Agent) filtered(t Target) error {
 	return a.filter(ns, t)
 }
 
-func (a *Agent) filter(ns *netns.Namespace, t Target) error {
+func (a *Agent) filter(ns *netns.Namespace, t endpoint.Target) error {
 	out, err := a.frames.Filter(ns, t.Sandbox)
 	if err != nil {
-		return fail(ReasonFrames, fmt.Errorf("%s: %w", t.Endpoint, err))
+		return failure.New(failure.Frames, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	a.metrics.dropped(out)
 	a.dropped.add(t.Sandbox, out)
@@ -67,7 +58,7 @@ func (a *Agent) filter(ns *netns.Namespace, t Target) error {
 }
 
 // filterFrames makes the filter stand and reports what it has found.
-func (a *Agent) filterFrames(r record, t Target) (*FrameStatus, error) {
+func (a *Agent) filterFrames(r record, t endpoint.Target) (*agentapi.FrameStatus, error) {
 	if a.frames == nil {
 		return nil, nil
 	}
@@ -83,7 +74,7 @@ func (a *Agent) filterFrames(r record, t Target) (*FrameStatus, error) {
 		return r.frames, err
 	}
 	found := a.dropped.take(t.Sandbox)
-	s := &FrameStatus{Node: found.Node, Pod: found.Pod, Missing: found.Missing, Open: found.Open}
+	s := &agentapi.FrameStatus{Node: found.Node, Pod: found.Pod, Missing: found.Missing, Open: found.Open}
 	if r.frames != nil && r.target.Sandbox == t.Sandbox {
 		s.Dropped = r.frames.Dropped
 	}
@@ -93,7 +84,7 @@ func (a *Agent) filterFrames(r record, t Target) (*FrameStatus, error) {
 }
 
 // reportFrames writes the Events of what the filter has found.
-func (a *Agent) reportFrames(r record, s *FrameStatus, found hostlink.Filtered) {
+func (a *Agent) reportFrames(r record, s *agentapi.FrameStatus, found hostlink.Filtered) {
 	if n := found.FromNode + found.FromPod; n > 0 {
 		a.warn(r.want, EventFramesDropped, fmt.Sprintf("a process in the pod has sent %d frames that are neither IPv4, IPv6 nor ARP; they were dropped "+
 			"(%d in the pod, %d on the node's end of its link)", n, found.FromPod, found.FromNode))
@@ -109,7 +100,7 @@ func (a *Agent) reportFrames(r record, s *FrameStatus, found hostlink.Filtered) 
 }
 
 // unfilter takes the filters of a pod away that is no longer guarded.
-func (a *Agent) unfilter(t Target) error {
+func (a *Agent) unfilter(t endpoint.Target) error {
 	if a.frames == nil {
 		return nil
 	}
@@ -119,7 +110,7 @@ func (a *Agent) unfilter(t Target) error {
 	}
 	defer ns.Close()
 	if err := a.frames.Unfilter(ns, t.Sandbox); err != nil {
-		return fail(ReasonFrames, fmt.Errorf("%s: %w", t.Endpoint, err))
+		return failure.New(failure.Frames, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	return nil
 }
@@ -132,7 +123,7 @@ func (a *Agent) unfilterGone(alive map[string]bool) {
 	gone := slices.DeleteFunc(a.frames.Filtering(), func(id string) bool { return alive[id] || a.starting.holds(id, time.Now()) })
 	a.dropped.forget(gone)
 	if err := a.frames.Unfilter(nil, gone...); err != nil {
-		a.metrics.failure(ReasonFrames)
+		a.metrics.failure(failure.Frames)
 		a.Log.Error("cannot take down the frame filters of pods that are gone", "sandboxes", len(gone), "error", err)
 	}
 }

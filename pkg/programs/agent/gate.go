@@ -16,6 +16,7 @@ import (
 
 	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/effects/spacefile"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/gate"
 	"data-space.liqo.io/pkg/values/workload"
 )
@@ -140,7 +141,7 @@ func (g *Gate) open(ctx context.Context) error {
 		close(g.standby)
 		return nil
 	}
-	listener, err := Listen(ctx, g.Socket)
+	listener, err := localsock.Listen(ctx, g.Socket)
 	if err != nil {
 		close(g.standby)
 		return fmt.Errorf("open the gate: %w", err)
@@ -179,7 +180,7 @@ func (g *Gate) remember(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := time.Duration(0)
 		if err := g.note(ctx); err != nil {
-			g.agent.metrics.failure(ReasonLedger)
+			g.agent.metrics.failure(failure.Ledger)
 			g.agent.Log.Error("the list of namespaces on the node is not up to date", "error", err)
 			pause = time.Second
 			g.notify()

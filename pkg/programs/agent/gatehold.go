@@ -6,19 +6,18 @@ import (
 	"slices"
 	"time"
 
+	"data-space.liqo.io/pkg/decisions/drift"
 	"data-space.liqo.io/pkg/decisions/hold"
 	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/gate"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
 // EventStartRefused is the reason of the Event on a pod that may not start now.
 const EventStartRefused = "StartRefused"
-
-// ReasonBusy means that too many pods wait to be enforced at the same time.
-const ReasonBusy = "Busy"
 
 // answer decides and does what was decided. working is called before work that takes time.
 func (g *Gate) answer(ctx context.Context, r gate.Request, working func() error) gate.Answer {
@@ -98,13 +97,13 @@ func (g *Gate) enforce(ctx context.Context, r gate.Request, d hold.Decision) gat
 	case g.writers <- struct{}{}:
 		defer func() { <-g.writers }()
 	case <-ctx.Done():
-		return g.refuse(r, ReasonBusy, "too many pods start on this node at the same time; this one is tried again")
+		return g.refuse(r, failure.Busy, "too many pods start on this node at the same time; this one is tried again")
 	}
 	fault.At(fault.Judged)
 	out, err := g.agent.hold(ctx, r, d.Guest)
 	if err != nil {
-		g.agent.metrics.failure(reasonOf(err))
-		return g.refuse(r, reasonOf(err), err.Error())
+		g.agent.metrics.failure(failure.ReasonOf(err))
+		return g.refuse(r, failure.ReasonOf(err), err.Error())
 	}
 	return gate.Answer{Verdict: gate.Enforced, Reason: d.Reason, Facts: facts(d.Guest, out)}
 }
@@ -127,18 +126,18 @@ func (a *Agent) hold(ctx context.Context, r gate.Request, guest string) (Outcome
 		return out, err
 	}
 	a.Log.Info("pod held until its rules stood", "namespace", r.Namespace, "pod", r.Name, "guest", guest,
-		"rules", counts(out.State.RuleCounts()), "netns", out.Inode, "ms", time.Since(started).Milliseconds())
+		"rules", out.State.RuleCounts().String(), "netns", out.Inode, "ms", time.Since(started).Milliseconds())
 	return out, nil
 }
 
 // reach makes a target of what the plugin says.
-func reach(r gate.Request, guest string) (Target, error) {
+func reach(r gate.Request, guest string) (endpoint.Target, error) {
 	e := endpoint.Endpoint{Namespace: r.Namespace, Name: r.Name, UID: r.UID, Guest: guest, IPs: r.IPs}
 	path, err := sandbox.Reach(r.Netns)
 	if err != nil {
-		return Target{}, fail(ReasonOpen, fmt.Errorf("%s: %w", e, err))
+		return endpoint.Target{}, failure.New(failure.Open, fmt.Errorf("%s: %w", e, err))
 	}
-	return Target{Endpoint: e, Sandbox: r.Container, Netns: path}, nil
+	return endpoint.Target{Endpoint: e, Sandbox: r.Container, Netns: path}, nil
 }
 
 // check reads what the pod's network namespace holds and compares it with what is planned.
@@ -147,17 +146,17 @@ func (g *Gate) check(ctx context.Context, r gate.Request, d hold.Decision) gate.
 	if !known {
 		var err error
 		if target, err = reach(r, d.Guest); err != nil {
-			return g.refuse(r, reasonOf(err), err.Error())
+			return g.refuse(r, failure.ReasonOf(err), err.Error())
 		}
 	}
 	out, err := g.agent.enforcer.Observe(ctx, target)
 	if err != nil {
-		return g.refuse(r, reasonOf(err), err.Error())
+		return g.refuse(r, failure.ReasonOf(err), err.Error())
 	}
 	answer := gate.Answer{Verdict: gate.Enforced, Reason: d.Reason, Facts: facts(d.Guest, out)}
 	if len(out.State.Drift) > 0 {
 		answer.Verdict, answer.Reason = gate.Refused, "Drift"
-		answer.Message = "the kernel holds other rules than planned: " + list(out.State.Drift)
+		answer.Message = "the kernel holds other rules than planned: " + drift.Summary(out.State.Drift)
 	}
 	return answer
 }

@@ -9,6 +9,8 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 )
 
 // Pauses between two looks at a proxy that does not listen yet.
@@ -42,14 +44,14 @@ func newListeners(log *slog.Logger) *listeners {
 	return &listeners{log: log, waiting: map[string]listening{}, added: make(chan struct{}, 1)}
 }
 
-// check marks the listeners of the target's proxy, and waits for those that are not there yet, in the background. The error is a *ReasonError.
-func (l *listeners) check(t Target) error {
+// check marks the listeners of the target's proxy, and waits for those that are not there yet, in the background. The error is a *failure.Error.
+func (l *listeners) check(t endpoint.Target) error {
 	done, err := l.mark(listening{pod: t.Endpoint.String(), owner: owner(t), since: time.Now()})
 	if errors.Is(err, sockets.ErrGone) {
 		return nil // the runtime reports its end
 	}
 	if err != nil {
-		return fail(ReasonMark, err)
+		return failure.New(failure.Mark, err)
 	}
 	if !done {
 		l.await(t)
@@ -58,7 +60,7 @@ func (l *listeners) check(t Target) error {
 }
 
 // await marks the listeners of the target's proxy as soon as they are there. It returns at once.
-func (l *listeners) await(t Target) {
+func (l *listeners) await(t endpoint.Target) {
 	now := time.Now()
 	l.mu.Lock()
 	if was := l.waiting[t.Sandbox]; was.owner != owner(t) {
@@ -71,7 +73,9 @@ func (l *listeners) await(t Target) {
 	}
 }
 
-func owner(t Target) sockets.Owner { return sockets.Owner{PID: t.Proxy.PID, Cgroup: t.Proxy.Cgroup} }
+func owner(t endpoint.Target) sockets.Owner {
+	return sockets.Owner{PID: t.Proxy.PID, Cgroup: t.Proxy.Cgroup}
+}
 
 // run works until the context ends. All proxies that start at the same time cost at most a fixed part of one CPU together.
 func (l *listeners) run(ctx context.Context) {

@@ -12,21 +12,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/redirect"
-	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/workload"
 	"data-space.liqo.io/test/kit"
 )
 
 func TestMain(m *testing.M) { kit.Main(m) }
 
 // proxies are processes that do not listen yet.
-func proxies(t *testing.T, n int) ([]*kit.Actor, []Target) {
+func proxies(t *testing.T, n int) ([]*kit.Actor, []endpoint.Target) {
 	t.Helper()
 	ns, group := kit.NewNamespace(t), kit.NewCgroup(t, "proxy")
-	actors, targets := make([]*kit.Actor, n), make([]Target, n)
+	actors, targets := make([]*kit.Actor, n), make([]endpoint.Target, n)
 	for i := range n {
 		actors[i] = kit.NewActor(t, kit.Identity{NS: ns, Cgroup: group, UID: 1303, GID: 1303})
-		targets[i] = Target{Sandbox: string(rune('a' + i)), Proxy: sandbox.Process{PID: actors[i].PID(), Cgroup: group.Path}}
+		targets[i] = endpoint.Target{Sandbox: string(rune('a' + i)), Proxy: workload.Process{PID: actors[i].PID(), Cgroup: group.Path}}
 	}
 	return actors, targets
 }

@@ -8,6 +8,8 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/effects/hostlink"
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/failure"
 )
 
 // Metrics are the agent's Prometheus metrics.
@@ -59,7 +61,7 @@ func NewMetrics() *Metrics {
 	}, []string{"reason"})
 	m.Registry.MustRegister(m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, reason := range failureReasons() {
+	for _, reason := range failure.Reasons() {
 		m.failures.WithLabelValues(reason)
 	}
 	m.dropped(hostlink.Filtered{})
@@ -130,7 +132,7 @@ func (e endpoints) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (e endpoints) Collect(to chan<- prometheus.Metric) {
-	count, against, open := map[State]int{}, map[quarantine.Reason]int{}, 0
+	count, against, open := map[agentapi.State]int{}, map[quarantine.Reason]int{}, 0
 	for _, r := range e.table.all() {
 		count[r.state]++
 		if r.frameless() {
@@ -148,7 +150,7 @@ func (e endpoints) Collect(to chan<- prometheus.Metric) {
 	for _, reason := range quarantine.Reasons() {
 		to <- prometheus.MustNewConstMetric(e.quarantined, prometheus.GaugeValue, float64(against[reason]), string(reason))
 	}
-	for _, s := range States() {
+	for _, s := range agentapi.States() {
 		to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, float64(count[s]), string(s))
 	}
 }

@@ -7,12 +7,14 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // desired is the ruleset that the target's network namespace is to hold. Nothing runs in a newborn sandbox before its proxy
 // does, so three chains that let nothing through are as good as all rules, and are written in no time.
-func (e *Enforcer) desired(t Target) []iptables.Ruleset {
+func (e *Enforcer) desired(t endpoint.Target) []iptables.Ruleset {
 	if t.Quarantined {
 		return redirect.Quarantine(e.settings, t.Answered)
 	}
@@ -24,14 +26,14 @@ func (e *Enforcer) desired(t Target) []iptables.Ruleset {
 	return e.plan(t)
 }
 
-// exempt is the proxy as the rules name it.
-func (t Target) exempt() redirect.Proxy {
+// exempt returns the proxy as the rules name it.
+func exempt(t endpoint.Target) redirect.Proxy {
 	return redirect.Proxy{Cgroup: t.Proxy.Cgroup, Pod: redirect.PodCgroup(t.Proxy.Cgroup, t.Endpoint.UID)}
 }
 
 // plan is the whole of it.
-func (e *Enforcer) plan(t Target) []iptables.Ruleset {
-	return redirect.Plan(e.settings, t.exempt())
+func (e *Enforcer) plan(t endpoint.Target) []iptables.Ruleset {
+	return redirect.Plan(e.settings, exempt(t))
 }
 
 // shut reports whether that is what was last written.
@@ -42,7 +44,7 @@ func (e *Enforcer) shut(last ledger.Entry) bool {
 // Open lets the proxy of a newborn sandbox out, in the time that one program takes. It reads nothing back, and leaves the
 // redirect to Ensure, which must follow: meanwhile what the proxy did not send is dropped. It reports whether it did; of
 // other sandboxes it lets everything be.
-func (e *Enforcer) Open(ctx context.Context, t Target) (bool, error) {
+func (e *Enforcer) Open(ctx context.Context, t endpoint.Target) (bool, error) {
 	defer e.locks.lock(t.Sandbox)()
 	last, _ := e.ledger.Get(t.Sandbox)
 	if t = e.current(t); t.Proxy.Cgroup == "" || !e.shut(last) {
@@ -55,13 +57,13 @@ func (e *Enforcer) Open(ctx context.Context, t Target) (bool, error) {
 	defer ns.Close()
 	last.Plan = "" // it is no longer shut, and not verified
 	if err := e.ledger.Put(last); err != nil {
-		return false, fail(ReasonLedger, err)
+		return false, failure.New(failure.Ledger, err)
 	}
 	fault.At(fault.Looked)
-	err = e.dataplane.Fill(ctx, ns, redirect.Opening(e.settings, t.exempt()))
+	err = e.dataplane.Fill(ctx, ns, redirect.Opening(e.settings, exempt(t)))
 	fault.At(fault.Written)
 	if err != nil {
-		return false, fail(ReasonWrite, fmt.Errorf("%s: %w", t.Endpoint, err))
+		return false, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	return true, nil
 }

@@ -15,6 +15,8 @@ import (
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -49,16 +51,14 @@ type Quarantine struct {
 	seen map[string]quarantine.Container // by id: what was told of a container that runs does not change
 }
 
-// Reasons of failures, and of the Event, of quarantine.
+// Reasons of Events of quarantine.
 const (
-	ReasonWall       = "Wall"
-	ReasonConfined   = "Confinement" // it could not be told what a container may do
 	EventQuarantined = "Quarantined"
 	EventReleased    = "QuarantineEnded"
 )
 
 // judge finds what speaks against leaving the pod to its rules.
-func (q *Quarantine) judge(ctx context.Context, want assign.Assignment, t Target, ns *netns.Namespace) ([]quarantine.Finding, error) {
+func (q *Quarantine) judge(ctx context.Context, want assign.Assignment, t endpoint.Target, ns *netns.Namespace) ([]quarantine.Finding, error) {
 	pod := quarantine.Pod{Runtime: t.Runtime, Net: ns.Inode(), ProxyMissing: want.Reason == assign.ProxyMissing}
 	var err error
 	if pod.UserNamespaced, err = ns.InOtherUserNamespace(); err != nil {
@@ -138,7 +138,7 @@ func (a *Agent) asBefore(ctx context.Context, r record) bool {
 }
 
 // confine judges the pod and keeps it apart if something speaks against it. The target is what its rules are to be then.
-func (a *Agent) confine(ctx context.Context, r record, t Target) (Target, []quarantine.Finding, error) {
+func (a *Agent) confine(ctx context.Context, r record, t endpoint.Target) (endpoint.Target, []quarantine.Finding, error) {
 	q := a.quarantine
 	if q == nil {
 		return t, nil, nil
@@ -153,7 +153,7 @@ func (a *Agent) confine(ctx context.Context, r record, t Target) (Target, []quar
 	}
 	findings, err := q.judge(ctx, r.want, t, ns)
 	if err != nil {
-		return t, r.findings, fail(ReasonConfined, err)
+		return t, r.findings, failure.New(failure.Confinement, err)
 	}
 	a.tell(r, findings)
 	if len(findings) == 0 {
@@ -164,7 +164,7 @@ func (a *Agent) confine(ctx context.Context, r record, t Target) (Target, []quar
 		a.warn(r.want, EventDriftRepaired, "the wall on the node's end of the pod's link had been changed and is as planned again")
 	}
 	if err != nil {
-		err = errors.Join(fail(ReasonWall, fmt.Errorf("%s: %w", t.Endpoint, err)), a.stop(ctx, r.want, findings))
+		err = errors.Join(failure.New(failure.Wall, fmt.Errorf("%s: %w", t.Endpoint, err)), a.stop(ctx, r.want, findings))
 	}
 	if r.want.Proxy == "" || slices.ContainsFunc(findings, func(f quarantine.Finding) bool { return f.Reason == quarantine.UserNamespace }) {
 		t.Quarantined, t.Answered = true, standing.From
@@ -212,7 +212,7 @@ func (a *Agent) free(r record) error {
 		return nil
 	}
 	if err := a.quarantine.Wall.Down(r.want.Sandbox); err != nil {
-		return fail(ReasonWall, err)
+		return failure.New(failure.Wall, err)
 	}
 	want := r.want
 	a.reporter.Normal(want.Namespace, want.Name, want.UID, EventReleased, "nothing speaks against the pod any more: it is left to its rules")
@@ -240,7 +240,7 @@ func (a *Agent) unwall(boxes []workload.Sandbox, alive map[string]bool) {
 			continue
 		}
 		if err := a.quarantine.Wall.Down(id); err != nil {
-			a.metrics.failure(ReasonWall)
+			a.metrics.failure(failure.Wall)
 			a.Log.Error("cannot take down the wall of a pod that is gone", "sandbox", id, "error", err)
 		}
 	}

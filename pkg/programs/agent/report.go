@@ -2,14 +2,14 @@ package agent
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 )
 
 // Reasons of the Events.
@@ -22,34 +22,34 @@ const (
 )
 
 // succeeded notes and reports that the kernel holds what was decided.
-func (a *Agent) succeeded(r record, target Target, out Outcome) {
+func (a *Agent) succeeded(r record, target endpoint.Target, out Outcome) {
 	want, now := r.want, time.Now()
 	next := r
 	next.did, next.target, next.outcome, next.verified = want, target, out, now
 	next.reason, next.message, next.complained = string(want.Reason), "", ""
-	next.state = Closed
+	next.state = agentapi.Closed
 	if out.Bound {
-		next.state, next.stalled, next.stallSaid = Enforced, time.Time{}, ""
+		next.state, next.stalled, next.stallSaid = agentapi.Enforced, time.Time{}, ""
 	}
 	if len(r.findings) > 0 {
-		next.state, next.reason, next.message = Quarantined, string(r.findings[0].Reason), reasons(r.findings)
+		next.state, next.reason, next.message = agentapi.Quarantined, string(r.findings[0].Reason), reasons(r.findings)
 	}
 	if out.State.Wrote {
 		next.written, next.writes = now, r.writes+1
 		a.Log.Info("rules written", "namespace", want.Namespace, "pod", want.Name, "state", next.state,
-			"rules", counts(out.State.RuleCounts()), "netns", out.Inode)
+			"rules", out.State.RuleCounts().String(), "netns", out.Inode)
 	}
 	if len(out.Prepared) > 0 {
 		a.Log.Info("pod's network namespace prepared", "namespace", want.Namespace, "pod", want.Name, "changed", out.Prepared)
 	}
 	if len(out.Repaired) > 0 {
 		next.repairs++
-		a.warn(want, EventDriftRepaired, "the rules in the pod's network namespace had been changed and are as planned again: "+list(out.Repaired))
+		a.warn(want, EventDriftRepaired, "the rules in the pod's network namespace had been changed and are as planned again: "+drift.Summary(out.Repaired))
 	}
-	if next.state == Enforced && out.State.Wrote && (r.state != Enforced || r.target.Proxy.Cgroup != target.Proxy.Cgroup) {
+	if next.state == agentapi.Enforced && out.State.Wrote && (r.state != agentapi.Enforced || r.target.Proxy.Cgroup != target.Proxy.Cgroup) {
 		a.reporter.Normal(want.Namespace, want.Name, want.UID, EventEnforced,
 			fmt.Sprintf("all traffic of the pod passes %s; rules in the kernel (%s): %s",
-				apis.ProxyContainerName, out.State.Backend, counts(out.State.RuleCounts())))
+				apis.ProxyContainerName, out.State.Backend, out.State.RuleCounts().String()))
 	}
 	a.table.update(want.UID, func(t *record) {
 		next.want = t.want // it may have changed meanwhile
@@ -65,13 +65,13 @@ func (a *Agent) failed(uid string, err error) {
 	if !named {
 		return
 	}
-	reason, message := reasonOf(err), err.Error()
+	reason, message := failure.ReasonOf(err), err.Error()
 	a.metrics.failure(reason)
 	if r.complained != message {
 		a.warn(r.want, EventRedirectFailed, fmt.Sprintf("%s: %s", reason, message))
 	}
 	a.table.update(uid, func(r *record) {
-		r.state, r.reason, r.message, r.complained = Failed, reason, message, message
+		r.state, r.reason, r.message, r.complained = agentapi.Failed, reason, message, message
 		r.did = assign.Assignment{}
 	})
 }
@@ -79,7 +79,7 @@ func (a *Agent) failed(uid string, err error) {
 // watchProxy reports a proxy that does not run, once it had time to, and one that is not there at all.
 func (a *Agent) watchProxy(r record) {
 	switch {
-	case r.state != Closed:
+	case r.state != agentapi.Closed:
 	case r.want.Reason == assign.ProxyMissing && r.stallSaid != EventProxyMissing:
 		a.warn(r.want, EventProxyMissing, fmt.Sprintf("the pod has no container %s, so its rules drop all its traffic: it was created "+
 			"before Data Spacer's webhook worked, or past it; create the pod again", apis.ProxyContainerName))
@@ -102,30 +102,4 @@ func (a *Agent) watchProxy(r record) {
 func (a *Agent) warn(want assign.Assignment, reason, message string) {
 	a.Log.Warn(message, "event", reason, "namespace", want.Namespace, "pod", want.Name)
 	a.reporter.Warning(want.Namespace, want.Name, want.UID, reason, message)
-}
-
-// counts is how many rules each table of each family holds, as people read it.
-func counts(rules map[string]map[string]int) string {
-	var families []string
-	for _, family := range slices.Sorted(maps.Keys(rules)) {
-		var tables []string
-		for _, table := range slices.Sorted(maps.Keys(rules[family])) {
-			tables = append(tables, fmt.Sprintf("%s %d", table, rules[family][table]))
-		}
-		families = append(families, family+" "+strings.Join(tables, ", "))
-	}
-	return strings.Join(families, "; ")
-}
-
-// list is the first few findings, as people read them.
-func list(findings []drift.Finding) string {
-	const some = 5
-	var texts []string
-	for _, f := range findings[:min(some, len(findings))] {
-		texts = append(texts, f.String())
-	}
-	if more := len(findings) - some; more > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(texts, "; ")
 }

@@ -13,13 +13,15 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/gate"
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 // Processes finds a container's first process, and ends it.
 type Processes interface {
-	Process(ctx context.Context, container string) (sandbox.Process, error)
-	ProcessOf(container string, pid int) (sandbox.Process, error)
+	Process(ctx context.Context, container string) (workload.Process, error)
+	ProcessOf(container string, pid int) (workload.Process, error)
 	Kill(container string, pid int) error
 }
 
@@ -108,7 +110,7 @@ func (s *Second) Starting(ctx context.Context, p nri.Pod, c nri.Container) error
 		entry.Guest = d.Guest
 	}
 	if err = patiently(ctx, func() error { return s.bind(ctx, p, c, entry.Guest) }); err != nil {
-		s.agent.metrics.failure(reasonOf(err))
+		s.agent.metrics.failure(failure.ReasonOf(err))
 		s.agent.Log.Error("the proxy starts before its exemption is bound: nothing leaves the pod until it is",
 			"namespace", p.Namespace, "pod", p.Name, "error", err)
 	}
@@ -136,9 +138,9 @@ func (s *Second) fit(ctx context.Context, p nri.Pod, c nri.Container) (nri.Conta
 	switch {
 	case err == nil:
 		return <-examined, nil
-	case reasonOf(err) == ReasonBusy && s.harmless(ctx, p):
+	case failure.ReasonOf(err) == failure.Busy && s.harmless(ctx, p):
 		return c, nil
-	case reasonOf(err) == ReasonBusy:
+	case failure.ReasonOf(err) == failure.Busy:
 		return c, fmt.Errorf("Data Spacer could not examine container %s of pod %s/%s in time; it is tried again: %w", c.Name, p.Namespace, p.Name, err) //nolint:staticcheck // a name
 	}
 	return c, err
@@ -172,13 +174,13 @@ func (s *Second) bind(ctx context.Context, p nri.Pod, c nri.Container, guest str
 	s.agent.bound.set(p.ID, c.ID, c.PID)
 	proxy, ok := s.agent.bound.proxy(p.ID)
 	if !ok {
-		return fail(ReasonRuntime, fmt.Errorf("process %d of container %s: %w", c.PID, c.ID, sandbox.ErrGone))
+		return failure.New(failure.Runtime, fmt.Errorf("process %d of container %s: %w", c.PID, c.ID, sandbox.ErrGone))
 	}
 	path, err := sandbox.Reach(p.Netns)
 	if err != nil {
-		return fail(ReasonOpen, err)
+		return failure.New(failure.Open, err)
 	}
-	target := Target{
+	target := endpoint.Target{
 		Endpoint: endpoint.Endpoint{Namespace: p.Namespace, Name: p.Name, UID: p.UID, Guest: guest, IPs: p.IPs},
 		Sandbox:  p.ID, Netns: path, Proxy: proxy,
 	}
@@ -226,6 +228,6 @@ func patiently(ctx context.Context, f func() error) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fail(ReasonBusy, fmt.Errorf("it takes longer than the runtime waits, and goes on: %w", ctx.Err()))
+		return failure.New(failure.Busy, fmt.Errorf("it takes longer than the runtime waits, and goes on: %w", ctx.Err()))
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/nri"
-	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
 	"data-space.liqo.io/pkg/values/workload"
@@ -20,12 +19,12 @@ import (
 // stuck is a runtime that answers no question about a process: it waits for its own lock, or for a core.
 type stuck struct{ release chan struct{} }
 
-func (s stuck) Process(context.Context, string) (sandbox.Process, error) {
+func (s stuck) Process(context.Context, string) (workload.Process, error) {
 	<-s.release
-	return sandbox.Process{}, errors.New("late")
+	return workload.Process{}, errors.New("late")
 }
-func (s stuck) ProcessOf(string, int) (sandbox.Process, error) {
-	return sandbox.Process{}, errors.New("no")
+func (s stuck) ProcessOf(string, int) (workload.Process, error) {
+	return workload.Process{}, errors.New("no")
 }
 func (s stuck) Kill(string, int) error { return nil }
 

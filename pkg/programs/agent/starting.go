@@ -3,6 +3,8 @@ package agent
 import (
 	"sync"
 	"time"
+
+	"data-space.liqo.io/pkg/values/endpoint"
 )
 
 const (
@@ -66,7 +68,7 @@ func (s *starting) listed(id string) {
 }
 
 // ofSandbox returns the target that was last carried out in a sandbox.
-func (t *table) ofSandbox(id string) (Target, bool) {
+func (t *table) ofSandbox(id string) (endpoint.Target, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, r := range t.records {
@@ -74,5 +76,5 @@ func (t *table) ofSandbox(id string) (Target, bool) {
 			return r.target, true
 		}
 	}
-	return Target{}, false
+	return endpoint.Target{}, false
 }

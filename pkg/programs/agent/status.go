@@ -2,75 +2,25 @@ package agent
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"data-space.liqo.io/pkg/decisions/drift"
-	"data-space.liqo.io/pkg/decisions/quarantine"
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/failure"
 )
-
-// NodeStatus is the agent's account of its node: the answer of GET /v1/endpoints.
-type NodeStatus struct {
-	Node        string           `json:"node"`
-	Ready       bool             `json:"ready"`
-	Backend     string           `json:"backend"`
-	BackendSign string           `json:"backendSign"` // how the backend is known
-	Runtime     string           `json:"runtime"`
-	Socket      string           `json:"criSocket"`
-	Events      bool             `json:"runtimeEvents"` // the runtime announces changes; otherwise it is asked often
-	Problems    []string         `json:"problems,omitempty"`
-	Endpoints   []EndpointStatus `json:"endpoints"`
-}
-
-// EndpointStatus is one foreign pod. Rules, Drift and Hash are read from the kernel when the question is answered.
-type EndpointStatus struct {
-	Namespace string               `json:"namespace"`
-	Name      string               `json:"name"`
-	UID       string               `json:"uid"`
-	Guest     string               `json:"guest"`
-	State     State                `json:"state"`
-	Reason    string               `json:"reason,omitempty"`
-	Message   string               `json:"message,omitempty"`
-	Findings  []quarantine.Finding `json:"quarantine,omitempty"` // what speaks against the pod
-	Sandbox   string               `json:"sandbox,omitempty"`
-	Netns     uint64               `json:"netns,omitempty"` // inode
-	IPs       []netip.Addr         `json:"ips,omitempty"`
-	Proxy     *ProxyStatus         `json:"proxy,omitempty"`
-
-	Backend string                    `json:"backend,omitempty"`
-	Rules   map[string]map[string]int `json:"rules,omitempty"` // family, table: number of rules
-	Drift   []drift.Finding           `json:"drift,omitempty"`
-	Hash    string                    `json:"hash,omitempty"`
-
-	Frames *FrameStatus `json:"frames,omitempty"`
-
-	LastVerified  *time.Time `json:"lastVerified,omitempty"` // by the agent's own round, which also repairs
-	LastWritten   *time.Time `json:"lastWritten,omitempty"`
-	Writes        int        `json:"writes"`
-	DriftRepaired int        `json:"driftRepaired"`
-}
-
-// ProxyStatus is the container that the exemption is bound to.
-type ProxyStatus struct {
-	Container   string `json:"container"`
-	PID         int    `json:"pid"`
-	Cgroup      string `json:"cgroup"`
-	CgroupInode uint64 `json:"cgroupInode,omitempty"`
-}
 
 // readers bounds how many pods are read from the kernel at a time for a status.
 const readers = 2
 
 // Status reads the kernel for every pod and tells what it found.
-func (a *Agent) Status(ctx context.Context) NodeStatus {
-	s := NodeStatus{
+func (a *Agent) Status(ctx context.Context) agentapi.NodeStatus {
+	s := agentapi.NodeStatus{
 		Node: a.Node, Ready: a.Ready(), Backend: a.Backend, BackendSign: a.BackendSign,
 		Runtime: a.RuntimeName, Socket: a.Socket, Events: a.events.Load(), Problems: a.problems(),
 	}
 	records := a.table.all()
-	s.Endpoints = make([]EndpointStatus, len(records))
+	s.Endpoints = make([]agentapi.EndpointStatus, len(records))
 	var group errgroup.Group
 	group.SetLimit(readers)
 	for i, r := range records {
@@ -98,10 +48,10 @@ func (a *Agent) problems() []string {
 }
 
 // observe is the status of one pod, its rules read now.
-func (a *Agent) observe(ctx context.Context, r record) EndpointStatus {
-	s := EndpointStatus{
+func (a *Agent) observe(ctx context.Context, r record) agentapi.EndpointStatus {
+	s := agentapi.EndpointStatus{
 		Namespace: r.want.Namespace, Name: r.want.Name, UID: r.want.UID, Guest: r.want.Guest,
-		State: r.state, Reason: r.reason, Message: r.message, Findings: r.findings, Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
+		State: r.state, Reason: r.reason, Message: r.message, Findings: against(r.findings), Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
 		LastVerified: moment(r.verified), LastWritten: moment(r.written), Writes: r.writes, DriftRepaired: r.repairs,
 		Frames: r.frames,
 	}
@@ -109,19 +59,19 @@ func (a *Agent) observe(ctx context.Context, r record) EndpointStatus {
 		return s
 	}
 	if p := r.target.Proxy; p.Cgroup != "" {
-		s.Proxy = &ProxyStatus{Container: r.did.Proxy, PID: p.PID, Cgroup: p.Cgroup, CgroupInode: p.CgroupInode}
+		s.Proxy = &agentapi.ProxyStatus{Container: r.did.Proxy, PID: p.PID, Cgroup: p.Cgroup, CgroupInode: p.CgroupInode}
 	}
 	out, err := a.enforcer.Observe(ctx, r.target)
 	if err != nil {
-		if s.State != Failed {
-			s.State, s.Reason, s.Message = Failed, reasonOf(err), err.Error()
+		if s.State != agentapi.Failed {
+			s.State, s.Reason, s.Message = agentapi.Failed, failure.ReasonOf(err), err.Error()
 		}
 		return s
 	}
 	s.Netns, s.Backend = out.Inode, string(out.State.Backend)
-	s.Rules, s.Drift, s.Hash = out.State.RuleCounts(), out.State.Drift, out.State.Hash
-	if len(s.Drift) > 0 && (s.State == Enforced || s.State == Closed || s.State == Quarantined) {
-		s.State, s.Reason, s.Message = Failed, "Drift", "the kernel holds other rules than planned: they are repaired at the next verification"
+	s.Rules, s.Drift, s.Hash = out.State.RuleCounts(), differences(out.State.Drift), out.State.Hash
+	if len(s.Drift) > 0 && (s.State == agentapi.Enforced || s.State == agentapi.Closed || s.State == agentapi.Quarantined) {
+		s.State, s.Reason, s.Message = agentapi.Failed, "Drift", "the kernel holds other rules than planned: they are repaired at the next verification"
 		a.table.update(r.want.UID, func(r *record) { r.verified = time.Time{} })
 		a.queue.Add(r.want.UID) // which is now
 	}
@@ -141,6 +91,6 @@ func (a *Agent) Ready() bool { return a.first.over() }
 
 // Alive reports whether decisions are still being made.
 func (a *Agent) Alive() bool {
-	const missed = 6
-	return time.Since(time.Unix(0, a.joined.Load())) < missed*max(a.Resync, callAllowance)
+	const missed, shortestMissed = 6, 10 * time.Second
+	return time.Since(time.Unix(0, a.joined.Load())) < missed*max(a.Resync, shortestMissed)
 }

@@ -9,36 +9,21 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/decisions/quarantine"
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/endpoint"
 )
-
-// State is what has come of a pod.
-type State string
-
-// The states.
-const (
-	Enforced State = "Enforced" // the kernel holds the whole ruleset, bound to the running proxy
-	Closed   State = "Closed"   // the kernel holds the whole ruleset, which drops the pod's traffic while no proxy runs
-	// Quarantined: nothing but answers to the kubelet's probes leaves the pod, whatever its containers may do.
-	Quarantined State = "Quarantined"
-	Failed      State = "Failed"  // the kernel does not hold the ruleset, or it cannot be told
-	Pending     State = "Pending" // no sandbox yet, or not looked at yet
-	Exempt      State = "Exempt"  // not guarded
-)
-
-// States lists all states.
-func States() []State { return []State{Enforced, Closed, Quarantined, Failed, Pending, Exempt} }
 
 // record is what is known of one pod. Records are values: what the table hands out does not change.
 type record struct {
 	want   assign.Assignment
 	did    assign.Assignment // the one that was last carried out; zero: none
-	target Target            // of what was last carried out
+	target endpoint.Target   // of what was last carried out
 
-	state           State
+	state           agentapi.State
 	reason, message string
 	outcome         Outcome
-	findings        []quarantine.Finding // what speaks against the pod
-	frames          *FrameStatus         // where its frames are filtered; nil: not looked at yet
+	findings        []quarantine.Finding  // what speaks against the pod
+	frames          *agentapi.FrameStatus // where its frames are filtered; nil: not looked at yet
 
 	verified, written time.Time
 	writes, repairs   int
@@ -67,7 +52,7 @@ func (t *table) replace(decisions map[string]assign.Assignment) []string {
 			continue
 		}
 		if !known {
-			r.state = Pending
+			r.state = agentapi.Pending
 		}
 		r.want = want
 		t.records[uid] = r

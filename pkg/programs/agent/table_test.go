@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 func decisions(of ...assign.Assignment) map[string]assign.Assignment {
@@ -31,7 +32,7 @@ func TestOnlyPodsWhoseDecisionChangedAreWorkedOn(t *testing.T) {
 	require.Empty(t, tab.replace(decisions(two)), "a pod that is gone needs no work")
 	_, named := tab.get("1")
 	require.False(t, named)
-	tab.update("1", func(r *record) { r.state = Failed })
+	tab.update("1", func(r *record) { r.state = agentapi.Failed })
 	require.Len(t, tab.all(), 1, "what was late does not bring it back")
 }
 

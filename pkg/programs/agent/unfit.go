@@ -8,6 +8,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/gate"
 )
 
@@ -21,7 +22,7 @@ func (s *Second) unfit(ctx context.Context, p nri.Pod, c nri.Container) error {
 	if !s.foreign(ctx, p) {
 		return nil
 	}
-	reason := ReasonConfined
+	reason := failure.Confinement
 	if err == nil {
 		reason, err = string(findings[0].Reason), errors.New(findings[0].Message)
 	}

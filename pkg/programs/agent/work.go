@@ -9,8 +9,10 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -43,9 +45,9 @@ func (a *Agent) carryOut(ctx context.Context, uid string) {
 	case assign.Release:
 		err = a.release(ctx, r)
 	case assign.Exempt:
-		a.settle(uid, Exempt, string(r.want.Reason), exemption(r.want.Reason))
+		a.settle(uid, agentapi.Exempt, string(r.want.Reason), exemption(r.want.Reason))
 	case assign.Pending:
-		a.settle(uid, Pending, string(r.want.Reason), "")
+		a.settle(uid, agentapi.Pending, string(r.want.Reason), "")
 	}
 	a.conclude(ctx, uid, err)
 }
@@ -74,7 +76,7 @@ func (a *Agent) conclude(ctx context.Context, uid string, err error) {
 func (a *Agent) enforce(ctx context.Context, r record) error {
 	uid := r.want.UID
 	age := time.Since(r.verified)
-	if settled := r.state == Enforced || r.state == Closed || r.state == Quarantined; settled && age < a.Verify && r.did.But(r.want) && a.asBefore(ctx, r) {
+	if settled := r.state == agentapi.Enforced || r.state == agentapi.Closed || r.state == agentapi.Quarantined; settled && age < a.Verify && r.did.But(r.want) && a.asBefore(ctx, r) {
 		a.table.update(uid, func(t *record) { t.did = r.want })
 		a.watchProxy(r)
 		a.queue.AddAfter(uid, a.Verify-age)
@@ -85,7 +87,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 		return err
 	}
 	if hostNetwork {
-		a.settle(uid, Exempt, string(assign.HostNetwork), exemption(assign.HostNetwork))
+		a.settle(uid, agentapi.Exempt, string(assign.HostNetwork), exemption(assign.HostNetwork))
 		return nil
 	}
 	ran := a.ranBefore(ctx, target)
@@ -124,19 +126,19 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 
 // target looks closer at the sandbox and its proxy. If only the proxy cannot be looked at, the target is complete without
 // it, so that the pod is closed, and the error says why.
-func (a *Agent) target(ctx context.Context, want assign.Assignment) (t Target, hostNetwork bool, err error) {
+func (a *Agent) target(ctx context.Context, want assign.Assignment) (t endpoint.Target, hostNetwork bool, err error) {
 	detail, err := a.runtime.Sandbox(ctx, want.Sandbox)
 	switch {
 	case errors.Is(err, sandbox.ErrGone):
 		return t, false, err
 	case err != nil:
-		return t, false, fail(ReasonRuntime, err)
+		return t, false, failure.New(failure.Runtime, err)
 	case !detail.Ready:
 		return t, false, fmt.Errorf("sandbox %s is no longer ready: %w", want.Sandbox, sandbox.ErrGone)
 	case detail.HostNetwork:
 		return t, true, nil
 	}
-	t = Target{
+	t = endpoint.Target{
 		Endpoint: endpoint.Endpoint{Namespace: want.Namespace, Name: want.Name, UID: want.UID, Guest: want.Guest, IPs: detail.IPs},
 		Sandbox:  want.Sandbox, Netns: detail.Netns, Runtime: detail.Runtime, Created: detail.Created,
 	}
@@ -150,7 +152,7 @@ func (a *Agent) target(ctx context.Context, want assign.Assignment) (t Target, h
 	case errors.Is(err, sandbox.ErrGone):
 		return t, false, err
 	case err != nil:
-		return t, false, fail(ReasonRuntime, err)
+		return t, false, failure.New(failure.Runtime, err)
 	}
 	return t, false, nil
 }
@@ -160,7 +162,7 @@ func (a *Agent) target(ctx context.Context, want assign.Assignment) (t Target, h
 func (a *Agent) release(ctx context.Context, r record) error {
 	space, found, err := a.authority.Namespace(ctx, r.want.Namespace)
 	if err != nil {
-		return fail(ReasonAPI, err)
+		return failure.New(failure.API, err)
 	}
 	if !found {
 		return nil
@@ -177,15 +179,15 @@ func (a *Agent) release(ctx context.Context, r record) error {
 		return err
 	}
 	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "why", exemption(r.want.Reason))
-	a.settle(r.want.UID, Exempt, string(r.want.Reason), exemption(r.want.Reason))
+	a.settle(r.want.UID, agentapi.Exempt, string(r.want.Reason), exemption(r.want.Reason))
 	a.notify()
 	return nil
 }
 
 // settle notes a state that needs no work.
-func (a *Agent) settle(uid string, state State, reason, message string) {
+func (a *Agent) settle(uid string, state agentapi.State, reason, message string) {
 	a.table.update(uid, func(r *record) {
-		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings, r.frames = r.want, state, reason, message, Outcome{}, Target{}, nil, nil
+		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings, r.frames = r.want, state, reason, message, Outcome{}, endpoint.Target{}, nil, nil
 	})
 }
 

@@ -1,4 +1,4 @@
-package agent
+package agentcli
 
 import (
 	"context"
@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/effects/localsock"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
-// Ask gets the status from the agent that listens at the socket. errors.Is localsock.ErrNotServed if that agent does not
+// NodeStatus gets the status from the agent that listens at the socket. errors.Is localsock.ErrNotServed if that agent does not
 // enforce foreign pods.
-func Ask(ctx context.Context, socket string) (NodeStatus, error) {
-	var s NodeStatus
-	if err := localsock.Ask(ctx, socket, http.MethodGet, StatusPath, &s); err != nil {
+func NodeStatus(ctx context.Context, socket string) (agentapi.NodeStatus, error) {
+	var s agentapi.NodeStatus
+	if err := localsock.Ask(ctx, socket, http.MethodGet, agentapi.EndpointsPath, &s); err != nil {
 		return s, fmt.Errorf("no status (--status-socket names another place; it takes root): %w", err)
 	}
 	return s, nil
@@ -25,8 +26,8 @@ func Ask(ctx context.Context, socket string) (NodeStatus, error) {
 // shownDrifts bounds how many differences of one pod the table shows: a whole ruleset may differ.
 const shownDrifts = 20
 
-// Print writes the status as a table for people. Ages are relative to now.
-func Print(w io.Writer, s NodeStatus, now time.Time) error {
+// PrintNodeStatus writes the status as a table for people. Ages are relative to now.
+func PrintNodeStatus(w io.Writer, s agentapi.NodeStatus, now time.Time) error {
 	ready := "ready"
 	if !s.Ready {
 		ready = "not ready"
@@ -43,7 +44,7 @@ func Print(w io.Writer, s NodeStatus, now time.Time) error {
 			container, cgroup = short(e.Proxy.Container), e.Proxy.Cgroup
 		}
 		fmt.Fprintf(t, "%s/%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.Namespace, e.Name, state(e), inode(e.Netns), dash(e.Backend),
-			dash(counts(e.Rules)), len(e.Drift), age(e.LastVerified, now), dash(short(e.Hash)), container, cgroup)
+			dash(e.Rules.String()), len(e.Drift), age(e.LastVerified, now), dash(short(e.Hash)), container, cgroup)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -68,7 +69,7 @@ func Print(w io.Writer, s NodeStatus, now time.Time) error {
 	return nil
 }
 
-func state(e EndpointStatus) string {
+func state(e agentapi.EndpointStatus) string {
 	if e.Reason == "" {
 		return string(e.State)
 	}

@@ -1,4 +1,4 @@
-package agent
+package agentcli
 
 import (
 	"strings"
@@ -7,25 +7,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 func TestTheTableForPeople(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	verified := now.Add(-7 * time.Second)
 	var out strings.Builder
-	require.NoError(t, Print(&out, NodeStatus{
+	require.NoError(t, PrintNodeStatus(&out, agentapi.NodeStatus{
 		Node: "node-1", Backend: "nft", BackendSign: "the kubelet's chain is there", Runtime: "containerd 2", Socket: "/run/c.sock",
 		Problems: []string{"API server: connection refused"},
-		Endpoints: []EndpointStatus{
+		Endpoints: []agentapi.EndpointStatus{
 			{
-				Namespace: "pharma", Name: "job", State: Enforced, Netns: 42, Backend: "nft", Hash: "0123456789abcdef0123", LastVerified: &verified,
+				Namespace: "pharma", Name: "job", State: agentapi.Enforced, Netns: 42, Backend: "nft", Hash: "0123456789abcdef0123", LastVerified: &verified,
 				Rules: map[string]map[string]int{"ipv6": {"nat": 6, "filter": 18}, "ipv4": {"filter": 14}},
-				Proxy: &ProxyStatus{Container: "fedcba9876543210", Cgroup: "/kubepods/x"},
+				Proxy: &agentapi.ProxyStatus{Container: "fedcba9876543210", Cgroup: "/kubepods/x"},
 			},
 			{
-				Namespace: "pharma", Name: "odd", State: Failed, Reason: "Drift", Message: "repaired soon",
-				Drift: []drift.Finding{{Family: "ipv4", Kind: drift.Missing, Where: "nat/OUTPUT", What: "rule"}},
+				Namespace: "pharma", Name: "odd", State: agentapi.Failed, Reason: "Drift", Message: "repaired soon",
+				Drift: []agentapi.Difference{{Family: "ipv4", Kind: "missing", Where: "nat/OUTPUT", What: "rule"}},
 			},
 		},
 	}, now))
@@ -41,18 +41,9 @@ func TestTheTableForPeople(t *testing.T) {
 
 func TestTheTableShowsABoundedNumberOfDifferences(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, Print(&out, NodeStatus{Endpoints: []EndpointStatus{{
-		Namespace: "pharma", Name: "odd", Drift: make([]drift.Finding, shownDrifts+3),
+	require.NoError(t, PrintNodeStatus(&out, agentapi.NodeStatus{Endpoints: []agentapi.EndpointStatus{{
+		Namespace: "pharma", Name: "odd", Drift: make([]agentapi.Difference, shownDrifts+3),
 	}}}, time.Now()))
 	require.Equal(t, shownDrifts, strings.Count(out.String(), "drift: "))
 	require.Contains(t, out.String(), `pharma/odd: 3 more differences; "agent status -o json" lists them`)
-}
-
-func TestLongListsOfFindingsAreCut(t *testing.T) {
-	findings := make([]drift.Finding, 7)
-	for i := range findings {
-		findings[i] = drift.Finding{Family: "ipv4", Kind: drift.Missing, Where: "filter", What: "x"}
-	}
-	require.True(t, strings.HasSuffix(list(findings), "; and 2 more"))
-	require.Equal(t, "ipv4 filter: missing x", list(findings[:1]))
 }

@@ -1,4 +1,4 @@
-package agent
+package agentcli
 
 import (
 	"bufio"
@@ -16,6 +16,9 @@ import (
 	"data-space.liqo.io/pkg/values/gate"
 )
 
+// answerTimeout bounds the exchange with the gate.
+const answerTimeout = 10 * time.Second
+
 // StandDown tells the agent that listens at the gate's socket to keep the CNI plugin in its place no longer. stood is
 // false if no agent listens there: nobody is going to put the plugin back.
 func StandDown(ctx context.Context, socket string) (stood bool, err error) {
@@ -31,7 +34,7 @@ func StandDown(ctx context.Context, socket string) (stood bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(callAllowance)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return false, fmt.Errorf("tell the agent to stand down: %w", err)
 	}
 	if _, err := conn.Write(line); err != nil {

@@ -1,0 +1,44 @@
+package agentcli
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"data-space.liqo.io/pkg/values/agentapi"
+)
+
+// PrintPolicyStatus writes the state of NetworkPolicy for people. Ages are relative to now.
+func PrintPolicyStatus(w io.Writer, s agentapi.PolicyStatus, now time.Time) error {
+	state, verified := "not in force yet", "never"
+	if s.InForce {
+		state = "in force"
+	}
+	if s.LastVerified != nil {
+		verified = now.Sub(*s.LastVerified).Round(time.Second).String() + " ago"
+	}
+	_, err := fmt.Fprintf(w, "NetworkPolicy on node %s: %s, iptables-%s, denial %s; %d of %d policies select %d of %d pods here; verified %s; drift repaired %d\n",
+		s.Node, state, s.Backend, s.Denial, s.PoliciesOn, s.Policies, s.Isolated, s.LocalPods, verified, s.DriftRepaired)
+	for _, r := range s.Refused {
+		if r.Packets > 0 {
+			fmt.Fprintf(w, "refused: %d packets, %s, %s\n", r.Packets, r.Reason, r.Family)
+		}
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintf(w, "problem: %s\n", p)
+	}
+	return err
+}
+
+// PrintExplanation writes an explanation for people.
+func PrintExplanation(w io.Writer, e agentapi.Explanation) error {
+	verdict := "allowed"
+	if !e.Allowed {
+		verdict = "refused"
+	}
+	_, err := fmt.Fprintf(w, "%s on node %s\n%s\n", verdict, e.Node, e.Text)
+	if !e.InForce {
+		fmt.Fprintln(w, "but the kernel does not hold it yet: policies are not in force")
+	}
+	return err
+}

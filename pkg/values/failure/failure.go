@@ -1,0 +1,53 @@
+// Package failure holds errors with a reason: the value of a metric's label, of the field reason in a pod's status, and of an
+// Event's first word.
+package failure
+
+import "errors"
+
+// The reasons of failures.
+const (
+	HostNamespace = "HostNamespace" // refused: it is the node's own network namespace
+	NotThePods    = "NotThePods"    // refused: the network namespace does not hold the pod's IP
+	Open          = "NetnsOpen"     // the network namespace cannot be opened
+	Runtime       = "Runtime"       // the container runtime did not answer
+	Write         = "Write"         // written rules are not what the kernel holds
+	Mark          = "Mark"          // the proxy's listeners cannot be marked
+	Read          = "Read"          // the kernel's rules cannot be read
+	Ledger        = "Ledger"        // what outlives the agent on the node cannot be written
+	API           = "API"           // the API server did not answer
+	Wall          = "Wall"          // the filter on the node's end of a quarantined pod's link cannot be written or removed
+	Confinement   = "Confinement"   // what a container may do cannot be read
+	Frames        = "Frames"        // the frame filter cannot be written or removed
+	Other         = "Other"
+)
+
+// Busy is the reason of a start that is tried again, because too many pods start at the same time. It counts as no failure.
+const Busy = "Busy"
+
+// Reasons returns all reasons of failures.
+func Reasons() []string {
+	return []string{HostNamespace, NotThePods, Open, Runtime, Write, Mark, Read, Ledger, API, Wall, Confinement, Frames, Other}
+}
+
+// Error is an error with a reason.
+type Error struct {
+	Reason string
+	Err    error
+}
+
+// New returns the error with a reason.
+func New(reason string, err error) error { return &Error{Reason: reason, Err: err} }
+
+// Error returns the text of the error; the reason is no part of it.
+func (f *Error) Error() string { return f.Err.Error() }
+
+// Unwrap returns the error.
+func (f *Error) Unwrap() error { return f.Err }
+
+// ReasonOf returns the reason of an error, or Other.
+func ReasonOf(err error) string {
+	if f, ok := errors.AsType[*Error](err); ok {
+		return f.Reason
+	}
+	return Other
+}
