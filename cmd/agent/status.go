@@ -15,12 +15,6 @@ import (
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
-// account is the whole answer of "agent status": a part for each thing that is enabled.
-type account struct {
-	*agentapi.NodeStatus
-	NetworkPolicy *agentapi.PolicyStatus `json:"networkPolicy,omitempty"`
-}
-
 // status asks the agent of this node.
 func status(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("agent status", flag.ContinueOnError)
@@ -28,7 +22,7 @@ func status(ctx context.Context, args []string, _ func(string) string, stdout, s
 	if err := parseAsk(f, args, stderr, output, "table"); err != nil {
 		return err
 	}
-	var all account
+	var all agentapi.Status
 	endpoints, err := agentcli.NodeStatus(ctx, *socket)
 	if err == nil {
 		all.NodeStatus = &endpoints

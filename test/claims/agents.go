@@ -11,33 +11,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
 const agentName = "data-space-agent"
-
-// nodeStatus is what the claims read of `agent status -o json`.
-type nodeStatus struct {
-	Endpoints     []endpointStatus `json:"endpoints"`
-	Problems      []string         `json:"problems"`
-	NetworkPolicy struct {
-		Problems []string `json:"problems"`
-	} `json:"networkPolicy"`
-}
-
-// endpointStatus is the agent's account of one pod. Rules are by family and table, read from the kernel when asked.
-type endpointStatus struct {
-	Name    string                    `json:"name"`
-	UID     string                    `json:"uid"`
-	State   string                    `json:"state"`
-	Reason  string                    `json:"reason"`
-	Message string                    `json:"message"`
-	Rules   map[string]map[string]int `json:"rules"`
-	Drift   []json.RawMessage         `json:"drift"`
-	Proxy   struct {
-		CgroupInode uint64 `json:"cgroupInode"`
-	} `json:"proxy"`
-}
 
 // agentOf is the agent's pod on a node.
 func (w *World) agentOf(ctx context.Context, node string) (corev1.Pod, error) {
@@ -53,8 +31,8 @@ func (w *World) agentOf(ctx context.Context, node string) (corev1.Pod, error) {
 }
 
 // agentStatus asks the agent of a node what its kernel holds.
-func (w *World) agentStatus(ctx context.Context, node string) (nodeStatus, error) {
-	status := nodeStatus{}
+func (w *World) agentStatus(ctx context.Context, node string) (agentapi.Status, error) {
+	status := agentapi.Status{NodeStatus: &agentapi.NodeStatus{}, NetworkPolicy: &agentapi.PolicyStatus{}}
 	agent, err := w.agentOf(ctx, node)
 	if err != nil {
 		return status, err
@@ -70,26 +48,26 @@ func (w *World) agentStatus(ctx context.Context, node string) (nodeStatus, error
 }
 
 // enforcedPod is the agent's account of one pod, once it says that the pod is enforced and its proxy bound.
-func (w *World) enforcedPod(ctx context.Context, pod corev1.Pod) (endpointStatus, error) {
+func (w *World) enforcedPod(ctx context.Context, pod corev1.Pod) (agentapi.EndpointStatus, error) {
 	status, err := w.agentStatus(ctx, pod.Spec.NodeName)
 	if err != nil {
-		return endpointStatus{}, err
+		return agentapi.EndpointStatus{}, err
 	}
 	for _, endpoint := range status.Endpoints {
 		if endpoint.UID == string(pod.UID) {
 			return endpoint, enforced(endpoint)
 		}
 	}
-	return endpointStatus{}, fmt.Errorf("the agent on %s does not know %s", pod.Spec.NodeName, pod.Name)
+	return agentapi.EndpointStatus{}, fmt.Errorf("the agent on %s does not know %s", pod.Spec.NodeName, pod.Name)
 }
 
-func enforced(e endpointStatus) error {
+func enforced(e agentapi.EndpointStatus) error {
 	switch {
-	case e.State != "Enforced":
+	case e.State != agentapi.Enforced:
 		return fmt.Errorf("%s is %s: %s %s", e.Name, e.State, e.Reason, e.Message)
 	case len(e.Drift) > 0:
-		return fmt.Errorf("%s has drifted: %s", e.Name, e.Drift)
-	case e.Proxy.CgroupInode == 0:
+		return fmt.Errorf("%s has drifted: %v", e.Name, e.Drift)
+	case e.Proxy == nil || e.Proxy.CgroupInode == 0:
 		return fmt.Errorf("%s: no proxy is bound", e.Name)
 	case len(e.Rules) == 0:
 		return errors.New(e.Name + ": the kernel holds no rules")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/test/claims/accesslog"
 	"data-space.liqo.io/test/podcapture"
 )
@@ -98,16 +99,16 @@ func TestRulesAreComparedWithoutCountersAndTimes(t *testing.T) {
 }
 
 func TestEnforced(t *testing.T) {
-	good := endpointStatus{}
+	good := agentapi.EndpointStatus{}
 	require.NoError(t, json.Unmarshal([]byte(`{"name":"p","state":"Enforced","proxy":{"cgroupInode":7},
 		"rules":{"v6":{"nat":2,"filter":3},"v4":{"filter":1}}}`), &good))
 	require.NoError(t, enforced(good))
 	require.Equal(t, "v4 filter 1, v6 filter 3 nat 2", counts(good.Rules))
-	for name, change := range map[string]func(*endpointStatus){
-		"another state": func(e *endpointStatus) { e.State = "Failed" },
-		"no proxy":      func(e *endpointStatus) { e.Proxy.CgroupInode = 0 },
-		"no rules":      func(e *endpointStatus) { e.Rules = nil },
-		"drift":         func(e *endpointStatus) { e.Drift = []json.RawMessage{[]byte(`{}`)} },
+	for name, change := range map[string]func(*agentapi.EndpointStatus){
+		"another state": func(e *agentapi.EndpointStatus) { e.State = "Failed" },
+		"no proxy":      func(e *agentapi.EndpointStatus) { e.Proxy = nil },
+		"no rules":      func(e *agentapi.EndpointStatus) { e.Rules = nil },
+		"drift":         func(e *agentapi.EndpointStatus) { e.Drift = []agentapi.Difference{{}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := good

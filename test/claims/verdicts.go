@@ -10,19 +10,13 @@ import (
 	"strings"
 
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Explained is what the agent of a node says about a connection that a pod of its node opens or gets.
-type Explained struct {
-	Allowed bool   `json:"allowed"`
-	InForce bool   `json:"inForce"`
-	Text    string `json:"text"`
-}
-
 // Explain asks the agent of a node.
-func (w *World) Explain(ctx context.Context, node string, from netip.Addr, to netip.AddrPort) (Explained, error) {
-	said := Explained{}
+func (w *World) Explain(ctx context.Context, node string, from netip.Addr, to netip.AddrPort) (agentapi.Explanation, error) {
+	said := agentapi.Explanation{}
 	agent, err := w.agentOf(ctx, node)
 	if err != nil {
 		return said, err
