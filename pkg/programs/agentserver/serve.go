@@ -22,12 +22,12 @@ const (
 )
 
 // Endpoints answers with the status of the node's foreign pods.
-func Endpoints(status func(context.Context) agentapi.NodeStatus, log *slog.Logger) http.Handler {
+func Endpoints(status func(context.Context) agentapi.NodeStatus, logger *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+agentapi.EndpointsPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(status(r.Context())); err != nil {
-			log.Debug("status not delivered", "error", err)
+			logger.Debug("status not delivered", "error", err)
 		}
 	})
 	return mux
