@@ -109,8 +109,9 @@ racetest: tools ## 1,000 pods start while agents are killed, 100 at once, every 
 	  RACE_STARTS=1000 go test -v -count 1 -tags api -run '^TestRace' -timeout 90m -exec "$(CURDIR)/test/isolated" ./test/agent
 
 .PHONY: fuzz
-fuzz: ## objects of guests by chance, against the webhook and its limits; the seeds run in test-unit
+fuzz: ## objects of guests and texts by chance, against the webhook, its limits and the finder of names; the seeds run in test-unit
 	$(call stage,fuzzing)
+	@go test -run '^$$' -fuzz FuzzFind -fuzztime 30s ./pkg/decisions/leastpriv
 	@go test -run '^$$' -fuzz FuzzExceeded -fuzztime 30s ./pkg/decisions/limits
 	@go test -run '^$$' -fuzz FuzzObject -fuzztime 30s ./pkg/programs/webhook
 	@go test -run '^$$' -fuzz FuzzReview -fuzztime 30s ./pkg/programs/webhook

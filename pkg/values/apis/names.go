@@ -18,6 +18,9 @@ const (
 	LabelNetpolAllow = "data-space/netpol-allow"
 	// LabelHTTPProxy = "true" on a namespace: its containers get http_proxy and HTTP_PROXY, naming the explicit proxy.
 	LabelHTTPProxy = "data-space/http-proxy"
+	// LabelWorkloadNetpol on a namespace: "true" for a least-privilege NetworkPolicy of each workload, "audit" for policies that select no
+	// pod, "false" for none.
+	LabelWorkloadNetpol = "data-space/workload-netpol"
 	// LabelName tells which program of Data Spacer a pod runs.
 	LabelName = "app.kubernetes.io/name"
 	// LabelManagedBy tells who made an object.

@@ -1,0 +1,285 @@
+package leastpriv
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Finding is something about a workload that its policy does not do, or that somebody should know.
+type Finding struct {
+	Workload Workload
+	Message  string
+}
+
+// Result is what should be there: one policy for each workload that can be selected, and one for each namespace, which closes pods
+// that no other policy selects yet.
+type Result struct {
+	Policies []*networkingv1.NetworkPolicy
+	Findings []Finding
+}
+
+// Policies decides all policies of a cluster. The same world has the same result, to the byte.
+//
+//  1. Pods of a workload reach each other and the cluster's DNS, and are reached by ingress controllers at the ports of their Services.
+//  2. A workload reaches the pods behind a name that it mentions, at the ports that the name means. Where the pods belong to a workload
+//     in a namespace that is on, that one's policy admits the caller.
+//  3. Guests reach a workload that the Hospital has labelled for them, at the ports of its Services.
+//  4. In a guest's namespace a peer counts only as far as the Hospital's own policy allows it, in both directions.
+func Policies(w World) Result {
+	w.Pods = slices.SortedFunc(slices.Values(w.Pods), func(a, b Pod) int { return compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	w.Workloads = selectable(w)
+	slices.SortFunc(w.Workloads, func(a, b Workload) int { return compare(a.String(), b.String()) })
+	p := plan{index: newIndex(w), out: map[*Workload][]opening{}, in: map[*Workload][]opening{}}
+	for i := range w.Workloads {
+		p.follow(&w.Workloads[i])
+	}
+	for i := range w.Workloads {
+		if wl := &w.Workloads[i]; wl.Selector != nil {
+			p.policy(wl)
+		} else if wl.Kind != KindCronJob || len(wl.Labels) > 0 {
+			p.find(wl, "no label distinguishes its pods from others of the namespace: they stay closed; give them a label")
+		}
+	}
+	for _, name := range sortedKeys(w.Namespaces) {
+		if ns := w.Namespaces[name]; ns.Mode != Off && !ns.foreign() {
+			p.result.Policies = append(p.result.Policies, p.closed(name, ns.Mode))
+		}
+	}
+	return p.result
+}
+
+// plan collects what each workload's policy opens.
+type plan struct {
+	*index
+	out, in map[*Workload][]opening
+	result  Result
+}
+
+func (p *plan) find(w *Workload, format string, args ...any) {
+	p.result.Findings = append(p.result.Findings, Finding{*w, fmt.Sprintf(format, args...)})
+}
+
+// follow resolves what a workload mentions, for its own policy and for those at the other end.
+func (p *plan) follow(w *Workload) {
+	for _, missing := range w.Wishes.Missing {
+		p.find(w, "%s is not there or may not be read: the names in it are not followed", missing)
+	}
+	if w.Wishes.Cut {
+		p.find(w, "its variables and arguments are longer than what is read: names at their end are not followed")
+	}
+	if w.Selector == nil {
+		return
+	}
+	for _, wish := range w.Wishes.All {
+		found, note := p.resolve(wish.Name, externalNameHops)
+		if note != "" {
+			p.find(w, "%s: %s", wish.Where, note)
+		}
+		for _, o := range found {
+			target := o.why
+			o.why = wish.Where + " names " + target
+			if p.Namespaces[w.Namespace].foreign() {
+				var ok bool
+				if o, ok = p.allowed(w.Namespace, o); !ok {
+					p.find(w, "%s names %s, which the Hospital does not allow to this guest", wish.Where, target)
+					continue
+				}
+			}
+			p.out[w] = append(p.out[w], o)
+			p.admit(w, o)
+		}
+	}
+}
+
+// admit opens the other end of an opening, where it is closed by us.
+func (p *plan) admit(from *Workload, o opening) {
+	for _, target := range p.selected(o) {
+		back := opening{
+			namespace: from.Namespace, pods: from.Selector, ports: o.ports, last: p.Namespaces[from.Namespace].foreign(),
+			why: fmt.Sprintf("%s, %s", from, o.why),
+		}
+		if p.Namespaces[target.Namespace].foreign() {
+			var ok bool
+			if back, ok = p.allowed(target.Namespace, back); !ok {
+				p.find(target, "%s names it, which the Hospital does not allow to this guest", from)
+				continue
+			}
+		}
+		p.in[target] = append(p.in[target], back)
+	}
+}
+
+// selected returns the workloads whose pods an opening means.
+func (p *plan) selected(o opening) []*Workload {
+	if o.of == nil {
+		return nil
+	}
+	name := o.namespace + "/" + o.of.String()
+	found, known := p.matches[name]
+	if known {
+		return found
+	}
+	means := labels.SelectorFromSet(o.of)
+	for _, w := range p.byNS[o.namespace] {
+		if w.Selector == nil {
+			continue
+		}
+		selects, err := metav1.LabelSelectorAsSelector(w.Selector)
+		if means.Matches(labels.Set(w.Labels)) || err == nil && selects.Matches(o.of) {
+			found = append(found, w)
+		}
+	}
+	p.matches[name] = found
+	return found
+}
+
+// policy writes one workload's.
+func (p *plan) policy(w *Workload) {
+	self := opening{namespace: w.Namespace, pods: w.Selector, why: "pods of the same workload"}
+	foreign := p.Namespaces[w.Namespace].foreign()
+	if foreign {
+		if narrowed, ok := marked(self); ok {
+			self = narrowed
+		}
+	}
+	in := append([]opening{self}, p.bounded(w, "ingress", slices.Concat(p.ingressControllers(w), p.guests(w), p.in[w]))...)
+	out := []opening{self}
+	if !foreign { // a guest's namespace has the Hospital's own policy, which opens the guests' DNS
+		out = append(out, p.dns()...)
+	}
+	out = append(out, p.bounded(w, "egress", p.out[w])...)
+	p.result.Policies = append(p.result.Policies, p.render(w, in, out))
+}
+
+func (p *plan) bounded(w *Workload, direction string, all []opening) []opening {
+	all = merge(all)
+	if more := len(all) - p.MaxPeers; more > 0 {
+		p.find(w, "%d of %d %s peers are left out: a policy has at most %d", more, len(all), direction, p.MaxPeers)
+		all = all[:p.MaxPeers]
+	}
+	return all
+}
+
+func (p *plan) dns() []opening {
+	ports := []networkingv1.NetworkPolicyPort{
+		policyPort(corev1.ProtocolTCP, intstr.FromInt32(53)), policyPort(corev1.ProtocolUDP, intstr.FromInt32(53)),
+	}
+	var all []opening
+	for _, peer := range p.DNS {
+		all = append(all, opening{namespace: peer.Namespace, pods: &metav1.LabelSelector{MatchLabels: peer.Labels}, ports: ports, why: "the cluster's DNS"})
+	}
+	for _, address := range p.LocalDNS {
+		all = append(all, opening{address: prefix(address), ports: ports, why: "the node's DNS cache"})
+	}
+	return all
+}
+
+// ingressControllers admits them at the ports that Services of the workload lead to, or, without a Service, at those that it declares.
+func (p *plan) ingressControllers(w *Workload) []opening {
+	ports := p.exposed(w)
+	if len(p.IngressControllers) == 0 || len(ports) == 0 {
+		return nil
+	}
+	pods := metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+		{Key: apis.LabelName, Operator: metav1.LabelSelectorOpIn, Values: p.IngressControllers},
+	}}
+	elsewhere := opening{
+		spaces: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{notForeign()}}, pods: &pods, ports: ports,
+		why: "ingress controllers",
+	}
+	if !p.Namespaces[w.Namespace].foreign() {
+		return []opening{elsewhere}
+	}
+	elsewhere, _ = marked(elsewhere)
+	allowed := elsewhere
+	allowed.spaces, allowed.pods = &metav1.LabelSelector{MatchLabels: map[string]string{apis.LabelNetpolAllow: "true"}}, &pods
+	return []opening{elsewhere, allowed}
+}
+
+// guests admits guests' pods where the Hospital's label lets them in. A guest's own policy may keep them from it.
+func (p *plan) guests(w *Workload) []opening {
+	labelled := p.Namespaces[w.Namespace].Labels[apis.LabelNetpolAllow] == "true" || w.Labels[apis.LabelNetpolAllow] == "true"
+	ports := p.exposed(w)
+	if !labelled || len(ports) == 0 || p.Namespaces[w.Namespace].foreign() {
+		return nil
+	}
+	return []opening{{
+		spaces: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: apis.LabelRemoteCluster, Operator: metav1.LabelSelectorOpExists},
+			{Key: apis.LabelTenantNamespace, Operator: metav1.LabelSelectorOpDoesNotExist},
+		}},
+		pods:  &metav1.LabelSelector{MatchLabels: map[string]string{apis.LabelNetpolAllow: "true"}},
+		ports: ports, why: "guests, by the Hospital's label " + apis.LabelNetpolAllow,
+	}}
+}
+
+func (p *plan) exposed(w *Workload) []networkingv1.NetworkPolicyPort {
+	var ports []networkingv1.NetworkPolicyPort
+	for _, s := range p.servicesOf[w.Namespace] {
+		if len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(w.Labels)) {
+			found, _ := servicePorts(s, Name{})
+			ports = append(ports, found...)
+		}
+	}
+	if len(ports) > 0 {
+		return ports
+	}
+	for _, c := range w.Ports {
+		if c.Protocol == "" || c.Protocol == corev1.ProtocolTCP {
+			ports = append(ports, policyPort(corev1.ProtocolTCP, intstr.FromInt32(c.ContainerPort)))
+		}
+	}
+	return ports
+}
+
+// keysLimit is how many labels may be excluded to select pods that have none.
+const keysLimit = 100
+
+// selectable returns the workloads with a selector for those that have none: a CronJob's pods by its Jobs, and pods without labels by
+// all labels that others of the namespace have. Workloads without one cannot be selected.
+func selectable(w World) []Workload {
+	all := slices.Clone(w.Workloads)
+	keys := map[string]map[string]bool{}
+	note := func(namespace string, set map[string]string) {
+		if keys[namespace] == nil {
+			keys[namespace] = map[string]bool{}
+		}
+		for k := range set {
+			keys[namespace][k] = true
+		}
+	}
+	for _, one := range all {
+		note(one.Namespace, one.Labels)
+	}
+	for _, pod := range w.Pods {
+		note(pod.Namespace, pod.Labels)
+	}
+	for i := range all {
+		one := &all[i]
+		if one.Selector != nil {
+			continue
+		}
+		var rules []metav1.LabelSelectorRequirement
+		switch {
+		case one.Kind == KindCronJob && len(one.Jobs) > 0:
+			jobs := slices.Sorted(slices.Values(one.Jobs))
+			rules = append(rules, metav1.LabelSelectorRequirement{Key: "batch.kubernetes.io/job-name", Operator: metav1.LabelSelectorOpIn, Values: jobs})
+		case one.Kind == KindPod && len(keys[one.Namespace]) <= keysLimit:
+			for _, k := range sortedKeys(keys[one.Namespace]) {
+				rules = append(rules, metav1.LabelSelectorRequirement{Key: k, Operator: metav1.LabelSelectorOpDoesNotExist})
+			}
+		default:
+			continue
+		}
+		one.Selector = &metav1.LabelSelector{MatchExpressions: rules}
+	}
+	return all
+}
