@@ -146,7 +146,7 @@ func (w *world) redirect(t *testing.T) {
 		input, _ := mangle.Chain("INPUT")
 		in(t, w.pod, restore+` <<END
 *mangle
--A INPUT `+strings.Join(input.Rules[0].Args, " ")+`
+-A INPUT `+strings.Join(input.Rules[0].Words(), " ")+`
 COMMIT
 *nat
 -A OUTPUT -m owner --uid-owner 1303 -j RETURN

@@ -70,7 +70,7 @@ func without(sets []iptables.Ruleset, comment string) []iptables.Ruleset {
 		sets[i] = sets[i].Edit(func(_, _ string, r iptables.Rule) iptables.Rule { return r }) // a copy
 		for _, table := range sets[i].Tables {
 			for j, c := range table.Chains {
-				table.Chains[j].Rules = slices.DeleteFunc(c.Rules, func(r iptables.Rule) bool { return r.Comment() == comment })
+				table.Chains[j].Rules = slices.DeleteFunc(c.Rules, func(r iptables.Rule) bool { return r.Comment == comment })
 			}
 		}
 	}

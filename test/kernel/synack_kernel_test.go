@@ -61,8 +61,18 @@ func TestAThiefAnswersInTheProxysPlace(t *testing.T) {
 
 // withoutMark makes the rule for SYN+ACKs ask for the user alone, as it did before.
 func withoutMark(_, _ string, r iptables.Rule) iptables.Rule {
-	if i := slices.Index(r.Args, "mark"); r.Comment() == "ds-out-proxy-synack" && i > 0 {
-		r.Args = slices.Delete(r.Args, i-1, i+3) // -m mark --mark VALUE
+	if r.Comment == "ds-out-proxy-synack" {
+		r.Matches = slices.DeleteFunc(r.Matches, func(m iptables.Match) bool { _, is := m.(iptables.PacketMark); return is })
+	}
+	return r
+}
+
+// withAnyLength makes a rule that asks for the length of segments let all lengths pass.
+func withAnyLength(r iptables.Rule) iptables.Rule {
+	for i, m := range r.Matches {
+		if _, is := m.(iptables.Length); is {
+			r.Matches[i] = iptables.Length{Max: 1500}
+		}
 	}
 	return r
 }

@@ -3,9 +3,7 @@
 package kernel_test
 
 import (
-	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -194,16 +192,19 @@ func TestWithOneMarkThatLetsDataOutAnImpostorsLastWordsWouldLeave(t *testing.T) 
 		desired := without(w.bound(), "ds-out-orphan") // it keeps them in as well
 		for i := range desired {
 			desired[i] = desired[i].Edit(func(_, chain string, r iptables.Rule) iptables.Rule {
-				if at := slices.Index(r.Args, "--set-xmark"); chain == "DS-COMING" && at > 0 {
-					r.Args[at+1] = fmt.Sprintf("%#x/0xffffffff", redirect.Mark)
+				if _, marks := r.Target.(iptables.SetConnMark); chain == "DS-COMING" && marks {
+					r.Target = iptables.SetConnMark{Mark: iptables.WholeMark(redirect.Mark)}
 				}
 				r = withoutMark("", chain, r) // it keeps the impostor's handshakes from being completed
-				if at := slices.Index(r.Args, "--length"); r.Comment() == "ds-out-kernel" {
-					r.Args[at+1] = "0:1500"
-					at = slices.Index(r.Args, "--tcp-flags")
-					r.Args[at+1] = "ACK"
+				if r.Comment != "ds-out-kernel" {
+					return r
 				}
-				return r
+				for i, m := range r.Matches {
+					if _, is := m.(iptables.TCPFlags); is {
+						r.Matches[i] = iptables.TCPFlags{Of: iptables.ACK, Set: iptables.ACK}
+					}
+				}
+				return withAnyLength(r)
 			})
 		}
 		w.enforce(desired)

@@ -174,13 +174,17 @@ func (w *world) count(f family, comment string) uint64 {
 	require.NoError(w.t, err)
 	var n uint64
 	for _, set := range state.Rulesets {
-		if set.Family == f.name {
-			set.Edit(func(_, _ string, r iptables.Rule) iptables.Rule {
-				if r.Comment() == comment {
-					n = r.Count.Packets
+		if set.Family != f.name {
+			continue
+		}
+		for _, table := range set.Tables {
+			for _, chain := range table.Chains {
+				for _, r := range chain.Rules {
+					if r.Comment == comment {
+						n = r.Count.Packets
+					}
 				}
-				return r
-			})
+			}
 		}
 	}
 	return n

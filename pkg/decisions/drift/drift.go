@@ -39,10 +39,10 @@ func (f Finding) Table() string {
 	return table
 }
 
-// Compare lists all differences, tables and chains in the order of want, then what only have holds. Both must come from
-// iptables-save, for that prints other words than were sent. Rules are compared whole and in order; counters, the order
+// Compare lists all differences, tables and chains in the order of want, then what only have holds. Both come from
+// iptables-save, which prints other words than were sent. Rules are compared whole and in order; counters, the order
 // of tables and that of chains do not count. An empty table is as good as none.
-func Compare(want, have iptables.Ruleset) []Finding {
+func Compare(want, have iptables.Saved) []Finding {
 	c := comparison{family: want.Family}
 	for _, w := range want.Tables {
 		h, _ := have.Table(w.Name)
@@ -50,7 +50,7 @@ func Compare(want, have iptables.Ruleset) []Finding {
 	}
 	for _, h := range have.Tables {
 		if _, known := want.Table(h.Name); !known {
-			c.table(iptables.Table{Name: h.Name}, h)
+			c.table(iptables.SavedTable{Name: h.Name}, h)
 		}
 	}
 	return c.findings
@@ -65,7 +65,7 @@ func (c *comparison) add(kind Kind, where, what string) {
 	c.findings = append(c.findings, Finding{Family: c.family, Kind: kind, Where: where, What: what})
 }
 
-func (c *comparison) table(want, have iptables.Table) {
+func (c *comparison) table(want, have iptables.SavedTable) {
 	if have.Opaque {
 		c.add(Unexpected, have.Name, "something that iptables cannot show; nft list table shows it")
 	}
@@ -84,7 +84,7 @@ func (c *comparison) table(want, have iptables.Table) {
 		if _, known := want.Chain(h.Name); known {
 			continue
 		}
-		w := iptables.Chain{Policy: iptables.Accept}
+		w := iptables.SavedChain{Policy: iptables.Accept}
 		if h.Policy == iptables.NoPolicy {
 			c.add(Unexpected, have.Name, "chain "+h.Name)
 			w.Policy = iptables.NoPolicy
@@ -93,11 +93,11 @@ func (c *comparison) table(want, have iptables.Table) {
 	}
 }
 
-func (c *comparison) chain(where string, want, have iptables.Chain) {
+func (c *comparison) chain(where string, want, have iptables.SavedChain) {
 	if want.Policy != have.Policy {
 		c.add(Changed, where, fmt.Sprintf("policy %s, should be %s", have.Policy, want.Policy))
 	}
-	if slices.EqualFunc(want.Rules, have.Rules, sameRule) {
+	if slices.EqualFunc(want.Rules, have.Rules, iptables.SavedRule.Equal) {
 		return
 	}
 	missing, unexpected := difference(want.Rules, have.Rules), difference(have.Rules, want.Rules)
@@ -112,15 +112,13 @@ func (c *comparison) chain(where string, want, have iptables.Chain) {
 	}
 }
 
-func sameRule(a, b iptables.Rule) bool { return slices.Equal(a.Args, b.Args) }
-
 // difference returns the rules of a that b lacks, a rule that stands twice counting twice.
-func difference(a, b []iptables.Rule) []iptables.Rule {
+func difference(a, b []iptables.SavedRule) []iptables.SavedRule {
 	left := make(map[string]int, len(b))
 	for _, r := range b {
 		left[r.String()]++
 	}
-	var only []iptables.Rule
+	var only []iptables.SavedRule
 	for _, r := range a {
 		if left[r.String()]--; left[r.String()] < 0 {
 			only = append(only, r)
@@ -129,10 +127,10 @@ func difference(a, b []iptables.Rule) []iptables.Rule {
 	return only
 }
 
-func order(rules []iptables.Rule) string {
+func order(rules []iptables.SavedRule) string {
 	names := make([]string, len(rules))
 	for i, r := range rules {
-		if names[i] = r.Comment(); names[i] == "" {
+		if names[i] = r.Comment; names[i] == "" {
 			names[i] = r.String()
 		}
 	}

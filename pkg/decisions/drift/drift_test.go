@@ -27,7 +27,7 @@ COMMIT
 COMMIT
 `
 
-func parse(t *testing.T, text string) iptables.Ruleset {
+func parse(t *testing.T, text string) iptables.Saved {
 	t.Helper()
 	set, err := iptables.ParseSave(iptables.V4, text)
 	require.NoError(t, err)
@@ -35,9 +35,9 @@ func parse(t *testing.T, text string) iptables.Ruleset {
 }
 
 // change is one change that somebody made to the wanted ruleset.
-type change func(*iptables.Ruleset)
+type change func(*iptables.Saved)
 
-func chain(s *iptables.Ruleset, table, name string) *iptables.Chain {
+func chain(s *iptables.Saved, table, name string) *iptables.SavedChain {
 	for i := range s.Tables {
 		for j := range s.Tables[i].Chains {
 			if s.Tables[i].Name == table && s.Tables[i].Chains[j].Name == name {
@@ -49,88 +49,88 @@ func chain(s *iptables.Ruleset, table, name string) *iptables.Chain {
 }
 
 // output changes the rules of a table's OUTPUT.
-func output(table string, f func([]iptables.Rule) []iptables.Rule) change {
-	return func(s *iptables.Ruleset) { c := chain(s, table, "OUTPUT"); c.Rules = f(c.Rules) }
+func output(table string, f func([]iptables.SavedRule) []iptables.SavedRule) change {
+	return func(s *iptables.Saved) { c := chain(s, table, "OUTPUT"); c.Rules = f(c.Rules) }
 }
 
 func TestCompare(t *testing.T) {
-	foreign := iptables.Rule{Args: []string{"-j", "ACCEPT"}}
+	foreign := iptables.SavedRule{Words: []string{"-j", "ACCEPT"}}
 	for name, c := range map[string]struct {
 		change change
 		want   []string
 	}{
-		"finds nothing where nothing differs": {func(*iptables.Ruleset) {}, nil},
-		"finds nothing in other counters": {func(s *iptables.Ruleset) {
+		"finds nothing where nothing differs": {func(*iptables.Saved) {}, nil},
+		"finds nothing in other counters": {func(s *iptables.Saved) {
 			chain(s, "filter", "OUTPUT").Count.Packets = 3
 			chain(s, "filter", "OUTPUT").Rules[0].Count.Packets = 3
 		}, nil},
-		"finds nothing in another order of tables or chains": {func(s *iptables.Ruleset) {
+		"finds nothing in another order of tables or chains": {func(s *iptables.Saved) {
 			slices.Reverse(s.Tables)
 			slices.Reverse(s.Tables[0].Chains)
 		}, nil},
-		"finds nothing in another table that is empty": {func(s *iptables.Ruleset) {
-			s.Tables = append(s.Tables, iptables.Table{Name: "raw", Chains: []iptables.Chain{{Name: "OUTPUT", Policy: iptables.Accept}}})
+		"finds nothing in another table that is empty": {func(s *iptables.Saved) {
+			s.Tables = append(s.Tables, iptables.SavedTable{Name: "raw", Chains: []iptables.SavedChain{{Name: "OUTPUT", Policy: iptables.Accept}}})
 		}, nil},
 		"finds a foreign ACCEPT at the top": {
-			output("filter", func(r []iptables.Rule) []iptables.Rule { return slices.Insert(r, 0, foreign) }),
+			output("filter", func(r []iptables.SavedRule) []iptables.SavedRule { return slices.Insert(r, 0, foreign) }),
 			[]string{"ipv4 filter/OUTPUT: unexpected rule -j ACCEPT"},
 		},
 		"finds a rule that is gone": {
-			output("filter", func(r []iptables.Rule) []iptables.Rule { return slices.Delete(r, 1, 2) }),
+			output("filter", func(r []iptables.SavedRule) []iptables.SavedRule { return slices.Delete(r, 1, 2) }),
 			[]string{"ipv4 filter/OUTPUT: missing rule -p tcp -m comment --comment second -j OWN"},
 		},
 		"finds a rule that was edited, both as it should be and as it is": {
-			output("nat", func(r []iptables.Rule) []iptables.Rule { r[0].Args[len(r[0].Args)-1] = "80"; return r }),
+			output("nat", func(r []iptables.SavedRule) []iptables.SavedRule { r[0].Words[len(r[0].Words)-1] = "80"; return r }),
 			[]string{
 				"ipv4 nat/OUTPUT: missing rule -p tcp -m comment --comment redirect -j REDIRECT --to-ports 13031",
 				"ipv4 nat/OUTPUT: unexpected rule -p tcp -m comment --comment redirect -j REDIRECT --to-ports 80",
 			},
 		},
 		"finds a rule that stands twice": {
-			output("filter", func(r []iptables.Rule) []iptables.Rule { return append(r, r[0]) }),
+			output("filter", func(r []iptables.SavedRule) []iptables.SavedRule { return append(r, r[0]) }),
 			[]string{"ipv4 filter/OUTPUT: unexpected rule -o lo -m comment --comment first -j ACCEPT"},
 		},
 		"finds the right rules in another order": {
-			output("filter", func(r []iptables.Rule) []iptables.Rule { slices.Reverse(r); return r }),
+			output("filter", func(r []iptables.SavedRule) []iptables.SavedRule { slices.Reverse(r); return r }),
 			[]string{"ipv4 filter/OUTPUT: moved rules: third, second, first"},
 		},
 		"finds another policy": {
-			func(s *iptables.Ruleset) { chain(s, "filter", "INPUT").Policy = iptables.Accept },
+			func(s *iptables.Saved) { chain(s, "filter", "INPUT").Policy = iptables.Accept },
 			[]string{"ipv4 filter/INPUT: changed policy ACCEPT, should be DROP"},
 		},
 		"finds a chain too many, with its rules": {
-			func(s *iptables.Ruleset) {
-				s.Tables[1].Chains = append(s.Tables[1].Chains, iptables.Chain{Name: "EXTRA", Policy: iptables.NoPolicy, Rules: []iptables.Rule{foreign}})
+			func(s *iptables.Saved) {
+				s.Tables[1].Chains = append(s.Tables[1].Chains, iptables.SavedChain{Name: "EXTRA", Policy: iptables.NoPolicy, Rules: []iptables.SavedRule{foreign}})
 			},
 			[]string{"ipv4 nat: unexpected chain EXTRA", "ipv4 nat/EXTRA: unexpected rule -j ACCEPT"},
 		},
 		"finds a built-in chain too many if it does anything": {
-			func(s *iptables.Ruleset) {
+			func(s *iptables.Saved) {
 				s.Tables[1].Chains = append(s.Tables[1].Chains,
-					iptables.Chain{Name: "INPUT", Policy: iptables.Accept}, iptables.Chain{Name: "POSTROUTING", Policy: iptables.Drop})
+					iptables.SavedChain{Name: "INPUT", Policy: iptables.Accept}, iptables.SavedChain{Name: "POSTROUTING", Policy: iptables.Drop})
 			},
 			[]string{"ipv4 nat/POSTROUTING: changed policy DROP, should be ACCEPT"},
 		},
 		"finds a chain that is gone, with its rules": {
-			func(s *iptables.Ruleset) {
-				s.Tables[0].Chains = slices.DeleteFunc(s.Tables[0].Chains, func(c iptables.Chain) bool { return c.Name == "OWN" })
+			func(s *iptables.Saved) {
+				s.Tables[0].Chains = slices.DeleteFunc(s.Tables[0].Chains, func(c iptables.SavedChain) bool { return c.Name == "OWN" })
 			},
 			[]string{"ipv4 filter: missing chain OWN", "ipv4 filter/OWN: missing rule -j ACCEPT"},
 		},
 		"finds a table too many": {
-			func(s *iptables.Ruleset) {
-				s.Tables = append(s.Tables, iptables.Table{Name: "raw", Chains: []iptables.Chain{
-					{Name: "OUTPUT", Policy: iptables.Accept, Rules: []iptables.Rule{{Args: []string{"-j", "CT", "--notrack"}}}},
+			func(s *iptables.Saved) {
+				s.Tables = append(s.Tables, iptables.SavedTable{Name: "raw", Chains: []iptables.SavedChain{
+					{Name: "OUTPUT", Policy: iptables.Accept, Rules: []iptables.SavedRule{{Words: []string{"-j", "CT", "--notrack"}}}},
 				}})
 			},
 			[]string{"ipv4 raw/OUTPUT: unexpected rule -j CT --notrack"},
 		},
 		"finds what a missing table should hold": {
-			func(s *iptables.Ruleset) { s.Tables = s.Tables[:1] },
+			func(s *iptables.Saved) { s.Tables = s.Tables[:1] },
 			[]string{"ipv4 nat/OUTPUT: missing rule -p tcp -m comment --comment redirect -j REDIRECT --to-ports 13031"},
 		},
 		"finds the policies that a missing table should hold": {
-			func(s *iptables.Ruleset) { s.Tables = nil },
+			func(s *iptables.Saved) { s.Tables = nil },
 			[]string{
 				"ipv4 filter/INPUT: changed policy ACCEPT, should be DROP",
 				"ipv4 filter/FORWARD: changed policy ACCEPT, should be DROP",
@@ -144,7 +144,7 @@ func TestCompare(t *testing.T) {
 			},
 		},
 		"finds that a table holds what iptables cannot show": {
-			func(s *iptables.Ruleset) { s.Tables[0].Opaque = true },
+			func(s *iptables.Saved) { s.Tables[0].Opaque = true },
 			[]string{"ipv4 filter: unexpected something that iptables cannot show; nft list table shows it"},
 		},
 	} {

@@ -93,7 +93,7 @@ func (x *Index) treeDelta(d *ChainDelta) {
 
 // put notes what a chain must hold, if the kernel holds something else.
 func (x *Index) put(d *ChainDelta, name string, rules []iptables.Rule) {
-	if held, there := x.rendered[d.Family][name]; !there || !sameRules(held, rules) {
+	if held, there := x.rendered[d.Family][name]; !there || !iptables.EqualRules(held, rules) {
 		x.rendered[d.Family][name] = rules
 		d.Changed = append(d.Changed, iptables.Chain{Name: name, Policy: iptables.NoPolicy, Rules: rules})
 	}
@@ -105,10 +105,6 @@ func (x *Index) take(d *ChainDelta, name string) {
 		delete(x.rendered[d.Family], name)
 		d.Gone = append(d.Gone, name)
 	}
-}
-
-func sameRules(a, b []iptables.Rule) bool {
-	return slices.EqualFunc(a, b, func(a, b iptables.Rule) bool { return slices.Equal(a.Args, b.Args) })
 }
 
 // phases are operations on sets by when they must happen: the first three before chains are written, the rest after.

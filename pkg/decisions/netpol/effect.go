@@ -76,7 +76,7 @@ func (x *Index) addMoves(e *effect, d difference) {
 func (x *Index) rewrites(c *policyChain) bool {
 	return x.policies[c.name] == c && slices.ContainsFunc(x.settings.families(), func(f iptables.Family) bool {
 		rules, written := x.rendered[f][c.name]
-		return written && !sameRules(rules, c.rules(f))
+		return written && !iptables.EqualRules(rules, c.rules(f))
 	})
 }
 

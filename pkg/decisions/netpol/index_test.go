@@ -255,7 +255,7 @@ func TestManyPodsWithTheSameLowBitsGrowTheTreeAndNamesStayShort(t *testing.T) {
 		for _, c := range x.State()[0].Chains {
 			require.LessOrEqual(t, len(c.Name), 28)
 			for _, r := range c.Rules {
-				require.LessOrEqual(t, len(r.Comment()), 255)
+				require.LessOrEqual(t, len(r.Comment), 255)
 			}
 		}
 		from, to := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.9.0.5")

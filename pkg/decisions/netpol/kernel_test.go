@@ -72,7 +72,7 @@ func (k *kernel) set(op ipset.Op) {
 		for _, chains := range k.chains {
 			for name, rules := range chains {
 				for _, r := range rules {
-					if slices.Contains(r.Args, op.Set) {
+					if slices.Contains(r.Words(), op.Set) {
 						k.t.Fatalf("%s still uses the set %s", name, op.Set)
 					}
 				}
@@ -97,7 +97,8 @@ func (k *kernel) set(op ipset.Op) {
 func (k *kernel) complete(f iptables.Family) {
 	for name, rules := range k.chains[f] {
 		for _, r := range rules {
-			for i, word := range r.Args {
+			words := r.Words()
+			for i, word := range words {
 				_, chain := k.chains[f][word]
 				if strings.HasPrefix(word, netpol.ChainPrefix) && !chain {
 					k.t.Fatalf("%s is not there, called by %s", word, name)
@@ -105,8 +106,8 @@ func (k *kernel) complete(f iptables.Family) {
 				if word != "--match-set" {
 					continue
 				}
-				if _, there := k.sets[r.Args[i+1]]; !there {
-					k.t.Fatalf("%s is not there, used by %s", r.Args[i+1], name)
+				if _, there := k.sets[words[i+1]]; !there {
+					k.t.Fatalf("%s is not there, used by %s", words[i+1], name)
 				}
 			}
 		}

@@ -34,15 +34,14 @@ const (
 // way holds what differs between the directions.
 type way struct {
 	name, letter string
-	local, far   string // options that match the judged pod's and the peer's address
-	side, other  string // the same for sets
+	local, far   iptables.End // where packets have the judged pod's address, and where the peer's
 }
 
 func (d direction) way() way {
 	if d == egress {
-		return way{name: "egress", letter: "E", local: "-s", far: "-d", side: "src", other: "dst"}
+		return way{name: "egress", letter: "E", local: iptables.Source, far: iptables.Destination}
 	}
-	return way{name: "ingress", letter: "I", local: "-d", far: "-s", side: "dst", other: "src"}
+	return way{name: "ingress", letter: "I", local: iptables.Destination, far: iptables.Source}
 }
 
 func (d direction) String() string { return d.way().name }

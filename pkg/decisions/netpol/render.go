@@ -1,45 +1,27 @@
 package netpol
 
 import (
-	"fmt"
-	"strings"
-
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// words makes a rule of words, given singly or in groups.
-func words(parts ...any) iptables.Rule {
-	var r iptables.Rule
-	for _, p := range parts {
-		switch p := p.(type) {
-		case string:
-			r.Args = append(r.Args, p)
-		case []string:
-			r.Args = append(r.Args, p...)
-		}
-	}
-	return r
+// matches are conditions that a packet must all meet.
+type matches = []iptables.Match
+
+func inState(states iptables.ConnState) iptables.Match { return iptables.State{Of: states} }
+
+func inSet(s *set, f iptables.Family, end iptables.End) iptables.Match {
+	return iptables.InSet{Name: s.name(f), End: end}
 }
 
-func comment(text string) []string {
-	return []string{"-m", "comment", "--comment", shorten(text)}
-}
-
-func state(which string) []string { return []string{"-m", "conntrack", "--ctstate", which} }
-
-func matchSet(s *set, f iptables.Family, side string) []string {
-	return []string{"-m", "set", "--match-set", s.name(f), side}
-}
-
-func notInSet(s *set, f iptables.Family, side string) []string {
-	return []string{"-m", "set", "!", "--match-set", s.name(f), side}
+func notInSet(s *set, f iptables.Family, end iptables.End) iptables.Match {
+	return iptables.InSet{Name: s.name(f), End: end, Not: true}
 }
 
 // bit is the direction's mark with its mask.
-func (x *Index) bit(d direction) string {
+func (x *Index) bit(d direction) iptables.Mark {
 	b := x.settings.MarkBits[d]
-	return fmt.Sprintf("%#x/%#x", b, b)
+	return iptables.Mark{Value: b, Mask: b}
 }
 
 // frame are the chains that are there whatever the world: the ways in, and how packets are allowed and refused.
@@ -54,7 +36,7 @@ func (x *Index) frame(f iptables.Family) []iptables.Chain {
 	for _, d := range directions() {
 		chains = append(chains,
 			iptables.Chain{Name: d.rootChain()},
-			iptables.Chain{Name: d.allowChain(), Rules: []iptables.Rule{words("-j", "MARK", "--set-xmark", x.bit(d))}},
+			iptables.Chain{Name: d.allowChain(), Rules: []iptables.Rule{{Target: iptables.SetMark{Mark: x.bit(d)}}}},
 			iptables.Chain{Name: d.refuseChain(), Rules: x.refusal(f, "no policy allows it", d.String()+" no-rule", x.settings.Denial)},
 		)
 	}
@@ -69,115 +51,117 @@ func (x *Index) entry(f iptables.Family, forwarded bool) []iptables.Rule {
 	var rules []iptables.Rule
 	if f == iptables.V6 {
 		// Neighbour discovery (RFC 4861) is no traffic of the pod's, and conntrack does not track it. Hop limit 255: from this link.
-		for _, kind := range []string{"135", "136"} {
-			rules = append(rules, words("-p", "ipv6-icmp", "-m", "icmp6", "--icmpv6-type", kind, "-m", "hl", "--hl-eq", "255", "-j", "RETURN"))
+		for _, kind := range []iptables.ICMPv6Type{135, 136} {
+			rules = append(rules, iptables.Rule{Matches: matches{iptables.ICMPv6, kind, iptables.HopLimit(255)}, Target: iptables.Return})
 		}
 	}
-	rules = append(rules, words(state("RELATED,ESTABLISHED"), "-j", "RETURN"))
-	sides := []string{"src"}
+	rules = append(rules, iptables.Rule{Matches: matches{inState(iptables.Related | iptables.Established)}, Target: iptables.Return})
+	ends := []iptables.End{iptables.Source}
 	if forwarded {
-		sides = append(sides, "dst")
-	}
-	for _, side := range sides {
-		if x.settings.closes() {
-			rules = append(rules, words(matchSet(x.closed, f, side), notInSet(x.known, f, side), "-g", chainUnknown))
-		}
-		rules = append(rules, words("-p", "tcp", "-m", "tcp", "!", "--tcp-flags", "FIN,SYN,RST,ACK", "SYN",
-			matchSet(x.isolated, f, side), state("NEW"), "-g", chainMidway))
+		ends = append(ends, iptables.Destination)
 	}
 	// Only packets of pods that a policy selects are changed, and of these only two bits: every other packet keeps its mark.
 	var unmark []iptables.Rule
-	for _, side := range sides {
-		unmark = append(unmark, words(matchSet(x.isolated, f, side), "-j", "MARK", "--set-xmark", fmt.Sprintf("0x0/%#x", x.settings.Marks())))
+	for _, end := range ends {
+		if x.settings.closes() {
+			rules = append(rules, iptables.Rule{Matches: matches{inSet(x.closed, f, end), notInSet(x.known, f, end)}, Target: iptables.Goto(chainUnknown)})
+		}
+		rules = append(rules, iptables.Rule{Matches: matches{iptables.TCP, opensNothing(), inSet(x.isolated, f, end), inState(iptables.New)}, Target: iptables.Goto(chainMidway)})
+		unmark = append(unmark, iptables.Rule{Matches: matches{inSet(x.isolated, f, end)}, Target: iptables.SetMark{Mark: iptables.Mark{Mask: x.settings.Marks()}}})
 	}
 	rules = append(rules, unmark...)
-	rules = append(rules, words("-j", egress.rootChain()))
+	rules = append(rules, iptables.Rule{Target: iptables.Jump(egress.rootChain())})
 	if forwarded {
-		rules = append(rules, words("-j", ingress.rootChain()))
+		rules = append(rules, iptables.Rule{Target: iptables.Jump(ingress.rootChain())})
 	}
 	return append(rules, unmark...)
+}
+
+// opensNothing matches TCP segments that do not open a connection.
+func opensNothing() iptables.Match {
+	return iptables.TCPFlags{Of: iptables.FIN | iptables.SYN | iptables.RST | iptables.ACK, Set: iptables.SYN, Not: true}
 }
 
 // refusal logs, at a limited rate, and refuses.
 func (x *Index) refusal(f iptables.Family, why, prefix string, how Denial) []iptables.Rule {
 	var rules []iptables.Rule
 	if !x.settings.NoLog {
-		rules = append(rules, words("-m", "limit", "--limit", fmt.Sprintf("%d/sec", x.settings.LogPerSec),
-			"-j", "NFLOG", "--nflog-prefix", "ds-np "+prefix, "--nflog-group", fmt.Sprint(x.settings.LogGroup)))
+		rules = append(rules, iptables.Rule{Matches: matches{iptables.Limit{PerSecond: x.settings.LogPerSec}},
+			Target: iptables.NFLog{Prefix: "ds-np " + prefix, Group: x.settings.LogGroup}})
 	}
 	if how == Drop {
-		return append(rules, words(comment(why), "-j", "DROP"))
+		return append(rules, iptables.Rule{Comment: shorten(why), Target: iptables.Drop})
 	}
-	other := "icmp-admin-prohibited"
+	other := iptables.RejectICMP
 	if f == iptables.V6 {
-		other = "icmp6-adm-prohibited"
+		other = iptables.RejectICMPv6
 	}
 	return append(rules,
-		words("-p", "tcp", comment(why), "-j", "REJECT", "--reject-with", "tcp-reset"),
-		words(comment(why), "-j", "REJECT", "--reject-with", other))
+		iptables.Rule{Matches: matches{iptables.TCP}, Comment: shorten(why), Target: iptables.RejectReset},
+		iptables.Rule{Comment: shorten(why), Target: other})
 }
 
 // rules of a pod's chain: what conntrack cannot place is none of the connections that a policy allows; then each policy
 // until one allows.
 func (t *targetChain) rules(x *Index) []iptables.Rule {
-	undecided := []string{"-m", "mark", "!", "--mark", x.bit(t.dir)}
-	rules := []iptables.Rule{words(state("INVALID"), "-g", chainInvalid)}
+	undecided := matches{iptables.PacketMark{Mark: x.bit(t.dir), Not: true}}
+	rules := make([]iptables.Rule, 0, len(t.policies)+2)
+	rules = append(rules, iptables.Rule{Matches: matches{inState(iptables.Invalid)}, Target: iptables.Goto(chainInvalid)})
 	for _, p := range t.policies {
-		rules = append(rules, words(undecided, comment(p.policy.String()), "-j", p.name))
+		rules = append(rules, iptables.Rule{Matches: undecided, Comment: shorten(p.policy.String()), Target: iptables.Jump(p.name)})
 	}
-	return append(rules, words(undecided, "-g", t.dir.refuseChain()))
+	return append(rules, iptables.Rule{Matches: undecided, Target: iptables.Goto(t.dir.refuseChain())})
 }
 
 // rules of a policy's chain: one for each clause that is about this family. It allows by going to a chain that sets the
 // mark and returns to the pod's chain.
 func (c *policyChain) rules(f iptables.Family) []iptables.Rule {
 	rules := []iptables.Rule{}
+	allow := iptables.Goto(c.dir.allowChain())
 	for _, cl := range c.clauses {
 		if cl.block != nil && familyOf(cl.block.CIDR.Addr()) != f {
 			continue
 		}
-		rules = append(rules, words(cl.whoWords(c.dir, f), cl.portWords(f), comment(cl.comment(c)), "-g", c.dir.allowChain()))
+		rules = append(rules, iptables.Rule{Matches: cl.portMatches(cl.whoMatches(c.dir, f), f), Comment: shorten(cl.comment(c)), Target: allow})
 	}
 	return rules
 }
 
-// whoWords matches the peer; the protocol stands where iptables prints it.
-func (c clause) whoWords(d direction, f iptables.Family) []string {
-	var out []string
+// whoMatches matches the peer; the protocol stands where iptables prints it.
+func (c clause) whoMatches(d direction, f iptables.Family) matches {
+	out := make(matches, 0, 4)
 	if c.block != nil && c.block.CIDR.Bits() > 0 {
-		out = append(out, d.way().far, c.block.CIDR.Masked().String())
+		out = append(out, iptables.Address{End: d.way().far, Prefix: c.block.CIDR.Masked()})
 	}
 	if c.protocol != "" {
-		out = append(out, "-p", string(c.protocol))
+		out = append(out, iptables.Protocol(c.protocol))
 	}
 	if c.members != nil {
-		out = append(out, matchSet(c.members, f, d.way().other)...)
+		out = append(out, inSet(c.members, f, d.way().far))
 	}
 	if c.except != nil {
-		out = append(out, notInSet(c.except, f, d.way().other)...)
+		out = append(out, notInSet(c.except, f, d.way().far))
 	}
 	return out
 }
 
-func (c clause) portWords(f iptables.Family) []string {
+// portMatches appends what matches the destination's port.
+func (c clause) portMatches(to matches, f iptables.Family) matches {
 	switch {
 	case c.named != nil:
-		return matchSet(c.named, f, "dst,dst")
+		return append(to, iptables.InSet{Name: c.named.name(f), End: iptables.Destination, WithPort: true})
 	case len(c.ports) == 0:
-		return nil
+		return to
 	case len(c.ports) == 1:
-		return []string{"-m", string(c.protocol), "--dport", portRange(c.ports[0])}
+		return append(to, iptables.Port{Protocol: iptables.Protocol(c.protocol), End: iptables.Destination, Range: portRange(c.ports[0])})
 	}
-	ranges := make([]string, len(c.ports))
+	ranges := make([]iptables.PortRange, len(c.ports))
 	for i, p := range c.ports {
 		ranges[i] = portRange(p)
 	}
-	return []string{"-m", "multiport", "--dports", strings.Join(ranges, ",")}
+	return append(to, iptables.Multiport{End: iptables.Destination, Ports: iptables.PortsOf(ranges...)})
 }
 
-func portRange(p netpolicy.Port) string {
-	if p.First == p.Last {
-		return fmt.Sprint(p.First)
-	}
-	return fmt.Sprintf("%d:%d", p.First, p.Last)
+func portRange(p netpolicy.Port) iptables.PortRange {
+	return iptables.PortRange{First: p.First, Last: p.Last}
 }

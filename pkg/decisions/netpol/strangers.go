@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // MarkUse is a rule of another program that a change of our mark bits could change the meaning of.
@@ -13,23 +15,21 @@ type MarkUse struct {
 	Mark  string `json:"mark"` // value and mask
 }
 
-// MarkUses returns the rules in the output of an iptables-save that match or set one of the marks, apart from our own.
-// where names the output. A rule that matches or sets a value in which these bits are zero is not one of them: the filter
+// MarkUses returns the rules in what an iptables-save printed that match or set one of the marks, apart from our own.
+// where names the program. A rule that matches or sets a value in which these bits are zero is not one of them: the filter
 // only ever clears them, and on packets of pods that a policy selects.
-func MarkUses(where, save string, marks uint32) []MarkUse {
+func MarkUses(where string, saved iptables.Saved, marks uint32) []MarkUse {
 	var out []MarkUse
-	table := ""
-	for line := range strings.Lines(save) {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutPrefix(line, "*"); ok {
-			table = name
-			continue
-		}
-		if !strings.HasPrefix(line, "-A ") || strings.HasPrefix(line, "-A "+ChainPrefix) {
-			continue
-		}
-		if mark := usedMark(strings.Fields(line), marks); mark != "" {
-			out = append(out, MarkUse{Where: where + " " + table, Rule: line, Mark: mark})
+	for _, t := range saved.Tables {
+		for _, c := range t.Chains {
+			if strings.HasPrefix(c.Name, ChainPrefix) {
+				continue
+			}
+			for _, r := range c.Rules {
+				if mark := usedMark(r.Words, marks); mark != "" {
+					out = append(out, MarkUse{Where: where + " " + t.Name, Rule: "-A " + c.Name + " " + r.String(), Mark: mark})
+				}
+			}
 		}
 	}
 	return out
@@ -37,8 +37,8 @@ func MarkUses(where, save string, marks uint32) []MarkUse {
 
 // usedMark is the first mark among the rule's words that overlaps the marks; "" if none does.
 func usedMark(rule []string, marks uint32) string {
-	for i, word := range rule[:len(rule)-1] {
-		if !slices.Contains([]string{"--mark", "--set-xmark", "--set-mark", "--or-mark", "--xor-mark"}, word) {
+	for i, word := range rule {
+		if i+1 == len(rule) || !slices.Contains([]string{"--mark", "--set-xmark", "--set-mark", "--or-mark", "--xor-mark"}, word) {
 			continue
 		}
 		if i > 0 && slices.Contains(rule[:i], "CONNMARK") || matchesConnection(rule[:i]) {

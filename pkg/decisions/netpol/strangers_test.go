@@ -1,11 +1,13 @@
 package netpol_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/values/iptables"
 )
 
 func TestRulesThatUseOurMarksAreFound(t *testing.T) {
@@ -26,7 +28,10 @@ func TestRulesThatUseOurMarksAreFound(t *testing.T) {
 		"-A DS-NP-ALLOW-E -j MARK --set-xmark 0x40/0x40":                    "",
 		"-A X -m mark --mark":                                               "",
 	} {
-		found := netpol.MarkUses("iptables-nft", "*mangle\n"+rule+"\nCOMMIT\n", marks)
+		chain := strings.Fields(rule)[1]
+		saved, err := iptables.ParseSave(iptables.V4, "*mangle\n:"+chain+" - [0:0]\n"+rule+"\nCOMMIT\n")
+		require.NoError(t, err)
+		found := netpol.MarkUses("iptables-nft", saved, marks)
 		if used == "" {
 			require.Empty(t, found, rule)
 			continue

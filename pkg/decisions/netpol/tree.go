@@ -3,7 +3,6 @@ package netpol
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -54,7 +53,7 @@ func nibble(ip netip.Addr, depth int) int {
 }
 
 // mask is an address that has the value in the four bits at the depth.
-func (t *tree) mask(depth, value int) string {
+func (t *tree) mask(depth, value int) netip.Addr {
 	size := 4
 	if t.family == iptables.V6 {
 		size = 16
@@ -65,7 +64,7 @@ func (t *tree) mask(depth, value int) string {
 	}
 	bytes[size-1-depth/2] = byte(value) //nolint:gosec // four bits, shifted by four at most
 	ip, _ := netip.AddrFromSlice(bytes)
-	return ip.String()
+	return ip
 }
 
 func (t *tree) set(ip netip.Addr, l leaf) {
@@ -169,7 +168,10 @@ func (t *tree) branchChain(parent string, n int) string {
 func (t *tree) fork(name string, which []int, depth int) iptables.Chain {
 	c := iptables.Chain{Name: name, Policy: iptables.NoPolicy}
 	for _, n := range which {
-		c.Rules = append(c.Rules, words(t.dir.way().local, t.mask(depth, n)+"/"+t.mask(depth, 15), "-g", t.branchChain(name, n)))
+		c.Rules = append(c.Rules, iptables.Rule{
+			Matches: matches{iptables.AddressBits{End: t.dir.way().local, Bits: t.mask(depth, n), Mask: t.mask(depth, 15)}},
+			Target:  iptables.Goto(t.branchChain(name, n)),
+		})
 	}
 	return c
 }
@@ -179,16 +181,19 @@ func (t *tree) leaves(name string, ips []netip.Addr) iptables.Chain {
 	c := iptables.Chain{Name: name, Policy: iptables.NoPolicy}
 	for _, ip := range ips {
 		l := t.branches[nibble(ip, 0)][ip]
-		own := netip.PrefixFrom(ip, ip.BitLen()).String()
-		c.Rules = append(c.Rules, words(ends(t.dir, own, own), comment("pod "+l.pod.String()), "-g", l.chain))
+		own := netip.PrefixFrom(ip, ip.BitLen())
+		c.Rules = append(c.Rules, iptables.Rule{
+			Matches: ends(t.dir, own, own), Comment: shorten("pod " + l.pod.String()), Target: iptables.Goto(l.chain),
+		})
 	}
 	return c
 }
 
 // ends matches packets of the judged pod whose other end is not the given one, source first as iptables prints it.
-func ends(d direction, local, notFar string) []string {
-	if d == egress {
-		return []string{"-s", local, "!", "-d", notFar}
-	}
-	return strings.Fields("! -s " + notFar + " -d " + local)
+func ends(d direction, local, notFar netip.Prefix) matches {
+	way := d.way()
+	out := make(matches, 2)
+	out[way.local] = iptables.Address{End: way.local, Prefix: local}
+	out[way.far] = iptables.Address{End: way.far, Prefix: notFar, Not: true}
+	return out
 }

@@ -15,5 +15,5 @@
 //  2. mangle: POSTROUTING, the last look at the wire, after routing has been decided for good.
 //  3. nat: routing only, never containment.
 //
-//go:generate go run data-space.liqo.io/build/rules ../../../RULES.md
+// RULES.md at the root of the repository shows every rule with its reason; build/rules writes it.
 package redirect

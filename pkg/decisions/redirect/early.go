@@ -1,8 +1,6 @@
 package redirect
 
 import (
-	"fmt"
-
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -21,12 +19,10 @@ func (p planner) mangleInput() []iptables.Rule {
 	if !p.counts {
 		return nil
 	}
-	upTo := func(packets int, direction string) []string {
-		return []string{"-m", "connbytes", "--connbytes", fmt.Sprintf("1:%d", packets), "--connbytes-mode", "packets", "--connbytes-dir", direction}
-	}
+	ends := iptables.TCPFlags{Of: iptables.FIN | iptables.RST, Set: iptables.FIN}
 	return []iptables.Rule{
 		rule("early-end", "The caller ends its side (FIN) before the proxy has seen what the connection is, and before any answer. The kernel sends the end again, and then the proxy passes it on. Without the rule the proxy closes the connection.",
-			"-p", "tcp", "-m", "multiport", "--dports", ports(apis.PortEgressTCP, apis.PortIngressTCP), "-m", "tcp", "--tcp-flags", "FIN,RST", "FIN",
-			upTo(earlyPackets, "original"), upTo(unansweredPackets, "reply"), "-j", "DROP"),
+			matches{iptables.TCP, toPorts(apis.PortEgressTCP, apis.PortIngressTCP), ends,
+				iptables.Packets{UpTo: earlyPackets}, iptables.Packets{UpTo: unansweredPackets, Reply: true}}, iptables.Drop),
 	}
 }

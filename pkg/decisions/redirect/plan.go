@@ -1,7 +1,6 @@
 package redirect
 
 import (
-	"fmt"
 	"net/netip"
 	"path"
 	"slices"
@@ -20,6 +19,9 @@ const (
 	// eitherMask makes both marks look alike.
 	eitherMask uint32 = 0xffff
 )
+
+// EitherMark is what both marks of connections have in common.
+func EitherMark() iptables.Mark { return iptables.Mark{Value: Mark, Mask: eitherMask} }
 
 // SocketMark is the packet mark (SO_MARK) that the agent sets on the sockets with which the proxy listens for callers from outside. It
 // identifies their SYN+ACKs, which show no control group. The mark does not leave the pod: the kernel clears it when a
@@ -83,22 +85,22 @@ func Closed(s Settings) []iptables.Ruleset {
 	var sets []iptables.Ruleset
 	for _, f := range families {
 		sets = append(sets, iptables.Ruleset{Family: f.name, Tables: []iptables.Table{{Name: "filter", Chains: []iptables.Chain{
-			{Name: "INPUT", Policy: iptables.Drop, Rules: closedBut("-i")},
+			{Name: "INPUT", Policy: iptables.Drop, Rules: closedBut(inLo())},
 			{Name: "FORWARD", Policy: iptables.Drop, Rules: []iptables.Rule{closedRule()}},
-			{Name: "OUTPUT", Policy: iptables.Drop, Rules: closedBut("-o")},
+			{Name: "OUTPUT", Policy: iptables.Drop, Rules: closedBut(outLo())},
 		}}}})
 	}
 	return sets
 }
 
 // closedBut lets loopback and what else is given pass, and nothing more.
-func closedBut(direction string, others ...iptables.Rule) []iptables.Rule {
-	loopback := iptables.Rule{Args: []string{direction, "lo", "-j", "ACCEPT"}, Reason: "The pod talks to itself."}
-	return slices.Concat([]iptables.Rule{loopback}, others, []iptables.Rule{closedRule()})
+func closedBut(loopback iptables.Match, others ...iptables.Rule) []iptables.Rule {
+	own := iptables.Rule{Matches: matches{loopback}, Target: iptables.Accept, Reason: "The pod talks to itself."}
+	return slices.Concat([]iptables.Rule{own}, others, []iptables.Rule{closedRule()})
 }
 
 func closedRule() iptables.Rule {
-	return iptables.Rule{Args: []string{"-j", "DROP"}, Reason: "Nothing else passes, also while the policy is not in force yet."}
+	return iptables.Rule{Target: iptables.Drop, Reason: "Nothing else passes, also while the policy is not in force yet."}
 }
 
 // family is what differs between the address families.
@@ -106,23 +108,23 @@ type family struct {
 	name        iptables.Family
 	loopback    netip.Prefix // what is only ever reached through lo
 	ingress     netip.Prefix // where the proxy's ingress calls applications from
-	icmp        string
-	unreachable string // REJECT's answer
-	header      int    // length in bytes of an IP and a TCP header without options
+	icmp        iptables.Protocol
+	unreachable iptables.Reject
+	header      uint16 // length in bytes of an IP and a TCP header without options
 	discovery   bool   // neighbour discovery is made of packets that iptables sees (IPv4's ARP is not)
 }
 
 func ipv4() family {
 	return family{
 		name: iptables.V4, loopback: netip.MustParsePrefix("127.0.0.0/8"), ingress: only(apis.IngressSourceV4()),
-		icmp: "icmp", unreachable: "icmp-admin-prohibited", header: 20 + 20,
+		icmp: iptables.ICMP, unreachable: iptables.RejectICMP, header: 20 + 20,
 	}
 }
 
 func ipv6() family {
 	return family{
 		name: iptables.V6, loopback: netip.MustParsePrefix("::1/128"), ingress: only(apis.IngressSourceV6()),
-		icmp: "ipv6-icmp", unreachable: "icmp6-adm-prohibited", header: 40 + 20, discovery: true,
+		icmp: iptables.ICMPv6, unreachable: iptables.RejectICMPv6, header: 40 + 20, discovery: true,
 	}
 }
 
@@ -145,7 +147,7 @@ func (p planner) bound() bool { return p.proxy.Cgroup != "" }
 func (p planner) filter() iptables.Table {
 	chains := []iptables.Chain{
 		{Name: "INPUT", Policy: iptables.Drop, Rules: p.filterInput()},
-		{Name: "FORWARD", Policy: iptables.Drop, Rules: []iptables.Rule{rule("forward-drop", "A pod forwards nothing.", "-j", "DROP")}},
+		{Name: "FORWARD", Policy: iptables.Drop, Rules: []iptables.Rule{rule("forward-drop", "A pod forwards nothing.", nil, iptables.Drop)}},
 		{Name: "OUTPUT", Policy: iptables.Drop, Rules: p.filterOutput()},
 	}
 	if p.bound() {
@@ -155,22 +157,21 @@ func (p planner) filter() iptables.Table {
 }
 
 func markChains() []iptables.Chain {
+	setMark := func(m uint32) iptables.Target { return iptables.SetConnMark{Mark: iptables.WholeMark(m)} }
 	return []iptables.Chain{
 		{Name: chainMark, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
-			rule("mark", "The connection is the proxy's: whatever mark it had is overwritten.",
-				"-j", "CONNMARK", "--set-xmark", hex(Mark)+"/0xffffffff"),
-			rule("mark-accept", "And the packet passes.", "-j", "ACCEPT"),
+			rule("mark", "The connection is the proxy's: whatever mark it had is overwritten.", nil, setMark(Mark)),
+			rule("mark-accept", "And the packet passes.", nil, iptables.Accept),
 		}},
 		{Name: chainComing, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
 			rule("coming", "The connection comes to a port of the proxy; whether it is the proxy that answers is not known yet.",
-				"-j", "CONNMARK", "--set-xmark", hex(MarkComing)+"/0xffffffff"),
-			rule("coming-accept", "And the packet passes.", "-j", "ACCEPT"),
+				nil, setMark(MarkComing)),
+			rule("coming-accept", "And the packet passes.", nil, iptables.Accept),
 		}},
 		{Name: chainRefuse, Policy: iptables.NoPolicy, Rules: []iptables.Rule{
-			rule("refuse-mark", "By this mark the reset that follows may leave.",
-				"-j", "CONNMARK", "--set-xmark", hex(MarkComing)+"/0xffffffff"),
+			rule("refuse-mark", "By this mark the reset that follows may leave.", nil, setMark(MarkComing)),
 			rule("refuse", "The reset carries no data. The connection ends before it has begun.",
-				"-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset"),
+				matches{iptables.TCP}, iptables.RejectReset),
 		}},
 	}
 }
@@ -208,30 +209,3 @@ func (p planner) podCgroup() string {
 
 // containers is the cgroup that holds those of the pod's containers, and perhaps of others, but no socket of the kernel's own.
 func (p planner) containers() string { return path.Dir(p.proxy.Cgroup) }
-
-// proxySocket matches packets of the proxy's sockets.
-func (p planner) proxySocket() []string {
-	return append(proxyUser(), "-m", "cgroup", "--path", p.proxy.Cgroup)
-}
-
-// proxyUser matches packets of sockets of the proxy's user: the proxy's, and an impostor's, whom filter tells apart.
-func proxyUser() []string { return []string{"-m", "owner", "--uid-owner", uid()} }
-
-// unowned matches packets that no process owns: answers that the kernel makes itself (RST, ACK of a connection in
-// TIME_WAIT), sockets that nobody has accepted yet, and sockets that are closed and have something left to send.
-func unowned() []string {
-	return []string{"-m", "owner", "!", "--uid-owner", "0-4294967294"}
-}
-
-func marked() []string { return []string{"-m", "connmark", "--mark", hex(Mark)} }
-
-// markedOrComing matches both marks.
-func markedOrComing() []string {
-	return []string{"-m", "connmark", "--mark", hex(Mark) + "/" + hex(eitherMask)}
-}
-
-func hex(n uint32) string { return fmt.Sprintf("%#x", n) }
-
-func uid() string { return fmt.Sprint(apis.ProxyUID) }
-
-func port(n uint16) string { return fmt.Sprint(n) }

@@ -49,16 +49,19 @@ func each(set iptables.Ruleset, f func(where string, r iptables.Rule)) {
 
 func ids(set iptables.Ruleset) []string {
 	var out []string
-	each(set, func(where string, r iptables.Rule) { out = append(out, where+" "+r.Comment()) })
+	each(set, func(where string, r iptables.Rule) { out = append(out, where+" "+r.Comment) })
 	return out
 }
 
 // has reports whether the words stand in the rule, side by side.
 func has(r iptables.Rule, words string) bool {
-	return strings.Contains(" "+strings.Join(r.Args, " ")+" ", " "+words+" ")
+	return strings.Contains(" "+strings.Join(r.Words(), " ")+" ", " "+words+" ")
 }
 
-func verdict(r iptables.Rule) string { return r.Args[slices.Index(r.Args, "-j")+1] }
+func verdict(r iptables.Rule) string {
+	words := r.Words()
+	return words[slices.Index(words, "-j")+1]
+}
 
 func chain(t *testing.T, set iptables.Ruleset, table, name string) iptables.Chain {
 	t.Helper()
@@ -107,7 +110,7 @@ func TestPodCgroup(t *testing.T) {
 		for _, set := range redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: cgroup}) {
 			require.Equal(t, []string{cgroup, pod}, set.Cgroups())
 			for _, r := range chain(t, set, "filter", "OUTPUT").Rules {
-				require.True(t, r.Comment() != "ds-out-stranger" || has(r, "! --path "+cgroup))
+				require.True(t, r.Comment != "ds-out-stranger" || has(r, "! --path "+cgroup))
 			}
 		}
 	})
@@ -119,7 +122,7 @@ func TestEveryRule(t *testing.T) {
 		require.NoError(t, set.Check())
 		seen := map[string]bool{}
 		each(set, func(_ string, r iptables.Rule) {
-			name := r.Comment()
+			name := r.Comment
 			require.NotEmpty(t, r.Reason, "%s has a reason", name)
 			require.True(t, strings.HasSuffix(r.Reason, "."), "%s: its reason is a sentence", name)
 			require.NotContains(t, r.Reason, "|", "%s: its reason fits into a table", name)
@@ -127,8 +130,8 @@ func TestEveryRule(t *testing.T) {
 			require.LessOrEqual(t, len(name), 256, "%s: its comment is one that xt_comment takes", name)
 			require.False(t, seen[name], "%s is there once", name)
 			seen[name] = true
-			require.Contains(t, r.Args, "-j", "%s has a verdict", name)
-			if slices.Contains(r.Args, "mark") {
+			require.NotNil(t, r.Target, "%s has a verdict", name)
+			if has(r, "-m mark") {
 				require.Contains(t, []string{"ds-out-proxy-synack", "ds-out-proxy-cookie"}, name, "only SYN+ACKs are judged by a packet mark")
 				require.True(t, has(r, "-m owner"), "and not by that alone: a raw socket with CAP_NET_RAW can set it, and has an owner")
 			}
@@ -171,7 +174,7 @@ func jumpsLeadToChains(t *testing.T, set iptables.Ruleset) {
 			for _, r := range c.Rules {
 				if v := verdict(r); strings.HasPrefix(v, "DS-") {
 					_, ok := table.Chain(v)
-					require.True(t, ok, "%s leads to %s", r.Comment(), v)
+					require.True(t, ok, "%s leads to %s", r.Comment, v)
 					used[v] = true
 				}
 			}
@@ -194,18 +197,18 @@ func TestUnbound(t *testing.T) {
 			if strings.HasPrefix(where, "nat/") || verdict(r) == "DROP" {
 				return
 			}
-			if r.Comment() == "ds-wire-proxy" {
+			if r.Comment == "ds-wire-proxy" {
 				return // it adds nothing to what filter lets pass
 			}
-			require.Equal(t, "ACCEPT", verdict(r), "%s", r.Comment())
+			require.Equal(t, "ACCEPT", verdict(r), "%s", r.Comment)
 			local := has(r, "-o lo") || has(r, "-i lo") || has(r, "-d "+loopback)
 			neighbour := set.Family == iptables.V6 && has(r, "-p ipv6-icmp") && has(r, "--hl-eq 255") &&
 				(has(r, "--icmpv6-type 135") || has(r, "--icmpv6-type 136"))
-			require.True(t, local || neighbour, "%s accepts no more than loopback and neighbour discovery: %s", r.Comment(), r)
-			require.False(t, has(r, "! -o lo") || has(r, "! -i lo"), "%s", r.Comment())
+			require.True(t, local || neighbour, "%s accepts no more than loopback and neighbour discovery: %s", r.Comment, r)
+			require.False(t, has(r, "! -o lo") || has(r, "! -i lo"), "%s", r.Comment)
 		})
 		for _, r := range chain(t, set, "mangle", "POSTROUTING").Rules {
-			require.False(t, has(r, "-d "+loopback), "the last look asks for the interface: %s", r.Comment())
+			require.False(t, has(r, "-d "+loopback), "the last look asks for the interface: %s", r.Comment)
 		}
 	})
 }
@@ -221,21 +224,21 @@ func TestBound(t *testing.T) {
 		for _, r := range chain(t, set, "filter", "OUTPUT").Rules {
 			switch verdict(r) {
 			case "DS-COMING":
-				require.Fail(t, "nothing that leaves is marked as coming in", r.Comment())
+				require.Fail(t, "nothing that leaves is marked as coming in", r.Comment)
 			case "DS-MARK":
-				require.True(t, has(r, "-m cgroup --path "+cgroup), "%s marks by cgroup", r.Comment())
-				require.False(t, has(r, "! --path"), "%s", r.Comment())
-				require.True(t, has(r, "--uid-owner 1303") || has(r, "! --uid-owner 0-4294967294"), "%s marks by user, or where there is none", r.Comment())
+				require.True(t, has(r, "-m cgroup --path "+cgroup), "%s marks by cgroup", r.Comment)
+				require.False(t, has(r, "! --path"), "%s", r.Comment)
+				require.True(t, has(r, "--uid-owner 1303") || has(r, "! --uid-owner 0-4294967294"), "%s marks by user, or where there is none", r.Comment)
 			case "ACCEPT":
 				answer := has(r, "--tcp-flags SYN,ACK "+"SYN,ACK") && has(r, fmt.Sprintf("-m mark --mark %#x", redirect.SocketMark))
 				either := has(r, "--mark "+either) && (answer || has(r, "--tcp-flags RST "+"RST"))
 				bare := has(r, "-m connmark --mark 0x1303") && has(r, "--tcp-flags FIN,SYN,RST,PSH,ACK,URG "+"ACK") && has(r, "-m length")
 				require.True(t, either || bare || has(r, "-o lo") || has(r, "--ctstate DNAT") || has(r, "--hl-eq 255"),
-					"%s accepts by mark only segments without data: %s", r.Comment(), r)
+					"%s accepts by mark only segments without data: %s", r.Comment, r)
 			}
 		}
 		for _, r := range chain(t, set, "filter", "INPUT").Rules {
-			require.NotEqual(t, "DS-MARK", verdict(r), "nothing that comes in proves to be the proxy's: %s", r.Comment())
+			require.NotEqual(t, "DS-MARK", verdict(r), "nothing that comes in proves to be the proxy's: %s", r.Comment)
 		}
 	})
 }
@@ -249,8 +252,8 @@ func TestClosedNeedsNothingOfTheKernelAndAcceptsLoopbackOnly(t *testing.T) {
 			require.Equal(t, iptables.Drop, c.Policy)
 		}
 		each(set, func(_ string, r iptables.Rule) {
-			require.NotContains(t, r.Args, "-m")
-			require.True(t, has(r, "lo -j ACCEPT") || has(r, "-j DROP"), "%s", r.Args)
+			require.NotContains(t, r.Words(), "-m")
+			require.True(t, has(r, "lo -j ACCEPT") || has(r, "-j DROP"), "%s", r)
 			require.NotEmpty(t, r.Reason)
 		})
 	}
@@ -285,15 +288,15 @@ func TestFamilies(t *testing.T) {
 			"but for neighbour discovery the families have the same rules in the same order")
 		require.Len(t, slices.DeleteFunc(ids(sets[1]), func(id string) bool { return !v6Only(id) }), 6)
 		each(sets[0], func(_ string, r iptables.Rule) {
-			require.NotContains(t, r.String(), "6-", "%s: nothing of IPv6 in IPv4", r.Comment())
-			require.NotContains(t, r.String(), "::", "%s: nothing of IPv6 in IPv4", r.Comment())
+			require.NotContains(t, r.String(), "6-", "%s: nothing of IPv6 in IPv4", r.Comment)
+			require.NotContains(t, r.String(), "::", "%s: nothing of IPv6 in IPv4", r.Comment)
 		})
 		each(sets[1], func(_ string, r iptables.Rule) {
-			for _, word := range r.Args {
+			for _, word := range r.Words() {
 				prefix, err := netip.ParsePrefix(word)
-				require.False(t, err == nil && prefix.Addr().Is4(), "%s: no IPv4 address in IPv6", r.Comment())
+				require.False(t, err == nil && prefix.Addr().Is4(), "%s: no IPv4 address in IPv6", r.Comment)
 			}
-			require.False(t, has(r, "-p icmp"), "%s: no ICMP of IPv4 in IPv6", r.Comment())
+			require.False(t, has(r, "-p icmp"), "%s: no ICMP of IPv4 in IPv6", r.Comment)
 		})
 	}
 }
@@ -337,11 +340,8 @@ func TestRedirectsGoToThePortsOfTheProxy(t *testing.T) {
 		t.Helper()
 		found := map[string]uint16{}
 		each(set, func(_ string, r iptables.Rule) {
-			if verdict(r) == "REDIRECT" {
-				var port uint16
-				_, err := fmt.Sscan(r.Args[len(r.Args)-1], &port)
-				require.NoError(t, err)
-				found[r.Comment()] = port
+			if port, is := r.Target.(iptables.Redirect); is {
+				found[r.Comment] = uint16(port)
 			}
 		})
 		require.Equal(t, want, found)

@@ -19,17 +19,18 @@ func Quarantine(s Settings, node []netip.Addr) []iptables.Ruleset {
 			if ip.Is6() != (set.Family == iptables.V6) {
 				continue
 			}
-			in = append(in, iptables.Rule{Reason: "The node calls: the kubelet probes.",
-				Args: []string{"-s", ip.String(), "-p", "tcp", "-j", "ACCEPT"}})
-			out = append(out, iptables.Rule{Reason: "Answers to the node's calls.",
-				Args: []string{"-d", ip.String(), "-p", "tcp", "-m", "conntrack", "--ctstate", "ESTABLISHED", "--ctdir", "REPLY", "-j", "ACCEPT"}})
+			in = append(in, iptables.Rule{Reason: "The node calls: the kubelet probes.", Target: iptables.Accept,
+				Matches: matches{from(only(ip)), iptables.TCP}})
+			out = append(out, iptables.Rule{Reason: "Answers to the node's calls.", Target: iptables.Accept,
+				Matches: matches{to(only(ip)), iptables.TCP,
+					iptables.State{Of: iptables.Established, Reply: true}}})
 		}
 		if len(in) > 0 && set.Family == iptables.V6 {
 			p := planner{family: ipv6()}
-			in = append(in, p.neighbours("in-neighbour", nil)...)
-			out = append(out, p.neighbours("out-neighbour", nil)...)
+			in = append(in, p.neighbours("in-neighbour")...)
+			out = append(out, p.neighbours("out-neighbour")...)
 		}
-		chains[0].Rules, chains[2].Rules = closedBut("-i", in...), closedBut("-o", out...)
+		chains[0].Rules, chains[2].Rules = closedBut(inLo(), in...), closedBut(outLo(), out...)
 	}
 	return sets
 }

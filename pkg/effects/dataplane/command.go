@@ -2,7 +2,9 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/xtables"
@@ -24,23 +26,23 @@ func lockFile(f iptables.Family) string {
 }
 
 // save reads what the namespace holds.
-func (d *Dataplane) save(ctx context.Context, ns *netns.Namespace, f iptables.Family) (iptables.Ruleset, error) {
+func (d *Dataplane) save(ctx context.Context, ns *netns.Namespace, f iptables.Family) (iptables.Saved, error) {
 	if untouched(d.backend, ns, f) {
-		return iptables.Ruleset{Family: f}, nil
+		return iptables.Saved{Family: f}, nil
 	}
 	out, err := xtables.Run(ctx, ns, lockFile(f), "", d.backend.Program(f, "save"), "--counters")
 	if err != nil {
-		return iptables.Ruleset{}, err
+		return iptables.Saved{}, err
 	}
 	return iptables.ParseSave(f, out)
 }
 
 func (d *Dataplane) restore(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset) error {
-	return d.write(ctx, ns, set, set.Restore())
+	return d.write(ctx, ns, set, iptables.Table.Restore)
 }
 
-// write has the program read a text that was made of the ruleset.
-func (d *Dataplane) write(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset, text string, options ...string) error {
+// write has the program read what render makes of each table.
+func (d *Dataplane) write(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset, render func(iptables.Table) string, options ...string) error {
 	if err := set.Check(); err != nil {
 		return err
 	}
@@ -48,12 +50,34 @@ func (d *Dataplane) write(ctx context.Context, ns *netns.Namespace, set iptables
 	if d.backend == xtables.Legacy {
 		args = append(args, "--wait", lockWait)
 	}
-	_, err := xtables.Run(ctx, ns, lockFile(set.Family), text, d.backend.Program(set.Family, "restore"), args...)
+	texts := make([]string, len(set.Tables))
+	for i, t := range set.Tables {
+		texts[i] = render(t)
+	}
+	_, err := xtables.Run(ctx, ns, lockFile(set.Family), strings.Join(texts, ""), d.backend.Program(set.Family, "restore"), args...)
 	if err == nil {
 		return nil
 	}
+	err = withTable(err, set.Tables, texts)
 	if other, _ := ns.InOtherUserNamespace(); other {
 		err = fmt.Errorf("%w; the pod has a user namespace of its own, in which the kernel matches no socket owners for us: it must run with hostUsers: true", err)
+	}
+	return err
+}
+
+// withTable adds to the error of a table that the kernel refused as a whole, at its last line, which one it is, and the
+// control groups that it names: one that is gone is the usual reason.
+func withTable(err error, tables []iptables.Table, texts []string) error {
+	var failure *xtables.Failure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	last := 0
+	for i, text := range texts {
+		last += strings.Count(text, "\n")
+		if failure.Line == last {
+			return fmt.Errorf("%w: the kernel refused table %s as a whole; control groups that it names: %v", err, tables[i].Name, tables[i].Cgroups())
+		}
 	}
 	return err
 }

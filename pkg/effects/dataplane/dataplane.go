@@ -29,11 +29,11 @@ func New(b xtables.Backend) *Dataplane { return &Dataplane{backend: b} }
 
 // State is what the kernel holds in one namespace.
 type State struct {
-	Backend  xtables.Backend    `json:"backend"`
-	Rulesets []iptables.Ruleset `json:"-"`     // as read back, counters included
-	Drift    []drift.Finding    `json:"drift"` // how it differed from what was asked, before anything was written
-	Wrote    bool               `json:"wrote"` // whether it was written
-	Hash     string             `json:"hash"`  // of the rules, not of counters: equal hashes, equal rules
+	Backend  xtables.Backend  `json:"backend"`
+	Rulesets []iptables.Saved `json:"-"`     // as read back, counters included
+	Drift    []drift.Finding  `json:"drift"` // how it differed from what was asked, before anything was written
+	Wrote    bool             `json:"wrote"` // whether it was written
+	Hash     string           `json:"hash"`  // of the rules, not of counters: equal hashes, equal rules
 }
 
 // RuleCounts is how many rules each table of each family holds.
@@ -51,7 +51,7 @@ func (s State) RuleCounts() iptables.Counts {
 
 // Check renders the rulesets into a scratch namespace. The error names the table, the rule and what the kernel lacks.
 func (d *Dataplane) Check(ctx context.Context, desired []iptables.Ruleset) error {
-	_, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (iptables.Ruleset, error) {
+	_, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (iptables.Saved, error) {
 		return d.reference(ctx, set)
 	})
 	return err
@@ -85,7 +85,7 @@ func (d *Dataplane) Rewrite(ctx context.Context, ns *netns.Namespace, desired []
 // the kernel waits for no RCU grace period.
 func (d *Dataplane) Fill(ctx context.Context, ns *netns.Namespace, rules []iptables.Ruleset) error {
 	_, err := each(ctx, rules, func(ctx context.Context, set iptables.Ruleset) (struct{}, error) {
-		return struct{}{}, d.write(ctx, ns, set, set.Filling(), "--noflush")
+		return struct{}{}, d.write(ctx, ns, set, iptables.Table.Filling, "--noflush")
 	})
 	return err
 }
@@ -145,7 +145,7 @@ func dueTables(set iptables.Ruleset, differs []drift.Finding, bound bool) iptabl
 // ordered are the tables in the order in which a write may stop anywhere. Filter lets packets pass that nat has led, or once
 // led, to the proxy, and relies on mangle to see where they really go: where mangle has been, and may be empty by now, it
 // goes in before filter.
-func ordered(due, held iptables.Ruleset) iptables.Ruleset {
+func ordered(due iptables.Ruleset, held iptables.Saved) iptables.Ruleset {
 	first := func(t iptables.Table) int {
 		if _, was := held.Table(t.Name); was && t.Name == "mangle" && t.Rules() > 0 {
 			return 0
@@ -161,7 +161,7 @@ var ErrTaken = errors.New("the namespace holds rules already, and those to be wr
 
 // put writes tables over what the namespace holds. In a new namespace the shorter way is tried first, and it is the only one
 // for tables that are not sealed: somebody else may write at the same time.
-func (d *Dataplane) put(ctx context.Context, ns *netns.Namespace, set, held iptables.Ruleset) error {
+func (d *Dataplane) put(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset, held iptables.Saved) error {
 	if len(held.Tables) == 0 && create(d.backend, ns, set) == nil {
 		return nil
 	}
@@ -173,7 +173,7 @@ func (d *Dataplane) put(ctx context.Context, ns *netns.Namespace, set, held ipta
 
 // result is the outcome for one family.
 type result struct {
-	held  iptables.Ruleset
+	held  iptables.Saved
 	drift []drift.Finding
 	wrote bool
 }
@@ -197,7 +197,7 @@ func (d *Dataplane) state(results []result) State {
 		s.Rulesets = append(s.Rulesets, r.held)
 		s.Drift = append(s.Drift, r.drift...)
 		s.Wrote = s.Wrote || r.wrote
-		hash.Write([]byte(string(r.held.Family) + "\n" + r.held.WithoutCounters().Restore()))
+		hash.Write([]byte(string(r.held.Family) + "\n" + r.held.Text()))
 	}
 	s.Hash = hex.EncodeToString(hash.Sum(nil))
 	return s

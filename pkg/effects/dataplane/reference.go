@@ -14,7 +14,7 @@ import (
 // iptables-restore was given, but always the same for the same input.
 type references struct {
 	mu    sync.Mutex
-	saved map[string]iptables.Ruleset
+	saved map[string]iptables.Saved
 }
 
 // placeholder stands in for the cgroup of this index in a reference: the root of the hierarchy, which always exists, spelled with more slashes
@@ -23,7 +23,7 @@ func placeholder(index int) string { return strings.Repeat("/", index+1) }
 
 // reference returns what iptables-save must print in a namespace that holds the desired ruleset. The first call for a
 // ruleset renders it into a scratch namespace.
-func (d *Dataplane) reference(ctx context.Context, desired iptables.Ruleset) (iptables.Ruleset, error) {
+func (d *Dataplane) reference(ctx context.Context, desired iptables.Ruleset) (iptables.Saved, error) {
 	cgroups := desired.Cgroups()
 	shared := desired.EditCgroups(func(path string) string { return placeholder(slices.Index(cgroups, path)) })
 	key := string(desired.Family) + "\n" + shared.Restore()
@@ -34,24 +34,24 @@ func (d *Dataplane) reference(ctx context.Context, desired iptables.Ruleset) (ip
 	if !known {
 		var err error
 		if saved, err = d.render(ctx, shared); err != nil {
-			return iptables.Ruleset{}, err
+			return iptables.Saved{}, err
 		}
 		if d.references.saved == nil {
-			d.references.saved = map[string]iptables.Ruleset{}
+			d.references.saved = map[string]iptables.Saved{}
 		}
 		d.references.saved[key] = saved
 	}
 	return saved.EditCgroups(func(path string) string { return cgroups[len(path)-1] }), nil
 }
 
-func (d *Dataplane) render(ctx context.Context, set iptables.Ruleset) (iptables.Ruleset, error) {
+func (d *Dataplane) render(ctx context.Context, set iptables.Ruleset) (iptables.Saved, error) {
 	scratch, err := netns.Scratch()
 	if err != nil {
-		return iptables.Ruleset{}, err
+		return iptables.Saved{}, err
 	}
 	defer scratch.Close()
 	if err := d.restore(ctx, scratch, set); err != nil {
-		return iptables.Ruleset{}, err
+		return iptables.Saved{}, err
 	}
 	return d.save(ctx, scratch, set.Family)
 }

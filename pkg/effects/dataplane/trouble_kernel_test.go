@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -22,13 +21,13 @@ import (
 )
 
 // spoiled is the plan with one rule changed.
-func spoiled(t *testing.T, comment string, change func([]string) []string) []iptables.Ruleset {
+func spoiled(t *testing.T, comment string, change func(*iptables.Rule)) []iptables.Ruleset {
 	t.Helper()
 	desired := bound(t)
 	for i := range desired {
 		desired[i] = desired[i].Edit(func(_, _ string, r iptables.Rule) iptables.Rule {
-			if r.Comment() == comment {
-				r.Args = change(r.Args)
+			if r.Comment == comment {
+				change(&r)
 			}
 			return r
 		})
@@ -44,10 +43,10 @@ func TestCheck(t *testing.T) {
 			require.NoError(t, dataplane.New(b).Check(ctx, redirect.Plan(settings(), redirect.Proxy{Cgroup: "/no/such/cgroup"})))
 			require.NoError(t, dataplane.New(b).Check(ctx, redirect.Plan(settings(), redirect.Proxy{})))
 		})
-		for name, change := range map[string]func([]string) []string{
-			"a match that does not exist":   func(args []string) []string { return slices.Concat([]string{"-m", "nosuchmatch"}, args) },
-			"a target that does not exist":  func(args []string) []string { args[len(args)-1] = "NOSUCHTARGET"; return args },
-			"an option that does not exist": func(args []string) []string { return slices.Concat([]string{"--no-such-option"}, args) },
+		for name, change := range map[string]func(*iptables.Rule){
+			"a protocol that does not exist": func(r *iptables.Rule) { r.Matches[0] = iptables.Protocol("nosuchprotocol") },
+			"a target that does not exist":   func(r *iptables.Rule) { r.Target = iptables.Jump("NOSUCHTARGET") },
+			"an answer that does not exist":  func(r *iptables.Rule) { r.Target = iptables.Reject("no-such-answer") },
 		} {
 			t.Run("names the rule that needs "+name, func(t *testing.T) {
 				err := dataplane.New(b).Check(ctx, spoiled(t, "ds-out-drop-udp", change))

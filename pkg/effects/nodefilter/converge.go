@@ -177,7 +177,7 @@ func (f *Filter) changed(ctx context.Context, s netpol.State, kernel held, find 
 	counts := map[string][]iptables.Counter{}
 	for i, want := range compare {
 		is := have[want.Name]
-		if sameArgs(printed[i], is.Rules) {
+		if slices.EqualFunc(printed[i], is.Rules, iptables.SavedRule.Equal) {
 			continue
 		}
 		changed = append(changed, want)
@@ -187,12 +187,8 @@ func (f *Filter) changed(ctx context.Context, s netpol.State, kernel held, find 
 	return changed, counts, nil
 }
 
-func sameArgs(a, b []iptables.Rule) bool {
-	return slices.EqualFunc(a, b, func(a, b iptables.Rule) bool { return slices.Equal(a.Args, b.Args) })
-}
-
 // kept are the counts of the rules that were there before, by their text.
-func kept(want, have []iptables.Rule) []iptables.Counter {
+func kept(want, have []iptables.SavedRule) []iptables.Counter {
 	counts := map[string]iptables.Counter{}
 	for _, r := range have {
 		counts[r.String()] = r.Count

@@ -23,7 +23,7 @@ type Filter struct {
 	backend xtables.Backend
 
 	mu   sync.Mutex
-	seen map[string][]iptables.Rule // how iptables-save prints a chain, by its text as it was written
+	seen map[string][]iptables.SavedRule // how iptables-save prints a chain, by its text as it was written
 
 	counting sync.Mutex
 	counts   map[iptables.Family]map[netpol.Reason]uint64 // of refused packets
@@ -31,7 +31,7 @@ type Filter struct {
 
 // New returns the filter of the node whose network namespace is given. Nothing is written yet.
 func New(node *netns.Namespace, backend xtables.Backend) *Filter {
-	return &Filter{node: node, backend: backend, seen: map[string][]iptables.Rule{},
+	return &Filter{node: node, backend: backend, seen: map[string][]iptables.SavedRule{},
 		counts: map[iptables.Family]map[netpol.Reason]uint64{}}
 }
 

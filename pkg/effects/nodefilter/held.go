@@ -11,7 +11,7 @@ import (
 )
 
 // held is what the kernel's filter table holds of one family.
-type held struct{ table iptables.Table }
+type held struct{ table iptables.SavedTable }
 
 func (f *Filter) readChains(ctx context.Context, family iptables.Family) (held, error) {
 	out, err := f.run(ctx, "", f.backend.Program(family, "save"), "--counters", "-t", "filter")
@@ -40,22 +40,12 @@ func (h held) names() []string {
 	return out
 }
 
-func (h held) byName() map[string]iptables.Chain {
-	out := make(map[string]iptables.Chain, len(h.table.Chains))
+func (h held) byName() map[string]iptables.SavedChain {
+	out := make(map[string]iptables.SavedChain, len(h.table.Chains))
 	for _, c := range h.table.Chains {
 		out[c.Name] = c
 	}
 	return out
-}
-
-// target is where a rule jumps or goes to.
-func target(r iptables.Rule) string {
-	for i, word := range r.Args {
-		if (word == "-j" || word == "-g") && i+1 < len(r.Args) {
-			return r.Args[i+1]
-		}
-	}
-	return ""
 }
 
 // unhook are the lines that take away the jumps to our chains out of others', but for the hooks that are right: alone
@@ -67,7 +57,7 @@ func (h held) unhook(right []netpol.Hook) []string {
 			continue
 		}
 		for _, r := range c.Rules {
-			if ours(target(r)) && !slices.ContainsFunc(right, func(k netpol.Hook) bool { return k.Chain == c.Name }) {
+			if ours(r.Target) && !slices.ContainsFunc(right, func(k netpol.Hook) bool { return k.Chain == c.Name }) {
 				lines = append(lines, "-D "+c.Name+" "+r.String())
 			}
 		}
@@ -79,10 +69,10 @@ func (h held) unhook(right []netpol.Hook) []string {
 func (h held) hooked(hook netpol.Hook) bool {
 	for i, r := range h.byName()[hook.Chain].Rules {
 		if i == 0 {
-			if !slices.Equal(r.Args, []string{"-j", hook.Target}) {
+			if r.Goto || r.Target != hook.Target || len(r.Words) > 2 {
 				return false
 			}
-		} else if ours(target(r)) {
+		} else if ours(r.Target) {
 			return false
 		}
 	}

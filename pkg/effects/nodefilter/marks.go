@@ -27,7 +27,12 @@ func (f *Filter) MarkUses(ctx context.Context, marks uint32, families ...iptable
 				problems = append(problems, err)
 				continue
 			}
-			out = append(out, netpol.MarkUses(program, text, marks)...)
+			saved, err := iptables.ParseSave(family, text)
+			if err != nil {
+				problems = append(problems, err)
+				continue
+			}
+			out = append(out, netpol.MarkUses(program, saved, marks)...)
 		}
 	}
 	native, nativeErr := f.nativeMarks(ctx, marks)

@@ -15,7 +15,7 @@ import (
 
 // printed returns the chains' rules as iptables-save prints them: in other words than they are written in, but always
 // in the same. Chains that were never seen are written to a scratch namespace once.
-func (f *Filter) printed(ctx context.Context, s netpol.State, chains []iptables.Chain) ([][]iptables.Rule, error) {
+func (f *Filter) printed(ctx context.Context, s netpol.State, chains []iptables.Chain) ([][]iptables.SavedRule, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	keys := make([]string, len(chains))
@@ -31,7 +31,7 @@ func (f *Filter) printed(ctx context.Context, s netpol.State, chains []iptables.
 			return nil, err
 		}
 	}
-	out := make([][]iptables.Rule, len(chains))
+	out := make([][]iptables.SavedRule, len(chains))
 	for i := range chains {
 		out[i] = f.seen[keys[i]]
 	}
@@ -110,7 +110,8 @@ func stubs(chains []iptables.Chain) []string {
 	var lines []string
 	for _, c := range chains {
 		for _, r := range c.Rules {
-			if line := ":" + target(r) + " - [0:0]"; ours(target(r)) && !slices.Contains(lines, line) {
+			to := iptables.ChainOf(r.Target)
+			if line := ":" + to + " - [0:0]"; ours(to) && !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}
 		}

@@ -16,7 +16,7 @@ type Refused struct {
 }
 
 // count notes the counts of the refusing rules.
-func (f *Filter) count(family iptables.Family, table iptables.Table) {
+func (f *Filter) count(family iptables.Family, table iptables.SavedTable) {
 	counts := map[netpol.Reason]uint64{}
 	for _, c := range table.Chains {
 		reason, refuses := netpol.Refuses(c.Name)
@@ -25,7 +25,7 @@ func (f *Filter) count(family iptables.Family, table iptables.Table) {
 		}
 		counts[reason] = 0
 		for _, r := range c.Rules {
-			if t := target(r); t == string(netpol.Reject) || t == string(netpol.Drop) {
+			if r.Target == string(netpol.Reject) || r.Target == string(netpol.Drop) {
 				counts[reason] += r.Count.Packets
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -34,48 +33,41 @@ func Run(ctx context.Context, ns *netns.Namespace, lockfile, input, name string,
 	return stdout.String(), nil
 }
 
-// failure says which program failed, why, and what to do about it.
-func failure(name string, err error, complaint, input string) error {
-	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("%s is not installed here: install iptables 1.8 and ipset 7 or newer, or choose the other --iptables-backend", name)
-	}
-	return fmt.Errorf("%s: %w: %s", name, err, explain(complaint, input))
+// Failure is what a program complained of.
+type Failure struct {
+	Program   string
+	Err       error  // how the program ended
+	Complaint string // its standard error, in one line
+	Line      int    // of its input that it refused, counted from 1; 0: it named none
+	Refused   string // that line
 }
 
-// explain joins what the program complained of into one line, with the rule that it meant and, where the kernel lacks a
-// match or a target, the way out.
-func explain(complaint, input string) string {
-	text := strings.Join(strings.Fields(complaint), " ")
-	if m := regexp.MustCompile(`line:? (\d+)`).FindStringSubmatch(complaint); m != nil {
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			text += refused(strings.Split(input, "\n"), n-1)
-		}
+// Error names the program, its complaint, the line that it refused and, where the kernel lacks a match or a target, the remedy.
+func (f *Failure) Error() string {
+	text := fmt.Sprintf("%s: %v: %s", f.Program, f.Err, f.Complaint)
+	if f.Refused != "" {
+		text += fmt.Sprintf(" (line %d is %q)", f.Line, f.Refused)
 	}
-	if strings.Contains(complaint, "missing kernel module") || strings.Contains(complaint, "No chain/target/match by that name") {
+	if strings.Contains(f.Complaint, "missing kernel module") || strings.Contains(f.Complaint, "No chain/target/match by that name") {
 		text += "; the node's kernel lacks that netfilter extension: load its module (xt_cgroup, xt_owner, xt_connmark, xt_conntrack, xt_multiport, xt_comment, xt_hl, xt_REDIRECT) or use another kernel"
 	}
 	return text
 }
 
-// refused shows the line that was refused. Where the kernel refused a table as a whole, at its COMMIT, it shows which one,
-// and the control groups that it names: one that is gone is the usual reason.
-func refused(lines []string, at int) string {
-	if at < 0 || at >= len(lines) {
-		return ""
+// Unwrap returns how the program ended.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// failure is the error of a program that ended with err and wrote the complaint.
+func failure(name string, err error, complaint, input string) error {
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%s is not installed here: install iptables 1.8 and ipset 7 or newer, or choose the other --iptables-backend", name)
 	}
-	if lines[at] != "COMMIT" {
-		return fmt.Sprintf(" (line %d is %q)", at+1, lines[at])
+	f := &Failure{Program: name, Err: err, Complaint: strings.Join(strings.Fields(complaint), " ")}
+	if m := regexp.MustCompile(`line:? (\d+)`).FindStringSubmatch(complaint); m != nil {
+		f.Line, _ = strconv.Atoi(m[1])
 	}
-	table, paths := "", []string{}
-	for _, line := range lines[:at] {
-		if strings.HasPrefix(line, "*") {
-			table, paths = line[1:], nil
-		}
-		if _, after, ok := strings.Cut(line, "--path "); ok {
-			if path := strings.Fields(after)[0]; !slices.Contains(paths, path) {
-				paths = append(paths, path)
-			}
-		}
+	if lines := strings.Split(input, "\n"); f.Line > 0 && f.Line <= len(lines) {
+		f.Refused = lines[f.Line-1]
 	}
-	return fmt.Sprintf(" (the kernel refused table %s as a whole; control groups that it names: %v)", table, paths)
+	return f
 }

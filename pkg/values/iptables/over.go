@@ -1,29 +1,35 @@
 package iptables
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
+
+// place names a rule in a ruleset by its comment.
+type place struct{ table, chain, comment string }
 
 // Over prepares the ruleset to be written over what a namespace holds now: rules known by their comment and policies
-// keep their counts, and tables that only the namespace has are blanked, last.
-func (s Ruleset) Over(held Ruleset) Ruleset {
-	counts := map[string]Counter{}
-	held.Edit(func(table, chain string, r Rule) Rule {
-		if r.Comment() != "" {
-			counts[table+"/"+chain+"/"+r.Comment()] = r.Count
+// keep their counts, and tables that only the namespace has are blanked, last. The ruleset itself stays as it is.
+func (s Ruleset) Over(held Saved) Ruleset {
+	counts := map[place]Counter{}
+	for _, t := range held.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				if r.Comment != "" {
+					counts[place{t.Name, c.Name, r.Comment}] = r.Count
+				}
+			}
 		}
-		return r
-	})
-	out := s.Edit(func(table, chain string, r Rule) Rule {
-		r.Count = counts[table+"/"+chain+"/"+r.Comment()]
-		return r
-	})
+	}
+	out := Ruleset{Family: s.Family, Tables: slices.Clone(s.Tables)}
 	for i, t := range out.Tables {
 		before, _ := held.Table(t.Name)
+		out.Tables[i].Chains = slices.Clone(t.Chains)
 		for j, c := range t.Chains {
+			chain := &out.Tables[i].Chains[j]
 			if h, ok := before.Chain(c.Name); ok && h.Policy != NoPolicy && c.Policy != NoPolicy {
-				out.Tables[i].Chains[j].Count = h.Count
+				chain.Count = h.Count
+			}
+			chain.Rules = slices.Clone(c.Rules)
+			for k, r := range chain.Rules {
+				chain.Rules[k].Count = counts[place{t.Name, c.Name, r.Comment}]
 			}
 		}
 	}
@@ -32,32 +38,5 @@ func (s Ruleset) Over(held Ruleset) Ruleset {
 			out.Tables = append(out.Tables, t.Blank())
 		}
 	}
-	return out
-}
-
-// Blank returns the table as a fresh namespace has it: built-in chains that accept, and nothing else.
-func (t Table) Blank() Table {
-	blank := Table{Name: t.Name}
-	for _, c := range t.Chains {
-		if c.Policy != NoPolicy {
-			blank.Chains = append(blank.Chains, Chain{Name: c.Name, Policy: Accept})
-		}
-	}
-	return blank
-}
-
-// WithoutCounters returns a copy whose counts are zero and whose tables stand in the order of their names: equal rules,
-// equal text.
-func (s Ruleset) WithoutCounters() Ruleset {
-	out := s.Edit(func(_, _ string, r Rule) Rule {
-		r.Count = Counter{}
-		return r
-	})
-	for i := range out.Tables {
-		for j := range out.Tables[i].Chains {
-			out.Tables[i].Chains[j].Count = Counter{}
-		}
-	}
-	slices.SortStableFunc(out.Tables, func(a, b Table) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

@@ -9,19 +9,19 @@ import (
 
 // ParseSave reads what iptables-save [-c] printed. A line that it does not understand is an error that names the line:
 // a ruleset that is only partly understood must not be judged.
-func ParseSave(family Family, text string) (Ruleset, error) {
-	p := saveParser{set: Ruleset{Family: family}}
+func ParseSave(family Family, text string) (Saved, error) {
+	p := saveParser{set: Saved{Family: family}}
 	for n, line := range strings.Split(text, "\n") {
 		if err := p.line(strings.TrimSpace(line)); err != nil {
-			return Ruleset{}, fmt.Errorf("iptables-save (%s) line %d %q: %w", family, n+1, line, err)
+			return Saved{}, fmt.Errorf("iptables-save (%s) line %d %q: %w", family, n+1, line, err)
 		}
 	}
 	return p.finish()
 }
 
 type saveParser struct {
-	set    Ruleset
-	table  *Table
+	set    Saved
+	table  *SavedTable
 	opaque []string // tables that iptables-nft-save says it cannot show in full
 }
 
@@ -63,20 +63,20 @@ func (p *saveParser) begin(name string) error {
 	if _, twice := p.set.Table(name); twice || name == "" {
 		return fmt.Errorf("a table without a name of its own")
 	}
-	p.table = &Table{Name: name}
+	p.table = &SavedTable{Name: name}
 	return nil
 }
 
 // finish marks what the text did not show.
-func (p *saveParser) finish() (Ruleset, error) {
+func (p *saveParser) finish() (Saved, error) {
 	if p.table != nil {
-		return Ruleset{}, fmt.Errorf("iptables-save (%s): table %s has no COMMIT", p.set.Family, p.table.Name)
+		return Saved{}, fmt.Errorf("iptables-save (%s): table %s has no COMMIT", p.set.Family, p.table.Name)
 	}
 	for _, name := range p.opaque {
-		i := slices.IndexFunc(p.set.Tables, func(t Table) bool { return t.Name == name })
+		i := slices.IndexFunc(p.set.Tables, func(t SavedTable) bool { return t.Name == name })
 		if i < 0 {
 			i = len(p.set.Tables)
-			p.set.Tables = append(p.set.Tables, Table{Name: name})
+			p.set.Tables = append(p.set.Tables, SavedTable{Name: name})
 		}
 		p.set.Tables[i].Opaque = true
 	}
@@ -91,7 +91,7 @@ func (p *saveParser) chain(line string) error {
 	if _, twice := p.table.Chain(f[0]); twice {
 		return fmt.Errorf("chain %s is declared twice", f[0])
 	}
-	c := Chain{Name: f[0], Policy: Policy(f[1])}
+	c := SavedChain{Name: f[0], Policy: Verdict(f[1])}
 	if len(f) > 2 {
 		var err error
 		if c.Count, err = parseCounter(f[2]); err != nil {
@@ -107,9 +107,9 @@ func (p *saveParser) rule(line string) error {
 	if err != nil {
 		return err
 	}
-	var r Rule
+	var count Counter
 	if len(words) > 0 && strings.HasPrefix(words[0], "[") {
-		if r.Count, err = parseCounter(words[0]); err != nil {
+		if count, err = parseCounter(words[0]); err != nil {
 			return err
 		}
 		words = words[1:]
@@ -117,13 +117,38 @@ func (p *saveParser) rule(line string) error {
 	if len(words) < 2 || words[0] != "-A" {
 		return fmt.Errorf("want -A CHAIN …")
 	}
-	i := slices.IndexFunc(p.table.Chains, func(c Chain) bool { return c.Name == words[1] })
+	i := slices.IndexFunc(p.table.Chains, func(c SavedChain) bool { return c.Name == words[1] })
 	if i < 0 {
 		return fmt.Errorf("chain %s is not declared", words[1])
 	}
-	r.Args = words[2:]
+	r := readRule(words[2:])
+	r.Count = count
 	p.table.Chains[i].Rules = append(p.table.Chains[i].Rules, r)
 	return nil
+}
+
+// readRule finds in the words of a rule what we need to know of it. A comment may be any text, so that it is passed over.
+func readRule(words []string) SavedRule {
+	r := SavedRule{Words: words}
+	for i := 0; i+1 < len(words); i++ {
+		value := words[i+1]
+		switch words[i] {
+		case "--comment":
+			if r.Comment == "" {
+				r.Comment = value
+			}
+		case "--path":
+			r.paths = append(r.paths, i+1)
+		case "-j", "-g":
+			if r.Target == "" {
+				r.Target, r.Goto = value, words[i] == "-g"
+			}
+		default:
+			continue
+		}
+		i++
+	}
+	return r
 }
 
 func parseCounter(s string) (Counter, error) {

@@ -11,17 +11,7 @@ const (
 	V6 Family = "ipv6"
 )
 
-// Policy is the verdict of a built-in chain for a packet that no rule decided; a user-defined chain has NoPolicy.
-type Policy string
-
-// The policies.
-const (
-	NoPolicy Policy = "-"
-	Accept   Policy = "ACCEPT"
-	Drop     Policy = "DROP"
-)
-
-// Ruleset is everything that one network namespace holds for one family, tables in the order in which they are written.
+// Ruleset is everything that one network namespace should hold for one family, tables in the order in which they are written.
 type Ruleset struct {
 	Family Family
 	Tables []Table
@@ -31,59 +21,54 @@ type Ruleset struct {
 type Table struct {
 	Name   string
 	Chains []Chain
-	// Opaque: the kernel's table holds something that the iptables programs cannot show (native nftables chains).
-	// Writing the table takes that away.
-	Opaque bool
 }
 
 // Chain is one chain with all its rules, in order.
 type Chain struct {
 	Name   string
-	Policy Policy
+	Policy Verdict // of a built-in chain; NoPolicy for every other chain
 	Count  Counter // of the policy; built-in chains only
 	Rules  []Rule
 }
 
-// Rule is one rule. Args is what follows "-A CHAIN", split into words.
+// Rule is one rule: a packet that meets all matches meets the target. All matches and targets are comparable with ==.
 type Rule struct {
-	Args   []string
-	Reason string  // why the rule is there: for readers, not for the kernel
-	Count  Counter // as read from the kernel, or to be carried over into it
+	Matches []Match // in the order in which they are written; a protocol comes before the matches that need it
+	Comment string  // by which people and programs name the rule (-m comment); "": none. Written last before the target
+	Target  Target
+	Reason  string  // why the rule is there: for readers, not for the kernel
+	Count   Counter // to be carried over into the kernel
 }
 
-// Counter counts what a rule or a policy matched.
+// Counter counts the packets that a rule or a policy matched, and their bytes.
 type Counter struct {
 	Packets, Bytes uint64
 }
 
-// Comment is the rule's comment (-m comment), by which people and programs name it; "" if it has none.
-func (r Rule) Comment() string { return r.after("--comment") }
-
-// after returns the word that follows the given option.
-func (r Rule) after(option string) string {
-	i := slices.Index(r.Args, option)
-	if i < 0 || i+1 >= len(r.Args) {
-		return ""
-	}
-	return r.Args[i+1]
+// Equal reports whether the rules have the same words. Reasons and counters do not count.
+func (r Rule) Equal(other Rule) bool {
+	return r.Comment == other.Comment && r.Target == other.Target && slices.Equal(r.Matches, other.Matches)
 }
+
+// EqualRules reports whether the rules have the same words in the same order.
+func EqualRules(a, b []Rule) bool { return slices.EqualFunc(a, b, Rule.Equal) }
 
 // Table returns the table of that name.
 func (s Ruleset) Table(name string) (Table, bool) {
-	i := slices.IndexFunc(s.Tables, func(t Table) bool { return t.Name == name })
-	if i < 0 {
-		return Table{}, false
-	}
-	return s.Tables[i], true
+	return find(s.Tables, func(t Table) bool { return t.Name == name })
 }
 
 // Chain returns the chain of that name.
 func (t Table) Chain(name string) (Chain, bool) {
-	i := slices.IndexFunc(t.Chains, func(c Chain) bool { return c.Name == name })
-	if i < 0 {
-		return Chain{}, false
+	return find(t.Chains, func(c Chain) bool { return c.Name == name })
+}
+
+func find[T any](all []T, is func(T) bool) (T, bool) {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i], true
 	}
-	return t.Chains[i], true
+	var none T
+	return none, false
 }
 
 // Rules is how many rules the table holds.
@@ -105,28 +90,7 @@ func (t Table) Sealed() bool {
 }
 
 // dropsAll reports whether no packet passes the rule.
-func (r Rule) dropsAll() bool {
-	words := r.Args
-	if i := slices.Index(words, "--comment"); i > 0 && i+1 < len(words) && words[i-1] == "comment" {
-		words = slices.Concat(words[:i-2], words[i+2:]) // -m comment --comment TEXT
-	}
-	return slices.Equal(words, []string{"-j", "DROP"})
-}
-
-// Empty reports whether the ruleset lets everything through untouched: no rule, no own chain, no policy but ACCEPT.
-func (s Ruleset) Empty() bool {
-	for _, t := range s.Tables {
-		if t.Opaque {
-			return false
-		}
-		for _, c := range t.Chains {
-			if len(c.Rules) > 0 || c.Policy != Accept {
-				return false
-			}
-		}
-	}
-	return true
-}
+func (r Rule) dropsAll() bool { return len(r.Matches) == 0 && r.Target == Drop }
 
 // Edit returns a deep copy in which f has changed each rule.
 func (s Ruleset) Edit(f func(table, chain string, r Rule) Rule) Ruleset {
@@ -136,7 +100,7 @@ func (s Ruleset) Edit(f func(table, chain string, r Rule) Rule) Ruleset {
 		for j, c := range out.Tables[i].Chains {
 			rules := make([]Rule, len(c.Rules))
 			for k, r := range c.Rules {
-				r.Args = slices.Clone(r.Args)
+				r.Matches = slices.Clone(r.Matches)
 				rules[k] = f(t.Name, c.Name, r)
 			}
 			out.Tables[i].Chains[j].Rules = rules
@@ -145,7 +109,7 @@ func (s Ruleset) Edit(f func(table, chain string, r Rule) Rule) Ruleset {
 	return out
 }
 
-// Cgroups returns the distinct cgroup2 paths that rules match on (xt_cgroup --path), in order of appearance.
+// Cgroups returns the distinct cgroup2 paths that rules match on, in order of appearance.
 func (s Ruleset) Cgroups() []string {
 	var paths []string
 	for _, t := range s.Tables {
@@ -163,24 +127,24 @@ func (t Table) Cgroups() []string {
 	var paths []string
 	for _, c := range t.Chains {
 		for _, r := range c.Rules {
-			if p := r.after("--path"); p != "" && !slices.Contains(paths, p) {
-				paths = append(paths, p)
+			for _, m := range r.Matches {
+				if g, is := m.(Cgroup); is && !slices.Contains(paths, g.Path) {
+					paths = append(paths, g.Path)
+				}
 			}
 		}
 	}
 	return paths
 }
 
-// WithCgroup returns a copy in which every cgroup match names path.
-func (s Ruleset) WithCgroup(path string) Ruleset {
-	return s.EditCgroups(func(string) string { return path })
-}
-
 // EditCgroups returns a copy in which f has replaced the path of every cgroup match.
 func (s Ruleset) EditCgroups(f func(path string) string) Ruleset {
 	return s.Edit(func(_, _ string, r Rule) Rule {
-		if i := slices.Index(r.Args, "--path"); i >= 0 && i+1 < len(r.Args) {
-			r.Args[i+1] = f(r.Args[i+1])
+		for i, m := range r.Matches {
+			if g, is := m.(Cgroup); is {
+				g.Path = f(g.Path)
+				r.Matches[i] = g
+			}
 		}
 		return r
 	})

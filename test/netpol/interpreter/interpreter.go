@@ -47,7 +47,7 @@ type Step struct {
 }
 
 // String is the step for people.
-func (s Step) String() string { return s.Chain + ": " + s.Rule.Comment() }
+func (s Step) String() string { return s.Chain + ": " + s.Rule.Comment }
 
 // New makes a table of chains and sets.
 func New(chains []iptables.Chain, sets []ipset.Set) Table {
@@ -91,7 +91,7 @@ func (w *walk) chain(name string) (string, error) {
 	}
 	for _, r := range rules {
 		w.rules++
-		hit, err := w.match(r.Args)
+		hit, err := w.match(r.Words())
 		if err != nil {
 			return "", fmt.Errorf("chain %s rule %q: %w", name, r, err)
 		}

@@ -1,8 +1,10 @@
-package redirect
+package main
+
+import "data-space.liqo.io/pkg/values/apis"
 
 const opening = `# The rules in a foreign pod
 
-Generated from the planner (pkg/decisions/redirect) by ` + "`go generate ./pkg/decisions/redirect`" + `; do not edit.
+Generated from the planner (pkg/decisions/redirect) by ` + "`go generate ./build/rules`" + `; do not edit.
 
 This is everything that the agent writes into the network namespace of a foreign pod, for IPv4 and IPv6 alike. In the kernel
 each rule bears its name as a comment, so ` + "`iptables-save -c`" + ` inside the namespace shows the same names with their counts.
@@ -73,4 +75,15 @@ func tableIntroduction(name string) string {
 		"mangle": "The last look, when routing is final. What comes in is only held back here, never let in.",
 		"nat":    "Routing only. It contains nothing: packets that it never sees are filter's to drop.",
 	}[name]
+}
+
+// portName is what a port of the proxy is for.
+func portName(n uint16) string {
+	return map[uint16]string{
+		apis.PortEgressTCP:  "transparent egress: all TCP that the pod's applications open",
+		apis.PortEgressHTTP: "explicit HTTP proxy, for applications that ask for one",
+		apis.PortIngressTCP: "transparent ingress: all TCP that comes from outside",
+		apis.PortReady:      "readiness, for the kubelet",
+		apis.PortDNS:        "DNS over UDP",
+	}[n]
 }

@@ -1,0 +1,136 @@
+package iptables
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ConnState is one of conntrack's states of a packet, or several.
+type ConnState uint8
+
+// The states.
+const (
+	Invalid     ConnState = 1 << iota // conntrack cannot place the packet
+	New                               // it opens a connection
+	Related                           // it belongs to another connection, for instance an ICMP error
+	Established                       // of a connection that has seen packets in both directions
+	DNAT                              // nat has changed the connection's destination
+)
+
+// each returns the names of the states, in the order in which iptables-save prints them.
+func (s ConnState) each() []string {
+	var names []string
+	for i, name := range []string{"INVALID", "NEW", "RELATED", "ESTABLISHED", "DNAT"} {
+		if s&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// State matches packets that are in one of the states (-m conntrack).
+type State struct {
+	Of    ConnState
+	Not   bool
+	Reply bool // and that answer the connection's first packet
+}
+
+// Prose says what conntrack knows of the packet.
+func (m State) Prose(Names) string {
+	switch {
+	case m.Of == Invalid && !m.Not:
+		return "which conntrack cannot place"
+	case m.Of == DNAT && m.Not:
+		return "which nat has not redirected"
+	case m.Of == DNAT:
+		return "which nat has redirected"
+	}
+	text := negated(m.Not, "in connection state "+strings.Join(m.Of.each(), " or "))
+	if m.Reply {
+		text += " and in answer"
+	}
+	return text
+}
+
+func (m State) words(to []string) []string {
+	to = extension(to, "conntrack", m.Not, "--ctstate", strings.Join(m.Of.each(), ","))
+	if m.Reply {
+		to = append(to, "--ctdir", "REPLY")
+	}
+	return to
+}
+
+// Packets matches the first packets of one direction of a connection, up to a number (-m connbytes).
+type Packets struct {
+	UpTo  int
+	Reply bool // the direction of the answer, not of the caller
+}
+
+// Prose is the number and the direction.
+func (m Packets) Prose(Names) string {
+	if m.Reply {
+		return fmt.Sprintf("up to packet %d of the answer", m.UpTo)
+	}
+	return fmt.Sprintf("up to packet %d of the caller", m.UpTo)
+}
+
+func (m Packets) words(to []string) []string {
+	direction := "original"
+	if m.Reply {
+		direction = "reply"
+	}
+	return extension(to, "connbytes", false, "--connbytes", "1:"+strconv.Itoa(m.UpTo), "--connbytes-mode", "packets", "--connbytes-dir", direction)
+}
+
+// Mark is a value of a mark, of which the bits in Mask count.
+type Mark struct{ Value, Mask uint32 }
+
+// WholeMark is a value of which all bits count.
+func WholeMark(value uint32) Mark { return Mark{Value: value, Mask: 1<<32 - 1} }
+
+// String is the mark as matches write it: without a mask if all bits count.
+func (m Mark) String() string {
+	if m.Mask == 1<<32-1 {
+		return fmt.Sprintf("%#x", m.Value)
+	}
+	return m.full()
+}
+
+// full is the mark as targets write it.
+func (m Mark) full() string { return fmt.Sprintf("%#x/%#x", m.Value, m.Mask) }
+
+// named is the mark's name, or the mark itself.
+func (m Mark) named(names map[Mark]string) string {
+	if name, known := names[m]; known {
+		return name
+	}
+	return "`" + m.String() + "`"
+}
+
+// ConnMark matches packets of connections that bear the mark in conntrack.
+type ConnMark struct{ Mark Mark }
+
+// Prose names the mark.
+func (m ConnMark) Prose(names Names) string {
+	return "its connection bears " + m.Mark.named(names.ConnMarks)
+}
+
+func (m ConnMark) words(to []string) []string {
+	return extension(to, "connmark", false, "--mark", m.Mark.String())
+}
+
+// PacketMark matches packets that bear the mark.
+type PacketMark struct {
+	Mark Mark
+	Not  bool
+}
+
+// Prose names the mark.
+func (m PacketMark) Prose(names Names) string {
+	return "its packet mark is " + negated(m.Not, m.Mark.named(names.PacketMarks))
+}
+
+func (m PacketMark) words(to []string) []string {
+	return extension(to, "mark", m.Not, "--mark", m.Mark.String())
+}
