@@ -68,7 +68,7 @@ func (d *Dataplane) write(ctx context.Context, ns *netns.Namespace, set iptables
 // withTable adds to the error of a table that the kernel refused as a whole, at its last line, which one it is, and the
 // control groups that it names: one that is gone is the usual reason.
 func withTable(err error, tables []iptables.Table, texts []string) error {
-	var failure *xtables.Failure
+	var failure *xtables.ProgramError
 	if !errors.As(err, &failure) {
 		return err
 	}

@@ -33,8 +33,8 @@ func Run(ctx context.Context, ns *netns.Namespace, lockfile, input, name string,
 	return stdout.String(), nil
 }
 
-// Failure is what a program complained of.
-type Failure struct {
+// ProgramError is what a program complained of.
+type ProgramError struct {
 	Program   string
 	Err       error  // how the program ended
 	Complaint string // its standard error, in one line
@@ -43,7 +43,7 @@ type Failure struct {
 }
 
 // Error names the program, its complaint, the line that it refused and, where the kernel lacks a match or a target, the remedy.
-func (f *Failure) Error() string {
+func (f *ProgramError) Error() string {
 	text := fmt.Sprintf("%s: %v: %s", f.Program, f.Err, f.Complaint)
 	if f.Refused != "" {
 		text += fmt.Sprintf(" (line %d is %q)", f.Line, f.Refused)
@@ -55,14 +55,14 @@ func (f *Failure) Error() string {
 }
 
 // Unwrap returns how the program ended.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *ProgramError) Unwrap() error { return f.Err }
 
 // failure is the error of a program that ended with err and wrote the complaint.
 func failure(name string, err error, complaint, input string) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("%s is not installed here: install iptables 1.8 and ipset 7 or newer, or choose the other --iptables-backend", name)
 	}
-	f := &Failure{Program: name, Err: err, Complaint: strings.Join(strings.Fields(complaint), " ")}
+	f := &ProgramError{Program: name, Err: err, Complaint: strings.Join(strings.Fields(complaint), " ")}
 	if m := regexp.MustCompile(`line:? (\d+)`).FindStringSubmatch(complaint); m != nil {
 		f.Line, _ = strconv.Atoi(m[1])
 	}

@@ -48,7 +48,7 @@ func TestMatchesRenderWordsAndProse(t *testing.T) {
 		},
 		{
 			iptables.TCPFlags{Of: iptables.ACK, Set: iptables.ACK, Option: 8},
-			"-m tcp --tcp-flags ACK ACK --tcp-option 8", "with ACK and with TCP option 8",
+			"-m tcp --tcp-flags ACK " + "ACK --tcp-option 8", "with ACK and with TCP option 8",
 		},
 		{iptables.Length{Min: 40, Max: 40}, "-m length --length 40", "of 40 bytes"},
 		{iptables.Length{Min: 40, Max: 60}, "-m length --length 40:60", "of 40 to 60 bytes"},

@@ -8,16 +8,7 @@ type place struct{ table, chain, comment string }
 // Over prepares the ruleset to be written over what a namespace holds now: rules known by their comment and policies
 // keep their counts, and tables that only the namespace has are blanked, last. The ruleset itself stays as it is.
 func (s Ruleset) Over(held Saved) Ruleset {
-	counts := map[place]Counter{}
-	for _, t := range held.Tables {
-		for _, c := range t.Chains {
-			for _, r := range c.Rules {
-				if r.Comment != "" {
-					counts[place{t.Name, c.Name, r.Comment}] = r.Count
-				}
-			}
-		}
-	}
+	counts := held.countsByComment()
 	out := Ruleset{Family: s.Family, Tables: slices.Clone(s.Tables)}
 	for i, t := range out.Tables {
 		before, _ := held.Table(t.Name)
@@ -39,4 +30,19 @@ func (s Ruleset) Over(held Saved) Ruleset {
 		}
 	}
 	return out
+}
+
+// countsByComment returns the counts of the rules that have a comment.
+func (s Saved) countsByComment() map[place]Counter {
+	counts := map[place]Counter{}
+	for _, t := range s.Tables {
+		for _, c := range t.Chains {
+			for _, r := range c.Rules {
+				if r.Comment != "" {
+					counts[place{t.Name, c.Name, r.Comment}] = r.Count
+				}
+			}
+		}
+	}
+	return counts
 }
