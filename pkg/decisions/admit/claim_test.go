@@ -85,7 +85,7 @@ func TestAServiceKeepsTheAddressThatTheClusterHasChosen(t *testing.T) {
 		{of("203.0.113.8"), of(""), []string{"spec.clusterIP"}},
 		{of(""), of("203.0.113.7", "203.0.113.7"), nil},
 	} {
-		require.Equal(t, c.paths, fields(Service(c.now, c.before)), "%+v", c.now.Spec)
+		require.Equal(t, c.paths, fields(Service(c.now, c.before, Settings{})), "%+v", c.now.Spec)
 	}
 	for key, refused := range map[string]bool{
 		"external-dns.alpha.kubernetes.io/hostname": true, "tailscale.com/expose": true, "a.tailscale.com/x": true, "io.cilium/global-service": true,
@@ -93,6 +93,6 @@ func TestAServiceKeepsTheAddressThatTheClusterHasChosen(t *testing.T) {
 	} {
 		service := of("")
 		service.Annotations = map[string]string{key: "true"}
-		require.Equal(t, refused, len(Service(service, nil)) == 1, key)
+		require.Equal(t, refused, len(Service(service, nil, Settings{})) == 1, key)
 	}
 }

@@ -11,18 +11,29 @@ import (
 
 // Connect judges exec and attach: nobody enters the proxy's container, where a socket counts as the proxy's. No name means
 // the pod's only container, which is never an init container and so never the proxy.
-func Connect(container string) field.ErrorList {
-	if container != apis.ProxyContainerName {
-		return nil
+func Connect(container string, s Settings) field.ErrorList {
+	problems := s.suspended()
+	if s.NoExec {
+		problems = append(problems, field.Forbidden(field.NewPath("container"), noExec))
 	}
-	return field.ErrorList{field.Forbidden(field.NewPath("container"),
-		"nobody enters the proxy of a foreign pod; name another container, and read the proxy's log for what it does")}
+	if container == apis.ProxyContainerName {
+		problems = append(problems, field.Forbidden(field.NewPath("container"),
+			"nobody enters the proxy of a foreign pod; name another container, and read the proxy's log for what it does"))
+	}
+	return problems
 }
+
+// noExec is why nobody enters a guest's pods.
+const noExec = "the Hospital allows no exec, attach or ephemeral container in this guest's pods; have it set spec.workload.exec of the GuestPolicy to Allowed"
 
 // PortForward judges the ports that a request names. Most clients name them only once they are connected, where no
 // admission sees them: the rules in the pod close the proxy's ports by themselves.
-func PortForward(ports []int32) field.ErrorList {
-	var problems field.ErrorList
+func PortForward(ports []int32, s Settings) field.ErrorList {
+	problems := s.suspended()
+	if s.NoPortForward {
+		problems = append(problems, field.Forbidden(field.NewPath("ports"),
+			"the Hospital allows no port-forward to this guest's pods; have it set spec.workload.portForward of the GuestPolicy to Allowed"))
+	}
 	for i, port := range ports {
 		if slices.Contains(ProxyPorts(), int64(port)) {
 			problems = append(problems, field.Forbidden(field.NewPath("ports").Index(i),

@@ -14,7 +14,7 @@ import (
 // out. The specification stands at path, of a Pod or of an object that brings one (a ShadowPod); the labels and
 // annotations are that object's, which its pod will bear. The proxy's own container is not judged here.
 func Pod(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
-	problems := judgeMetadata(meta, spec, s)
+	problems := append(s.suspended(), judgeMetadata(meta, spec, s)...)
 	problems = append(problems, judgeHost(spec, path)...)
 	problems = append(problems, judgePlace(spec, s, path)...)
 	problems = append(problems, judgePodResources(spec, s, path)...)
@@ -38,8 +38,14 @@ func EphemeralContainers(now, before *corev1.Pod, s Settings) field.ErrorList {
 	added := slices.DeleteFunc(ephemeralContainers(&now.Spec, path), func(c located) bool {
 		return slices.ContainsFunc(before.Spec.EphemeralContainers, func(e corev1.EphemeralContainer) bool { return e.Name == c.Name })
 	})
-	var problems field.ErrorList
+	if len(added) == 0 {
+		return nil
+	}
+	problems := s.suspended()
 	for _, c := range added {
+		if s.NoExec {
+			problems = append(problems, field.Forbidden(c.path, noExec))
+		}
 		problems = append(problems, judgeContainer(c, s)...)
 	}
 	// The pod's own part was judged when it came.

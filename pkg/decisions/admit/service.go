@@ -13,17 +13,17 @@ import (
 
 // Service refuses Services that open a way between a guest's pods and the outside, or take over addresses or names of
 // others; before is nil when the Service is created.
-func Service(now, before *corev1.Service) field.ErrorList {
+func Service(now, before *corev1.Service, s Settings) field.ErrorList {
 	path := field.NewPath("spec")
 	problems := judgeServiceAnnotations(now.Annotations)
-	switch now.Spec.Type {
-	case corev1.ServiceTypeClusterIP, "":
-	case corev1.ServiceTypeExternalName:
+	switch kind := now.Spec.Type; {
+	case kind == corev1.ServiceTypeClusterIP || kind == "" || slices.Contains(s.ServiceTypes, kind):
+	case kind == corev1.ServiceTypeExternalName:
 		problems = append(problems, field.Forbidden(path.Child("type"),
 			"a name outside the cluster is a way out that no policy sees; use type ClusterIP"))
 	default:
 		problems = append(problems, field.Forbidden(path.Child("type"),
-			fmt.Sprintf("a Service of type %s publishes a foreign pod outside the cluster; use type ClusterIP", now.Spec.Type)))
+			fmt.Sprintf("a Service of type %s publishes a foreign pod outside the cluster; use type ClusterIP", kind)))
 	}
 	if len(now.Spec.ExternalIPs) > 0 {
 		problems = append(problems, field.Forbidden(path.Child("externalIPs"),
@@ -81,6 +81,9 @@ const deprecatedClass = "kubernetes.io/ingress.class"
 // class would get the cluster's default class.
 func Ingress(ingress *networkingv1.Ingress, s Settings) field.ErrorList {
 	const wayOut = "an Ingress publishes a foreign pod outside the cluster; have the Hospital name its class in the webhook's --ingress-classes"
+	if s.AnyIngressClass {
+		return nil
+	}
 	var problems field.ErrorList
 	old, named := ingress.Annotations[deprecatedClass]
 	if named && !slices.Contains(s.IngressClasses, old) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -30,6 +31,16 @@ type Settings struct {
 	Tolerations []string
 	// EndpointNetworks hold the addresses that EndpointSlices may name when Kubernetes' own controllers did not write them.
 	EndpointNetworks []netip.Prefix
+	// ServiceTypes are the types of Services, beside ClusterIP, that a guest may have.
+	ServiceTypes []corev1.ServiceType
+	// AnyIngressClass admits Ingresses of each class, and without one.
+	AnyIngressClass bool
+	// NoExec refuses exec, attach and new ephemeral containers; NoPortForward refuses port-forward.
+	NoExec, NoPortForward bool
+	// SuspendedGuest is the cluster id of a guest that is suspended: no pod of it is admitted, and nobody enters one. Empty: it is active.
+	SuspendedGuest string
+	// Audit says that Audited decides what is refused, and that what s refuses beyond it is reported only.
+	Audit bool
 
 	standards standards
 }

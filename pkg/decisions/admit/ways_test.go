@@ -24,7 +24,7 @@ func TestOnlyServicesInsideTheClusterAreLetIn(t *testing.T) {
 		{corev1.ServiceSpec{Type: "OfTomorrow"}, []string{"spec.type"}},
 		{corev1.ServiceSpec{ExternalIPs: []string{"198.51.100.1"}}, []string{"spec.externalIPs"}},
 	} {
-		require.Equal(t, c.paths, fields(Service(&corev1.Service{Spec: c.spec}, nil)), "%+v", c.spec)
+		require.Equal(t, c.paths, fields(Service(&corev1.Service{Spec: c.spec}, nil, Settings{})), "%+v", c.spec)
 	}
 }
 
@@ -92,11 +92,11 @@ func TestEveryAddressOfASliceIsJudged(t *testing.T) {
 }
 
 func TestNobodyEntersTheProxy(t *testing.T) {
-	require.Empty(t, Connect(""))
-	require.Empty(t, Connect("app"))
-	require.Equal(t, []string{"container"}, fields(Connect("data-space-proxy")))
-	require.Empty(t, PortForward(nil))
-	require.Equal(t, []string{"ports[1]", "ports[2]"}, fields(PortForward([]int32{8080, 13031, 13043, 13053})))
+	require.Empty(t, Connect("", Settings{}))
+	require.Empty(t, Connect("app", Settings{}))
+	require.Equal(t, []string{"container"}, fields(Connect("data-space-proxy", Settings{})))
+	require.Empty(t, PortForward(nil, Settings{}))
+	require.Equal(t, []string{"ports[1]", "ports[2]"}, fields(PortForward([]int32{8080, 13031, 13043, 13053}, Settings{})))
 }
 
 func TestTheGuardsObjectsAreTheControllers(t *testing.T) {

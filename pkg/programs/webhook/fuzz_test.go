@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	admissionv1 "k8s.io/api/admission/v1"
+
+	"data-space.liqo.io/pkg/decisions/admit"
 )
 
 // maxObject is the size of the largest object that an API server takes.
@@ -40,4 +42,4 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
-func rulesOfTests() map[string]rule { return judging().rules }
+func rulesOfTests() map[string]func(admit.Settings) rule { return judging().rules }

@@ -39,7 +39,8 @@ type guestSpaces interface {
 //  2. A namespace that cannot be read is no reason to let a pod through.
 type injector struct {
 	namespaces guestSpaces
-	grants     admit.Settings
+	guests     guestPolicies
+	audited    auditCounter
 	proxy      inject.Settings
 	seals      sealer
 	// priority returns the value of the PriorityClass that pods get; nil where it is unknown.
@@ -68,13 +69,25 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 	settings.HTTPProxy, settings.Guest = apis.HTTPProxyWanted(labels), labels[apis.LabelRemoteCluster]
 	settings.GuestPriority = i.priority()
 	settings.Room, settings.Seal = i.namespaces.Room(ctx, req.Namespace), i.seals.seal(req.Namespace)
+	grants, err := i.guests.Settings(ctx, settings.Guest)
+	if err != nil {
+		i.log.ErrorContext(ctx, "cannot read what holds for a pod's guest: refused", "namespace", req.Namespace, "guest", settings.Guest, "error", err)
+		return admission.Errored(http.StatusInternalServerError, err)
+	}
+	settings.PriorityClasses = grants.PriorityClasses
 	var result inject.Result
-	problems, err := bounded(ctx, func(req admission.Request) (problems field.ErrorList, err error) {
-		result, problems, err = decide(req, settings)
-		return problems, err
-	}, req)
+	problems, reported, err := audit(grants, func(grants admit.Settings) (field.ErrorList, error) {
+		return bounded(ctx, func(req admission.Request) (problems field.ErrorList, err error) {
+			result, problems, err = decide(req, grants, settings)
+			return problems, err
+		}, req)
+	})
 	if err != nil {
 		return undecided(err)
+	}
+	if len(reported) > 0 && about(req) != "/pods" { // of pods the judge reports it, which sees them last
+		i.audited.count(settings.Guest, req)
+		warnings = append(warnings, auditWarnings(reported)...)
 	}
 	response := i.answer(ctx, req, result, problems)
 	response.Warnings = limits.Warnings(slices.Concat(inject.LabelWarnings(labels), warnings, spaceWarnings(req.Namespace, labels, i.spaces), result.Warnings))
@@ -82,7 +95,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 }
 
 // decision returns what decides about such a request, nil when nothing has to.
-func (i *injector) decision(req admission.Request) func(admission.Request, inject.Settings) (inject.Result, field.ErrorList, error) {
+func (i *injector) decision(req admission.Request) func(admission.Request, admit.Settings, inject.Settings) (inject.Result, field.ErrorList, error) {
 	switch {
 	case about(req) == "/pods" && req.Operation == admissionv1.Create:
 		return i.created
@@ -92,19 +105,19 @@ func (i *injector) decision(req admission.Request) func(admission.Request, injec
 	return nil
 }
 
-func (i *injector) created(req admission.Request, proxy inject.Settings) (inject.Result, field.ErrorList, error) {
+func (i *injector) created(req admission.Request, grants admit.Settings, proxy inject.Settings) (inject.Result, field.ErrorList, error) {
 	pod, err := decode[corev1.Pod](req.Object)
 	if err != nil {
 		return inject.Result{}, nil, err
 	}
-	if problems := admit.Pod(&pod.ObjectMeta, &pod.Spec, i.grants, field.NewPath("spec")); len(problems) > 0 {
+	if problems := admit.Pod(&pod.ObjectMeta, &pod.Spec, grants, field.NewPath("spec")); len(problems) > 0 {
 		return inject.Result{}, problems, nil
 	}
 	result, problems := inject.Inject(pod, proxy)
 	return result, problems, nil
 }
 
-func (i *injector) extended(req admission.Request, proxy inject.Settings) (inject.Result, field.ErrorList, error) {
+func (i *injector) extended(req admission.Request, grants admit.Settings, proxy inject.Settings) (inject.Result, field.ErrorList, error) {
 	now, err := decode[corev1.Pod](req.Object)
 	if err != nil {
 		return inject.Result{}, nil, err
@@ -113,7 +126,7 @@ func (i *injector) extended(req admission.Request, proxy inject.Settings) (injec
 	if err != nil {
 		return inject.Result{}, nil, err
 	}
-	if problems := admit.EphemeralContainers(now, before, i.grants); len(problems) > 0 {
+	if problems := admit.EphemeralContainers(now, before, grants); len(problems) > 0 {
 		return inject.Result{}, problems, nil
 	}
 	return inject.Ephemeral(now, before, proxy), nil, nil

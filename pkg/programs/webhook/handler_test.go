@@ -45,7 +45,7 @@ func handler() *injector {
 			"tenant": {apis.LabelRemoteCluster: "pharma", apis.LabelTenantNamespace: "true"},
 			"out":    {apis.LabelRemoteCluster: "pharma", apis.LabelApplyWebhook: "false"},
 		},
-		grants:   admit.Settings{}.WithStandards(),
+		guests:   guestPolicies{flags: admit.Settings{}.WithStandards()},
 		proxy:    inject.Settings{Image: "envoy"},
 		seals:    &keyring{},
 		priority: func() *int32 { return nil },

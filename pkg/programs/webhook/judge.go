@@ -11,15 +11,21 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"data-space.liqo.io/pkg/decisions/admit"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // judge answers admission requests for everything that is only let in or refused. It is safe for concurrent use.
 //
 //  1. Only what is forbidden, and in a guarded namespace, is refused, whatever a webhook configuration may send here.
-//  2. What cannot be read, or whose namespace cannot, is refused.
+//  2. What cannot be read, or whose namespace or guest cannot, is refused, unless the strictest settings allow it.
+//  3. What holds for a guest is looked up for each request: a change of its GuestPolicy needs no restart.
 type judge struct {
 	namespaces namespaceLabels
-	rules      map[string]rule
+	guests     guestPolicies
+	rules      map[string]func(admit.Settings) rule
+	audited    auditCounter
 	log        *slog.Logger
 }
 
@@ -29,23 +35,43 @@ func (j *judge) Handle(ctx context.Context, req admission.Request) admission.Res
 	if !known {
 		return admission.Allowed("")
 	}
-	problems, err := bounded(ctx, rule, req)
-	if err == nil && len(problems) == 0 {
+	labels, unread := j.namespaces.Labels(ctx, req.Namespace)
+	if unread == nil && !guarded(req.Namespace, labels) {
 		return admission.Allowed("")
 	}
-	labels, unread := j.namespaces.Labels(ctx, req.Namespace)
+	guest := labels[apis.LabelRemoteCluster]
+	settings := j.guests.flags.Strictest()
+	if unread != nil {
+		unread = unreadable(req.Namespace, unread)
+	} else if found, err := j.guests.Settings(ctx, guest); err == nil {
+		settings = found
+	} else {
+		unread = err
+	}
+	problems, reported, err := audit(settings, func(s admit.Settings) (field.ErrorList, error) { return bounded(ctx, rule(s), req) })
+	logger := j.log.With("namespace", req.Namespace, "resource", about(req), "name", shownName(req), "operation", req.Operation, "user", req.UserInfo.Username)
 	switch {
+	case err == nil && len(problems) == 0:
+		return j.admitted(ctx, req, guest, reported, logger)
 	case unread != nil:
-		j.log.ErrorContext(ctx, "cannot tell whether a namespace is foreign: refused", "namespace", req.Namespace, "error", unread)
-		return admission.Errored(http.StatusInternalServerError, unreadable(req.Namespace, unread))
-	case !guarded(req.Namespace, labels):
-		return admission.Allowed("")
+		logger.ErrorContext(ctx, "cannot read what holds in the namespace: refused", "error", unread)
+		return admission.Errored(http.StatusInternalServerError, unread)
 	case err != nil:
 		return undecided(err)
 	}
-	j.log.WarnContext(ctx, "refused", "namespace", req.Namespace, "resource", about(req), "name", shownName(req), "operation", req.Operation,
-		"user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())
+	logger.WarnContext(ctx, "refused", "problems", problems.ToAggregate().Error())
 	return refuse(req, problems)
+}
+
+// admitted answers a request that nothing speaks against, or only what is audited.
+func (j *judge) admitted(ctx context.Context, req admission.Request, guest string, reported field.ErrorList, logger *slog.Logger) admission.Response {
+	response := admission.Allowed("")
+	if len(reported) > 0 {
+		j.audited.count(guest, req)
+		logger.WarnContext(ctx, "admitted by mode Audit", "guest", guest, "problems", reported.ToAggregate().Error())
+		response.Warnings = auditWarnings(reported)
+	}
+	return response
 }
 
 // about names what a request is about, as the keys of rules do.

@@ -23,7 +23,7 @@ import (
 )
 
 func judging() *judge {
-	return &judge{namespaces: handler().namespaces, rules: rules(admit.Settings{}.WithStandards(), inject.Settings{Image: "envoy"}, &keyring{}), log: slog.New(slog.DiscardHandler)}
+	return &judge{namespaces: handler().namespaces, guests: handler().guests, rules: rulebook(inject.Settings{Image: "envoy"}, &keyring{}), log: slog.New(slog.DiscardHandler)}
 }
 
 // asked is a request about a thing, written group/resource[/subresource], in the guest's namespace.

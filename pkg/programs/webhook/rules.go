@@ -16,16 +16,27 @@ import (
 	"data-space.liqo.io/pkg/decisions/limits"
 )
 
-// rules maps what a request is about (group/resource, and the subresource where there is one) to what judges it.
+// rulebook returns what judges a request by the settings of the guest at that time. What a request is about is named as group/resource,
+// and the subresource where there is one.
+func rulebook(proxy inject.Settings, seals sealer) map[string]func(admit.Settings) rule {
+	book := map[string]func(admit.Settings) rule{}
+	for about := range rules(admit.Settings{}, proxy, seals) {
+		book[about] = func(s admit.Settings) rule { return rules(s, proxy, seals)[about] }
+	}
+	return book
+}
+
+// rules maps what a request is about to what judges it.
 func rules(s admit.Settings, proxy inject.Settings, seals sealer) map[string]rule {
 	return map[string]rule{
 		"/pods":        podRule(s, proxy, seals),
-		"/pods/exec":   on(admissionv1.Connect, func(o *corev1.PodExecOptions) field.ErrorList { return admit.Connect(o.Container) }),
-		"/pods/attach": on(admissionv1.Connect, func(o *corev1.PodAttachOptions) field.ErrorList { return admit.Connect(o.Container) }),
+		"/pods/exec":   on(admissionv1.Connect, func(o *corev1.PodExecOptions) field.ErrorList { return admit.Connect(o.Container, s) }),
+		"/pods/attach": on(admissionv1.Connect, func(o *corev1.PodAttachOptions) field.ErrorList { return admit.Connect(o.Container, s) }),
 		"/pods/portforward": on(admissionv1.Connect,
-			func(o *corev1.PodPortForwardOptions) field.ErrorList { return admit.PortForward(o.Ports) }),
+			func(o *corev1.PodPortForwardOptions) field.ErrorList { return admit.PortForward(o.Ports, s) }),
 		liqoGroup + "/shadowpods": changed(shadowPodParts, func(p *shadowPod) field.ErrorList { return judgeShadowPod(p, s) }),
-		"/services":               against(func(o *corev1.Service) any { return []any{o.Spec, o.Annotations} }, admit.Service),
+		"/services": against(func(o *corev1.Service) any { return []any{o.Spec, o.Annotations} },
+			func(now, before *corev1.Service) field.ErrorList { return admit.Service(now, before, s) }),
 		"networking.k8s.io/ingresses": changed(func(o *networkingv1.Ingress) any { return []any{o.Spec, o.Annotations} },
 			func(o *networkingv1.Ingress) field.ErrorList { return admit.Ingress(o, s) }),
 		"/persistentvolumeclaims": func(req admission.Request) (field.ErrorList, error) { return claimRule(s, req) },
@@ -54,6 +65,7 @@ func podRule(s admit.Settings, proxy inject.Settings, seals sealer) rule {
 	return func(req admission.Request) (field.ErrorList, error) {
 		return on(admissionv1.Create, func(o *corev1.Pod) field.ErrorList {
 			proxy := proxy
+			proxy.PriorityClasses = s.PriorityClasses
 			proxy.Seal = seals.seal(req.Namespace)
 			problems := append(admit.Pod(&o.ObjectMeta, &o.Spec, s, field.NewPath("spec")), inject.Judge(o, proxy)...)
 			return append(problems, inject.Missing(o, proxy)...)

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // Run serves until ctx ends. It returns an error when the API server refuses what the program needs, or when the
@@ -52,15 +53,19 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err := priority.follow(mgr, config); err != nil {
 		return fmt.Errorf("watching PriorityClass %s: %w", apis.GuestPriorityClass, err)
 	}
-	o.Grants = o.Grants.WithStandards()
+	audited, err := newAuditCounter()
+	if err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	guests := guestPolicies{flags: o.Grants.WithStandards(), policies: mgr.GetCache()}
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
 	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
 	drain := drain{ending: ctx.Done()}
 	server := newServer(o, cert, drain, newFair(namespaces.Guest, logger), map[string]admission.Handler{
-		InjectPath:   &injector{namespaces: namespaces, grants: o.Grants, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
+		InjectPath:   &injector{namespaces: namespaces, guests: guests, audited: audited, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
 		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
 		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
-		JudgePath:    &judge{namespaces: namespaces, rules: rules(o.Grants, o.Proxy, seals), log: logger},
+		JudgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), audited: audited, log: logger},
 	})
 	if err := addServer(mgr, server, cert, o, logger); err != nil {
 		return err
@@ -75,20 +80,23 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 
 // startInformers starts what the first request needs, and does not wait for it.
 func startInformers(ctx context.Context, informers cache.Informers) error {
-	for _, object := range []client.Object{namespaceMetadata(), &corev1.LimitRange{}, &corev1.ResourceQuota{}} {
+	for _, object := range []client.Object{namespaceMetadata(), &corev1.LimitRange{}, &corev1.ResourceQuota{}, &v1alpha1.GuestPolicy{}} {
 		if _, err := informers.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
-			return fmt.Errorf("watching %T: %w", object, err)
+			return fmt.Errorf("watching %T: %w; apply deploy, whose crds define the kinds of data-space.liqo.io", object, err)
 		}
 	}
 	return nil
 }
 
-// newManager returns a manager whose cache holds the metadata of guests' namespaces, all LimitRanges and ResourceQuotas,
+// newManager returns a manager whose cache holds the metadata of guests' namespaces, all LimitRanges, ResourceQuotas and GuestPolicies,
 // and our own Secret, nothing else.
 func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("registering the core API: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("registering data-space.liqo.io: %w", err)
 	}
 	guests, err := labels.Parse(apis.LabelRemoteCluster)
 	if err != nil {
@@ -102,6 +110,7 @@ func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Ma
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
 			&corev1.Namespace{}:     {Label: guests},
 			&corev1.LimitRange{}:    {Transform: cache.TransformStripManagedFields()},
+			&v1alpha1.GuestPolicy{}: {Transform: cache.TransformStripManagedFields()},
 			&corev1.ResourceQuota{}: {Transform: cache.TransformStripManagedFields()},
 			&corev1.Secret{}: {
 				Namespaces: map[string]cache.Config{apis.SystemNamespace: {}},

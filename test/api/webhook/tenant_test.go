@@ -36,6 +36,7 @@ func TestTenant(t *testing.T) {
 		{"the guest opens no way out beside its proxies", waysOut},
 		{"a Service that was there before is never held up", oldServices},
 		{"the guard's own objects are the controller's to write", guardObjects},
+		{"a GuestPolicy steers what is admitted of one guest, from the next request on", guestPolicies},
 		{"nobody enters the proxy", connections},
 		{"ephemeral containers are judged and lose the same capabilities", ephemeral},
 		{"what is reported about its pods is not the guest's to change or to invent", reports},

@@ -1,0 +1,80 @@
+//go:build api
+
+package webhook
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
+)
+
+// guestPolicies: a GuestPolicy steers what the webhook admits of that guest from the next request on, and of no other guest.
+func guestPolicies(t *testing.T, w *world) {
+	t.Helper()
+	require.NoError(t, v1alpha1.AddToScheme(w.client.Scheme()))
+	namespace, tenant := w.guestSpace(t), w.tenant(t)
+	other := w.namespace(t, map[string]string{apis.LabelRemoteCluster: "another"})
+	ingress := func(namespace string) error {
+		return tenantOrAdmin(namespace == other, tenant, w.client).Create(t.Context(), &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "way"},
+			Spec: networkingv1.IngressSpec{
+				IngressClassName: ptr("nginx"),
+				DefaultBackend:   &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "a", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+			},
+		}, client.DryRunAll)
+	}
+	start := func(namespace string) error {
+		return w.client.Create(t.Context(), pod(namespace, "app"), client.DryRunAll)
+	}
+	holds := func(what string, judged func() bool) { require.Eventually(t, judged, waitLong, waitStep, what) }
+
+	require.Error(t, ingress(namespace), "the flags grant no class")
+	policy := &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: guest}}
+	policy.Spec.Workload = &v1alpha1.Workload{IngressClasses: []v1alpha1.ObjectName{"nginx"}}
+	w.create(t, policy)
+	holds("the class is granted", func() bool { return ingress(namespace) == nil })
+	require.Error(t, ingress(other), "to that guest")
+
+	policy.Spec.State = v1alpha1.Suspended
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	holds("a suspended guest starts no pod", func() bool { return start(namespace) != nil })
+	require.ErrorContains(t, start(namespace), `guest "pharma" is suspended`)
+	shadow := shadowPodOf(t, "app", corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}})
+	shadow.SetNamespace(namespace)
+	require.Equal(t, []string{"metadata.namespace"}, causes(t, tenant.Create(t.Context(), shadow)))
+	require.NoError(t, start(other))
+	require.NoError(t, ingress(namespace), "what it has besides may be written")
+
+	policy.Spec.State, policy.Spec.Workload = v1alpha1.Active, &v1alpha1.Workload{PodSecurity: "restricted"}
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	holds("the level is asked of each container", func() bool {
+		err := start(namespace)
+		return err != nil && len(causesOf(err)) > 1
+	})
+	policy.Spec.Workload.Mode = v1alpha1.Audit
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	holds("and only reported in mode Audit", func() bool { return start(namespace) == nil })
+	require.Contains(t, strings.Join(w.warnings.take(), "\n"), "is in mode Audit")
+	escaping := pod(namespace, "app")
+	escaping.Spec.HostNetwork = true
+	require.Equal(t, []string{"spec.hostNetwork"}, causes(t, w.client.Create(t.Context(), escaping)), "what leads past the proxy is refused all the same")
+
+	require.NoError(t, w.client.Delete(t.Context(), policy))
+	holds("without it the flags hold again", func() bool { return ingress(namespace) != nil })
+	require.NoError(t, start(namespace))
+}
+
+func tenantOrAdmin(admin bool, tenant, administrator client.Client) client.Client {
+	if admin {
+		return administrator
+	}
+	return tenant
+}
