@@ -94,7 +94,8 @@ func valuesOnly() []permit {
 
 func decisionsOnly() []permit {
 	return []permit{
-		{paths: []string{"net"}, only: []string{"pkg/decisions/quarantine"}},         // HardwareAddr
+		{paths: []string{"net"}, only: []string{"pkg/decisions/quarantine"}}, // HardwareAddr
+		{paths: []string{"golang.org/x/net/http2/hpack"}, only: []string{"pkg/decisions/follow"}},
 		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},        // GOARCH
 		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy", "pkg/decisions/tolerations"}}, // the bootstrap and the settings are documents of YAML
 		{paths: []string{"k8s.io/pod-security-admission/..."}, only: []string{"pkg/decisions/admit"}},

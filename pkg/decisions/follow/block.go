@@ -1,0 +1,77 @@
+package follow
+
+import (
+	"strconv"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+const (
+	// defaultTable is the size of the table of header fields that each side of HTTP/2 may refer to (RFC 9113, 6.5.2), and maxTable the
+	// largest that is followed: a side that uses a larger one becomes unread.
+	defaultTable = 4096
+	maxTable     = 64 << 10
+	// maxField bounds a name or value in a header block: what of it is not whole is remembered. A side that sends a longer one becomes unread.
+	maxField = 16 << 10
+)
+
+// block is a header block.
+type block struct {
+	stream, promised        uint32
+	ends, push              bool
+	method, authority, path string
+	cut                     bool
+	status                  int
+}
+
+// table decodes the header blocks of one side, which refer to those before.
+type table struct {
+	decoder *hpack.Decoder
+	into    *block
+}
+
+func newTable() *table {
+	t := &table{}
+	t.decoder = hpack.NewDecoder(defaultTable, func(f hpack.HeaderField) {
+		if t.into != nil {
+			t.into.field(f)
+		}
+	})
+	t.decoder.SetMaxStringLength(maxField)
+	return t
+}
+
+// allow follows a setting of the other side.
+func (t *table) allow(size uint32) {
+	t.decoder.SetAllowedMaxDynamicTableSize(min(max(size, defaultTable), maxTable))
+}
+
+func (t *table) read(b *block, fragment []byte) error {
+	t.into = b
+	_, err := t.decoder.Write(fragment)
+	t.into = nil
+	return err
+}
+
+func (t *table) end() error { return t.decoder.Close() }
+
+func (b *block) field(f hpack.HeaderField) {
+	long := false
+	switch f.Name {
+	case ":method":
+		b.method, long = cut([]byte(f.Value), MaxMethod)
+	case ":authority":
+		b.authority, long = cut([]byte(f.Value), MaxAuthority)
+	case "host":
+		if b.authority == "" {
+			b.authority, long = cut([]byte(f.Value), MaxAuthority)
+		}
+	case ":path":
+		b.path, long = cut([]byte(f.Value), MaxPath)
+	case ":status":
+		if n, err := strconv.ParseUint(f.Value, 10, 10); err == nil {
+			b.status = int(n)
+		}
+	}
+	b.cut = b.cut || long
+}

@@ -1,0 +1,81 @@
+package follow
+
+// Kind is what an Event reports.
+type Kind uint8
+
+// The kinds of events.
+const (
+	// Began: a request began. It is reported before a byte of its answer is read, and, unless the answer comes earlier, when its head is whole.
+	Began Kind = iota + 1
+	// Ended: the answer to a request ended, or can no longer be read.
+	Ended
+	// Named: a TLS connection began, with the server name that the client asked for. Both sides are unread from here on.
+	Named
+	// Unread: from here on, the bytes of Side are not read. Both sides of a connection can become unread, each once.
+	Unread
+)
+
+// Side is one direction of a connection.
+type Side uint8
+
+// The sides.
+const (
+	Requests Side = iota // from the client to the server
+	Answers              // from the server to the client
+)
+
+// Event is what the bytes of a connection showed.
+type Event struct {
+	Kind Kind
+	// Exchange tells the requests of a connection apart: 1, 2, … in HTTP/1, the stream in HTTP/2. It is 0 for Named and Unread.
+	Exchange uint64
+	Protocol string // of a request: HTTP/1.0, HTTP/1.1, HTTP/2 …
+	// Method, Authority and Path are of Began; Authority also of Named. Each is cut at its bound (MaxMethod and the like); Cut says that one was.
+	Method, Authority, Path string
+	Cut                     bool
+	// Status is that of the answer, for Ended; 0 if none could be read.
+	Status int
+	// RequestBytes and AnswerBytes are those of the bodies so far, for Ended, as they passed (with chunk headers).
+	RequestBytes, AnswerBytes int64
+	Side                      Side   // of Unread
+	Reason                    string // of Unread: one of the texts of this package
+}
+
+// Bounds of what an event holds, in bytes, and of what a connection remembers.
+const (
+	MaxMethod    = 64
+	MaxAuthority = 1024
+	MaxPath      = 4096
+	// maxLine is how much of a line that is not whole yet is remembered. Of a longer one the rest is checked and dropped.
+	maxLine = 8 << 10
+	// maxWaiting is how many requests wait for their answers before answers are unread, because none can be told whose it is.
+	maxWaiting = 256
+	// maxEarly is how much is remembered of what a server of HTTP/2 sends before the client: its settings.
+	maxEarly = 512
+)
+
+// Reasons of Unread.
+const (
+	ReasonTLS           = "TLS"
+	ReasonNotHTTP       = "not HTTP"
+	ReasonServerFirst   = "the server speaks first"
+	ReasonEarlyAnswer   = "answered before the first line of the request was whole"
+	ReasonOldVersion    = "HTTP/0.9"
+	ReasonLineEnd       = "a line does not end in CR LF"
+	ReasonControl       = "a control character"
+	ReasonField         = "a header field that is not one"
+	ReasonFolded        = "a folded header field"
+	ReasonLength        = "an unclear Content-Length"
+	ReasonCoding        = "an unclear Transfer-Encoding"
+	ReasonBoth          = "Content-Length and Transfer-Encoding"
+	ReasonChunk         = "an unclear chunk"
+	ReasonConnectBody   = "CONNECT with a body"
+	ReasonStatusLine    = "an answer without a status line"
+	ReasonUnasked       = "an answer without a request"
+	ReasonTooManyWait   = "too many requests wait for answers"
+	ReasonUpgraded      = "the protocol changed"
+	ReasonTunnel        = "a tunnel"
+	ReasonFrame         = "an unclear HTTP/2 frame"
+	ReasonHeaderBlock   = "an HTTP/2 header block that cannot be read"
+	ReasonUnknownStream = "an answer on a stream without a request"
+)

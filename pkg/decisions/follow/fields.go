@@ -1,0 +1,120 @@
+package follow
+
+import (
+	"bytes"
+	"strings"
+)
+
+// head is the first line of a request.
+type head struct {
+	method, path, version string
+	cut                   bool
+	status                int // of an answer
+}
+
+// fields are the header fields that decide where a message ends, and those that an event has.
+type fields struct {
+	authority string
+	cut       bool
+	length    int64
+	hasLength bool
+	hasCoding bool
+	chunked   bool // is the last coding
+	upgrade   string
+}
+
+// read takes one field line. The reason says why it is none, or not clear.
+func (f *fields) read(t text) string {
+	if t.line[0] == ' ' || t.line[0] == '\t' {
+		return ReasonFolded
+	}
+	colon := bytes.IndexByte(t.line, ':')
+	if colon < 1 || !token(t.line[:colon]) {
+		return ReasonField
+	}
+	name, value := t.line[:colon], bytes.Trim(t.line[colon+1:], " \t")
+	switch len(name) {
+	case len("Host"):
+		if is(name, "host") && f.authority == "" {
+			f.authority, f.cut = cut(value, MaxAuthority)
+		}
+	case len("Upgrade"):
+		if is(name, "upgrade") {
+			f.upgrade, _ = cut(value, MaxMethod)
+		}
+	case len("Content-Length"):
+		if is(name, "content-length") {
+			return f.readLength(t, value)
+		}
+	case len("Transfer-Encoding"):
+		if is(name, "transfer-encoding") {
+			return f.readCoding(t, value)
+		}
+	}
+	return ""
+}
+
+// readLength accepts one number, also if it is said several times.
+func (f *fields) readLength(t text, value []byte) string {
+	const most = 18 // digits that fit
+	if !t.whole() {
+		return ReasonLength
+	}
+	for one := range bytes.SplitSeq(value, []byte{','}) {
+		one = bytes.Trim(one, " \t")
+		var n int64
+		for _, b := range one {
+			if b < '0' || b > '9' {
+				return ReasonLength
+			}
+			n = n*10 + int64(b-'0')
+		}
+		if len(one) == 0 || len(one) > most || f.hasLength && n != f.length {
+			return ReasonLength
+		}
+		f.length, f.hasLength = n, true
+	}
+	return ""
+}
+
+// readCoding accepts codings of which the last, and no other, is chunked.
+func (f *fields) readCoding(t text, value []byte) string {
+	if !t.whole() {
+		return ReasonCoding
+	}
+	f.hasCoding = true
+	for one := range bytes.SplitSeq(value, []byte{','}) {
+		one = bytes.Trim(one, " \t")
+		if f.chunked || !token(one) || is(one, "identity") {
+			return ReasonCoding
+		}
+		f.chunked = is(one, "chunked")
+	}
+	return ""
+}
+
+// is compares a text with one in lower case.
+func is(b []byte, lower string) bool {
+	return len(b) == len(lower) && strings.EqualFold(string(b), lower)
+}
+
+// cut returns the text up to a bound.
+func cut(b []byte, most int) (string, bool) {
+	if len(b) > most {
+		return string(b[:most]), true
+	}
+	return string(b), false
+}
+
+// token reports whether the text is one of RFC 9110, 5.6.2.
+func token(text []byte) bool {
+	for _, b := range text {
+		switch {
+		case b|0x20 >= 'a' && b|0x20 <= 'z', b >= '0' && b <= '9':
+		case bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), b) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(text) > 0
+}

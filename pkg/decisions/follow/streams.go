@@ -1,0 +1,80 @@
+package follow
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// stream is a request that waits for its answer.
+type stream struct {
+	number                uint64
+	status                int
+	received, sent, inner int64 // inner: of an upgraded request, what it sent before
+}
+
+// count adds bytes of a body.
+func (t *two) count(s Side, id uint32, n int) {
+	if of := t.streams[id]; of != nil {
+		if s == Requests {
+			of.sent += int64(n)
+		} else {
+			of.received += int64(n)
+		}
+	}
+}
+
+// headers takes a whole header block: of a request, an answer, trailers, or a promise.
+func (t *two) headers(c *Connection, s Side, b *block) (reason string) {
+	switch {
+	case b.push:
+		t.begin(c, Answers, b.promised, b)
+	case s == Requests && b.stream > t.last[Requests]:
+		if b.method == "" {
+			return ReasonHeaderBlock
+		}
+		t.begin(c, Requests, b.stream, b)
+	case s == Answers:
+		if b.stream > t.last[(b.stream+1)%2] {
+			return ReasonUnknownStream
+		}
+		of := t.streams[b.stream]
+		if of != nil && b.status >= 200 {
+			of.status = b.status
+		}
+		if b.ends {
+			t.end(c, b.stream)
+		}
+	}
+	return ""
+}
+
+func (t *two) begin(c *Connection, s Side, id uint32, b *block) {
+	t.last[s] = max(t.last[s], id)
+	c.count++
+	if len(t.streams) < maxStreams && !c.answers.unread {
+		t.streams[id] = &stream{number: c.count}
+	}
+	c.report(Event{
+		Kind: Began, Exchange: c.count, Protocol: protocolHTTP2, Method: b.method, Authority: b.authority, Path: b.path, Cut: b.cut,
+	})
+}
+
+func (t *two) end(c *Connection, id uint32) {
+	of := t.streams[id]
+	if of == nil {
+		return
+	}
+	delete(t.streams, id)
+	c.report(Event{
+		Kind: Ended, Exchange: of.number, Protocol: protocolHTTP2, Status: of.status, RequestBytes: of.inner + of.sent, AnswerBytes: of.received,
+	})
+}
+
+// endAll ends each request whose answer will not be read, in their order.
+func (t *two) endAll(c *Connection) {
+	ids := slices.SortedFunc(maps.Keys(t.streams), func(a, b uint32) int { return cmp.Compare(t.streams[a].number, t.streams[b].number) })
+	for _, id := range ids {
+		t.end(c, id)
+	}
+}
