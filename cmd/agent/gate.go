@@ -14,9 +14,8 @@ import (
 	"data-space.liqo.io/pkg/decisions/cnifolder"
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/nri"
-	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
 )
@@ -116,9 +115,9 @@ func (g *gateOptions) chain(in cnifolder.Folders, logger *slog.Logger) *cniconf.
 }
 
 // runGate runs the gates until the context ends.
-func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch, runtime *sandbox.Client) error {
+func runGate(ctx context.Context, n node, parts startgate.Parts, ready func() bool, runtime *sandbox.Client) error {
 	o := n.gate
-	config := agent.GateConfig{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
+	config := startgate.Config{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
 	var err error
 	if config.Profile, err = n.profile(); err != nil {
 		return err
@@ -127,18 +126,17 @@ func runGate(ctx context.Context, n node, a *agent.Agent, watch *podwatch.Watch,
 	if err != nil {
 		return err
 	}
-	var keeper agent.Chain // stays nil without a chain: an interface that holds a nil pointer is not nil
-	if chain != nil {
-		keeper = chain
+	if chain != nil { // an interface that holds a nil pointer is not nil
+		parts.Chain = chain
 	}
-	g, err := agent.NewGate(a, watch, keeper, config)
+	g, err := startgate.New(parts, config)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	if chain != nil {
 		chain.Restored, chain.Placed = g.Restored, g.Placed
-		voucher, err := newVoucher(n, g, runtime)
+		voucher, err := newVoucher(n, g, ready, runtime)
 		if err != nil {
 			return err
 		}
@@ -167,10 +165,10 @@ func (n node) chain(ctx context.Context, runtime *sandbox.Client) (*cniconf.Chai
 }
 
 // runNRI answers the runtime's announcements once the gate has something to judge by.
-func (n node) runNRI(ctx context.Context, g *agent.Gate, runtime *sandbox.Client) {
+func (n node) runNRI(ctx context.Context, g *startgate.Gate, runtime *sandbox.Client) {
 	if g.Ready(ctx) {
 		link := nri.Connection{Socket: func() string { return sandbox.Locate(n.gate.nri) }, Log: n.log, Live: g.Announced()}
-		link.Run(ctx, introduced{agent.NewSecond(g, runtime), n.address})
+		link.Run(ctx, introduced{startgate.NewNRI(g, runtime), n.address})
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agentcli"
 	"data-space.liqo.io/pkg/programs/nodepolicy"
+	"data-space.liqo.io/pkg/reconcilers/noderules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -130,7 +131,7 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 	}
 	filter := nodefilter.New(here, n.backend)
 	filter.Lockfile = nodeLock
-	enforcer := nodefilter.NewEnforcer(filter, settings)
+	enforcer := noderules.New(filter, settings)
 	p := nodepolicy.New(nodepolicy.Config{
 		Node: n.node, Backend: string(n.backend), Denial: settings.Denial, Unknown: settings.Unknown, PodCIDRs: ranges, Verify: n.verify, Log: n.log,
 	}, nodepolicy.Parts{Cluster: watch, Filter: enforcer, Sight: enforcer, Registry: n.registry})

@@ -7,11 +7,11 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/effects/seccompfile"
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
 )
 
 // profile is the seccomp profile that the agent keeps on its node; nil with --kubelet-dir=off.
-func (n node) profile() (*agent.Profile, error) {
+func (n node) profile() (*startgate.Profile, error) {
 	if n.gate.kubelet == gateOff {
 		return nil, nil //nolint:nilnil // none is kept
 	}
@@ -24,7 +24,7 @@ func (n node) profile() (*agent.Profile, error) {
 		return nil, err
 	}
 	text, err := seccomp.Here().JSON()
-	return &agent.Profile{Folder: folder, Name: name, Text: text}, err
+	return &startgate.Profile{Folder: folder, Name: name, Text: text}, err
 }
 
 // volatile is the folder of profiles, beside what else need not outlive the boot.

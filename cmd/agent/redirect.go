@@ -17,6 +17,9 @@ import (
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/agentserver"
+	"data-space.liqo.io/pkg/programs/startgate"
+	"data-space.liqo.io/pkg/reconcilers/podisolation"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
@@ -60,14 +63,19 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log, Gated: n.gate.mode == gateCNI,
 		Backend: string(n.backend), BackendSign: n.sign, RuntimeName: runtime.Runtime, Socket: runtime.Socket,
 	}
-	a := agent.New(config, agent.Parts{
-		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: events,
-		Enforcer: agent.NewEnforcer(settings, plane, memory), Metrics: n.metrics,
-		Quarantine: &agent.Quarantine{
-			Settings: quarantine.Settings{Handlers: list(n.handlers)}, Runtime: runtime, Wall: host, Conditions: conditions,
-		},
-		Frames: host,
+	rules := podrules.New(settings, podrules.Parts{Dataplane: plane, Store: memory, Process: runtime.ProcessOf, Log: n.log})
+	isolation := podisolation.New(podisolation.Parts{
+		Settings: quarantine.Settings{Handlers: list(n.handlers)}, Runtime: runtime, Wall: host, Log: n.log,
 	})
+	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: n.metrics.Dropped})
+	a := agent.New(config, agent.Parts{
+		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: events, Rules: rules, Metrics: n.metrics,
+		Quarantine: isolation, Conditions: conditions, Frames: frames,
+	})
+	gates := startgate.Parts{
+		Rules: rules, Binder: rules, Frames: frames, Examiner: isolation, Rounds: a, Cluster: watch, Spaces: watch, Reporter: events,
+		Counters: n.metrics, Registry: n.registry, Log: n.log,
+	}
 	record, err := newRecord(n, a, guestsOf(ctx, watch))
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
@@ -80,7 +88,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 			group.Go(func() error { return a.Run(ctx) })
 			group.Go(func() error { conditions.Run(ctx); return nil })
 			group.Go(func() error { return record(ctx) })
-			group.Go(func() error { return runGate(ctx, n, a, watch, runtime) })
+			group.Go(func() error { return runGate(ctx, n, gates, a.Ready, runtime) })
 			return group.Wait()
 		},
 		close: func() { events.Close(); _ = runtime.Close(); _ = host.Close() },

@@ -5,11 +5,11 @@ import (
 
 	"data-space.liqo.io/pkg/effects/leases"
 	"data-space.liqo.io/pkg/effects/sandbox"
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
 )
 
 // newVoucher makes what renews the Lease of this node.
-func newVoucher(n node, g *agent.Gate, runtime *sandbox.Client) (*agent.Voucher, error) {
+func newVoucher(n node, g *startgate.Gate, ready func() bool, runtime *sandbox.Client) (*startgate.Voucher, error) {
 	boot, err := leases.Boot()
 	if err != nil {
 		return nil, fmt.Errorf("read the boot id of this node: %w", err)
@@ -22,5 +22,5 @@ func newVoucher(n node, g *agent.Gate, runtime *sandbox.Client) (*agent.Voucher,
 	if holder == "" {
 		holder = n.node // run outside of a cluster
 	}
-	return &agent.Voucher{Node: n.node, Pod: holder, Boot: boot, Gate: g, Leases: writer, Networks: runtime, Log: n.log}, nil
+	return &startgate.Voucher{Node: n.node, Pod: holder, Boot: boot, Gate: g, Ready: ready, Leases: writer, Networks: runtime, Log: n.log}, nil
 }

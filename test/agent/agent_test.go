@@ -25,6 +25,9 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
+	"data-space.liqo.io/pkg/reconcilers/podisolation"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/workload"
@@ -143,7 +146,8 @@ func (a *api) told(reason string) []string {
 type running struct {
 	t *testing.T
 	*agent.Agent
-	stop func()
+	stop  func()
+	gates startgate.Parts // without a chain
 }
 
 func startAgent(t *testing.T, n *node, a *api, state string) running {
@@ -154,15 +158,17 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 	require.NoError(t, err)
 	host, err := hostlink.Open(n.netns.Path())
 	require.NoError(t, err)
-	settings := redirect.Settings{IPv6: true}
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	metrics := agent.NewMetrics()
+	rules := podrules.New(redirect.Settings{IPv6: true}, podrules.Parts{Dataplane: dataplane.New(n.backend), Store: memory, Process: client.ProcessOf, Log: logger})
+	isolation := podisolation.New(podisolation.Parts{Runtime: client, Wall: host, Log: logger})
+	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: metrics.Dropped})
 	program := agent.New(agent.Config{
 		Node: "node", Resync: 2 * time.Second, Verify: time.Second, Workers: 2, Backend: string(n.backend),
-		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log: logger,
 	}, agent.Parts{
 		Runtime: client, Cluster: a, Authority: a, Reporter: a,
-		Enforcer: agent.NewEnforcer(settings, dataplane.New(n.backend), memory), Metrics: agent.NewMetrics(),
-		Quarantine: &agent.Quarantine{Runtime: client, Wall: host, Conditions: a},
-		Frames:     host,
+		Rules: rules, Metrics: metrics, Quarantine: isolation, Conditions: a, Frames: frames,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -178,7 +184,10 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 		require.NoError(t, errors.Join(client.Close(), host.Close()))
 	})
 	t.Cleanup(stop)
-	return running{t: t, Agent: program, stop: stop}
+	return running{t: t, Agent: program, stop: stop, gates: startgate.Parts{
+		Rules: rules, Binder: rules, Frames: frames, Examiner: isolation, Rounds: program, Cluster: a, Spaces: a, Reporter: a,
+		Counters: metrics, Registry: metrics.Registry, Log: logger,
+	}}
 }
 
 // endpoint waits until the pod's status is as asked.

@@ -28,7 +28,7 @@ func TestNoPodSlipsInWhileTheChainIsRewritten(t *testing.T) {
 	require.NoError(t, err)
 	a := newAPI()
 	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
-	g.announce(t, r, a, client, true)
+	g.announce(t, r, client, true)
 
 	over := make(chan struct{})
 	var others sync.WaitGroup

@@ -47,7 +47,7 @@ func TestWhatAStartCosts(t *testing.T) {
 			require.NoError(t, err)
 			defer client.Close()
 			a := newAPI()
-			g.announce(t, startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded")), a, client, true)
+			g.announce(t, startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded")), client, true)
 			c := costs{t: t, name: string(backend)}
 			for i := range measured + 1 {
 				foreign, ordinary := c.pair(g, bare, "pharma"), c.pair(g, bare, "hospital")

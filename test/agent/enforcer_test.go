@@ -27,6 +27,7 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/failure"
@@ -92,34 +93,34 @@ func inodeOf(t *testing.T, c kit.Cgroup) uint64 {
 	return s.Ino
 }
 
-func eachBackend(t *testing.T, f func(t *testing.T, b xtables.Backend, e *agent.Enforcer, memory *ledger.Ledger)) {
+func eachBackend(t *testing.T, f func(t *testing.T, b xtables.Backend, e *podrules.Reconciler, memory *ledger.Ledger)) {
 	t.Helper()
 	for _, b := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		t.Run(string(b), func(t *testing.T) {
 			memory, err := ledger.Open(t.TempDir())
 			require.NoError(t, err)
-			f(t, b, agent.NewEnforcer(redirect.Settings{IPv6: true}, dataplane.New(b), memory), memory)
+			f(t, b, podrules.New(redirect.Settings{IPv6: true}, podrules.Parts{Dataplane: dataplane.New(b), Store: memory}), memory)
 		})
 	}
 }
 
 func TestEnsure(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b xtables.Backend, e *agent.Enforcer, memory *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend, e *podrules.Reconciler, memory *ledger.Ledger) {
 		t.Helper()
 		tg := target(t)
-		first, err := e.Ensure(t.Context(), tg)
+		first, err := e.Update(t.Context(), tg)
 		require.NoError(t, err)
 		require.True(t, first.State.Wrote)
 		require.Empty(t, first.Repaired, "a first write repairs nothing")
 
-		again, err := e.Ensure(t.Context(), tg)
+		again, err := e.Update(t.Context(), tg)
 		require.NoError(t, err)
 		require.False(t, again.State.Wrote, "what the kernel holds is not written again")
 		require.Equal(t, first.State.Hash, again.State.Hash)
 
 		group := kit.NewCgroup(t)
 		tg.Proxy = workload.Process{PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}
-		bound, err := e.Ensure(t.Context(), tg)
+		bound, err := e.Update(t.Context(), tg)
 		require.NoError(t, err)
 		require.True(t, bound.Bound)
 		require.Contains(t, saved(t, b, tg.Netns), group.Path)
@@ -127,26 +128,26 @@ func TestEnsure(t *testing.T) {
 		group.Remove(t)
 		group.Make(t)
 		tg.Proxy.CgroupInode = inodeOf(t, group)
-		rebound, err := e.Ensure(t.Context(), tg)
+		rebound, err := e.Update(t.Context(), tg)
 		require.NoError(t, err)
 		require.True(t, rebound.State.Wrote, "the same text is bound to another control group")
 		require.Empty(t, rebound.Repaired)
 
 		group.Remove(t)
 		tg.Proxy.Cgroup += "-never-there"
-		_, err = e.Ensure(t.Context(), tg)
+		_, err = e.Update(t.Context(), tg)
 		require.Error(t, err, "the proxy ended before it could be bound")
 		require.NotContains(t, saved(t, b, tg.Netns), group.Path, "the pod is closed then")
 		require.Contains(t, saved(t, b, tg.Netns), ":OUTPUT DROP")
 
-		require.NoError(t, e.Clear(t.Context(), tg))
+		require.NoError(t, e.Delete(t.Context(), tg))
 		require.NotContains(t, saved(t, b, tg.Netns), "DROP")
 		require.Empty(t, memory.All())
 	})
 }
 
 func TestAPodThatCannotHoldThePlanIsClosed(t *testing.T) {
-	eachBackend(t, func(t *testing.T, b xtables.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, b xtables.Backend, e *podrules.Reconciler, _ *ledger.Ledger) {
 		t.Helper()
 		handle, err := ns.GetNS(kit.UserNamespaced(t))
 		require.NoError(t, err)
@@ -154,7 +155,7 @@ func TestAPodThatCannotHoldThePlanIsClosed(t *testing.T) {
 		tg, group := targetAt(t, handle), kit.NewCgroup(t)
 		for _, proxy := range []workload.Process{{}, {PID: 1, Cgroup: group.Path, CgroupInode: inodeOf(t, group)}} {
 			tg.Proxy = proxy
-			_, err = e.Ensure(t.Context(), tg)
+			_, err = e.Update(t.Context(), tg)
 			require.ErrorContains(t, err, "hostUsers: true", "the way out")
 			require.Equal(t, 2, strings.Count(saved(t, b, tg.Netns), ":OUTPUT DROP"), "both families")
 		}
@@ -178,19 +179,19 @@ func TestWhatTheAgentClosedItselfIsNoDrift(t *testing.T) {
 	memory, err := ledger.Open(t.TempDir())
 	require.NoError(t, err)
 	plane, tg := &losing{Dataplane: dataplane.New(xtables.NFT)}, target(t)
-	e := agent.NewEnforcer(redirect.Settings{IPv6: true}, plane, memory)
-	_, err = e.Ensure(t.Context(), tg)
+	e := podrules.New(redirect.Settings{IPv6: true}, podrules.Parts{Dataplane: plane, Store: memory})
+	_, err = e.Update(t.Context(), tg)
 	require.NoError(t, err)
 	planned := counterless(saved(t, xtables.NFT, tg.Netns))
 
 	plane.lost = true
-	_, err = e.Ensure(t.Context(), tg)
+	_, err = e.Update(t.Context(), tg)
 	require.ErrorContains(t, err, "lost")
 	require.NotContains(t, saved(t, xtables.NFT, tg.Netns), "REDIRECT")
 	require.Contains(t, saved(t, xtables.NFT, tg.Netns), ":OUTPUT DROP")
 
 	plane.lost = false
-	again, err := e.Ensure(t.Context(), tg)
+	again, err := e.Update(t.Context(), tg)
 	require.NoError(t, err)
 	require.True(t, again.State.Wrote)
 	require.Empty(t, again.Repaired)
@@ -198,14 +199,14 @@ func TestWhatTheAgentClosedItselfIsNoDrift(t *testing.T) {
 }
 
 func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {
-	eachBackend(t, func(t *testing.T, _ xtables.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, _ xtables.Backend, e *podrules.Reconciler, _ *ledger.Ledger) {
 		t.Helper()
 		tg := target(t)
 		var all sync.WaitGroup
 		var wrote atomic.Int32
 		for range 8 {
 			all.Go(func() {
-				out, err := e.Ensure(t.Context(), tg)
+				out, err := e.Update(t.Context(), tg)
 				if err != nil {
 					t.Error(err)
 				}
@@ -220,11 +221,11 @@ func TestOneSandboxIsWrittenByOneAtATime(t *testing.T) {
 }
 
 func TestTheEndOfTheProgramDoesNotCutAWrite(t *testing.T) {
-	eachBackend(t, func(t *testing.T, _ xtables.Backend, e *agent.Enforcer, _ *ledger.Ledger) {
+	eachBackend(t, func(t *testing.T, _ xtables.Backend, e *podrules.Reconciler, _ *ledger.Ledger) {
 		t.Helper()
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		out, err := e.Ensure(ended, target(t))
+		out, err := e.Update(ended, target(t))
 		require.NoError(t, err)
 		require.True(t, out.State.Wrote)
 	})
@@ -279,7 +280,7 @@ func TestANamespaceThatIsNotThePodsIsRefused(t *testing.T) {
 			}, agent.Parts{
 				Runtime: fixed{workload.Sandbox{ID: "box", Namespace: "pharma", Name: "job", UID: "uid", Ready: true}, test.detail},
 				Cluster: a, Authority: a, Reporter: a, Metrics: agent.NewMetrics(),
-				Enforcer: agent.NewEnforcer(redirect.Settings{IPv6: true}, dataplane.New(xtables.NFT), memory),
+				Rules: podrules.New(redirect.Settings{IPv6: true}, podrules.Parts{Dataplane: dataplane.New(xtables.NFT), Store: memory}),
 			})
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)

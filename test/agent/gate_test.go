@@ -20,6 +20,7 @@ import (
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
@@ -83,9 +84,9 @@ func newGatedOf(t *testing.T, e engine) gated {
 }
 
 // open runs the gate beside an agent until stop is called.
-func (g gated) open(t *testing.T, r running, a *api) (stop func()) {
+func (g gated) open(t *testing.T, r running) (stop func()) {
 	t.Helper()
-	program, err := agent.NewGate(r.Agent, a, g.chain, agent.GateConfig{
+	program, err := startgate.New(r.chained(g.chain), startgate.Config{
 		Socket: g.socket, File: g.list, Exempt: []string{"kube-system"}, Marks: true,
 	})
 	require.NoError(t, err)
@@ -93,7 +94,14 @@ func (g gated) open(t *testing.T, r running, a *api) (stop func()) {
 }
 
 // runGate runs a gate until stop is called.
-func (g gated) runGate(t *testing.T, program *agent.Gate) (stop func()) {
+// chained returns what the gates of the agent work with, behind a CNI chain.
+func (r running) chained(c startgate.Chain) startgate.Parts {
+	p := r.gates
+	p.Chain = c
+	return p
+}
+
+func (g gated) runGate(t *testing.T, program *startgate.Gate) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -136,7 +144,7 @@ func heldUntilItsRulesStand(t *testing.T, e engine) {
 	a := newAPI()
 	state := filepath.Join(t.TempDir(), "guarded")
 	r := startAgent(t, g.node, a, state)
-	stop := g.open(t, r, a)
+	stop := g.open(t, r)
 
 	box, err := g.try(g.config("pharma", "held"))
 	require.NoError(t, err)
@@ -170,8 +178,8 @@ func heldUntilItsRulesStand(t *testing.T, e engine) {
 			Op: gate.Add, Container: "deadbeef", Netns: fmt.Sprintf("/proc/%d/ns/net", os.Getpid()), Namespace: "pharma", Name: "host",
 		})
 		require.NoError(t, err)
-		require.Len(t, a.told(agent.EventStartRefused), 1)
-		require.Contains(t, a.told(agent.EventStartRefused)[0], "HostNamespace")
+		require.Len(t, a.told(startgate.EventStartRefused), 1)
+		require.Contains(t, a.told(startgate.EventStartRefused)[0], "HostNamespace")
 	})
 
 	stop()
@@ -196,7 +204,7 @@ func heldUntilItsRulesStand(t *testing.T, e engine) {
 	t.Run("its pods can be deleted all the same", func(*testing.T) { g.removePod(box) })
 	t.Run("and the next agent lets them start", func(t *testing.T) {
 		r := startAgent(t, g.node, a, state)
-		g.open(t, r, a)
+		g.open(t, r)
 		box, err := g.try(g.config("pharma", "held-2"))
 		require.NoError(t, err)
 		require.Contains(t, g.rules(client, box), ":OUTPUT DROP")

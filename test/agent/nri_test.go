@@ -19,6 +19,7 @@ import (
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -34,13 +35,13 @@ func (idle) Keep(ctx context.Context) error {
 func (idle) Problem() error { return nil }
 
 // announce connects an agent to the runtime's NRI until stop is called. Unless first is set the runtime calls no plugin.
-func (g gated) announce(t *testing.T, r running, a *api, client *sandbox.Client, first bool) (stop func()) {
+func (g gated) announce(t *testing.T, r running, client *sandbox.Client, first bool) (stop func()) {
 	t.Helper()
-	var chain agent.Chain = idle{}
+	var chain startgate.Chain = idle{}
 	if first {
 		chain = g.chain
 	}
-	program, err := agent.NewGate(r.Agent, a, chain, agent.GateConfig{Socket: g.socket, File: g.list, Exempt: []string{"kube-system"}})
+	program, err := startgate.New(r.chained(chain), startgate.Config{Socket: g.socket, File: g.list, Exempt: []string{"kube-system"}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -50,7 +51,7 @@ func (g gated) announce(t *testing.T, r running, a *api, client *sandbox.Client,
 		Socket: func() string { return filepath.Dir(g.node.socket) + "/nri.sock" },
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Live: program.Announced(),
 	}
-	running.Go(func() { link.Run(ctx, agent.NewSecond(program, client)) })
+	running.Go(func() { link.Run(ctx, startgate.NewNRI(program, client)) })
 	require.Eventually(t, program.Announced().Load, 5*time.Second, time.Millisecond, "connected")
 	if first {
 		require.Eventually(t, func() bool {
@@ -73,7 +74,7 @@ func boundBeforeTheProxyRuns(t *testing.T, e engine) {
 	defer client.Close()
 	a := newAPI()
 	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
-	stop := g.announce(t, r, a, client, true)
+	stop := g.announce(t, r, client, true)
 
 	config := g.config("pharma", "job")
 	box, err := g.try(config)
@@ -135,7 +136,7 @@ func enforcedByTheSecond(t *testing.T, e engine) {
 	defer client.Close()
 	a := newAPI()
 	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
-	g.announce(t, r, a, client, false)
+	g.announce(t, r, client, false)
 
 	// CRI-O announces a container by what is noted at it, and a pod's annotations are noted there as well.
 	box, err := g.try(g.config("pharma", "round", "io.kubernetes.container.name", apis.ProxyContainerName, "io.kubernetes.cri-o.ContainerID", "mine"))
@@ -155,7 +156,7 @@ func enforcedByTheSecond(t *testing.T, e engine) {
 		require.Error(t, err, "CRI-O by itself goes on with what a plugin refuses")
 		_, err = client.Process(t.Context(), refused)
 		require.ErrorIs(t, err, sandbox.ErrGone)
-		require.Contains(t, strings.Join(a.told(agent.EventStartRefused), ""), "NET_RAW")
+		require.Contains(t, strings.Join(a.told(startgate.EventStartRefused), ""), "NET_RAW")
 		_, err = start("hospital", "own", own)
 		require.NoError(t, err)
 	})

@@ -21,6 +21,7 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/failure"
@@ -310,7 +311,7 @@ func TestAContainerThatTheRulesCouldNotHoldDoesNotStart(t *testing.T) {
 	defer client.Close()
 	a := newAPI()
 	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
-	g.announce(t, r, a, client, true)
+	g.announce(t, r, client, true)
 	start := func(config *cri.PodSandboxConfig, box, name string, security *cri.LinuxContainerSecurityContext) error {
 		id := g.createWith(config, box, name, 0, security)
 		_, err := g.runtime.StartContainer(t.Context(), &cri.StartContainerRequest{ContainerId: id})
@@ -333,7 +334,7 @@ func TestAContainerThatTheRulesCouldNotHoldDoesNotStart(t *testing.T) {
 		require.ErrorContains(t, err, name, "%s", name)
 		require.ErrorContains(t, err, "Data Spacer does not let container")
 	}
-	require.Len(t, a.told(agent.EventStartRefused), 4)
+	require.Len(t, a.told(startgate.EventStartRefused), 4)
 	own := g.config("hospital", "own")
 	box, err = g.try(own)
 	require.NoError(t, err)

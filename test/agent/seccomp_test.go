@@ -13,7 +13,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/seccompfile"
-	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -57,9 +57,9 @@ func TestWithoutTheAgentsProfileNoContainerIsCreated(t *testing.T) {
 	defer client.Close()
 	a := newAPI()
 	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
-	gate, err := agent.NewGate(r.Agent, a, g.chain, agent.GateConfig{
+	gate, err := startgate.New(r.chained(g.chain), startgate.Config{
 		Socket: g.socket, File: g.list, Exempt: []string{"kube-system"}, Marks: true,
-		Profile: &agent.Profile{Folder: folder, Name: name, Text: text},
+		Profile: &startgate.Profile{Folder: folder, Name: name, Text: text},
 	})
 	require.NoError(t, err)
 	placed := false

@@ -51,6 +51,8 @@ func allowance(r ring) []permit {
 		return slices.Concat(pure(), objects(), decisionsOnly())
 	case effects:
 		return slices.Concat(pure(), objects(), system(), effectsOnly())
+	case reconcilers:
+		return slices.Concat(pure(), objects(), system())
 	case programs:
 		return slices.Concat(pure(), objects(), system(), programsOnly())
 	default:
@@ -96,7 +98,7 @@ func decisionsOnly() []permit {
 	return []permit{
 		{paths: []string{"net"}, only: []string{"pkg/decisions/quarantine"}}, // HardwareAddr
 		{paths: []string{"golang.org/x/net/http2/hpack"}, only: []string{"pkg/decisions/follow"}},
-		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},        // GOARCH
+		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},                                     // GOARCH
 		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy", "pkg/decisions/tolerations"}}, // the bootstrap and the settings are documents of YAML
 		{paths: []string{"k8s.io/pod-security-admission/..."}, only: []string{"pkg/decisions/admit"}},
 		{paths: []string{"github.com/envoyproxy/go-control-plane/...", "github.com/cncf/xds/...", "google.golang.org/protobuf/..."}, only: []string{"pkg/decisions/envoy"}},
@@ -154,7 +156,8 @@ func reason(r ring, to string) string {
 		"hold data and import what only computes",
 		"turn data into data and import what only computes",
 		"wrap one outside thing each, and each outside thing's library is given to the effects that wrap it",
-		"put decisions and effects together; libraries of the kernel and of the runtime belong to effects",
+		"keep one thing in the world as desired, of decisions and effects; clients, metrics and servers belong to programs, libraries of the kernel to effects",
+		"put decisions, effects and reconcilers together; libraries of the kernel and of the runtime belong to effects",
 		"parses flags, wires and exits",
 	}[r]
 }

@@ -27,6 +27,12 @@ type bound struct {
 	target  int // what it should be
 }
 
+// packageSizes bounds packages that were once too large, in lines of Go that are no test. A package that outgrows its bound has another one in it.
+func packageSizes() map[string]int {
+	const most = 1500
+	return map[string]int{"pkg/programs/agent": most, "pkg/programs/startgate": most, "pkg/reconcilers/podrules": most, "pkg/reconcilers/podisolation": most}
+}
+
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{

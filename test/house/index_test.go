@@ -46,7 +46,8 @@ func TestTheIndexByFeatureNamesWhatIsThere(t *testing.T) {
 func TestALifesStepsAreThere(t *testing.T) {
 	rows := tableAfter(t, "## A pod's life")
 	require.Greater(t, len(rows), 8)
-	folders := []string{"pkg/decisions/assign", "pkg/decisions/drift", "pkg/decisions/hold", "pkg/decisions/quarantine", "pkg/effects/nri", "pkg/programs/agent", "pkg/programs/cniplugin"}
+	folders := []string{"pkg/decisions/assign", "pkg/decisions/drift", "pkg/decisions/hold", "pkg/decisions/quarantine", "pkg/effects/nri", "pkg/reconcilers/podrules", "pkg/reconcilers/podisolation",
+		"pkg/programs/agent", "pkg/programs/startgate", "pkg/programs/cniplugin"}
 	for _, row := range rows {
 		require.Len(t, row, 3, "%v", row)
 		require.NotEmpty(t, names(row[2]), "%v names no function", row)

@@ -16,6 +16,7 @@ const (
 	values ring = iota
 	decisions
 	effects
+	reconcilers // keep one thing in the world as desired
 	programs
 	cmd     // one package per program: flags, wiring, exit
 	build   // tools that generate or measure
@@ -25,7 +26,7 @@ const (
 )
 
 func (r ring) String() string {
-	return [...]string{"pkg/values", "pkg/decisions", "pkg/effects", "pkg/programs", "cmd", "build", "demo", "test", "no ring"}[r]
+	return [...]string{"pkg/values", "pkg/decisions", "pkg/effects", "pkg/reconcilers", "pkg/programs", "cmd", "build", "demo", "test", "no ring"}[r]
 }
 
 // ringOf returns the ring of a package of this module.
@@ -87,6 +88,8 @@ func sibling(from, to string) string {
 		return ""
 	case a == decisions && b == decisions:
 		return "a decision is pure and complete: move what two decisions share to pkg/values, or name the edge in test/house/exceptions.go with its reason"
+	case a == reconcilers && b == reconcilers:
+		return "a reconciler keeps one thing in the world and owns its memory: let the program combine the two, or name the edge in test/house/exceptions.go with its reason"
 	case a == effects && b == effects:
 		return "an effect wraps one outside thing: let the program compose the two, or name the edge in test/house/exceptions.go with its reason"
 	case a == demo && b < cmd && b != values:

@@ -11,6 +11,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/pkg/effects/xtables"
+	"data-space.liqo.io/pkg/reconcilers/noderules"
 	"data-space.liqo.io/test/netpol/scenarios"
 	"data-space.liqo.io/test/netpol/worlds"
 )
@@ -75,7 +76,7 @@ func TestWhatAnAgentWithTheOtherBackendLeftIsSwept(t *testing.T) {
 		_, err := c.other().Converge(t.Context(), c.index.State())
 		require.NoError(t, err)
 
-		e := nodefilter.NewEnforcer(nodefilter.New(c.node, c.backend), netpol.Settings{Node: worlds.Node, IPv6: true})
+		e := noderules.New(nodefilter.New(c.node, c.backend), netpol.Settings{Node: worlds.Node, IPv6: true})
 		require.NoError(t, e.Apply(t.Context(), changes(t, scenarios.Start())...))
 		_, err = e.Converge(t.Context())
 		require.NoError(t, err)
@@ -97,7 +98,7 @@ func TestWhatAnAgentWithTheOtherBackendLeftIsSwept(t *testing.T) {
 func TestARetiredEnforcerWritesNothing(t *testing.T) {
 	eachAlone(t, func(t *testing.T, c *cluster) {
 		t.Helper()
-		e := nodefilter.NewEnforcer(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
+		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
 		require.NoError(t, e.Apply(t.Context(), changes(t, scenarios.Start())...))
 		_, err := e.Converge(t.Context())
 		require.NoError(t, err)
@@ -105,7 +106,7 @@ func TestARetiredEnforcerWritesNothing(t *testing.T) {
 		require.NoError(t, c.filter.Clear(t.Context(), families()...))
 		require.NoError(t, e.Apply(t.Context(), c.changes(somePolicies)...))
 		_, err = e.Converge(t.Context())
-		require.ErrorIs(t, err, nodefilter.ErrRetired)
+		require.ErrorIs(t, err, noderules.ErrRetired)
 		require.NotContains(t, c.run(c.program("-save")), netpol.ChainPrefix)
 	})
 }
@@ -114,7 +115,7 @@ func TestRefusedPacketsAreCountedByReasonAndConnectionsCutOnceTheyMayBeForbidden
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
 		t.Helper()
 		ctx := t.Context()
-		e := nodefilter.NewEnforcer(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
+		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
 		require.NoError(t, e.Apply(ctx, changes(t, scenarios.Start())...))
 		_, err := e.Converge(ctx)
 		require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/reconcilers/noderules"
 	"data-space.liqo.io/pkg/values/netpolicy"
 	"data-space.liqo.io/test/netpol/scenarios"
 	"data-space.liqo.io/test/netpol/worlds"
@@ -22,7 +23,7 @@ func TestTheEnforcerWritesNothingBeforeItKnowsTheClusterAndHealsWhatItCouldNotWr
 		ctx := t.Context()
 		require.NoError(t, c.filter.Clear(ctx, families()...))
 		bare := c.run(c.program("-save"), "-t", "filter")
-		e := nodefilter.NewEnforcer(nodefilter.New(c.node, c.backend), netpol.Settings{Node: worlds.Node, IPv6: true})
+		e := noderules.New(nodefilter.New(c.node, c.backend), netpol.Settings{Node: worlds.Node, IPv6: true})
 		require.NoError(t, e.Apply(ctx, changes(t, scenarios.Start())...))
 		require.NoError(t, e.Apply(ctx, c.changes(somePolicies)...))
 		require.Equal(t, ourRules(bare), ourRules(c.run(c.program("-save"), "-t", "filter")))
@@ -45,7 +46,7 @@ func TestTheEnforcerMayBeAskedWhileItWrites(t *testing.T) {
 	eachAlone(t, func(t *testing.T, c *cluster) {
 		t.Helper()
 		ctx := t.Context()
-		e := nodefilter.NewEnforcer(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
+		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
 		require.NoError(t, e.Apply(ctx, changes(t, scenarios.Start())...))
 		_, err := e.Converge(ctx)
 		require.NoError(t, err)

@@ -71,8 +71,8 @@ func (f *Filter) clearSets(ctx context.Context) (int, error) {
 	return len(sets), f.writeSets(ctx, ops)
 }
 
-// sweepOther clears the chains of the backend that is not this one's. It reports whether there were any.
-func (f *Filter) sweepOther(ctx context.Context, families []iptables.Family) (bool, error) {
+// SweepOther clears the chains of the backend that is not this one's. It reports whether there were any.
+func (f *Filter) SweepOther(ctx context.Context, families []iptables.Family) (bool, error) {
 	other := New(f.node, xtables.NFT)
 	if f.backend == xtables.NFT {
 		other = New(f.node, xtables.Legacy)

@@ -43,8 +43,8 @@ func inet(f iptables.Family) netlink.InetFamily {
 	return unix.AF_INET
 }
 
-// addresses are the node's own.
-func (f *Filter) addresses() (own map[netip.Addr]struct{}, err error) {
+// Addresses returns the node's own.
+func (f *Filter) Addresses() (own map[netip.Addr]struct{}, err error) {
 	err = f.node.Do(func() error {
 		own, err = addresses()
 		return err

@@ -58,8 +58,3 @@ func (f *Filter) routingMarks(marks uint32) ([]netpol.MarkUse, error) {
 	})
 	return out, err
 }
-
-// MarkUses returns the rules of other programs that use our mark bits.
-func (e *Enforcer) MarkUses(ctx context.Context) ([]netpol.MarkUse, error) {
-	return e.filter.MarkUses(ctx, e.marks, e.families...)
-}

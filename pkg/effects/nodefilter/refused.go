@@ -35,7 +35,8 @@ func (f *Filter) count(family iptables.Family, table iptables.SavedTable) {
 	f.counts[family] = counts
 }
 
-func (f *Filter) refused() []Refused {
+// Refused returns the packets that were refused, as counted when the filter was last read.
+func (f *Filter) Refused() []Refused {
 	f.counting.Lock()
 	defer f.counting.Unlock()
 	var out []Refused

@@ -3,9 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +11,9 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/reconcilers/podisolation"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
+	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/workload"
 )
@@ -53,24 +53,21 @@ type Agent struct {
 	cluster    Cluster
 	authority  Authority
 	reporter   Reporter
-	enforcer   *Enforcer
+	rules      *podrules.Reconciler
 	metrics    *Metrics
-	quarantine *Quarantine
-	frames     FrameFilter
-	dropped    frameTally
+	quarantine *podisolation.Quarantine
+	conditions Conditions
+	frames     *podisolation.Frames
+	end        func(endpoint.Target) (ended int, err error)
 	answered   answers
 	queue      workqueue.TypedRateLimitingInterface[string] // pod UIDs
-	table      *table
-	starting   starting // enforced by the gate, not listed by the runtime yet
-	bound      bindings // announced by the runtime, perhaps not listed yet
-	listeners  *listeners
+	pods       *store
 
 	events  atomic.Bool   // the runtime's stream of events stands
 	relist  atomic.Bool   // the runtime's list may have changed
 	changed chan struct{} // something may have changed
 	joined  atomic.Int64  // when the last decision was made, Unix nanoseconds
 	trouble atomic.Value  // string: why the runtime cannot be listed; "" if it can
-	first   firstRound
 }
 
 // Parts is what an Agent works with.
@@ -79,26 +76,30 @@ type Parts struct {
 	Cluster    Cluster
 	Authority  Authority
 	Reporter   Reporter
-	Enforcer   *Enforcer
+	Rules      *podrules.Reconciler
 	Metrics    *Metrics
-	Quarantine *Quarantine // nil: pods are not judged
-	Frames     FrameFilter // nil: frames are not filtered
+	Quarantine *podisolation.Quarantine // nil: pods are not judged
+	Conditions Conditions               // of quarantined pods; nil with Quarantine
+	Frames     *podisolation.Frames     // nil: frames are not filtered
+	// Cut ends the connections of a pod that are older than its rules; nil: podisolation.Cut.
+	Cut func(endpoint.Target) (ended int, err error)
 }
 
 // New returns an Agent that has done nothing yet.
 func New(c Config, p Parts) *Agent {
 	a := &Agent{
 		Config: c, runtime: p.Runtime, cluster: p.Cluster, authority: p.Authority, reporter: p.Reporter,
-		enforcer: p.Enforcer, metrics: p.Metrics, quarantine: p.Quarantine, frames: p.Frames,
+		rules: p.Rules, metrics: p.Metrics, quarantine: p.Quarantine, conditions: p.Conditions, frames: p.Frames, end: p.Cut,
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)),
-		table:     newTable(),
-		listeners: newListeners(c.Log),
-		changed:   make(chan struct{}, 1),
+		pods:    newStore(),
+		changed: make(chan struct{}, 1),
+	}
+	if a.end == nil {
+		a.end = podisolation.Cut
 	}
 	a.trouble.Store("")
 	a.relist.Store(true)
-	a.first.open = map[string]bool{}
 	a.joined.Store(time.Now().UnixNano())
 	a.metrics.watch(a)
 	return a
@@ -118,7 +119,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { a.decide(ctx); return nil })
-	group.Go(func() error { a.listeners.run(ctx); return nil })
+	group.Go(func() error { a.rules.Run(ctx); return nil })
 	for range a.Workers {
 		group.Go(func() error { a.work(ctx); return nil })
 	}
@@ -185,7 +186,7 @@ func (a *Agent) list(ctx context.Context, before []workload.Sandbox) []workload.
 		return boxes
 	}
 	if ctx.Err() == nil && a.trouble.Swap(err.Error()) == "" {
-		a.metrics.failure(failure.Runtime)
+		a.metrics.Failed(failure.Runtime)
 		a.Log.Error("the container runtime does not answer: known pods stay enforced, new ones are not seen", "error", err)
 	}
 	return before
@@ -194,7 +195,7 @@ func (a *Agent) list(ctx context.Context, before []workload.Sandbox) []workload.
 // join makes the decision.
 func (a *Agent) join(ctx context.Context, boxes []workload.Sandbox) error {
 	// Asked first: if it becomes true in between, the lists are complete and this round treats them as if they were not.
-	world := assign.World{Synced: a.cluster.Synced(), Sandboxes: boxes, Guarded: map[string]string{}}
+	world := assign.World{Synced: a.cluster.Synced(), Sandboxes: boxes, Guarded: a.rules.Guarded()}
 	var err error
 	if world.Pods, err = a.cluster.Pods(ctx); err != nil {
 		return err
@@ -202,17 +203,9 @@ func (a *Agent) join(ctx context.Context, boxes []workload.Sandbox) error {
 	if world.Namespaces, err = a.cluster.Namespaces(ctx); err != nil {
 		return err
 	}
-	for id, e := range a.enforcer.ledger.All() {
-		world.Guarded[id] = e.Guest
-	}
 	decisions := assign.Join(world)
 	listed := a.trouble.Load() == ""
-	var first []string
-	if world.Synced && listed {
-		first = a.first.begin(decisions)
-	}
-	// A remembered pod may have been looked at before the lists were complete: its decision is then no change.
-	for _, uid := range append(a.table.replace(decisions), first...) {
+	for _, uid := range a.pods.replace(decisions, world.Synced && listed) {
 		a.queue.Add(uid)
 	}
 	if listed {
@@ -227,55 +220,16 @@ func (a *Agent) sweep(boxes []workload.Sandbox) {
 	for _, b := range boxes {
 		alive[b.ID] = b.Ready
 	}
-	a.unwall(boxes, alive)
-	a.unfilterGone(alive)
-	for id, e := range a.enforcer.ledger.All() {
-		if alive[id] {
-			a.starting.listed(id)
-			continue
-		}
-		if a.starting.holds(id, time.Now()) {
-			continue
-		}
-		if err := a.enforcer.Forget(id); err != nil {
-			a.Log.Error("cannot forget a pod that is gone", "namespace", e.Namespace, "pod", e.Name, "error", err)
-		}
+	gone := func(id string) bool { return !alive[id] && !a.rules.Starting(id) }
+	if err := a.quarantine.Prune(boxes, gone); err != nil {
+		a.metrics.Failed(failure.Wall)
+		a.Log.Error("cannot take down the walls of pods that are gone", "error", err)
 	}
-}
-
-// firstRound is the set of pods that were found at the start and not looked at yet.
-type firstRound struct {
-	mu    sync.Mutex
-	begun bool
-	open  map[string]bool
-}
-
-// begin notes the pods of the first complete decision, and returns those that are to be looked at.
-func (f *firstRound) begin(decisions map[string]assign.Assignment) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.begun {
-		return nil
+	if err := a.frames.Prune(gone); err != nil {
+		a.metrics.Failed(failure.Frames)
+		a.Log.Error("cannot take down the frame filters of pods that are gone", "error", err)
 	}
-	f.begun = true
-	for uid, d := range decisions {
-		if d.Verdict == assign.Enforce {
-			f.open[uid] = true
-		}
+	if err := a.rules.Prune(alive); err != nil {
+		a.Log.Error("cannot forget pods that are gone", "error", err)
 	}
-	return slices.Collect(maps.Keys(f.open))
-}
-
-// looked says that the pod was looked at, whatever came of it.
-func (f *firstRound) looked(uid string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.open, uid)
-}
-
-// over reports whether every pod of the first round was looked at.
-func (f *firstRound) over() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.begun && len(f.open) == 0
 }

@@ -20,7 +20,7 @@ func (a *Agent) orEnding(ctx context.Context, want assign.Assignment, tried work
 	switch {
 	case errors.Is(lookErr, sandbox.ErrGone), lookErr == nil && (!detail.Ready || len(detail.IPs) == 0):
 		return errors.Join(err, sandbox.ErrGone)
-	case lookErr == nil && errors.Is(err, netns.ErrNotThePods) && a.table.enforcedIn(want.UID, want.Sandbox):
+	case lookErr == nil && errors.Is(err, netns.ErrNotThePods) && a.pods.enforcedIn(want.UID, want.Sandbox):
 		return errors.Join(err, errLostAddresses) // the sandbox held them when it was enforced
 	case failure.ReasonOf(err) == failure.Write && a.proxyEnded(ctx, want, tried):
 		return errors.Join(err, sandbox.ErrGone)
@@ -34,7 +34,7 @@ func (a *Agent) proxyEnded(ctx context.Context, want assign.Assignment, tried wo
 	if tried.Cgroup == "" {
 		return false
 	}
-	if p, announced := a.bound.proxy(want.Sandbox); announced {
+	if p, announced := a.rules.Proxy(want.Sandbox); announced {
 		return p != tried
 	}
 	if want.Proxy == "" {
@@ -48,7 +48,7 @@ func (a *Agent) proxyEnded(ctx context.Context, want assign.Assignment, tried wo
 var errLostAddresses = errors.New("it held them before: the pod may be ending")
 
 // enforcedIn reports whether a pod was enforced in this sandbox before.
-func (t *table) enforcedIn(uid, sandbox string) bool {
-	r, named := t.get(uid)
+func (s *store) enforcedIn(uid, sandbox string) bool {
+	r, named := s.get(uid)
 	return named && r.target.Sandbox == sandbox && r.target.Netns != ""
 }

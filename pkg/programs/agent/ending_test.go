@@ -10,8 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/workload"
@@ -57,9 +59,9 @@ func TestAPodThatEndsIsNoFailure(t *testing.T) {
 		"a write into one that is gone":  {looked{err: sandbox.ErrGone}, endpoint.Target{}, write, true},
 		"a write into one that is ready": {looked{detail: ready}, endpoint.Target{}, write, false},
 	} {
-		a := &Agent{runtime: c.runtime, table: newTable()}
-		a.table.replace(decisions(want))
-		a.table.update("1", func(r *record) { r.target = c.before })
+		a := &Agent{runtime: c.runtime, pods: newStore(), rules: podrules.New(redirect.Settings{}, podrules.Parts{})}
+		a.pods.replace(decisions(want), false)
+		a.pods.update("1", func(r *record) { r.target = c.before })
 		err := a.orEnding(t.Context(), want, workload.Process{}, c.err)
 		require.ErrorIs(t, err, c.err, what)
 		require.Equal(t, c.passes, passing(err), what)
@@ -89,7 +91,7 @@ func TestAProxyThatEndsIsNoFailure(t *testing.T) {
 		"there was none":              {"", looked{detail: ready}, workload.Process{}, write, false},
 		"the failure is another":      {"c", looked{detail: ready, proxyErr: sandbox.ErrGone}, tried, failure.New(failure.Ledger, errors.New("no")), false},
 	} {
-		a := &Agent{runtime: c.runtime, table: newTable()}
+		a := &Agent{runtime: c.runtime, pods: newStore(), rules: podrules.New(redirect.Settings{}, podrules.Parts{})}
 		err := a.orEnding(t.Context(), assign.Assignment{UID: "1", Sandbox: "box", Proxy: c.listed}, c.tried, c.err)
 		require.ErrorIs(t, err, c.err, what)
 		require.Equal(t, c.passes, passing(err), what)

@@ -8,6 +8,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/effects/hostlink"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/failure"
 )
@@ -64,20 +65,21 @@ func NewMetrics() *Metrics {
 	for _, reason := range failure.Reasons() {
 		m.failures.WithLabelValues(reason)
 	}
-	m.dropped(hostlink.Filtered{})
+	m.Dropped(hostlink.Filtered{})
 	return m
 }
 
-// dropped counts the frames that filters have dropped.
-func (m *Metrics) dropped(f hostlink.Filtered) {
+// Dropped counts the frames that filters have dropped.
+func (m *Metrics) Dropped(f hostlink.Filtered) {
 	m.frames.WithLabelValues(placeNode).Add(float64(f.FromNode))
 	m.frames.WithLabelValues(placePod).Add(float64(f.FromPod))
 }
 
-func (m *Metrics) failure(reason string) { m.failures.WithLabelValues(reason).Inc() }
+// Failed counts a failure.
+func (m *Metrics) Failed(reason string) { m.failures.WithLabelValues(reason).Inc() }
 
-// enforced counts one pass over one pod.
-func (m *Metrics) enforced(took time.Duration, out Outcome, err error) {
+// Enforced counts one pass over one pod.
+func (m *Metrics) Enforced(took time.Duration, out podrules.Outcome, err error) {
 	result := "unchanged"
 	switch {
 	case err != nil:
@@ -97,13 +99,13 @@ func (m *Metrics) enforced(took time.Duration, out Outcome, err error) {
 
 // endpoints is the number of pods by state, and of quarantined ones by reason, counted when it is asked for.
 type endpoints struct {
-	table                         *table
+	pods                          *store
 	desc, quarantined, unfiltered *prometheus.Desc
 }
 
 // watch adds what is read from the agent itself.
 func (m *Metrics) watch(a *Agent) {
-	m.Registry.MustRegister(endpoints{table: a.table, desc: prometheus.NewDesc("data_space_agent_endpoints",
+	m.Registry.MustRegister(endpoints{pods: a.pods, desc: prometheus.NewDesc("data_space_agent_endpoints",
 		"Foreign pods of this node by state.", []string{"state"}, nil),
 		quarantined: prometheus.NewDesc("data_space_agent_quarantined", "Quarantined pods of this node by reason; a pod may have several.",
 			[]string{"reason"}, nil),
@@ -133,7 +135,7 @@ func (e endpoints) Describe(to chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (e endpoints) Collect(to chan<- prometheus.Metric) {
 	count, against, open := map[agentapi.State]int{}, map[quarantine.Reason]int{}, 0
-	for _, r := range e.table.all() {
+	for _, r := range e.pods.all() {
 		count[r.state]++
 		if r.frameless() {
 			open++
@@ -154,3 +156,9 @@ func (e endpoints) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(e.desc, prometheus.GaugeValue, float64(count[s]), string(s))
 	}
 }
+
+// Places of a frame filter, as label of metrics.
+const (
+	placeNode = "node"
+	placePod  = "pod"
+)

@@ -8,7 +8,7 @@ import (
 // Pods returns the foreign pods of the node that have, or should have, a proxy.
 func (a *Agent) Pods() []endpoint.Endpoint {
 	var pods []endpoint.Endpoint
-	for _, r := range a.table.all() {
+	for _, r := range a.pods.all() {
 		if r.want.Verdict == assign.Exempt {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/endpoint"
@@ -22,7 +23,7 @@ const (
 )
 
 // succeeded notes and reports that the kernel holds what was decided.
-func (a *Agent) succeeded(r record, target endpoint.Target, out Outcome) {
+func (a *Agent) succeeded(r record, target endpoint.Target, out podrules.Outcome) {
 	want, now := r.want, time.Now()
 	next := r
 	next.did, next.target, next.outcome, next.verified = want, target, out, now
@@ -51,8 +52,8 @@ func (a *Agent) succeeded(r record, target endpoint.Target, out Outcome) {
 			fmt.Sprintf("all traffic of the pod passes %s; rules in the kernel (%s): %s",
 				apis.ProxyContainerName, out.State.Backend, out.State.RuleCounts().String()))
 	}
-	a.table.update(want.UID, func(t *record) {
-		next.want = t.want // it may have changed meanwhile
+	a.pods.update(want.UID, func(t *record) {
+		next.want, next.first = t.want, t.first // which may have changed meanwhile
 		*t = next
 	})
 	next.want = want
@@ -61,16 +62,16 @@ func (a *Agent) succeeded(r record, target endpoint.Target, out Outcome) {
 
 // failed notes and reports a failure: the first time, and when it becomes another.
 func (a *Agent) failed(uid string, err error) {
-	r, named := a.table.get(uid)
+	r, named := a.pods.get(uid)
 	if !named {
 		return
 	}
 	reason, message := failure.ReasonOf(err), err.Error()
-	a.metrics.failure(reason)
+	a.metrics.Failed(reason)
 	if r.complained != message {
 		a.warn(r.want, EventRedirectFailed, fmt.Sprintf("%s: %s", reason, message))
 	}
-	a.table.update(uid, func(r *record) {
+	a.pods.update(uid, func(r *record) {
 		r.state, r.reason, r.message, r.complained = agentapi.Failed, reason, message, message
 		r.did = assign.Assignment{}
 	})
@@ -95,7 +96,7 @@ func (a *Agent) watchProxy(r record) {
 			apis.ProxyContainerName, r.want.Stall.Reason, r.want.Stall.Message, assign.WayOut(r.want.Namespace, r.want.Name, r.want.Stall)))
 		r.stallSaid = r.want.Stall.Reason
 	}
-	a.table.update(r.want.UID, func(t *record) { t.stalled, t.stallSaid = r.stalled, r.stallSaid })
+	a.pods.update(r.want.UID, func(t *record) { t.stalled, t.stallSaid = r.stalled, r.stallSaid })
 }
 
 // warn reports to the log and in an Event.

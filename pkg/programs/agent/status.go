@@ -19,7 +19,7 @@ func (a *Agent) Status(ctx context.Context) agentapi.NodeStatus {
 		Node: a.Node, Ready: a.Ready(), Backend: a.Backend, BackendSign: a.BackendSign,
 		Runtime: a.RuntimeName, Socket: a.Socket, Events: a.events.Load(), Problems: a.problems(),
 	}
-	records := a.table.all()
+	records := a.pods.all()
 	s.Endpoints = make([]agentapi.EndpointStatus, len(records))
 	var group errgroup.Group
 	group.SetLimit(readers)
@@ -61,7 +61,7 @@ func (a *Agent) observe(ctx context.Context, r record) agentapi.EndpointStatus {
 	if p := r.target.Proxy; p.Cgroup != "" {
 		s.Proxy = &agentapi.ProxyStatus{Container: r.did.Proxy, PID: p.PID, Cgroup: p.Cgroup, CgroupInode: p.CgroupInode}
 	}
-	out, err := a.enforcer.Observe(ctx, r.target)
+	out, err := a.rules.Observe(ctx, r.target)
 	if err != nil {
 		if s.State != agentapi.Failed {
 			s.State, s.Reason, s.Message = agentapi.Failed, failure.ReasonOf(err), err.Error()
@@ -72,7 +72,7 @@ func (a *Agent) observe(ctx context.Context, r record) agentapi.EndpointStatus {
 	s.Rules, s.Drift, s.Hash = out.State.RuleCounts(), differences(out.State.Drift), out.State.Hash
 	if len(s.Drift) > 0 && (s.State == agentapi.Enforced || s.State == agentapi.Closed || s.State == agentapi.Quarantined) {
 		s.State, s.Reason, s.Message = agentapi.Failed, "Drift", "the kernel holds other rules than planned: they are repaired at the next verification"
-		a.table.update(r.want.UID, func(r *record) { r.verified = time.Time{} })
+		a.pods.update(r.want.UID, func(r *record) { r.verified = time.Time{} })
 		a.queue.Add(r.want.UID) // which is now
 	}
 	return s
@@ -87,7 +87,7 @@ func moment(t time.Time) *time.Time {
 
 // Ready reports whether the agent knows its node: the watches are complete and every foreign pod that it found then was
 // looked at.
-func (a *Agent) Ready() bool { return a.first.over() }
+func (a *Agent) Ready() bool { return a.pods.allLooked() }
 
 // Alive reports whether decisions are still being made.
 func (a *Agent) Alive() bool {

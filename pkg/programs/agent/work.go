@@ -9,6 +9,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/endpoint"
@@ -32,10 +33,10 @@ func (a *Agent) work(ctx context.Context) {
 
 // carryOut does what was decided for the pod. It is the one way for a first time, a change, a resync and a restart.
 func (a *Agent) carryOut(ctx context.Context, uid string) {
-	r, named := a.table.get(uid)
+	r, named := a.pods.get(uid)
 	if !named {
 		a.queue.Forget(uid)
-		a.first.looked(uid) // it ended before its turn came
+		a.pods.looked(uid) // it ended before its turn came
 		return
 	}
 	var err error
@@ -69,7 +70,7 @@ func (a *Agent) conclude(ctx context.Context, uid string, err error) {
 		a.failed(uid, err)
 		a.queue.AddRateLimited(uid)
 	}
-	a.first.looked(uid)
+	a.pods.looked(uid)
 }
 
 // enforce makes the pod's network namespace hold its rules, and keeps the pod apart if they cannot hold it.
@@ -77,7 +78,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 	uid := r.want.UID
 	age := time.Since(r.verified)
 	if settled := r.state == agentapi.Enforced || r.state == agentapi.Closed || r.state == agentapi.Quarantined; settled && age < a.Verify && r.did.But(r.want) && a.asBefore(ctx, r) {
-		a.table.update(uid, func(t *record) { t.did = r.want })
+		a.pods.update(uid, func(t *record) { t.did = r.want })
 		a.watchProxy(r)
 		a.queue.AddAfter(uid, a.Verify-age)
 		return nil
@@ -90,16 +91,19 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 		a.settle(uid, agentapi.Exempt, string(assign.HostNetwork), exemption(assign.HostNetwork))
 		return nil
 	}
-	ran := a.ranBefore(ctx, target)
+	ran := a.rules.RanUnguarded(ctx, target)
 	if ran {
 		err = errors.Join(err, a.cut(target))
 	}
 	frames, framesErr := a.filterFrames(r, target)
 	target, findings, confineErr := a.confine(ctx, r, target)
-	tried := a.enforcer.current(target).Proxy
+	tried := target.Proxy
+	if p, announced := a.rules.Proxy(target.Sandbox); announced {
+		tried = p
+	}
 	started := time.Now()
-	out, ensureErr := a.enforcer.Ensure(ctx, target)
-	a.metrics.enforced(time.Since(started), out, ensureErr)
+	out, ensureErr := a.rules.Update(ctx, target)
+	a.metrics.Enforced(time.Since(started), out, ensureErr)
 	if ran { // once more: what was opened in between
 		err = errors.Join(err, a.cut(target))
 		a.foundUnenforced(r.want, target)
@@ -109,7 +113,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 	}
 	target.Proxy = out.Proxy
 	if out.Bound {
-		if err := a.listeners.check(target); err != nil {
+		if err := a.rules.Mark(target); err != nil {
 			return err
 		}
 	}
@@ -175,7 +179,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	if err != nil || hostNetwork {
 		return err
 	}
-	if err := errors.Join(a.enforcer.Clear(ctx, target), a.free(r), a.unfilter(target)); err != nil {
+	if err := errors.Join(a.rules.Delete(ctx, target), a.free(r), a.frames.Delete(target)); err != nil {
 		return err
 	}
 	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "why", exemption(r.want.Reason))
@@ -186,8 +190,8 @@ func (a *Agent) release(ctx context.Context, r record) error {
 
 // settle notes a state that needs no work.
 func (a *Agent) settle(uid string, state agentapi.State, reason, message string) {
-	a.table.update(uid, func(r *record) {
-		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings, r.frames = r.want, state, reason, message, Outcome{}, endpoint.Target{}, nil, nil
+	a.pods.update(uid, func(r *record) {
+		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings, r.frames = r.want, state, reason, message, podrules.Outcome{}, endpoint.Target{}, nil, nil
 	})
 }
 
@@ -202,4 +206,13 @@ func exemption(r assign.Reason) string {
 	default:
 		return ""
 	}
+}
+
+// cut ends the connections of a pod that was not guarded.
+func (a *Agent) cut(t endpoint.Target) error {
+	ended, err := a.end(t)
+	if ended > 0 {
+		a.Log.Info("connections ended that are older than the pod's rules", "namespace", t.Endpoint.Namespace, "pod", t.Endpoint.Name, "connections", ended)
+	}
+	return err
 }

@@ -20,6 +20,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/pkg/effects/policywatch"
+	"data-space.liqo.io/pkg/reconcilers/noderules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/pkg/values/netpolicy"
@@ -156,7 +157,7 @@ func (k *kernel) Converge(context.Context) ([]nodefilter.Finding, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.retired {
-		return nil, nodefilter.ErrRetired
+		return nil, noderules.ErrRetired
 	}
 	if k.failing != nil {
 		return nil, k.failing

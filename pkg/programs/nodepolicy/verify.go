@@ -8,6 +8,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/reconcilers/noderules"
 )
 
 // verify looks at what the kernel holds: when the lists are complete, then from time to time and after a failure.
@@ -34,7 +35,7 @@ func (p *Policies) round(ctx context.Context) bool {
 	writing, cancel := toTheEnd(ctx)
 	defer cancel()
 	findings, err := p.filter.Converge(writing)
-	if errors.Is(err, nodefilter.ErrRetired) {
+	if errors.Is(err, noderules.ErrRetired) {
 		return true
 	}
 	if p.begun.Load() {

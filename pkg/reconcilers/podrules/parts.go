@@ -1,0 +1,63 @@
+package podrules
+
+import (
+	"context"
+	"log/slog"
+
+	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+// Parts is what a Reconciler is made of. What is nil is the kernel's, and of Process nothing is announced.
+type Parts struct {
+	Dataplane Dataplane
+	Store     Store
+	Log       *slog.Logger
+
+	// Process finds the process of an announced proxy; an error means that it has ended.
+	Process func(container string, pid int) (workload.Process, error)
+	// Open opens a target's network namespace; its errors are *failure.Error.
+	Open func(endpoint.Target) (*netns.Namespace, error)
+	// Prepare sets what the rules rely on in a network namespace whose proxy runs, and returns what had to be changed.
+	Prepare func(*netns.Namespace) ([]string, error)
+	// Mark marks the listeners of a proxy, and returns those that are marked.
+	Mark func(sockets.Owner) (sockets.Marked, error)
+}
+
+// Dataplane reads and writes rulesets in network namespaces.
+type Dataplane interface {
+	Writer
+	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Clear(context.Context, *netns.Namespace, ...iptables.Family) error
+}
+
+// Writer writes rulesets in network namespaces.
+type Writer interface {
+	Enforce(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Rewrite(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	Fill(context.Context, *netns.Namespace, []iptables.Ruleset) error
+}
+
+// Store remembers what is guarded, across restarts.
+type Store interface {
+	All() map[string]ledger.Entry
+	Get(sandbox string) (ledger.Entry, bool)
+	Put(ledger.Entry) error
+	Delete(sandbox string) error
+}
+
+// Outcome is what the kernel holds after Update.
+type Outcome struct {
+	State    dataplane.State
+	Inode    uint64           // of the network namespace
+	Proxy    workload.Process // that the rules are bound to; zero: none
+	Bound    bool             // the exemption belongs to the target's proxy
+	Repaired []drift.Finding  // what somebody else had changed
+	Prepared []string         // what had to be changed besides the rules
+}

@@ -1,0 +1,227 @@
+package podrules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/fault"
+	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/podnet"
+	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/failure"
+	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/pkg/values/workload"
+)
+
+// writeTimeout bounds one pod's writes. They are not cut short by the end of the program.
+const writeTimeout = 30 * time.Second
+
+// Reconciler makes network namespaces hold what is planned for them. It is safe for concurrent use: calls for one sandbox
+// wait for each other. Make it with New, and let Run work beside it.
+type Reconciler struct {
+	settings  redirect.Settings
+	parts     Parts
+	memory    memory
+	listeners *listeners
+}
+
+// New returns a Reconciler that has written nothing yet.
+func New(s redirect.Settings, p Parts) *Reconciler {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Open == nil {
+		p.Open = netns.OpenPod
+	}
+	if p.Prepare == nil {
+		p.Prepare = podnet.Prepare
+	}
+	if p.Mark == nil {
+		p.Mark = func(o sockets.Owner) (sockets.Marked, error) {
+			return sockets.MarkListeners(o, redirect.SocketMark, redirect.MarkedPorts()...)
+		}
+	}
+	return &Reconciler{settings: s, parts: p, memory: memory{process: p.Process}, listeners: newListeners(p.Log, p.Mark)}
+}
+
+// Run marks the listeners of proxies that are not there yet, until the context ends.
+func (e *Reconciler) Run(ctx context.Context) { e.listeners.run(ctx) }
+
+// Update makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
+// alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors are
+// *failure.Error. If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
+func (e *Reconciler) Update(ctx context.Context, t endpoint.Target) (Outcome, error) {
+	defer e.memory.lock(t.Sandbox)()
+	t = e.current(t)
+	ns, err := e.parts.Open(t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer ns.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+
+	out, err := e.write(ctx, ns, t)
+	if err == nil {
+		return out, nil
+	}
+	if t.Proxy.Cgroup != "" {
+		t.Proxy = workload.Process{}
+		closed, closeErr := e.write(ctx, ns, t)
+		if closeErr == nil {
+			return closed, err
+		}
+		err = errors.Join(err, closeErr)
+	}
+	return out, errors.Join(err, e.close(ctx, ns, t))
+}
+
+// close is the last resort where the plan cannot be written at all (a user namespace of the pod's own, a kernel that lost
+// an extension): what every kernel can hold keeps the pod closed, whatever part of the plan is in. That the plan is gone
+// then is our own doing, so the ledger forgets it: it is no drift.
+func (e *Reconciler) close(ctx context.Context, ns *netns.Namespace, t endpoint.Target) error {
+	var problems error
+	if entry, known := e.parts.Store.Get(t.Sandbox); known {
+		entry.Plan = ""
+		if err := e.parts.Store.Put(entry); err != nil {
+			problems = failure.New(failure.Ledger, err)
+		}
+	}
+	if _, err := e.parts.Dataplane.Enforce(ctx, ns, redirect.Closed(e.settings)); err != nil {
+		problems = errors.Join(problems, failure.New(failure.Write, fmt.Errorf("%s: close it: %w", t.Endpoint, err)))
+	}
+	return problems
+}
+
+// write brings the kernel and the ledger to the target. Where somebody has written before (an agent that is gone, another
+// one), a newborn sandbox is closed as every other: by the whole plan.
+func (e *Reconciler) write(ctx context.Context, ns *netns.Namespace, t endpoint.Target) (Outcome, error) {
+	out, err := e.put(ctx, ns, t, e.desired(t))
+	if errors.Is(err, dataplane.ErrTaken) {
+		return e.put(ctx, ns, t, e.plan(t))
+	}
+	return out, err
+}
+
+// put brings the kernel and the ledger to a ruleset, in this order: known, written, known as verified.
+func (e *Reconciler) put(ctx context.Context, ns *netns.Namespace, t endpoint.Target, desired []iptables.Ruleset) (Outcome, error) {
+	last, known := e.parts.Store.Get(t.Sandbox)
+	entry := ledger.Entry{
+		Sandbox: t.Sandbox, Namespace: t.Endpoint.Namespace, Name: t.Endpoint.Name, UID: t.Endpoint.UID, Guest: t.Endpoint.Guest,
+		Netns: ns.Inode(), Plan: digest(desired), Cgroup: t.Proxy.Cgroup, Control: t.Proxy.CgroupInode,
+	}
+	if !known {
+		first := entry
+		first.Plan = ""
+		if err := e.parts.Store.Put(first); err != nil {
+			return Outcome{}, failure.New(failure.Ledger, err)
+		}
+	}
+	fault.At(fault.Noted)
+	apply := e.parts.Dataplane.Enforce
+	if rebound(last, entry) {
+		apply = e.parts.Dataplane.Rewrite
+	}
+	state, err := apply(ctx, ns, desired)
+	if err != nil {
+		return Outcome{}, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
+	}
+	out := Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}
+	if last.Plan == entry.Plan && last.Netns == entry.Netns {
+		out.Repaired = state.Drift
+	}
+	if out.Bound {
+		if out.Prepared, err = e.parts.Prepare(ns); err != nil {
+			return out, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
+		}
+		if last.Plan == entry.Plan && last.Netns == entry.Netns {
+			out.Repaired = append(out.Repaired, findings(out.Prepared)...)
+		}
+	}
+	if err := e.parts.Store.Put(entry); err != nil {
+		return out, failure.New(failure.Ledger, err)
+	}
+	fault.At(fault.Remembered)
+	return out, nil
+}
+
+// rebound reports whether another control group came to stand at the path that the rules were bound to: their text is
+// then right and they match nothing.
+func rebound(last, now ledger.Entry) bool {
+	return now.Cgroup != "" && last.Cgroup == now.Cgroup && last.Control != now.Control && now.Control != 0
+}
+
+// Observe reads what the target's network namespace holds now. It writes nothing.
+func (e *Reconciler) Observe(ctx context.Context, t endpoint.Target) (Outcome, error) {
+	defer e.memory.lock(t.Sandbox)()
+	t = e.current(t)
+	ns, err := e.parts.Open(t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer ns.Close()
+	state, err := e.parts.Dataplane.Observe(ctx, ns, e.desired(t))
+	if err != nil {
+		return Outcome{}, failure.New(failure.Read, fmt.Errorf("%s: %w", t.Endpoint, err))
+	}
+	return Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}, nil
+}
+
+// Delete takes the rules out of the target's network namespace and forgets it.
+func (e *Reconciler) Delete(ctx context.Context, t endpoint.Target) error {
+	defer e.memory.lock(t.Sandbox)()
+	ns, err := e.parts.Open(t)
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	families := []iptables.Family{iptables.V4}
+	if e.settings.IPv6 {
+		families = append(families, iptables.V6)
+	}
+	if err := e.parts.Dataplane.Clear(ctx, ns, families...); err != nil {
+		return failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
+	}
+	return e.parts.Store.Delete(t.Sandbox)
+}
+
+// Prune forgets what is remembered of sandboxes that are gone: those that the runtime does not list as running, and that are not
+// about to be listed either.
+func (e *Reconciler) Prune(alive map[string]bool) error {
+	var problems error
+	for id, entry := range e.parts.Store.All() {
+		switch {
+		case alive[id]:
+			e.memory.list(id)
+		case e.Starting(id):
+		default:
+			if err := e.forget(id); err != nil {
+				problems = errors.Join(problems, fmt.Errorf("%s/%s: %w", entry.Namespace, entry.Name, err))
+			}
+		}
+	}
+	return problems
+}
+
+func (e *Reconciler) forget(id string) error {
+	defer e.memory.lock(id)()
+	return e.parts.Store.Delete(id)
+}
+
+// current returns the target with the proxy that the runtime has announced meanwhile: a caller who read the runtime's list before
+// the proxy was in it must not undo what was bound since.
+func (e *Reconciler) current(t endpoint.Target) endpoint.Target {
+	if proxy, ok := e.memory.proxy(t.Sandbox); ok {
+		t.Proxy = proxy
+	}
+	return t
+}
