@@ -2,30 +2,28 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"slices"
 	"strings"
 	"time"
 
-	"data-space.liqo.io/pkg/effects/xtables"
-)
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 
-// usageError is a mistake in the call: exit status 2.
-type usageError struct{ error }
+	"data-space.liqo.io/pkg/effects/xtables"
+	"data-space.liqo.io/pkg/programs/cli"
+)
 
 // options are the flags, checked.
 type options struct {
 	kubeconfig, node, pod   string
 	socket                  string // of the container runtime; empty: look for it
-	backend                 xtables.Backend
+	backend                 string // value of --iptables-backend
 	resync, verify          time.Duration
 	metrics, health, status string
 	state                   string
-	level                   slog.Level
+	log                     cli.Log
 	enabled                 []string
 	handlers                string // runtime handlers that are known to leave the network to the node's kernel
 	gate                    gateOptions
@@ -49,23 +47,17 @@ const (
 	defaultState        = "/run/data-spacer/guarded"
 )
 
-func parse(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
-	var o options
-	f := flag.NewFlagSet("agent", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.Usage = func() {
-		fmt.Fprint(stderr, "agent enforces the foreign pods and the NetworkPolicies of its node.\n\n"+
-			"Commands, each with --help: status (what it enforces), explain (why a connection is allowed or refused), requests (the record),\n"+
-			"cleanup, install-cni, uninstall-cni (what it has put on the node).\n\nFlags:\n")
-		f.PrintDefaults()
-	}
+// flags adds all flags; check has what they accept together.
+func (o *options) flags(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` to reach the API server with; empty: the pod's service account")
 	f.StringVar(&o.node, "node-name", getenv("NODE_NAME"), "`name` of this node; default: the environment variable NODE_NAME")
 	f.StringVar(&o.pod, "pod-uid", getenv("POD_UID"), "`uid` of the agent's pod, for its Lease; default: the environment variable POD_UID")
-	enable := f.String("enable", featureRedirect, "comma-separated `list` of what to enforce: redirect (all traffic of foreign pods passes their proxy), "+
-		"networkpolicy (NetworkPolicy, for all pods of the node)")
+	cli.Var(f, "enable", "comma-separated `list` of what to enforce: redirect (all traffic of foreign pods passes their proxy), "+
+		"networkpolicy (NetworkPolicy, for all pods of the node) (default redirect)", &o.enabled, parseFeatures)
+	o.enabled = []string{featureRedirect}
 	f.StringVar(&o.socket, "cri-socket", "", "`path` of the container runtime's socket; empty: the usual ones are tried")
-	backend := f.String("iptables-backend", "auto", "auto, nft or legacy; auto: what the node's own rules are written with")
+	cli.Choice(f, "iptables-backend", "what rules are written with; auto: what the node's own rules are written with", &o.backend,
+		"auto", string(xtables.NFT), string(xtables.Legacy))
 	f.DurationVar(&o.resync, "resync", 10*time.Second, "`time` between two looks at the runtime's whole list; its events are followed at once")
 	f.DurationVar(&o.verify, "verify-interval", time.Minute, "`time` between two looks at the rules that the kernel holds for one pod")
 	f.StringVar(&o.metrics, "metrics-bind-address", "127.0.0.1:13090", "`host:port` of /metrics; 0: none")
@@ -77,29 +69,24 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 	o.gate.flags(f)
 	o.policy.flags(f)
 	o.record.flags(f)
-	level := f.String("log-level", "info", "debug, info, warn or error")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return o, err
-		}
-		return o, usageError{err}
-	}
-	problems := []error{o.setFeatures(*enable), o.check(f.Args()), o.gate.check(), o.policy.check(), o.record.check(), o.setLevel(*level), o.setBackend(*backend)}
-	if err := errors.Join(problems...); err != nil {
-		return o, usageError{err}
-	}
-	return o, nil
+	o.log.Flags(f)
 }
 
-func (o *options) check(rest []string) error {
+// check reports everything that is wrong with the flags.
+func (o *options) check() error {
+	return errors.Join(o.checkOwn(), o.gate.check(), o.policy.check(), o.record.check())
+}
+
+func (o *options) checkOwn() error {
 	var problems []error
 	say := func(bad bool, format string, args ...any) {
 		if bad {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	say(len(rest) > 0, "%q: unknown argument; the commands are \"status\", \"explain\", \"requests\", \"cleanup\", \"install-cni\" and \"uninstall-cni\", everything else is a flag (--help)", rest)
 	say(o.node == "", "--node-name: missing; give this node's name, or set the environment variable NODE_NAME (spec.nodeName)")
+	say(o.node != "" && len(validation.IsDNS1123Subdomain(o.node)) > 0,
+		"--node-name=%q: not the name of a node; give this node's name, or correct the environment variable NODE_NAME (spec.nodeName)", o.node)
 	say(o.resync < time.Second, "--resync=%s: too short; give at least 1s", o.resync)
 	say(o.verify < time.Second, "--verify-interval=%s: too short; give at least 1s", o.verify)
 	say(o.gate.mode == gateCNI && len(o.enabled) > 0 && !o.does(featureRedirect),
@@ -118,30 +105,13 @@ func (o *options) check(rest []string) error {
 	return errors.Join(problems...)
 }
 
-func (o *options) setLevel(text string) error {
-	if err := o.level.UnmarshalText([]byte(text)); err != nil {
-		return fmt.Errorf("--log-level=%q: unknown; give debug, info, warn or error", text)
-	}
-	return nil
-}
-
-func (o *options) setBackend(text string) error {
-	switch text {
-	case "auto":
-	case string(xtables.NFT), string(xtables.Legacy):
-		o.backend = xtables.Backend(text)
-	default:
-		return fmt.Errorf("--iptables-backend=%q: unknown; give auto, nft or legacy", text)
-	}
-	return nil
-}
-
-func (o *options) setFeatures(list string) error {
-	for name := range strings.SplitSeq(list, ",") {
+// parseFeatures reads --enable.
+func parseFeatures(text string) ([]string, error) {
+	enabled := strings.Split(text, ",")
+	for _, name := range enabled {
 		if !slices.Contains(features(), name) {
-			return fmt.Errorf("--enable=%q: %q is unknown; known: %s", list, name, strings.Join(features(), ", "))
+			return nil, fmt.Errorf("%q is unknown; known: %s", name, strings.Join(features(), ", "))
 		}
-		o.enabled = append(o.enabled, name)
 	}
-	return nil
+	return enabled, nil
 }

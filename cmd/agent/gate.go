@@ -3,18 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
 
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/decisions/cnifolder"
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/sandbox"
+	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
@@ -38,7 +39,7 @@ const (
 )
 
 // paths adds the flags that every command about the gate has.
-func (g *gateOptions) paths(f *flag.FlagSet) {
+func (g *gateOptions) paths(f *pflag.FlagSet) {
 	f.StringVar(&g.folders.Conf, "cni-conf-dir", "", "`folder` of the node in which the runtime reads CNI configurations; empty: the one "+
 		"that the runtime reports, else "+cnifolder.UsualConf)
 	f.StringVar(&g.folders.Bin, "cni-bin-dir", "", "`folder` of the node in which the runtime finds CNI plugins; empty: one that the "+
@@ -50,18 +51,17 @@ func (g *gateOptions) paths(f *flag.FlagSet) {
 }
 
 // entry adds the flags that make up the plugin's entry.
-func (g *gateOptions) entry(f *flag.FlagSet) {
+func (g *gateOptions) entry(f *pflag.FlagSet) {
 	f.StringVar(&g.plugin, "cni-plugin", "/usr/local/bin/cni", "`path` of the CNI plugin to install")
 	f.StringVar(&g.exempt, "gate-exempt", "kube-system,"+apis.SystemNamespace,
 		"comma-separated `list` of namespaces whose pods start even when neither the agent nor the node's list knows these namespaces")
-	f.StringVar(&g.marks, "unmarked", unmarkedHeld,
-		"what becomes of a pod without the annotation "+gate.AnnotationGuest+" when nobody can say whose its namespace is: held, or start "+
-			"(right only where admission sets the annotation on every foreign pod)")
+	cli.Choice(f, "unmarked", "what becomes of a pod without the annotation "+gate.AnnotationGuest+" when nobody can say whose its namespace is; start is "+
+		"right only where admission sets the annotation on every foreign pod", &g.marks, unmarkedHeld, unmarkedGo)
 }
 
 // flags adds all flags.
-func (g *gateOptions) flags(f *flag.FlagSet) {
-	f.StringVar(&g.mode, "gate", gateOff, "cni: a CNI plugin holds foreign pods until they are enforced; off: they are enforced once they are seen")
+func (g *gateOptions) flags(f *pflag.FlagSet) {
+	cli.Choice(f, "gate", "cni: a CNI plugin holds foreign pods until they are enforced; off: they are enforced once they are seen", &g.mode, gateOff, gateCNI)
 	f.StringVar(&g.nri, "nri-socket", nri.UsualSocket,
 		"`path` of the runtime's NRI socket, by which the exemption is bound before a proxy runs and a foreign pod that came past the "+
 			"CNI plugin is refused; \"off\": its events are followed instead, as where there is no such socket")
@@ -71,12 +71,6 @@ func (g *gateOptions) flags(f *flag.FlagSet) {
 
 func (g *gateOptions) check() error {
 	var problems []error
-	if g.mode != "" && g.mode != gateCNI && g.mode != gateOff {
-		problems = append(problems, fmt.Errorf("--gate=%q: unknown; give cni or off", g.mode))
-	}
-	if g.marks != "" && g.marks != unmarkedHeld && g.marks != unmarkedGo {
-		problems = append(problems, fmt.Errorf("--unmarked=%q: unknown; give held or start", g.marks))
-	}
 	if g.nri != "" && g.nri != gateOff && !strings.HasPrefix(g.nri, "/") {
 		problems = append(problems, fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri))
 	}

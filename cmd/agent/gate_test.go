@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/programs/cli"
 )
 
 func TestInstallAndUninstall(t *testing.T) {
@@ -20,9 +22,9 @@ func TestInstallAndUninstall(t *testing.T) {
 	paths := []string{
 		"--kubelet-dir=" + dir + "/kubelet", "--cni-conf-dir=" + conf, "--cni-bin-dir=" + bin, "--gate-socket=" + dir + "/run/gate.sock", "--namespaces-file=" + dir + "/lib/namespaces.json",
 	}
-	call := func(command string, more ...string) (int, string) {
+	call := func(name string, more ...string) (int, string) {
 		var out bytes.Buffer
-		status := run(t.Context(), append(append([]string{command}, paths...), more...), func(string) string { return "" }, &out, &out)
+		status := cli.Run(t.Context(), command(unset), append(append([]string{name}, paths...), more...), &out, &out)
 		return status, out.String()
 	}
 
@@ -63,7 +65,7 @@ func TestAWrongFolderIsAnErrorAndIsNotCreated(t *testing.T) {
 		"--cni-bin-dir=" + dir + "/wrong":  {"--cni-conf-dir=" + right, "--cni-bin-dir=" + dir + "/wrong"},
 	} {
 		var out bytes.Buffer
-		status := run(t.Context(), append([]string{"install-cni"}, args...), func(string) string { return "" }, &out, &out)
+		status := cli.Run(t.Context(), command(unset), append([]string{"install-cni"}, args...), &out, &out)
 		require.Equal(t, 1, status)
 		for _, part := range []string{flag, "/var/lib/rancher/k3s", "/var/snap/microk8s", "none is created"} {
 			require.Contains(t, out.String(), part)
@@ -74,15 +76,15 @@ func TestAWrongFolderIsAnErrorAndIsNotCreated(t *testing.T) {
 
 func TestAWrongGateNamesTheFlag(t *testing.T) {
 	for flag, args := range map[string][]string{
-		"--gate=":          {"--node-name=n", "--gate=maybe"},
-		"--unmarked=":      {"install-cni", "--unmarked=perhaps"},
+		`"--gate"`:         {"--node-name=n", "--gate=maybe"},
+		`"--unmarked"`:     {"install-cni", "--unmarked=perhaps"},
 		"--cni-conf-dir=":  {"uninstall-cni", "--cni-conf-dir=here"},
 		"--kubelet-dir=":   {"--node-name=n", "--kubelet-dir=here"},
 		"--nri-socket=":    {"--node-name=n", "--nri-socket=here"},
 		"takes flags only": {"install-cni", "now"},
 	} {
 		var out bytes.Buffer
-		require.Equal(t, 2, run(t.Context(), args, func(string) string { return "" }, &out, &out), flag)
+		require.Equal(t, 2, cli.Run(t.Context(), command(unset), args, &out, &out), flag)
 		require.Contains(t, out.String(), flag)
 	}
 }

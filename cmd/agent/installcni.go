@@ -3,48 +3,66 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 
+	"github.com/spf13/cobra"
+
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/programs/agentcli"
+	"data-space.liqo.io/pkg/programs/cli"
 )
 
-// installCNI puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.
-func installCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
+// installCNICommand puts the plugin into the node's chain once. An agent that runs does so by itself, and keeps it there.
+func installCNICommand() *cobra.Command {
 	var o gateOptions
-	f := flag.NewFlagSet("agent install-cni", flag.ContinueOnError)
-	o.paths(f)
-	o.entry(f)
-	if err := parseGate(f, args, &o, stderr); err != nil {
-		return err
+	c := &cobra.Command{
+		Use:     "install-cni",
+		Short:   "put the CNI plugin into this node's chain, once",
+		PreRunE: func(*cobra.Command, []string) error { return cli.Usage(o.check()) },
+		RunE:    func(c *cobra.Command, _ []string) error { return installCNI(c.Context(), o, c.OutOrStdout()) },
 	}
+	o.paths(c.Flags())
+	o.entry(c.Flags())
+	return c
+}
+
+func installCNI(ctx context.Context, o gateOptions, stdout io.Writer) error {
 	in, err := o.nodeFolders(ctx)
 	if err != nil {
 		return err
 	}
 	changed, err := o.chain(in, slog.New(slog.DiscardHandler)).Install()
-	tell(stdout, "written", changed)
+	printFiles(stdout, "written", changed)
 	if errors.Is(err, cniconf.ErrNone) {
 		return fmt.Errorf("%w: the plugin is in place, its entry is not; run this again once the cluster's CNI plugin has written its configuration", err)
 	}
 	return err
 }
 
+// uninstallCNICommand removes the plugin and what the last agent left on the node.
+func uninstallCNICommand() *cobra.Command {
+	var o gateOptions
+	var state, socket string
+	c := &cobra.Command{
+		Use:     "uninstall-cni",
+		Short:   "remove the CNI plugin from this node's chain, and what the last agent left on the node",
+		PreRunE: func(*cobra.Command, []string) error { return cli.Usage(o.check()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return uninstallCNI(c.Context(), o, state, socket, c.OutOrStdout())
+		},
+	}
+	o.paths(c.Flags())
+	c.Flags().StringVar(&state, "state-dir", defaultState, "`folder` that remembers the guarded pods of this node")
+	statusSocket(c.Flags(), &socket)
+	return c
+}
+
 // uninstallCNI asks a running agent not to reinstall the plugin, then removes the entry and the plugin. If no agent runs, it also
 // removes the files that the last agent left.
-func uninstallCNI(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
-	var o gateOptions
-	f := flag.NewFlagSet("agent uninstall-cni", flag.ContinueOnError)
-	o.paths(f)
-	state := f.String("state-dir", defaultState, "`folder` that remembers the guarded pods of this node")
-	status := f.String("status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
-	if err := parseGate(f, args, &o, stderr); err != nil {
-		return err
-	}
+func uninstallCNI(ctx context.Context, o gateOptions, state, socket string, stdout io.Writer) error {
 	stood, err := agentcli.StandDown(ctx, o.socket)
 	if err != nil {
 		return err
@@ -57,16 +75,16 @@ func uninstallCNI(ctx context.Context, args []string, _ func(string) string, std
 		return err
 	}
 	changed, err := o.chain(in, slog.New(slog.DiscardHandler)).Uninstall()
-	tell(stdout, "undone", changed)
+	printFiles(stdout, "undone", changed)
 	if err != nil {
 		return err
 	}
-	if err := removeProfiles(o.kubelet, *state); err != nil {
+	if err := removeProfiles(o.kubelet, state); err != nil {
 		return err
 	}
 	traces := []string{o.spaces}
 	if !stood {
-		traces = append(traces, *state, *status, o.socket)
+		traces = append(traces, state, socket, o.socket)
 		err = seal()
 	}
 	return errors.Join(err, agentcli.RemoveTraces(traces...))
@@ -82,17 +100,8 @@ func seal() error {
 	return errors.Join(host.Seal(), host.Close())
 }
 
-func parseGate(f *flag.FlagSet, args []string, o *gateOptions, stderr io.Writer) error {
-	if err := parseOnly(f, args, stderr); err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
-func tell(w io.Writer, what string, files []string) {
+// printFiles prints which files were changed.
+func printFiles(w io.Writer, what string, files []string) {
 	for _, file := range files {
 		fmt.Fprintf(w, "%s: %s\n", what, file)
 	}

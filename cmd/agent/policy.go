@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/effects/netns"
@@ -19,6 +21,7 @@ import (
 	"data-space.liqo.io/pkg/effects/policywatch"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agentcli"
+	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/nodepolicy"
 	"data-space.liqo.io/pkg/reconcilers/noderules"
 	"data-space.liqo.io/pkg/values/agentapi"
@@ -31,10 +34,10 @@ type policyOptions struct {
 	logGroup                      uint
 }
 
-func (p *policyOptions) flags(f *flag.FlagSet) {
-	f.StringVar(&p.denial, "policy-denial", "reject", "what becomes of a packet that no NetworkPolicy allows: reject (the sender is told), or drop")
-	f.StringVar(&p.unknown, "policy-unknown", "foreign",
-		"when an address that no known pod holds is closed: never, foreign (while a pod of a foreign namespace starts on this node), or always")
+func (p *policyOptions) flags(f *pflag.FlagSet) {
+	cli.Choice(f, "policy-denial", "what becomes of a packet that no NetworkPolicy allows; reject: its sender gets an error", &p.denial, "reject", "drop")
+	cli.Choice(f, "policy-unknown", "when an address that no known pod holds is closed; foreign: while a pod of a foreign namespace starts on this node",
+		&p.unknown, "foreign", "never", "always")
 	f.StringVar(&p.cidrs, "pod-cidrs", "", "comma-separated `list` of where this node's pods get their addresses; empty: what the Node's spec.podCIDRs says")
 	f.StringVar(&p.marks, "policy-marks", fmt.Sprintf("%#x", netpol.DefaultMarks),
 		"`mask` of the two packet mark bits that are used on packets of pods that a NetworkPolicy selects; bits that no other program of the node reads")
@@ -56,12 +59,6 @@ func unknowns() map[string]netpol.Unknown {
 
 func (p *policyOptions) check() error {
 	var problems []error
-	if _, ok := denials()[p.denial]; !ok {
-		problems = append(problems, fmt.Errorf("--policy-denial=%q: unknown; give reject or drop", p.denial))
-	}
-	if _, ok := unknowns()[p.unknown]; !ok {
-		problems = append(problems, fmt.Errorf("--policy-unknown=%q: unknown; give never, foreign or always", p.unknown))
-	}
 	if p.logGroup > maxLogGroup {
 		problems = append(problems, fmt.Errorf("--policy-log-group=%d: give 0 to %d", p.logGroup, maxLogGroup))
 	}
@@ -149,57 +146,73 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 	}, nil
 }
 
-// denied is the error of a connection that is not allowed: exit status 3.
-type denied struct{ error }
+// statusDenied is the exit status of "agent explain" for a connection that is not allowed.
+const statusDenied = 3
 
-// explain asks the agent of this node what becomes of a connection, and why.
-func explain(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
-	f := flag.NewFlagSet("agent explain", flag.ContinueOnError)
-	f.Usage = func() {
-		fmt.Fprint(stderr, "agent explain says what NetworkPolicy makes of a connection on this node, and which rule decides.\n"+
-			"It ends with status 0 where the connection is allowed, 3 where it is not, 1 where that cannot be told.\n\nFlags:\n")
-		f.PrintDefaults()
+// explainCommand asks the agent of this node what becomes of a connection, and why.
+func explainCommand() *cobra.Command {
+	var o asking
+	var from, to, protocol, port string
+	c := &cobra.Command{
+		Use:   "explain",
+		Short: "explain why a connection is allowed or refused by NetworkPolicy",
+		Long: "explain reports what NetworkPolicy makes of a connection on this node, and which rule decides.\n" +
+			"It ends with status 0 where the connection is allowed, 3 where it is not, 1 where that is not known.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			q, err := agentapi.ParseQuestion(url.Values{"from": {from}, "to": {to}, "protocol": {protocol}, "port": {port}})
+			if err != nil {
+				return cli.Usage(err)
+			}
+			return explain(c.Context(), o, q, c.OutOrStdout())
+		},
 	}
-	socket, output := askFlags(f, "text")
-	from, to := f.String("from", "", "`address` of the sender"), f.String("to", "", "`address` of the receiver: the backend's, where it is called by a Service")
-	protocol, port := f.String("protocol", "tcp", "tcp, udp, sctp or icmp"), f.String("port", "", "`number` of the receiver's port")
-	if err := parseAsk(f, args, stderr, output, "text"); err != nil {
-		return err
-	}
-	q, err := agentapi.ParseQuestion(url.Values{"from": {*from}, "to": {*to}, "protocol": {*protocol}, "port": {*port}})
-	if err != nil {
-		return usageError{err}
-	}
+	f := c.Flags()
+	f.StringVar(&from, "from", "", "`address` of the sender")
+	f.StringVar(&to, "to", "", "`address` of the receiver: the backend's, where it is called by a Service")
+	f.StringVar(&protocol, "protocol", "tcp", "tcp, udp, sctp or icmp")
+	f.StringVar(&port, "port", "", "`number` of the receiver's port")
+	o.flags(f, "text")
+	return c
+}
+
+func explain(ctx context.Context, o asking, q agentapi.Question, stdout io.Writer) error {
 	var e agentapi.Explanation
-	err = localsock.Ask(ctx, *socket, http.MethodGet, agentapi.ExplainPath+"?"+q.Values().Encode(), &e)
+	err := localsock.Ask(ctx, o.socket, http.MethodGet, agentapi.ExplainPath+"?"+q.Values().Encode(), &e)
 	if errors.Is(err, localsock.ErrNotServed) {
 		return fmt.Errorf("the agent does not enforce NetworkPolicy: %w; give it --enable=networkpolicy", err)
 	}
 	if err != nil {
 		return err
 	}
-	if *output == "json" {
+	if o.output == "json" {
 		err = printJSON(stdout, e)
 	} else {
 		err = agentcli.PrintExplanation(stdout, e)
 	}
 	if err == nil && !e.Allowed {
-		err = denied{errors.New("not allowed")}
+		err = cli.Exit(statusDenied)
 	}
 	return err
 }
 
-// cleanup takes everything that is ours out of the node's own filter. An agent that runs is told to leave it alone first.
-func cleanup(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
-	f := flag.NewFlagSet("agent cleanup", flag.ContinueOnError)
-	socket := f.String("status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
-	if err := parseOnly(f, args, stderr); err != nil {
-		return err
+// cleanupCommand takes everything that is ours out of the node's own filter.
+func cleanupCommand() *cobra.Command {
+	var socket string
+	c := &cobra.Command{
+		Use:   "cleanup",
+		Short: "remove the rules and sets of NetworkPolicy from this node",
+		RunE:  func(c *cobra.Command, _ []string) error { return cleanup(c.Context(), socket, c.OutOrStdout()) },
 	}
+	statusSocket(c.Flags(), &socket)
+	return c
+}
+
+// cleanup asks a running agent to leave the filter alone first.
+func cleanup(ctx context.Context, socket string, stdout io.Writer) error {
 	var nothing struct{}
-	err := localsock.Ask(ctx, *socket, http.MethodPost, agentapi.RetirePath, &nothing)
+	err := localsock.Ask(ctx, socket, http.MethodPost, agentapi.RetirePath, &nothing)
 	if err != nil && !errors.Is(err, localsock.ErrNobody) && !errors.Is(err, localsock.ErrNotServed) {
-		return fmt.Errorf("tell the agent to leave the node's filter alone: %w", err)
+		return fmt.Errorf("ask the agent to leave the node's filter alone: %w", err)
 	}
 	here, err := netns.Own()
 	if err != nil {
@@ -211,10 +224,10 @@ func cleanup(ctx context.Context, args []string, _ func(string) string, stdout, 
 	return err
 }
 
-// chooseBackend is the backend that --iptables-backend names, or that the node shows.
+// chooseBackend returns the backend that --iptables-backend names, or that the node shows.
 func chooseBackend(o options) (xtables.Backend, string, error) {
-	if o.backend != "" {
-		return o.backend, "--iptables-backend says so", nil
+	if o.backend != "auto" {
+		return xtables.Backend(o.backend), "--iptables-backend says so", nil
 	}
 	backend, sign, err := xtables.Detect()
 	if err != nil {

@@ -3,17 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/logfollow"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/recordfile"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/recorder"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -39,7 +41,7 @@ type recordOptions struct {
 	mebibytes    int64
 }
 
-func (o *recordOptions) flags(f *flag.FlagSet) {
+func (o *recordOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.folder, "record-dir", "", "`folder` for the record: what the proxies of foreign pods log is copied there while it is written; "+
 		"empty: no record. In deploy/: "+defaultRecord)
 	f.Int64Var(&o.mebibytes, "record-mebibytes", 256, "`size` of the record of each guest on this node; the oldest part is removed first")
@@ -135,29 +137,32 @@ func names(logs string, guests map[string]string) []record.Source {
 	return all
 }
 
-// requests prints the record of this node.
-func requests(_ context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
-	f := flag.NewFlagSet("agent requests", flag.ContinueOnError)
-	f.Usage = func() {
-		fmt.Fprint(stderr, "agent requests prints what the foreign pods of this node asked for and were asked for, from the record on the node.\n\nFlags:\n")
-		f.PrintDefaults()
-	}
+// requestsCommand prints the record of this node.
+func requestsCommand() *cobra.Command {
 	var q recorder.Query
-	folder := f.String("record-dir", defaultRecord, "`folder` of the record")
+	var folder, output string
+	var since time.Duration
+	c := &cobra.Command{
+		Use:   "requests",
+		Short: "print what the foreign pods of this node asked for and were asked for",
+		Long:  "requests prints what the foreign pods of this node asked for and were asked for, from the record on the node.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if since > 0 {
+				q.Since = time.Now().Add(-since)
+			}
+			q.JSON = output == "json"
+			if err := recorder.Print(c.OutOrStdout(), folder, q); err != nil {
+				return err
+			}
+			_, err := fmt.Fprint(c.ErrOrStderr(), recorder.Unknown(folder, q.Guest))
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&folder, "record-dir", defaultRecord, "`folder` of the record")
 	f.StringVar(&q.Guest, "guest", "", "`id` of a guest cluster; empty: all")
 	f.StringVar(&q.Pod, "pod", "", "`namespace/name` of a pod; empty: all")
-	since := f.Duration("since", 0, "`time` before now from which on the record is printed; 0: all of it")
-	output := f.String("o", "table", "table or json")
-	if err := parseAsk(f, args, stderr, output, "table"); err != nil {
-		return err
-	}
-	if *since > 0 {
-		q.Since = time.Now().Add(-*since)
-	}
-	q.JSON = *output == "json"
-	if err := recorder.Print(stdout, *folder, q); err != nil {
-		return err
-	}
-	fmt.Fprint(stderr, recorder.Unknown(*folder, q.Guest))
-	return nil
+	f.DurationVar(&since, "since", 0, "`time` before now from which on the record is printed; 0: all of it")
+	cli.Output(f, &output, "table")
+	return c
 }

@@ -2,25 +2,20 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
 
-	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
-	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"data-space.liqo.io/pkg/effects/capability"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/cli"
 )
 
 const component = "data-space-agent"
@@ -48,16 +43,9 @@ type job struct {
 	address      func(ctx context.Context, namespace, name string, ips []netip.Addr)
 }
 
-// serve is the agent: it checks the node in the order in which a person would, then works until it is told to stop.
-func serve(ctx context.Context, args []string, getenv func(string) string, _, stderr io.Writer) error {
-	o, err := parse(args, getenv, stderr)
-	if err != nil {
-		return err
-	}
-	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: o.level}))
-	ctrllog.SetLogger(logr.FromSlogHandler(logger.Handler()))
-	klog.SetSlogLogger(logger) //nolint:forbidigo // The bridge by which client-go logs through ours.
-
+// serve is the agent: it checks the node in the order in which a person would, then works until its context ends.
+func serve(ctx context.Context, o options, logger *slog.Logger) error {
+	var err error
 	n := node{options: o, log: logger}
 	if err := capability.Check(); err != nil {
 		return err
@@ -65,7 +53,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, _, st
 	if n.backend, n.sign, err = chooseBackend(o); err != nil {
 		return err
 	}
-	if n.api, n.source, err = apiConfig(o.kubeconfig); err != nil {
+	if n.api, n.source, err = cli.Cluster(o.kubeconfig); err != nil {
 		return err
 	}
 	n.measure()
@@ -129,21 +117,6 @@ func work(ctx context.Context, o options, jobs []job, registry prometheus.Gather
 		group.Go(func() error { return j.run(ctx) })
 	}
 	return group.Wait()
-}
-
-func apiConfig(kubeconfig string) (*rest.Config, string, error) {
-	if kubeconfig == "" {
-		c, err := rest.InClusterConfig()
-		if err != nil {
-			return nil, "", fmt.Errorf("--kubeconfig: none given, and this is no pod (%w); name a kubeconfig file", err)
-		}
-		return c, "the pod's service account", nil
-	}
-	c, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		return nil, "", fmt.Errorf("--kubeconfig=%s: %w; name a kubeconfig file that kubectl works with", kubeconfig, err)
-	}
-	return c, "kubeconfig " + kubeconfig, nil
 }
 
 // hasIPv6 reports whether the kernel has IPv6 (ip-sysctl: ipv6.disable=1 leaves no such file).

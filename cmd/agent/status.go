@@ -4,39 +4,47 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/programs/agentcli"
+	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
-// status asks the agent of this node.
-func status(ctx context.Context, args []string, _ func(string) string, stdout, stderr io.Writer) error {
-	f := flag.NewFlagSet("agent status", flag.ContinueOnError)
-	socket, output := askFlags(f, "table")
-	if err := parseAsk(f, args, stderr, output, "table"); err != nil {
-		return err
+// statusCommand asks the agent of this node what it enforces.
+func statusCommand() *cobra.Command {
+	var o asking
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "show what the agent of this node enforces",
+		RunE:  func(c *cobra.Command, _ []string) error { return status(c.Context(), o, c.OutOrStdout()) },
 	}
+	o.flags(c.Flags(), "table")
+	return c
+}
+
+func status(ctx context.Context, o asking, stdout io.Writer) error {
 	var all agentapi.Status
-	endpoints, err := agentcli.NodeStatus(ctx, *socket)
+	endpoints, err := agentcli.NodeStatus(ctx, o.socket)
 	if err == nil {
 		all.NodeStatus = &endpoints
 	} else if !errors.Is(err, localsock.ErrNotServed) {
 		return err
 	}
 	var policy agentapi.PolicyStatus
-	err = localsock.Ask(ctx, *socket, http.MethodGet, agentapi.PolicyPath, &policy)
+	err = localsock.Ask(ctx, o.socket, http.MethodGet, agentapi.PolicyPath, &policy)
 	if err == nil {
 		all.NetworkPolicy = &policy
 	} else if !errors.Is(err, localsock.ErrNotServed) {
 		return err
 	}
-	if *output == "json" {
+	if o.output == "json" {
 		return printJSON(stdout, all)
 	}
 	if all.NodeStatus != nil {
@@ -50,35 +58,17 @@ func status(ctx context.Context, args []string, _ func(string) string, stdout, s
 	return nil
 }
 
-// askFlags adds the flags of a command that asks the running agent.
-func askFlags(f *flag.FlagSet, text string) (socket, output *string) {
-	socket = f.String("status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
-	return socket, f.String("o", text, text+" or json")
+// asking holds the flags of a command that asks the running agent.
+type asking struct{ socket, output string }
+
+// flags adds the flags; form is the form of the answer without one.
+func (o *asking) flags(f *pflag.FlagSet, form string) {
+	statusSocket(f, &o.socket)
+	cli.Output(f, &o.output, form)
 }
 
-func parseAsk(f *flag.FlagSet, args []string, stderr io.Writer, output *string, text string) error {
-	if err := parseOnly(f, args, stderr); err != nil {
-		return err
-	}
-	if *output != text && *output != "json" {
-		return usageError{fmt.Errorf("-o %q: unknown; give %s or json", *output, text)}
-	}
-	return nil
-}
-
-// parseOnly parses the flags of a command that takes nothing else.
-func parseOnly(f *flag.FlagSet, args []string, stderr io.Writer) error {
-	f.SetOutput(stderr)
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return usageError{err}
-	}
-	if f.NArg() > 0 {
-		return usageError{fmt.Errorf("%q: unknown argument; %s takes flags only (--help)", f.Args(), f.Name())}
-	}
-	return nil
+func statusSocket(f *pflag.FlagSet, socket *string) {
+	f.StringVar(socket, "status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
 }
 
 func printJSON(w io.Writer, what any) error {

@@ -2,9 +2,17 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
+	"data-space.liqo.io/pkg/effects/buildinfo"
 	"data-space.liqo.io/pkg/programs/cniplugin"
 )
 
-func main() { os.Exit(cniplugin.Run(os.Getenv, os.Stdout)) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "--version" {
+		fmt.Println("cni version", buildinfo.Version())
+		return
+	}
+	os.Exit(cniplugin.Run(os.Getenv, os.Stdout))
+}

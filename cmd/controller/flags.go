@@ -2,9 +2,7 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -13,75 +11,63 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/resolver"
+	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
 	"data-space.liqo.io/pkg/values/nodelease"
 )
 
 type settings struct {
 	kubeconfig string
-	level      slog.Level
+	log        cli.Log
 	config     controller.Config
 }
 
-// parse reads the command line. Each flag is checked as it is read, and the error names it and what it accepts.
-func parse(args []string, stderr io.Writer) (settings, error) {
-	s := settings{config: controller.Config{Resolver: resolver.Settings{}.Default()}}
+// flags adds all flags. Each is checked as it is read; check has the rest.
+func (s *settings) flags(f *pflag.FlagSet) {
+	s.config = controller.Config{Resolver: resolver.Settings{}.Default(), MetricsBindAddress: ":8443", HealthBindAddress: ":8081"}
 	c := &s.config
 	c.DNSService, c.DNS = controller.OwnDNS()
-	f := flag.NewFlagSet("controller", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // The caller tells the error; the package would tell it too, with all flags around it.
 	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
-	f.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
-	f.BoolFunc("v", "the same as --log-level=debug", func(string) error { s.level = slog.LevelDebug; return nil })
 	dnsFlags(f, c)
 	proxyFlags(f, c)
 	nodeFlags(f, c)
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
-	each(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
-	each(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, parseBind)
-	c.MetricsBindAddress, c.HealthBindAddress = ":8443", ":8081"
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(stderr)
-			f.PrintDefaults()
-		}
-		return s, err
-	}
-	if f.NArg() > 0 {
-		return s, fmt.Errorf("unexpected argument %q; every setting is a flag, see --help", f.Arg(0))
-	}
-	return s, c.Validate()
+	cli.Var(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
+	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, parseBind)
+	s.log.Flags(f)
+	f.BoolFuncP("v", "v", "the same as --log-level=debug", func(string) error { s.log.Level = slog.LevelDebug; return nil })
 }
 
 // dnsFlags say who answers the guests' names, and which.
-func dnsFlags(f *flag.FlagSet, c *controller.Config) {
-	each(f, "dns-forward-domains", "`domains` outside of the cluster that guests may ask for, each with its server or, without one,"+
+func dnsFlags(f *pflag.FlagSet, c *controller.Config) {
+	cli.Var(f, "dns-forward-domains", "`domains` outside of the cluster that guests may ask for, each with its server or, without one,"+
 		" through the cluster's DNS: example.org=198.51.100.53,example.com (default none)", &c.Resolver.Forward, parseForward)
-	each(f, "guest-namespace-pattern", "regular `expression` for the names of guests' namespaces, as the webhook's; others are reported (default "+admit.DefaultSpacePattern+")",
+	cli.Var(f, "guest-namespace-pattern", "regular `expression` for the names of guests' namespaces, as the webhook's; others are reported (default "+admit.DefaultSpacePattern+")",
 		&c.SpacePattern, admit.ParseSpacePattern)
-	each(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
+	cli.Var(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
 	f.IntVar(&c.Resolver.QueriesPerSecond, "dns-queries-per-second", c.Resolver.QueriesPerSecond, "`number` of DNS questions that each foreign pod"+
 		" may ask in a second, and ten times as many at once after a rest; the resolver refuses those above")
-	each(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change",
+	cli.Var(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change",
 		&c.DNSService, parseName)
-	each(f, "dns-namespace", "`namespace` of that Service and its pods (default "+c.DNS.Namespace+")", &c.DNS.Namespace, parseName)
-	each(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")",
+	cli.Var(f, "dns-namespace", "`namespace` of that Service and its pods (default "+c.DNS.Namespace+")", &c.DNS.Namespace, parseName)
+	cli.Var(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")",
 		&c.DNS.PodLabels, parseLabels)
-	each(f, "cluster-dns", "`addresses` that answer guests' names, comma-separated, instead of those of the Service", &c.ClusterDNS, parseAddresses)
+	cli.Var(f, "cluster-dns", "`addresses` that answer guests' names, comma-separated, instead of those of the Service", &c.ClusterDNS, parseAddresses)
 }
 
 // nodeFlags say which nodes foreign pods are scheduled to.
-func nodeFlags(f *flag.FlagSet, c *controller.Config) {
+func nodeFlags(f *pflag.FlagSet, c *controller.Config) {
 	c.AgentLease = nodelease.Duration
-	each(f, "agent-lease-duration", "`duration` after an agent's last renewal of its Lease for which foreign pods are scheduled to its node;"+
+	cli.Var(f, "agent-lease-duration", "`duration` after an agent's last renewal of its Lease for which foreign pods are scheduled to its node;"+
 		" agents renew every "+nodelease.RenewEvery.String()+" (default "+nodelease.Duration.String()+")", &c.AgentLease, parseLease)
-	each(f, "startup-taint", "`taint` of new nodes, key[=value]:effect, that the controller takes off a node when foreign pods may be"+
+	cli.Var(f, "startup-taint", "`taint` of new nodes, key[=value]:effect, that the controller takes off a node when foreign pods may be"+
 		" scheduled there, and puts back when they may not any more (default none)", &c.StartupTaint, parseTaint)
 }
 
@@ -108,17 +94,6 @@ func parseTaint(text string) (*corev1.Taint, error) {
 		return nil, fmt.Errorf("%q: the key must begin with %s", text, strings.Join(controller.TaintPrefixes(), " or "))
 	}
 	return &corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(effect)}, nil
-}
-
-// each adds a flag whose value is read by a parser.
-func each[T any](f *flag.FlagSet, name, usage string, target *T, parser func(string) (T, error)) {
-	f.Func(name, usage, func(text string) error {
-		value, err := parser(text)
-		if err == nil {
-			*target = value
-		}
-		return err
-	})
 }
 
 func parseAddresses(text string) ([]netip.Addr, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -11,47 +12,49 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/resolver"
+	"data-space.liqo.io/pkg/programs/cli"
 )
 
 func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 	for flag, want := range map[string]string{
-		"--cluster-dns=kube-dns":               "-cluster-dns: \"kube-dns\" is not an IP address; write for example 10.96.0.10",
+		"--cluster-dns=kube-dns":               "\"--cluster-dns\" flag: \"kube-dns\" is not an IP address; write for example 10.96.0.10",
 		"--cluster-dns=127.0.0.1":              "--cluster-dns",
 		"--cluster-dns=192.0.2.1,192.0.2.1":    "Duplicate value",
 		"--cluster-dns=192.0.2.1":              "--dns-pod-labels: names are to be answered by another DNS than our resolver, so name its pods too",
 		"--dns-service=kube-dns":               "--dns-pod-labels",
 		"--dns-forward-domains=.":              "--dns-forward-domains and --dns-queries-per-second: forward[0]",
-		"--dns-forward-domains=a.example=b":    `-dns-forward-domains: "b" is not an IP address; write for example example.org=198.51.100.53,example.com`,
+		"--dns-forward-domains=a.example=b":    `"--dns-forward-domains" flag: "b" is not an IP address; write for example example.org=198.51.100.53,example.com`,
 		"--dns-forward-domains=cluster.local":  "overlaps with cluster.local",
-		"--cluster-domain=*":                   "-cluster-domain: a lowercase RFC 1123 subdomain",
-		"--dns-namespace=Kube":                 "-dns-namespace: a lowercase RFC 1123 label",
+		"--cluster-domain=*":                   "\"--cluster-domain\" flag: a lowercase RFC 1123 subdomain",
+		"--dns-namespace=Kube":                 "\"--dns-namespace\" flag: a lowercase RFC 1123 label",
 		"--dns-service=":                       "-dns-service",
-		"--dns-pod-labels=":                    "-dns-pod-labels: write key=value",
-		"--dns-pod-labels=a in (b)":            "-dns-pod-labels: write key=value",
+		"--dns-pod-labels=":                    "\"--dns-pod-labels\" flag: write key=value",
+		"--dns-pod-labels=a in (b)":            "\"--dns-pod-labels\" flag: write key=value",
 		"--ipv6=perhaps":                       "-ipv6",
-		"--agent-lease-duration=1s":            "-agent-lease-duration: \"1s\" is not a duration of at least 2s",
-		"--startup-taint=data-space.liqo.io/x": "-startup-taint: \"data-space.liqo.io/x\" has no effect; write for example data-space.liqo.io/agent-not-ready:NoSchedule",
+		"--agent-lease-duration=1s":            "\"--agent-lease-duration\" flag: \"1s\" is not a duration of at least 2s",
+		"--startup-taint=data-space.liqo.io/x": "\"--startup-taint\" flag: \"data-space.liqo.io/x\" has no effect; write for example data-space.liqo.io/agent-not-ready:NoSchedule",
 		"--startup-taint=x:NoSchedule":         "must begin with data-space.liqo.io/",
 		"--startup-taint= :NoSchedule":         "is not key[=value]:effect",
 		"--protocol-detection-timeout=1h":      "--protocol-detection-timeout: protocolDetection: Invalid value: \"1h0m0s\": choose a duration from 10ms to 30s",
-		"--protocol-detection-timeout=0s":      "-protocol-detection-timeout: \"0s\" is not a duration above zero",
+		"--protocol-detection-timeout=0s":      "\"--protocol-detection-timeout\" flag: \"0s\" is not a duration above zero",
 		"--protocol-detection-timeout=quickly": "-protocol-detection-timeout",
-		"--server-first-ports=ssh":             "-server-first-ports: \"ssh\" is not a port; write for example 22,25,3306, or none",
-		"--max-connections=0":                  "-max-connections: \"0\" is not a number above zero; write for example 1024",
-		"--opaque-ports=http":                  "-opaque-ports: \"http\" is not a port",
+		"--server-first-ports=ssh":             "\"--server-first-ports\" flag: \"ssh\" is not a port; write for example 22,25,3306, or none",
+		"--max-connections=0":                  "\"--max-connections\" flag: \"0\" is not a number above zero; write for example 1024",
+		"--opaque-ports=http":                  "\"--opaque-ports\" flag: \"http\" is not a port",
 		"--opaque-ports=13031":                 "opaquePorts[0]: Invalid value: 13031: is DNS's or the proxy's own",
-		"--metrics-bind-address=8443":          "-metrics-bind-address: \"8443\" is not host:port; write for example :8081, or 0 for none",
-		"--health-bind-address=:http":          "-health-bind-address: \"http\" is not a port; use 1 to 65535",
+		"--metrics-bind-address=8443":          "\"--metrics-bind-address\" flag: \"8443\" is not host:port; write for example :8081, or 0 for none",
+		"--health-bind-address=:http":          "\"--health-bind-address\" flag: \"http\" is not a port; use 1 to 65535",
 		"--log-level=loud":                     "-log-level",
 		"--colour=blue":                        "-colour",
-		"now":                                  `unexpected argument "now"; every setting is a flag`,
+		"now":                                  `unexpected argument "now"; controller takes flags only, see controller --help`,
 	} {
 		t.Run(flag, func(t *testing.T) {
 			var out bytes.Buffer
-			require.Equal(t, 2, run([]string{flag}, &out))
+			require.Equal(t, 2, run(t, &out, flag))
 			require.Contains(t, out.String(), want)
 			require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
 		})
@@ -60,7 +63,7 @@ func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 
 func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 	var out bytes.Buffer
-	require.Zero(t, run([]string{"--help"}, &out))
+	require.Zero(t, run(t, &out, "--help"))
 	for _, flag := range []string{
 		"-agent-lease-duration", "-startup-taint", "-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout", "-server-first-ports", "-max-connections", "-opaque-ports",
 		"-leader-elect", "-metrics-bind-address", "-health-bind-address", "-log-level", "-v",
@@ -73,10 +76,10 @@ func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 	s, err := parse([]string{
 		"--kubeconfig=k", "--cluster-dns=192.0.2.1, 2001:db8::1", "--dns-service=s", "--dns-namespace=n", "--dns-pod-labels=a=b,c=d",
 		"--ipv6=false", "--protocol-detection-timeout=1s", "--server-first-ports=22, 25", "--max-connections=2048", "--opaque-ports=3128, 8081", "--leader-elect", "--metrics-bind-address=0", "--health-bind-address=[::1]:81", "-v",
-	}, nil)
+	})
 	require.NoError(t, err)
 	require.Equal(t, "k", s.kubeconfig)
-	require.EqualValues(t, -4, s.level)
+	require.EqualValues(t, -4, s.log.Level)
 	require.Len(t, s.config.ClusterDNS, 2)
 	require.Equal(t, "s", s.config.DNSService)
 	require.Equal(t, "n", s.config.DNS.Namespace)
@@ -92,19 +95,19 @@ func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 }
 
 func TestDomainsOutsideAreReadWithTheirServers(t *testing.T) {
-	s, err := parse([]string{"--cluster-domain=hospital.internal.", "--dns-queries-per-second=50", "--dns-forward-domains=a.example=192.0.2.1, b.example., a.example=2001:db8::1"}, nil)
+	s, err := parse([]string{"--cluster-domain=hospital.internal.", "--dns-queries-per-second=50", "--dns-forward-domains=a.example=192.0.2.1, b.example., a.example=2001:db8::1"})
 	require.NoError(t, err)
 	require.Equal(t, resolver.Settings{ClusterDomain: "hospital.internal", QueriesPerSecond: 50, Forward: []resolver.Domain{
 		{Name: "a.example", Servers: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
 		{Name: "b.example"},
 	}}, s.config.Resolver)
 
-	_, err = parse([]string{"--dns-forward-domains=a.example,a.example=192.0.2.1"}, nil)
+	_, err = parse([]string{"--dns-forward-domains=a.example,a.example=192.0.2.1"})
 	require.ErrorContains(t, err, "Duplicate value", "with and without a server is no answer to who is asked")
 }
 
 func TestDomainsOutsideAreRefusedWhereTheResolverIsNotUsed(t *testing.T) {
-	_, err := parse([]string{"--cluster-dns=192.0.2.1", "--dns-pod-labels=a=b", "--dns-forward-domains=a.example"}, nil)
+	_, err := parse([]string{"--cluster-dns=192.0.2.1", "--dns-pod-labels=a=b", "--dns-forward-domains=a.example"})
 	require.ErrorContains(t, err, "leave it out")
 }
 
@@ -117,12 +120,15 @@ func TestARefusedKubeconfigIsOneMessageThatNamesTheFile(t *testing.T) {
 	defer refusing.Close()
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	for name, test := range map[string]struct{ content, want string }{
-		"refused":     {kubeconfig(refusing.URL), "does not accept the credentials"},
-		"unreachable": {kubeconfig(gone.URL), "connection refused"},
-		"not YAML":    {"{", "name a kubeconfig file that can be read"},
-		"empty":       {"", "name a kubeconfig file that can be read"},
-		"not there":   {"-", "no such file or directory; name a kubeconfig file that can be read"},
+	for name, test := range map[string]struct {
+		content, want string
+		status        int
+	}{
+		"refused":     {kubeconfig(refusing.URL), "does not accept the credentials", 1},
+		"unreachable": {kubeconfig(gone.URL), "connection refused", 1},
+		"not YAML":    {"{", "name a kubeconfig file that can be read", 2},
+		"empty":       {"", "name a kubeconfig file that can be read", 2},
+		"not there":   {"-", "no such file or directory; name a kubeconfig file that can be read", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "kubeconfig")
@@ -130,7 +136,7 @@ func TestARefusedKubeconfigIsOneMessageThatNamesTheFile(t *testing.T) {
 				require.NoError(t, os.WriteFile(file, []byte(test.content), 0o600))
 			}
 			var out bytes.Buffer
-			require.Equal(t, 1, run([]string{"--kubeconfig=" + file}, &out))
+			require.Equal(t, test.status, run(t, &out, "--kubeconfig="+file))
 			require.Contains(t, out.String(), file)
 			require.Contains(t, out.String(), test.want)
 			require.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
@@ -141,8 +147,25 @@ func TestARefusedKubeconfigIsOneMessageThatNamesTheFile(t *testing.T) {
 func TestOutsideOfAPodAKubeconfigIsNeeded(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	var out bytes.Buffer
-	require.Equal(t, 1, run(nil, &out))
+	require.Equal(t, 2, run(t, &out))
 	require.Contains(t, out.String(), "--kubeconfig: none given, and this is no pod")
+}
+
+// run returns the exit status of a call; out gets all that is printed.
+func run(t *testing.T, out io.Writer, args ...string) int {
+	t.Helper()
+	return cli.Run(t.Context(), command(), args, out, out)
+}
+
+// parse returns the settings of a command line.
+func parse(args []string) (settings, error) {
+	var s settings
+	f := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	s.flags(f)
+	if err := f.Parse(args); err != nil {
+		return s, err
+	}
+	return s, s.config.Validate()
 }
 
 func kubeconfig(server string) string {

@@ -1,25 +1,27 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
 )
 
 // proxyFlags say what goes into each proxy's configuration.
-func proxyFlags(f *flag.FlagSet, c *controller.Config) {
+func proxyFlags(f *pflag.FlagSet, c *controller.Config) {
 	f.BoolVar(&c.IPv6, "ipv6", true, "whether proxies listen on IPv6 too; false where nodes have no IPv6 in their kernel")
-	each(f, "protocol-detection-timeout", "`duration` that a proxy waits for a connection's first bytes; protocols in which the server"+
+	cli.Var(f, "protocol-detection-timeout", "`duration` that a proxy waits for a connection's first bytes; protocols in which the server"+
 		" speaks first wait that long (default "+envoy.DefaultProtocolDetection.String()+")", &c.ProtocolDetection, parseDetection)
-	each(f, "server-first-ports", "`ports` where servers speak first, comma-separated: proxies pass their connections on at once and log them as TCP,"+
+	cli.Var(f, "server-first-ports", "`ports` where servers speak first, comma-separated: proxies pass their connections on at once and log them as TCP,"+
 		" in both directions; none for no port (default "+joinPorts(envoy.DefaultServerFirstPorts())+")", &c.ServerFirstPorts, parsePorts)
-	each(f, "opaque-ports", "`ports` whose connections proxies pass on as bytes and log as TCP, comma-separated, for programs that notice its HTTP (default none)", &c.OpaquePorts, parsePorts)
-	each(f, "max-connections", "`number` of connections that a proxy holds open at a time for each of outgoing, incoming and explicit calls (default "+
+	cli.Var(f, "opaque-ports", "`ports` whose connections proxies pass on as bytes and log as TCP, comma-separated, for programs that notice its HTTP (default none)", &c.OpaquePorts, parsePorts)
+	cli.Var(f, "max-connections", "`number` of connections that a proxy holds open at a time for each of outgoing, incoming and explicit calls (default "+
 		strconv.Itoa(envoy.DefaultMaxConnections)+")", &c.MaxConnections, parseConnections)
 }
 

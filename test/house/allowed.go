@@ -112,6 +112,7 @@ func effectsOnly() []permit {
 		{paths: []string{"golang.org/x/sys/unix"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
 		{paths: []string{"net/http"}, only: []string{"pkg/effects/localsock", "pkg/effects/policywatch"}},
+		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink"}}, // an ioctl's buffer
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
 			"pkg/effects/hostlink", "pkg/effects/netns", "pkg/effects/nodefilter", "pkg/effects/podnet", "pkg/effects/sockets"}},
@@ -127,6 +128,7 @@ func effectsOnly() []permit {
 
 func programsOnly() []permit {
 	server := []string{"pkg/programs/controller", "pkg/programs/webhook"}
+	start := []string{"pkg/programs/cli"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},
 		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
@@ -135,13 +137,14 @@ func programsOnly() []permit {
 		{paths: []string{"k8s.io/client-go/util/workqueue"}},
 		{paths: []string{"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, only: []string{"pkg/programs/controller"}},
 		{paths: []string{"k8s.io/client-go/...", "sigs.k8s.io/controller-runtime/..."}, only: server},
+		{paths: []string{"os/signal", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/go-logr/logr", "k8s.io/klog/v2"}, only: start},
+		{paths: []string{"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd", "sigs.k8s.io/controller-runtime/pkg/log"}, only: start},
 	}
 }
 
 func cmdOnly() []permit {
 	return []permit{
-		{paths: []string{"flag", "net/http", "os/signal", "github.com/go-logr/logr", "k8s.io/klog/v2", "github.com/prometheus/client_golang/..."}},
-		{paths: []string{"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd", "sigs.k8s.io/controller-runtime/..."}},
+		{paths: []string{"net/http", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/prometheus/client_golang/...", "k8s.io/client-go/rest"}},
 	}
 }
 
@@ -180,8 +183,9 @@ func reasons() []refusal {
 		{decisions, "sigs.k8s.io/controller-runtime", "are passed the objects that they decide about"},
 		{decisions, "github.com/coreos/go-iptables", "decide rules; pkg/effects/dataplane writes them"},
 		{cmd, "os/exec", "start no process: programs of the node are run by the effect that wraps them"},
-		{cmd, "flag", "take settings as values; only cmd reads flags"},
-		{cmd, "os/signal", "end with their context; only cmd receives signals"},
+		{cmd, "flag", "read flags by github.com/spf13/pflag, as all programs do"},
+		{programs, "github.com/spf13", "take settings as values; only cmd reads flags"},
+		{cmd, "os/signal", "end with their context; only pkg/programs/cli receives signals"},
 		{cmd, "log", "log by log/slog, in one form"},
 		{cmd, "unsafe", "need a kernel interface that an effect wraps"},
 		{cmd, "golang.org/x/sys", "do not call the kernel; an effect does"},

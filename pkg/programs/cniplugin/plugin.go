@@ -12,6 +12,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 
 	"data-space.liqo.io/pkg/decisions/hold"
+	"data-space.liqo.io/pkg/effects/buildinfo"
 	"data-space.liqo.io/pkg/effects/spacefile"
 	"data-space.liqo.io/pkg/values/gate"
 )
@@ -26,7 +27,7 @@ func Run(getenv func(string) string, stdout io.Writer) int {
 	if getenv("CNI_COMMAND") == "DEL" {
 		return 0
 	}
-	err := skel.PluginMainFuncsWithError(skel.CNIFuncs{Add: add, Check: check, GC: gc, Status: status}, version.All, about)
+	err := skel.PluginMainFuncsWithError(skel.CNIFuncs{Add: add, Check: check, GC: gc, Status: status}, version.All, about+" ("+buildinfo.Version()+")")
 	if err == nil {
 		return 0
 	}

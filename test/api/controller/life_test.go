@@ -153,5 +153,5 @@ func TestATerminatingNamespaceIsLeftAlone(t *testing.T) {
 
 	require.Nil(t, w.configMap(t, ns.Name))
 	require.NotNil(t, w.networkPolicy(t, ns.Name))
-	require.NotContains(t, p.output.String(), "level=ERROR")
+	require.NotContains(t, p.output.String(), `"level":"ERROR"`)
 }

@@ -91,7 +91,7 @@ func TestReplicasAgreeOnOneAndTheOtherTakesOver(t *testing.T) {
 
 	require.NoError(t, w.client.Delete(t.Context(), w.configMap(t, ns)))
 	w.eventuallyGuarded(t, ns)
-	require.NotContains(t, second.output.String(), "level=ERROR")
+	require.NotContains(t, second.output.String(), `"level":"ERROR"`)
 }
 
 func TestHealthAndMetricsAreServed(t *testing.T) {

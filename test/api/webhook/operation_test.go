@@ -74,8 +74,8 @@ func badCalls(t *testing.T, w *world) {
 		arguments []string
 		message   string
 	}{
-		{2, []string{"--envoy-image=Bad Image"}, `invalid value "Bad Image" for flag -envoy-image`},
-		{2, []string{"--kubeconfig=/nowhere"}, "--kubeconfig: stat /nowhere: no such file or directory; name a kubeconfig file"},
+		{2, []string{"--envoy-image=Bad Image"}, `invalid argument "Bad Image" for "--envoy-image" flag`},
+		{2, []string{"--kubeconfig=/nowhere"}, "--kubeconfig=/nowhere: stat /nowhere: no such file or directory; name a kubeconfig file"},
 		{2, []string{"--kubeconfig="}, "--kubeconfig: none given, and this is no pod"},
 		{1, []string{"--kubeconfig=" + w.writeKubeconfig(t, "refused", "wrong")}, "Unauthorized; check --kubeconfig and the rights in deploy/webhook.yaml"},
 		{1, []string{"--kubeconfig=" + w.writeKubeconfig(t, "stranger", stranger.Status.Token)},

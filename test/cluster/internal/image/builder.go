@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"data-space.liqo.io/test/cluster/internal/plan"
@@ -112,12 +113,21 @@ func (b *Builder) program(ctx context.Context, i Image, to string) error {
 
 // compile builds a Go program.
 func (b *Builder) compile(ctx context.Context, program, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", b.Root, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", to, program)
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", b.Root, "-trimpath", "-buildvcs="+b.stamped(ctx, program), "-ldflags", "-s -w", "-o", to, program)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", program, err, text)
 	}
 	return nil
+}
+
+// stamped returns "true" if the commit goes into a program, which its --version reports: into those that are installed, where
+// git can read the repository. Other images do not change with each commit.
+func (b *Builder) stamped(ctx context.Context, program string) string {
+	if !strings.HasPrefix(program, "./cmd/") || exec.CommandContext(ctx, "git", "-C", b.Root, "status", "--porcelain").Run() != nil {
+		return "false"
+	}
+	return "true"
 }
 
 // link makes to the same file as from.
