@@ -71,6 +71,8 @@ func NewPod(tb testing.TB) Pod {
 		defaultRoute(tb, NodeV6())
 		Sysctl(tb, "net/ipv4/ping_group_range", "0 2147483647")
 	})
+	AwaitCarrier(tb, p.Node, "pod0")
+	AwaitCarrier(tb, p.NS, "eth0")
 	return p
 }
 
@@ -104,6 +106,8 @@ func (p Pod) Behind(tb testing.TB, mtu int) *netns.Namespace {
 		defaultRoute(tb, gateway4)
 		defaultRoute(tb, gateway6)
 	})
+	AwaitCarrier(tb, p.Node, "narrow")
+	AwaitCarrier(tb, behind, "eth0")
 	return behind
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/test/kit"
 	"data-space.liqo.io/test/netpol/worlds"
 )
 
@@ -119,6 +120,8 @@ func (n *node) wire(name string, addresses ...netip.Addr) *wire {
 		return nil
 	}))
 	require.NoError(n.t, n.around.Do(func() error { return w.open(name + "x") }))
+	kit.AwaitCarrier(n.t, n.ns, name)
+	kit.AwaitCarrier(n.t, n.around, name+"x")
 	n.t.Cleanup(func() { unix.Close(w.socket) })
 	return w
 }
@@ -224,7 +227,7 @@ func (n *node) send(probes []*probe) {
 			}
 		}
 	}
-	for deadline := time.Now().Add(500 * time.Millisecond); missing > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Second); missing > 0 && time.Now().Before(deadline); {
 		collect()
 		if missing > 0 {
 			time.Sleep(100 * time.Microsecond)

@@ -94,7 +94,7 @@ func (c *cluster) settle() {
 				_, there := dial(ns, gateway, 9)
 				_, back := dial(c.node, addresses[i], 9)
 				return refused(there) && refused(back)
-			}, 5*time.Second, 10*time.Millisecond, "%s does not answer", gateway)
+			}, 30*time.Second, 10*time.Millisecond, "%s does not answer", gateway)
 		}
 	}
 }
