@@ -126,8 +126,10 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
+	if err := xtables.UseLock(nodeLock); err != nil {
+		return job{}, err
+	}
 	filter := nodefilter.New(here, n.backend)
-	filter.Lockfile = nodeLock
 	enforcer := noderules.New(filter, settings)
 	p := nodepolicy.New(nodepolicy.Config{
 		Node: n.node, Backend: string(n.backend), Denial: settings.Denial, Unknown: settings.Unknown, PodCIDRs: ranges, Verify: n.verify, Log: n.log,
@@ -219,7 +221,10 @@ func cleanup(ctx context.Context, socket string, stdout io.Writer) error {
 		return err
 	}
 	defer here.Close()
-	removed, err := nodefilter.Clean(ctx, here, nodeLock, iptables.V4, iptables.V6)
+	if err := xtables.UseLock(nodeLock); err != nil {
+		return err
+	}
+	removed, err := nodefilter.Clean(ctx, here, iptables.V4, iptables.V6)
 	fmt.Fprintf(stdout, "removed: %d chains, %d sets\n", removed.Chains, removed.Sets)
 	return err
 }
@@ -227,7 +232,9 @@ func cleanup(ctx context.Context, socket string, stdout io.Writer) error {
 // chooseBackend returns the backend that --iptables-backend names, or that the node shows.
 func chooseBackend(o options) (xtables.Backend, string, error) {
 	if o.backend != "auto" {
-		return xtables.Backend(o.backend), "--iptables-backend says so", nil
+		backend := xtables.Backend(o.backend)
+		version, err := xtables.Version(backend)
+		return backend, "--iptables-backend names it; its version is " + version, err
 	}
 	backend, sign, err := xtables.Detect()
 	if err != nil {

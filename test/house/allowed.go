@@ -117,6 +117,7 @@ func effectsOnly() []permit {
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
 			"pkg/effects/hostlink", "pkg/effects/netns", "pkg/effects/nodefilter", "pkg/effects/podnet", "pkg/effects/sockets"}},
 		{paths: []string{"github.com/google/nftables/..."}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/nodefilter"}},
+		{paths: []string{"github.com/coreos/go-iptables/..."}, only: []string{"pkg/effects/xtables"}},
 		{paths: []string{"github.com/containernetworking/plugins/pkg/ns"}, only: []string{"pkg/effects/netns"}},
 		{paths: []string{"github.com/fsnotify/fsnotify"}, only: []string{"pkg/effects/cniconf"}},
 		{paths: []string{"github.com/containerd/nri/..."}, only: []string{"pkg/effects/nri"}},
@@ -181,7 +182,7 @@ func reasons() []refusal {
 		{decisions, "net/http", "do no I/O: they are passed what was received"},
 		{decisions, "k8s.io/client-go", "are passed the objects that they decide about"},
 		{decisions, "sigs.k8s.io/controller-runtime", "are passed the objects that they decide about"},
-		{decisions, "github.com/coreos/go-iptables", "decide rules; pkg/effects/dataplane writes them"},
+		{decisions, "github.com/coreos/go-iptables", "decide rules; pkg/effects/xtables runs the programs that write them"},
 		{cmd, "os/exec", "start no process: programs of the node are run by the effect that wraps them"},
 		{cmd, "flag", "read flags by github.com/spf13/pflag, as all programs do"},
 		{programs, "github.com/spf13", "take settings as values; only cmd reads flags"},
@@ -191,6 +192,6 @@ func reasons() []refusal {
 		{cmd, "golang.org/x/sys", "do not call the kernel; an effect does"},
 		{cmd, "github.com/vishvananda", "do not call the kernel; an effect does"},
 		{cmd, "github.com/google/nftables", "do not call the kernel; an effect does"},
-		{cmd, "github.com/coreos/go-iptables", "do not write rules; pkg/effects/dataplane and nodefilter do"},
+		{cmd, "github.com/coreos/go-iptables", "do not write rules; pkg/effects/xtables runs the programs that do"},
 	}
 }

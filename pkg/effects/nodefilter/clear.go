@@ -18,10 +18,9 @@ type Removed struct{ Chains, Sets int }
 
 // Clean takes away every jump, chain and set that is ours from a node, of this version or an older one, whichever
 // backend they were written with. Chains go before sets, which they hold.
-func Clean(ctx context.Context, node *netns.Namespace, lockfile string, families ...iptables.Family) (Removed, error) {
+func Clean(ctx context.Context, node *netns.Namespace, families ...iptables.Family) (Removed, error) {
 	var removed Removed
 	f := New(node, "")
-	f.Lockfile = lockfile
 	for _, f.backend = range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		n, err := f.clearChains(ctx, f.present(ctx, families))
 		removed.Chains += n
@@ -50,13 +49,22 @@ func (f *Filter) clearChains(ctx context.Context, families []iptables.Family) (i
 		if err != nil {
 			return removed, err
 		}
+		// The jumps go first, each on its own, as other programs write the same chains. Our own chains, of which there may be
+		// thousands, then go in one transaction.
+		if err := f.single(family).Delete(ctx, "filter", held.jumps(nil)...); err != nil {
+			return removed, fmt.Errorf("clear: %w", err)
+		}
 		names := held.names()
-		if err := f.restore(ctx, family, append(held.unhook(nil), chainLines(nil, names, nil)...)); err != nil {
+		if err := f.restore(ctx, family, chainLines(nil, names, nil)); err != nil {
 			return removed, fmt.Errorf("clear: %w", err)
 		}
 		removed += len(names)
 	}
 	return removed, nil
+}
+
+func (f *Filter) single(family iptables.Family) xtables.Single {
+	return xtables.Single{NS: f.node, Backend: f.backend, Family: family, Wait: lockWait}
 }
 
 func (f *Filter) clearSets(ctx context.Context) (int, error) {
@@ -77,7 +85,6 @@ func (f *Filter) SweepOther(ctx context.Context, families []iptables.Family) (bo
 	if f.backend == xtables.NFT {
 		other = New(f.node, xtables.Legacy)
 	}
-	other.Lockfile = f.Lockfile
 	n, err := other.clearChains(ctx, other.present(ctx, families))
 	return n > 0, err
 }

@@ -3,6 +3,7 @@ package nodefilter
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -17,8 +18,6 @@ import (
 
 // Filter writes and reads one node's filter. Calls must not overlap, but Cut and Bridges may run beside the others.
 type Filter struct {
-	Lockfile string // where writers of the node's legacy tables take turns; "": where iptables has it
-
 	node    *netns.Namespace
 	backend xtables.Backend
 
@@ -84,17 +83,20 @@ func (f *Filter) readSets(ctx context.Context) ([]ipset.Set, error) {
 	return ipset.ParseSave(netpol.SetPrefix, out)
 }
 
+// nodeLock is where the writers of the node's legacy tables take turns: the file that xtables.UseLock has named.
+const nodeLock = ""
+
 // lockWait is how many seconds we wait for another holder of the xtables lock (legacy only; nft does without).
-const lockWait = "60"
+const lockWait = 60
 
 // run runs a program in the node's network namespace.
 func (f *Filter) run(ctx context.Context, input, name string, args ...string) (string, error) {
-	return xtables.Run(ctx, f.node, f.Lockfile, input, name, args...)
+	return xtables.Run(ctx, f.node, nodeLock, input, name, args...)
 }
 
 // restore writes lines to the filter table in one transaction.
 func (f *Filter) restore(ctx context.Context, family iptables.Family, lines []string) error {
-	return f.restoreIn(ctx, f.node, f.Lockfile, family, lines)
+	return f.restoreIn(ctx, f.node, nodeLock, family, lines)
 }
 
 func (f *Filter) restoreIn(ctx context.Context, ns *netns.Namespace, lockfile string, family iptables.Family, lines []string) error {
@@ -103,7 +105,7 @@ func (f *Filter) restoreIn(ctx context.Context, ns *netns.Namespace, lockfile st
 	}
 	args := []string{"--noflush", "--counters"}
 	if f.backend == xtables.Legacy {
-		args = append(args, "--wait", lockWait)
+		args = append(args, "--wait", strconv.Itoa(lockWait))
 	}
 	input := "*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
 	_, err := xtables.Run(ctx, ns, lockfile, input, f.backend.Program(family, "restore"), args...)

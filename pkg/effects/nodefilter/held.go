@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
@@ -48,21 +49,20 @@ func (h held) byName() map[string]iptables.SavedChain {
 	return out
 }
 
-// unhook are the lines that take away the jumps to our chains out of others', but for the hooks that are right: alone
-// and in first place.
-func (h held) unhook(right []netpol.Hook) []string {
-	var lines []string
+// jumps are the rules of others' chains that lead to ours, except in chains whose hook is right: alone and in first place.
+func (h held) jumps(right []netpol.Hook) []xtables.Place {
+	var out []xtables.Place
 	for _, c := range h.table.Chains {
-		if ours(c.Name) {
+		if ours(c.Name) || slices.ContainsFunc(right, func(k netpol.Hook) bool { return k.Chain == c.Name }) {
 			continue
 		}
 		for _, r := range c.Rules {
-			if ours(r.Target) && !slices.ContainsFunc(right, func(k netpol.Hook) bool { return k.Chain == c.Name }) {
-				lines = append(lines, "-D "+c.Name+" "+r.String())
+			if ours(r.Target) {
+				out = append(out, xtables.Place{Chain: c.Name, Words: r.Words})
 			}
 		}
 	}
-	return lines
+	return out
 }
 
 // hooked reports whether the hook is the first rule of its chain, and the only one there that leads to us.
@@ -87,7 +87,9 @@ func (h held) hookLines(hooks []netpol.Hook) (lines, moved []string) {
 			right = append(right, k)
 		}
 	}
-	lines = h.unhook(right)
+	for _, p := range h.jumps(right) {
+		lines = append(lines, "-D "+p.Chain+" "+iptables.SavedRule{Words: p.Words}.String())
+	}
 	for _, k := range hooks {
 		if !slices.Contains(right, k) {
 			lines = append(lines, "-I "+k.Chain+" 1 -j "+k.Target)

@@ -20,7 +20,7 @@ func (f *Filter) MarkUses(ctx context.Context, marks uint32, families ...iptable
 	var problems []error
 	for _, family := range families {
 		for _, backend := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
-			g := Filter{node: f.node, Lockfile: f.Lockfile, backend: backend}
+			g := Filter{node: f.node, backend: backend}
 			program := backend.Program(family, "save")
 			text, err := g.run(ctx, "", program)
 			if err != nil {

@@ -64,9 +64,9 @@ func (f *Filter) forget(s netpol.State) {
 	}
 }
 
-// scratchLock is the lock of a namespace that nobody else knows: of the programs' own choice, so that the node's is left
-// to those who need it.
-const scratchLock = ""
+// scratchLock is the lock of a scratch namespace: a file that each network namespace has for itself, so that the node's lock
+// is left to those who need it.
+const scratchLock = "/proc/self/net/dev"
 
 // print writes the chains to a scratch namespace and reads them back.
 func (f *Filter) print(ctx context.Context, s netpol.State, chains []iptables.Chain) error {

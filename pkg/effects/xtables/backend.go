@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
-	"strings"
 
 	"data-space.liqo.io/pkg/values/iptables"
 )
@@ -35,9 +34,9 @@ func (b Backend) Program(f iptables.Family, verb string) string {
 // hints are chains by which the kubelet shows which backend it uses (KEP-3178).
 func hints() []string { return []string{"KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY"} }
 
-// Detect says which backend this node uses, and by what sign. It looks at the network namespace of the caller, which
-// must be the node's, and writes nothing: it asks the -save programs only, for others make the kernel create a table by
-// merely looking at it.
+// Detect returns the backend that this node uses, and by what sign. It reads the network namespace of the caller, which
+// must be the node's, and writes nothing: it runs the -save programs only, because others, go-iptables' listing included,
+// make the kernel create a table by reading it. A backend whose programs are too old or fail is not chosen.
 func Detect() (Backend, string, error) {
 	nft, nftErr := look(NFT)
 	legacy, legacyErr := look(Legacy)
@@ -64,6 +63,9 @@ type sight struct {
 
 func look(b Backend) (sight, error) {
 	var s sight
+	if _, err := Version(b); err != nil {
+		return sight{}, err
+	}
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
 		name := b.Program(f, "save")
 		var complaint bytes.Buffer
@@ -79,15 +81,10 @@ func look(b Backend) (sight, error) {
 }
 
 func (s *sight) add(saved string) {
-	for line := range strings.Lines(saved) {
-		chain, own := strings.CutPrefix(line, ":")
-		name, policy, _ := strings.Cut(chain, " ")
-		if !own || !strings.HasPrefix(policy, string(iptables.NoPolicy)) {
-			continue
-		}
+	for _, chain := range iptables.OwnChains(saved) {
 		s.chains++
-		if slices.Contains(hints(), name) {
-			s.hint = name
+		if slices.Contains(hints(), chain) {
+			s.hint = chain
 		}
 	}
 }

@@ -15,14 +15,14 @@ import (
 )
 
 // Run runs a program in the network namespace, writes the input to its standard input and returns its standard output. Legacy
-// programs take the lock at lockfile; "" is the programs' own default. The error names the program and contains its standard
+// programs take the lock at lockfile; "" is the one that this process's environment names, or the programs' own default. The error names the program and contains its standard
 // error and the line of the input that the program refused.
 func Run(ctx context.Context, ns *netns.Namespace, lockfile, input, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	err := ns.Do(func() error {
 		cmd := exec.CommandContext(ctx, name, args...)
 		if lockfile != "" {
-			cmd.Env = append(os.Environ(), "XTABLES_LOCKFILE="+lockfile)
+			cmd.Env = append(os.Environ(), LockVariable+"="+lockfile)
 		}
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 		return cmd.Run()
@@ -60,7 +60,7 @@ func (f *ProgramError) Unwrap() error { return f.Err }
 // failure is the error of a program that ended with err and wrote the complaint.
 func failure(name string, err error, complaint, input string) error {
 	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("%s is not installed here: install iptables 1.8 and ipset 7 or newer, or choose the other --iptables-backend", name)
+		return notInstalled(name)
 	}
 	f := &ProgramError{Program: name, Err: err, Complaint: strings.Join(strings.Fields(complaint), " ")}
 	if m := regexp.MustCompile(`line:? (\d+)`).FindStringSubmatch(complaint); m != nil {
@@ -70,4 +70,8 @@ func failure(name string, err error, complaint, input string) error {
 		f.Refused = lines[f.Line-1]
 	}
 	return f
+}
+
+func notInstalled(program string) error {
+	return fmt.Errorf("%s is not installed here: install iptables 1.8 and ipset 7 or newer, or choose the other --iptables-backend", program)
 }

@@ -19,6 +19,19 @@ func ParseSave(family Family, text string) (Saved, error) {
 	return p.finish()
 }
 
+// OwnChains returns the names of the chains in an iptables-save's output that are not built in. It understands any output, and
+// passes over what it does not know.
+func OwnChains(text string) []string {
+	var names []string
+	for line := range strings.Lines(text) {
+		declared, is := strings.CutPrefix(line, ":")
+		if name, policy, _ := strings.Cut(declared, " "); is && strings.HasPrefix(policy, string(NoPolicy)) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 type saveParser struct {
 	set    Saved
 	table  *SavedTable
