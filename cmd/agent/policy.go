@@ -221,10 +221,7 @@ func cleanup(ctx context.Context, socket string, stdout io.Writer) error {
 		return err
 	}
 	defer here.Close()
-	if err := xtables.UseLock(nodeLock); err != nil {
-		return err
-	}
-	removed, err := nodefilter.Clean(ctx, here, iptables.V4, iptables.V6)
+	removed, err := nodefilter.Clean(ctx, here, nodeLock, iptables.V4, iptables.V6)
 	fmt.Fprintf(stdout, "removed: %d chains, %d sets\n", removed.Chains, removed.Sets)
 	return err
 }
@@ -232,9 +229,8 @@ func cleanup(ctx context.Context, socket string, stdout io.Writer) error {
 // chooseBackend returns the backend that --iptables-backend names, or that the node shows.
 func chooseBackend(o options) (xtables.Backend, string, error) {
 	if o.backend != "auto" {
-		backend := xtables.Backend(o.backend)
-		version, err := xtables.Version(backend)
-		return backend, "--iptables-backend names it; its version is " + version, err
+		version, err := xtables.Version(xtables.Backend(o.backend))
+		return xtables.Backend(o.backend), "--iptables-backend names it; its version is " + version, err
 	}
 	backend, sign, err := xtables.Detect()
 	if err != nil {

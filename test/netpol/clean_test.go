@@ -44,7 +44,7 @@ func TestCleanTakesAwayWhatEitherBackendHoldsAndNothingElse(t *testing.T) {
 		before := c.others()
 		_, err := c.other().Converge(t.Context(), c.index.State())
 		require.NoError(t, err)
-		removed, err := nodefilter.Clean(t.Context(), c.node, families()...)
+		removed, err := nodefilter.Clean(t.Context(), c.node, "", families()...)
 		require.NoError(t, err)
 		require.Greater(t, removed.Chains, 40)
 		require.Greater(t, removed.Sets, 6)
@@ -53,7 +53,7 @@ func TestCleanTakesAwayWhatEitherBackendHoldsAndNothingElse(t *testing.T) {
 		}
 		require.NotContains(t, c.everything(), netpol.ChainPrefix)
 		require.NotContains(t, c.everything(), netpol.SetPrefix)
-		removed, err = nodefilter.Clean(t.Context(), c.node, families()...)
+		removed, err = nodefilter.Clean(t.Context(), c.node, "", families()...)
 		require.NoError(t, err)
 		require.Zero(t, removed)
 	})
@@ -61,7 +61,7 @@ func TestCleanTakesAwayWhatEitherBackendHoldsAndNothingElse(t *testing.T) {
 
 func TestALookAtACleanNodeMakesNoTable(t *testing.T) {
 	c := &cluster{t: t, node: scratch(t)}
-	_, err := nodefilter.Clean(t.Context(), c.node, families()...)
+	_, err := nodefilter.Clean(t.Context(), c.node, "", families()...)
 	require.NoError(t, err)
 	require.Empty(t, c.run("cat", "/proc/thread-self/net/ip_tables_names"))
 	require.Empty(t, c.run("cat", "/proc/thread-self/net/ip6_tables_names"))

@@ -17,9 +17,13 @@ import (
 type Removed struct{ Chains, Sets int }
 
 // Clean takes away every jump, chain and set that is ours from a node, of this version or an older one, whichever
-// backend they were written with. Chains go before sets, which they hold.
-func Clean(ctx context.Context, node *netns.Namespace, families ...iptables.Family) (Removed, error) {
+// backend they were written with. Chains go before sets, which they hold. lockfile is where the writers of the node's legacy
+// tables take turns, from now on for the whole process; "" changes nothing.
+func Clean(ctx context.Context, node *netns.Namespace, lockfile string, families ...iptables.Family) (Removed, error) {
 	var removed Removed
+	if err := xtables.UseLock(lockfile); err != nil {
+		return removed, err
+	}
 	f := New(node, "")
 	for _, f.backend = range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		n, err := f.clearChains(ctx, f.present(ctx, families))

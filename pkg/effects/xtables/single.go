@@ -87,5 +87,11 @@ func Version(b Backend) (string, error) {
 	return version, nil
 }
 
-// UseLock makes every legacy program that this process starts take its turn by this lock file, unless Run is given another.
-func UseLock(path string) error { return os.Setenv(LockVariable, path) }
+// UseLock makes every legacy program that this process starts take its turn by this lock file, unless Run is given another. ""
+// changes nothing.
+func UseLock(path string) error {
+	if path == "" {
+		return nil
+	}
+	return os.Setenv(LockVariable, path)
+}
