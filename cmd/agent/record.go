@@ -66,6 +66,7 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 	}
 	// One poll goes by one list: with two, a line could concern neither its guest nor the source without one, and be lost.
 	var polled map[string]string
+	resolvers := resolversIn(n.record.logs)
 	r, err := recorder.New(recorder.Config{
 		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate, Removed: removedLogs,
 		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
@@ -73,7 +74,7 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 		Shared: logfollow.Limits{Rate: nodeRate, Burst: nodeRate, Lag: podLag},
 		Sources: func() []record.Source {
 			polled = guests()
-			return append(proxies(a), names(n.record.logs, polled)...)
+			return append(proxies(a), names(resolvers(), polled)...)
 		},
 		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, polled) },
 		Known:    func() bool { return polled != nil },
@@ -83,6 +84,18 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)
 	}
 	return r.Run, nil
+}
+
+// resolversIn lists the logs of the resolver's pods at most once a second.
+func resolversIn(logs string) func() []record.Source {
+	var known []record.Source
+	var at time.Time
+	return func() []record.Source {
+		if time.Since(at) >= time.Second {
+			known, at = logfollow.Pods(logs, apis.SystemNamespace, apis.ResolverName, apis.ResolverContainerName), time.Now()
+		}
+		return known
+	}
 }
 
 // guestNamespaces returns the guest of each foreign namespace.
@@ -119,8 +132,8 @@ func proxies(a *agent.Agent) []record.Source {
 
 // names are the logs of the resolver's pods on this node: one for each guest, and one for what is no known guest's. Without the
 // guests (the API server has not answered yet) nothing is followed, since each line would be taken for none's.
-func names(logs string, guests map[string]string) []record.Source {
-	if guests == nil {
+func names(resolvers []record.Source, guests map[string]string) []record.Source {
+	if guests == nil || len(resolvers) == 0 {
 		return nil
 	}
 	ids := map[string]bool{"": true}
@@ -128,7 +141,7 @@ func names(logs string, guests map[string]string) []record.Source {
 		ids[id] = true
 	}
 	var all []record.Source
-	for _, s := range logfollow.Pods(logs, apis.SystemNamespace, apis.ResolverName, apis.ResolverContainerName) {
+	for _, s := range resolvers {
 		for id := range ids {
 			s.Guest = id
 			all = append(all, s)

@@ -5,6 +5,7 @@ package agent_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
+	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -30,7 +33,9 @@ func TestThirtyPodsAtRest(t *testing.T) {
 	n := newNode(t)
 	c.namespace("pharma", map[string]string{apis.LabelRemoteCluster: "pharma-1"})
 	c.object("127.0.0.1")
-	p := startProgram(t, c, n, c.kubeconfig(c.config.Host, apis.SystemNamespace, account), t.TempDir(), "--enable=redirect,networkpolicy")
+	logs := t.TempDir()
+	p := startProgram(t, c, n, c.kubeconfig(c.config.Host, apis.SystemNamespace, account), t.TempDir(), "--enable=redirect,networkpolicy",
+		"--record-dir="+t.TempDir(), "--pod-logs-dir="+logs)
 	p.ready()
 
 	var all sync.WaitGroup
@@ -40,8 +45,9 @@ func TestThirtyPodsAtRest(t *testing.T) {
 		all.Go(func() {
 			config := n.sandboxConfig("pharma", name)
 			config.Metadata.Uid = string(pod.UID)
+			config.LogDirectory = filepath.Join(logs, "pharma_"+name+"_"+string(pod.UID))
 			box := n.runPod(config)
-			n.run(n.create(config, box, apis.ProxyContainerName, 0))
+			n.run(n.listens(config, box))
 			n.run(n.create(config, box, "app", 0))
 		})
 	}
@@ -59,6 +65,34 @@ func TestThirtyPodsAtRest(t *testing.T) {
 	t.Logf("%d pods at rest: %.2f %% of a core, %.1f MiB resident", pods, core*100, float64(resident)/(1<<20))
 	require.LessOrEqual(t, resident, maxResident)
 	require.LessOrEqual(t, core, maxCore)
+}
+
+// listens makes a container that listens and logs as the proxy does.
+func (n *node) listens(config *cri.PodSandboxConfig, box string) string {
+	n.t.Helper()
+	if err := os.MkdirAll(filepath.Join(config.LogDirectory, apis.ProxyContainerName), 0o755); err != nil {
+		n.t.Error(err)
+	}
+	args := []string{"listen"}
+	for _, port := range redirect.MarkedPorts() {
+		args = append(args, strconv.Itoa(int(port)))
+	}
+	answer, err := n.runtime.CreateContainer(n.t.Context(), &cri.CreateContainerRequest{
+		PodSandboxId: box, SandboxConfig: config,
+		Config: &cri.ContainerConfig{
+			Metadata: &cri.ContainerMetadata{Name: apis.ProxyContainerName}, Image: &cri.ImageSpec{Image: pauseImage, UserSpecifiedImage: pauseImage},
+			Labels: map[string]string{"io.kubernetes.container.name": apis.ProxyContainerName},
+			Args:   args, LogPath: apis.ProxyContainerName + "/0.log",
+			Linux: &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{
+				Capabilities:     &cri.Capability{DropCapabilities: []string{"NET_RAW"}},
+				NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER},
+			}},
+		},
+	})
+	if err != nil {
+		n.t.Error(err)
+	}
+	return answer.GetContainerId()
 }
 
 // busy is the CPU time that the process and its ended children have used (proc_pid_stat(5): utime, stime, cutime, cstime,

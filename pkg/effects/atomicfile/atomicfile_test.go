@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,6 +52,40 @@ func TestAFolderInTheWayIsAnErrorAndStays(t *testing.T) {
 
 func TestAMissingFolderIsAnError(t *testing.T) {
 	require.ErrorIs(t, atomicfile.Write(filepath.Join(t.TempDir(), "gone", "list.json"), nil, 0o600), os.ErrNotExist)
+}
+
+func TestDraftsOfKilledWritersAreRemoved(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "list.json")
+	leave := func(name string, age time.Duration) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		require.NoError(t, os.Chtimes(path, time.Time{}, time.Now().Add(-age)))
+		return path
+	}
+	killed := leave(".list.json.123.tmp", time.Minute)
+	kept := []string{
+		leave(".list.json.124.tmp", 0), // of a writer that lives
+		leave(".other.json.123.tmp", time.Minute), leave("list.json.123.tmp", time.Minute), leave(".list.json.orig", time.Minute),
+	}
+	require.NoError(t, atomicfile.Write(file, nil, 0o600))
+	require.NoFileExists(t, killed)
+	for _, path := range append(kept, file) {
+		require.FileExists(t, path)
+	}
+
+	t.Run("all of a folder that only the caller writes to", func(t *testing.T) {
+		require.NoError(t, atomicfile.Collect(folder))
+		for i, path := range kept {
+			require.Equal(t, i > 1, exists(path), path)
+		}
+		require.FileExists(t, file)
+	})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func requireOnly(t *testing.T, folder, name string) {

@@ -49,6 +49,9 @@ func Open(dir string) (*Ledger, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the ledger's folder: %w", err)
 	}
+	if err := atomicfile.Collect(dir); err != nil {
+		return nil, fmt.Errorf("remove what a killed agent left in the ledger's folder: %w", err)
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, fmt.Errorf("list the ledger: %w", err)

@@ -10,6 +10,10 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
+// SocketBuffer is how many bytes a TCP socket of the pod's network namespace may take to receive, and as many to send. The kernel counts
+// whole buffers, and exceeds it by one packet of up to 64 KiB. A connection gets some 100 KiB each round trip.
+const SocketBuffer = 128 << 10
+
 // Prepare makes the network namespace hold what the rules rely on, and returns what it had to change, for people.
 func Prepare(ns *netns.Namespace) (changed []string, err error) {
 	err = ns.Do(func() error {
@@ -41,7 +45,11 @@ func parameters() map[string]string {
 		"net.netfilter.nf_conntrack_acct": "1",
 		// What a socket holds that was not sent yet is memory of the proxy where its peer does not read; without a bound up to tcp_wmem. More
 		// does not make a connection faster: what was sent is not counted.
-		"net.ipv4.tcp_notsent_lowat": "131072",
+		"net.ipv4.tcp_notsent_lowat": "32768",
+		// What a socket received and the proxy does not read yet, and what it sent and its peer does not acknowledge, is memory of the proxy as
+		// well; by default up to 6 and 4 MiB for each socket, or what the node allows. The pod's own sockets lead to the proxy over lo.
+		"net.ipv4.tcp_rmem": fmt.Sprintf("4096\t131072\t%d", SocketBuffer),
+		"net.ipv4.tcp_wmem": fmt.Sprintf("4096\t16384\t%d", SocketBuffer),
 	}
 }
 

@@ -35,7 +35,7 @@ func TestPrepare(t *testing.T) {
 		return changed
 	}
 	require.NoError(t, pod.Do(func() error { kit.Sysctl(t, "net/netfilter/nf_conntrack_acct", "0"); return nil }))
-	require.Len(t, prepare(), 4)
+	require.Len(t, prepare(), 6)
 	require.Empty(t, prepare())
 	require.Contains(t, ip(t, pod, "route", "get", apis.IngressSourceV4().String()), "local")
 	require.Contains(t, ip(t, pod, "-6", "route", "get", apis.IngressSourceV6().String()), "local")
@@ -62,5 +62,5 @@ func TestPrepareAPodWithoutIPv6(t *testing.T) {
 	}))
 	changed, err := podnet.Prepare(pod)
 	require.NoError(t, err)
-	require.Len(t, changed, 3)
+	require.Len(t, changed, 5)
 }

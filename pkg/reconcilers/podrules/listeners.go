@@ -16,7 +16,7 @@ import (
 // Pauses between two looks at a proxy that does not listen yet.
 const (
 	firstPause = 4 * time.Millisecond
-	lastPause  = time.Second
+	lastPause  = 5 * time.Second
 	// pausePart is the part of the time that a proxy has taken so far after which the next look follows: 1/pausePart.
 	pausePart = 50
 	// idlePart bounds the cost of all looks: for each unit of work the agent waits this many units.
@@ -82,10 +82,10 @@ func owner(t endpoint.Target) sockets.Owner {
 func (l *listeners) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		started := time.Now()
-		left := l.sweep(started)
+		next := l.sweep(started)
 		var wait <-chan time.Time
-		if left > 0 {
-			wait = time.After(max(firstPause, idlePart*time.Since(started)))
+		if !next.IsZero() {
+			wait = time.After(max(firstPause, idlePart*time.Since(started), time.Until(next)))
 		}
 		select {
 		case <-ctx.Done():
@@ -95,8 +95,8 @@ func (l *listeners) run(ctx context.Context) {
 	}
 }
 
-// sweep looks at every proxy whose turn it is, and returns how many are still waited for.
-func (l *listeners) sweep(now time.Time) int {
+// sweep looks at every proxy whose turn it is, and returns when the next turn is. Zero: no proxy is waited for.
+func (l *listeners) sweep(now time.Time) (next time.Time) {
 	l.mu.Lock()
 	due := map[string]listening{}
 	for box, p := range l.waiting {
@@ -114,7 +114,12 @@ func (l *listeners) sweep(now time.Time) int {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.waiting)
+	for _, p := range l.waiting {
+		if next.IsZero() || p.next.Before(next) {
+			next = p.next
+		}
+	}
+	return next
 }
 
 // settle removes the proxy, or notes when its next turn is, unless another proxy has taken its place.

@@ -80,6 +80,23 @@ func TestAProxyThatRunsAlreadyIsMarkedAtOnce(t *testing.T) {
 	require.Zero(t, l.waits())
 }
 
+func TestBetweenTwoLooksAtAProxyNothingIsDone(t *testing.T) {
+	l := newListeners(slog.New(slog.DiscardHandler), markAll) // nothing works in the background
+	_, targets := proxies(t, 2)
+	now := time.Now()
+	for i, age := range []time.Duration{time.Hour, 100 * time.Second} {
+		l.waiting[targets[i].Sandbox] = listening{owner: owner(targets[i]), since: now.Add(-age), next: now}
+	}
+	next := l.sweep(now)
+	require.GreaterOrEqual(t, next, now.Add(100*time.Second/pausePart), "the younger one's turn is first")
+	require.Less(t, next, now.Add(lastPause))
+	require.Equal(t, next, l.sweep(now), "no turn has come, so none is moved")
+	delete(l.waiting, targets[1].Sandbox)
+	require.GreaterOrEqual(t, l.sweep(now), now.Add(lastPause))
+	delete(l.waiting, targets[0].Sandbox)
+	require.Zero(t, l.sweep(now), "no proxy is waited for")
+}
+
 func TestProxiesThatNeverListenAreNotWaitedForOnceTheyEnd(t *testing.T) {
 	l := running(t)
 	actors, targets := proxies(t, 3)
@@ -90,7 +107,7 @@ func TestProxiesThatNeverListenAreNotWaitedForOnceTheyEnd(t *testing.T) {
 	for _, a := range actors {
 		a.Stop()
 	}
-	require.Eventually(t, func() bool { return l.waits() == 0 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return l.waits() == 0 }, 20*time.Second, 10*time.Millisecond)
 	require.NoError(t, l.check(targets[0]), "a proxy that has ended is no failure")
 	require.Zero(t, l.waits())
 }

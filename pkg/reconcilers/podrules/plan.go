@@ -27,6 +27,15 @@ func (e *Reconciler) desired(t endpoint.Target) []iptables.Ruleset {
 	return e.plan(t)
 }
 
+// written is the ruleset that Update wrote last, if it is one that the target without its proxy may have: a sandbox whose proxy does not
+// start holds the three chains until the next verification, however long ago its start was. Otherwise it is the ruleset that is desired.
+func (e *Reconciler) written(t endpoint.Target) []iptables.Ruleset {
+	if last, known := e.parts.Store.Get(t.Sandbox); known && t.Proxy.Cgroup == "" && !t.Quarantined && e.shut(last) {
+		return redirect.Shut(e.settings)
+	}
+	return e.desired(t)
+}
+
 // exempt returns the proxy as the rules name it.
 func exempt(t endpoint.Target) redirect.Proxy {
 	return redirect.Proxy{Cgroup: t.Proxy.Cgroup, Pod: redirect.PodCgroup(t.Proxy.Cgroup, t.Endpoint.UID)}

@@ -158,7 +158,7 @@ func rebound(last, now ledger.Entry) bool {
 	return now.Cgroup != "" && last.Cgroup == now.Cgroup && last.Control != now.Control && now.Control != 0
 }
 
-// Observe reads what the target's network namespace holds now. It writes nothing.
+// Observe reads what the target's network namespace holds now, and compares it with what Update last wrote. It writes nothing.
 func (e *Reconciler) Observe(ctx context.Context, t endpoint.Target) (Outcome, error) {
 	defer e.memory.lock(t.Sandbox)()
 	t = e.current(t)
@@ -167,7 +167,7 @@ func (e *Reconciler) Observe(ctx context.Context, t endpoint.Target) (Outcome, e
 		return Outcome{}, err
 	}
 	defer ns.Close()
-	state, err := e.parts.Dataplane.Observe(ctx, ns, e.desired(t))
+	state, err := e.parts.Dataplane.Observe(ctx, ns, e.written(t))
 	if err != nil {
 		return Outcome{}, failure.New(failure.Read, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
