@@ -66,7 +66,7 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 	}
 	// One poll goes by one list: with two, a line could concern neither its guest nor the source without one, and be lost.
 	var polled map[string]string
-	resolvers := resolversIn(n.record.logs)
+	resolvers := logfollow.Listed(n.record.logs, apis.SystemNamespace, apis.ResolverName, apis.ResolverContainerName)
 	r, err := recorder.New(recorder.Config{
 		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate, Removed: removedLogs,
 		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
@@ -84,18 +84,6 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)
 	}
 	return r.Run, nil
-}
-
-// resolversIn lists the logs of the resolver's pods at most once a second.
-func resolversIn(logs string) func() []record.Source {
-	var known []record.Source
-	var at time.Time
-	return func() []record.Source {
-		if time.Since(at) >= time.Second {
-			known, at = logfollow.Pods(logs, apis.SystemNamespace, apis.ResolverName, apis.ResolverContainerName), time.Now()
-		}
-		return known
-	}
 }
 
 // guestNamespaces returns the guest of each foreign namespace.

@@ -3,6 +3,7 @@ package logfollow
 import (
 	"os"
 	"strings"
+	"time"
 
 	"data-space.liqo.io/pkg/decisions/record"
 )
@@ -22,4 +23,16 @@ func Pods(root, namespace, deployment, container string) []record.Source {
 		}
 	}
 	return all
+}
+
+// Listed returns what calls Pods at most once in lookInterval. It is for one goroutine.
+func Listed(root, namespace, deployment, container string) func() []record.Source {
+	var known []record.Source
+	var at time.Time
+	return func() []record.Source {
+		if time.Since(at) >= lookInterval {
+			known, at = Pods(root, namespace, deployment, container), time.Now()
+		}
+		return known
+	}
 }
