@@ -65,7 +65,7 @@ test-unit: ## pure decisions and the shape of the code; needs no root
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
 	$(call stage,kernel tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -timeout 30m -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
 
 .PHONY: test-transparent
 test-transparent: tools ## real clients and servers, from ordinary and foreign pods: what they notice of the proxy
@@ -76,7 +76,7 @@ test-transparent: tools ## real clients and servers, from ordinary and foreign p
 .PHONY: test-api
 test-api: tools ## a real kube-apiserver and etcd
 	$(call stage,API tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
+	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -timeout 30m -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
 
 .PHONY: test-lab
 test-lab: export DATA_SPACER_LAB := test
