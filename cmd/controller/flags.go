@@ -20,6 +20,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/programs/workloads"
 	"data-space.liqo.io/pkg/values/nodelease"
 )
 
@@ -27,6 +28,7 @@ type settings struct {
 	kubeconfig string
 	log        cli.Log
 	config     controller.Config
+	workloads  workloads.Config
 }
 
 // flags adds all flags. Each is checked as it is read; check has the rest.
@@ -38,6 +40,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	dnsFlags(f, c)
 	proxyFlags(f, c)
 	nodeFlags(f, c)
+	workloadFlags(f, &s.workloads)
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
 	cli.Var(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
 	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, parseBind)

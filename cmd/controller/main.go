@@ -11,6 +11,7 @@ import (
 
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/programs/workloads"
 )
 
 func main() { os.Exit(cli.Main(command())) }
@@ -32,7 +33,9 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := controller.Run(ctx, cluster, s.config, logger); err != nil {
+	s.workloads.ClusterDomain = s.config.Resolver.ClusterDomain
+	s.config.Narrowed = s.workloads.Narrowed
+	if err := controller.Run(ctx, cluster, s.config, logger, workloads.Additions(s.workloads, logger)...); err != nil {
 		return fmt.Errorf("connected by %s: %w", source, err)
 	}
 	return nil

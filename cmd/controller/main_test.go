@@ -48,6 +48,10 @@ func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 		"--opaque-ports=13031":                 "opaquePorts[0]: Invalid value: 13031: is DNS's or the proxy's own",
 		"--metrics-bind-address=8443":          "\"--metrics-bind-address\" flag: \"8443\" is not host:port; write for example :8081, or 0 for none",
 		"--health-bind-address=:http":          "\"--health-bind-address\" flag: \"http\" is not a port; use 1 to 65535",
+		"--workload-netpol=some":               "\"--workload-netpol\" flag: \"some\" is not one of off, labelled, all",
+		"--workload-netpol-mode=enforce":       "\"--workload-netpol-mode\" flag: \"enforce\" is not one of Enforce, Audit",
+		"--workload-dns-labels=a":              "\"--workload-dns-labels\" flag: write key=value",
+		"--workload-dns-cache=x":               "\"--workload-dns-cache\" flag: \"x\" is not an IP address",
 		"--log-level=loud":                     "-log-level",
 		"--colour=blue":                        "-colour",
 		"now":                                  `unexpected argument "now"; controller takes flags only, see controller --help`,
@@ -92,6 +96,27 @@ func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 	require.True(t, s.config.LeaderElect)
 	require.Equal(t, "0", s.config.MetricsBindAddress)
 	require.Equal(t, "[::1]:81", s.config.HealthBindAddress)
+}
+
+func TestFlagsOfWorkloadsArriveWhereTheyBelong(t *testing.T) {
+	s, err := parse(nil)
+	require.NoError(t, err)
+	require.False(t, s.workloads.Enabled)
+	require.True(t, s.workloads.Excluded["kube-system"])
+	require.False(t, s.workloads.Narrowed("study", map[string]string{"liqo.io/remote-cluster-id": "p", "data-space/workload-netpol": "true"}), "it is off")
+
+	s, err = parse([]string{
+		"--workload-netpol=all", "--workload-netpol-mode=Audit", "--workload-netpol-exclude=a, b", "--workload-dns-cache=192.0.2.1",
+		"--workload-dns-labels=a=b", "--workload-ingress-controllers=none",
+	})
+	require.NoError(t, err)
+	c := s.workloads
+	require.True(t, c.Enabled && c.All)
+	require.EqualValues(t, "Audit", c.Mode)
+	require.Equal(t, map[string]bool{"a": true, "b": true}, c.Excluded)
+	require.Len(t, c.LocalDNS, 1)
+	require.Equal(t, map[string]string{"a": "b"}, c.DNS[0].Labels)
+	require.Empty(t, c.IngressControllers)
 }
 
 func TestDomainsOutsideAreReadWithTheirServers(t *testing.T) {

@@ -128,7 +128,7 @@ func effectsOnly() []permit {
 }
 
 func programsOnly() []permit {
-	server := []string{"pkg/programs/controller", "pkg/programs/webhook"}
+	server := []string{"pkg/programs/controller", "pkg/programs/webhook", "pkg/programs/workloads"}
 	start := []string{"pkg/programs/cli"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},

@@ -30,6 +30,14 @@ func NetworkPolicy(ns Namespace, guestID string, dns DNS) *networkingv1.NetworkP
 	}
 }
 
+// NarrowNetworkPolicy is the wanted policy of a namespace whose workloads have least-privilege policies: it opens DNS only. What the
+// Hospital allows is opened by those policies, as far as a workload needs it.
+func NarrowNetworkPolicy(ns Namespace, dns DNS) *networkingv1.NetworkPolicy {
+	policy := NetworkPolicy(ns, "", dns)
+	policy.Spec.Ingress, policy.Spec.Egress = nil, []networkingv1.NetworkPolicyEgressRule{toDNS(dns)}
+	return policy
+}
+
 // allowed are the peers in either direction. The webhook labels every foreign pod as allowed, so that a guest's pods
 // reach each other; a bare "any pod so labelled in any namespace" would therefore join all guests to one another.
 func allowed(guestID string) []networkingv1.NetworkPolicyPeer {

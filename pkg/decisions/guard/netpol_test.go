@@ -140,3 +140,13 @@ func selects(t *testing.T, s *metav1.LabelSelector, set map[string]string) bool 
 	require.NoError(t, err)
 	return selector.Matches(labels.Set(set))
 }
+
+func TestTheNarrowPolicyOpensDNSOnly(t *testing.T) {
+	dns := guard.DNS{Namespace: "kube-system", PodLabels: map[string]string{"k8s-app": "kube-dns"}}
+	ns := guard.Namespace{Name: "study"}
+	policy := guard.NarrowNetworkPolicy(ns, dns)
+	require.Empty(t, policy.Spec.Ingress)
+	require.Equal(t, guard.NetworkPolicy(ns, "pharma", dns).Spec.Egress[1:], policy.Spec.Egress)
+	require.Len(t, policy.Spec.PolicyTypes, 2)
+	require.Equal(t, "data-space-network-policy", policy.Name)
+}

@@ -1,6 +1,7 @@
 package leastpriv
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,14 @@ type Name struct {
 	Port      uint16 // 0: the text names none
 	// Implied says that Port is the scheme's: the text names none.
 	Implied bool
+}
+
+// Address is the address that the name of a Pod is made of.
+func (n Name) Address() (netip.Addr, bool) {
+	if n.Pod == "" {
+		return netip.Addr{}, false
+	}
+	return dashedAddress(n.Pod)
 }
 
 const (

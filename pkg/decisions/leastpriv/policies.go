@@ -109,7 +109,7 @@ func (p *plan) admit(from *Workload, o opening) {
 		if p.Namespaces[target.Namespace].foreign() {
 			var ok bool
 			if back, ok = p.allowed(target.Namespace, back); !ok {
-				p.find(target, "%s names it, which the Hospital does not allow to this guest", from)
+				p.find(from, "%s, and the Hospital does not allow this guest to be reached from here", o.why)
 				continue
 			}
 		}

@@ -39,6 +39,9 @@ type Config struct {
 	// StartupTaint, if set, is taken off a node that is offered, and put back when the offer ends.
 	StartupTaint *corev1.Taint
 
+	// Narrowed reports whether workloads of a foreign namespace have policies of their own. It may be nil: none has.
+	Narrowed func(name string, labels map[string]string) bool
+
 	LeaderElect        bool
 	MetricsBindAddress string // "0": none
 	HealthBindAddress  string // "0": none

@@ -57,7 +57,8 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 
 	wantMap, problem := r.wantedConfigMap(ctx, ns, owner, verdict)
-	wantPolicy := r.wantedNetworkPolicy(guard.Namespace{Name: ns.Name, Installation: owner}, verdict)
+	narrow := r.config.Narrowed != nil && r.config.Narrowed(ns.Name, ns.Labels)
+	wantPolicy := r.wantedNetworkPolicy(guard.Namespace{Name: ns.Name, Installation: owner}, verdict, narrow)
 	var annotations []string
 	if verdict.Foreign {
 		// What the webhook's flags are is not known here: only what the annotations themselves hold is judged.
@@ -117,9 +118,12 @@ func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObje
 	return guard.ConfigMap(guard.Namespace{Name: ns.Name, Installation: owner}, string(config)), nil
 }
 
-func (r *reconciler) wantedNetworkPolicy(ns guard.Namespace, verdict guard.Verdict) *networkingv1.NetworkPolicy {
+func (r *reconciler) wantedNetworkPolicy(ns guard.Namespace, verdict guard.Verdict, narrow bool) *networkingv1.NetworkPolicy {
 	if !verdict.NetworkPolicy {
 		return nil
+	}
+	if narrow {
+		return guard.NarrowNetworkPolicy(ns, r.config.DNS)
 	}
 	return guard.NetworkPolicy(ns, verdict.GuestID, r.config.DNS)
 }

@@ -29,8 +29,8 @@ import (
 )
 
 // Run keeps the cluster's foreign namespaces guarded until ctx ends. It first asks the API server whether it may, so
-// that a refusal is one error and not an endless retry.
-func Run(ctx context.Context, cluster *rest.Config, config Config, logger *slog.Logger) error {
+// that a refusal is one error and not an endless retry. Each of more adds a controller of its own.
+func Run(ctx context.Context, cluster *rest.Config, config Config, logger *slog.Logger, more ...func(ctrl.Manager) error) error {
 	if err := preflight(ctx, cluster); err != nil {
 		return err
 	}
@@ -40,6 +40,11 @@ func Run(ctx context.Context, cluster *rest.Config, config Config, logger *slog.
 	}
 	if err := setup(manager, config, logger); err != nil {
 		return err
+	}
+	for _, add := range more {
+		if err := add(manager); err != nil {
+			return err
+		}
 	}
 	logger.Info("starting", "leaderElection", config.LeaderElect)
 	return manager.Start(ctx)

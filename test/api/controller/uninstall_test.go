@@ -40,7 +40,7 @@ func TestAnUninstallLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	w := &world{Server: server, client: server.Client, clients: server.Clients, binary: shared.binary}
-	w.controllerManager(t)
+	w.controllerManager(t, "garbage-collector-controller,namespace-controller,serviceaccount-controller,serviceaccount-token-controller")
 	for order, steps := range map[string][]func(*testing.T){
 		"the nodes first":     {w.cleanNodes, w.deleteManifests, w.endCleaning},
 		"the manifests first": {w.deleteManifests, w.cleanNodes, w.endCleaning},
@@ -170,8 +170,8 @@ func (w *world) untested(t *testing.T) *process {
 	return p
 }
 
-// controllerManager runs Kubernetes' own, with the controllers that clear away.
-func (w *world) controllerManager(t *testing.T) {
+// controllerManager runs Kubernetes' own, with some of its controllers.
+func (w *world) controllerManager(t *testing.T, controllers string) {
 	t.Helper()
 	binary := os.Getenv("KUBE_CONTROLLER_MANAGER")
 	require.NotEmpty(t, binary, "KUBE_CONTROLLER_MANAGER is unset: name the program")
@@ -187,7 +187,7 @@ func (w *world) controllerManager(t *testing.T) {
 	require.NoError(t, w.Kubeconfig(path, w.Config.Host, token))
 	ctx, stop := context.WithCancel(context.Background()) //nolint:usetesting // It outlives the test's own context, so that it ends in order.
 	command := exec.CommandContext(ctx, binary, "--kubeconfig="+path, "--leader-elect=false", "--use-service-account-credentials=true",
-		"--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,serviceaccount-token-controller",
+		"--controllers="+controllers,
 		"--authentication-kubeconfig="+path, "--authorization-kubeconfig="+path, "--secure-port=0")
 	out := &kit.Output{}
 	command.Stderr = out

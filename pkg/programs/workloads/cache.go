@@ -1,0 +1,150 @@
+package workloads
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/decisions/leastpriv"
+)
+
+// byAddress is the index of pods by their addresses.
+const byAddress = "address"
+
+// newCache keeps of each object what a policy depends on. It is apart from the manager's own cache, which holds foreign namespaces only.
+func newCache(manager ctrl.Manager) (cache.Cache, error) {
+	shared := true // readers copy what they change
+	store, err := cache.New(manager.GetConfig(), cache.Options{
+		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
+		DefaultUnsafeDisableDeepCopy: &shared,
+		DefaultTransform:             slim,
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}: {Field: fields.AndSelectors(
+				fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)), fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
+			)},
+			&discoveryv1.EndpointSlice{}:                                {Label: notKubernetesSlices()},
+			&networkingv1.NetworkPolicy{}:                               {Label: having(leastpriv.LabelPolicy), Transform: cache.TransformStripManagedFields()},
+			metadata(rbacv1.SchemeGroupVersion.WithKind("ClusterRole")): {Field: fields.OneTermEqualSelector(metav1.ObjectNameField, RoleName)},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store, store.IndexField(context.Background(), &corev1.Pod{}, byAddress, addressesOf)
+}
+
+func having(label string) labels.Selector {
+	r, err := labels.NewRequirement(label, selection.Exists, nil)
+	if err != nil {
+		return labels.Nothing() // a constant key is valid
+	}
+	return labels.NewSelector().Add(*r)
+}
+
+// notKubernetesSlices leaves out those of Services with a selector, which are most.
+func notKubernetesSlices() labels.Selector {
+	r, err := labels.NewRequirement(discoveryv1.LabelManagedBy, selection.NotEquals, []string{"endpointslice-controller.k8s.io"})
+	if err != nil {
+		return labels.Nothing() // a constant key is valid
+	}
+	return labels.NewSelector().Add(*r)
+}
+
+// slim drops what no policy depends on: of a pod that something followed has made, all of its variables; of others, all but these.
+func slim(object any) (any, error) {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		slimMeta(&o.ObjectMeta)
+		o.Spec = slimSpec(o.Spec, !leastpriv.Followed(o))
+		o.Status = corev1.PodStatus{PodIPs: o.Status.PodIPs, Phase: o.Status.Phase}
+	case *appsv1.Deployment:
+		slimMeta(&o.ObjectMeta)
+		o.Spec, o.Status = appsv1.DeploymentSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.DeploymentStatus{}
+	case *appsv1.StatefulSet:
+		slimMeta(&o.ObjectMeta)
+		o.Spec, o.Status = appsv1.StatefulSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.StatefulSetStatus{}
+	case *appsv1.DaemonSet:
+		slimMeta(&o.ObjectMeta)
+		o.Spec, o.Status = appsv1.DaemonSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.DaemonSetStatus{}
+	case *appsv1.ReplicaSet:
+		slimMeta(&o.ObjectMeta)
+		o.Spec, o.Status = appsv1.ReplicaSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.ReplicaSetStatus{}
+	case *batchv1.Job:
+		slimMeta(&o.ObjectMeta)
+		o.Spec, o.Status = batchv1.JobSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, batchv1.JobStatus{}
+	case *batchv1.CronJob:
+		slimMeta(&o.ObjectMeta)
+		template := slimTemplate(o, o.Spec.JobTemplate.Spec.Template)
+		o.Spec, o.Status = batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: template}}}, batchv1.CronJobStatus{}
+	case *corev1.Service:
+		slimMeta(&o.ObjectMeta)
+		o.Spec = corev1.ServiceSpec{Type: o.Spec.Type, Selector: o.Spec.Selector, Ports: o.Spec.Ports, ClusterIP: o.Spec.ClusterIP, ExternalName: o.Spec.ExternalName}
+		o.Status = corev1.ServiceStatus{}
+	case *discoveryv1.EndpointSlice:
+		slimMeta(&o.ObjectMeta)
+		for i, e := range o.Endpoints {
+			o.Endpoints[i] = discoveryv1.Endpoint{Addresses: e.Addresses}
+		}
+	case *metav1.PartialObjectMetadata:
+		slimMeta(&o.ObjectMeta)
+	}
+	return object, nil
+}
+
+func slimMeta(m *metav1.ObjectMeta) {
+	m.ManagedFields, m.Annotations, m.Finalizers = nil, nil, nil
+}
+
+func slimTemplate(owner metav1.Object, template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: template.Labels}, Spec: slimSpec(template.Spec, !leastpriv.Followed(owner)),
+	}
+}
+
+func slimSpec(pod corev1.PodSpec, variables bool) corev1.PodSpec {
+	return corev1.PodSpec{
+		HostNetwork: pod.HostNetwork, InitContainers: slimContainers(pod.InitContainers, variables), Containers: slimContainers(pod.Containers, variables),
+	}
+}
+
+func slimContainers(all []corev1.Container, variables bool) []corev1.Container {
+	var slimmed []corev1.Container
+	for _, c := range all {
+		s := corev1.Container{Name: c.Name, Ports: c.Ports}
+		if variables {
+			s.Command, s.Args, s.Env, s.EnvFrom = c.Command, c.Args, c.Env, c.EnvFrom
+		}
+		slimmed = append(slimmed, s)
+	}
+	return slimmed
+}
+
+// same reports whether two versions of an object differ in nothing that is kept.
+func same(before, now client.Object) bool {
+	if _, ours := now.(*networkingv1.NetworkPolicy); ours {
+		return before.GetResourceVersion() == now.GetResourceVersion()
+	}
+	if m, isMap := now.(*metav1.PartialObjectMetadata); isMap && m.Kind == leastpriv.KindConfigMap {
+		return before.GetResourceVersion() == now.GetResourceVersion()
+	}
+	copied, ok := before.DeepCopyObject().(client.Object)
+	if !ok {
+		return false
+	}
+	copied.SetResourceVersion(now.GetResourceVersion())
+	copied.SetGeneration(now.GetGeneration())
+	return equality.Semantic.DeepEqual(copied, now)
+}

@@ -1,0 +1,136 @@
+package workloads
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// RoleName is the ClusterRole of deploy/workload-policies. It owns the policies: they go when it is deleted.
+const RoleName = "data-space-workload-policies"
+
+// everything is the one request: each round decides over the whole cluster, so events of any number are one round.
+func everything() reconcile.Request {
+	return reconcile.Request{NamespacedName: client.ObjectKey{Name: "everything"}}
+}
+
+// Additions are what the controller's manager gets beside its own controllers: none, if the flags leave it off.
+func Additions(config Config, logger *slog.Logger) []func(ctrl.Manager) error {
+	if !config.Enabled {
+		return nil
+	}
+	return []func(ctrl.Manager) error{func(m ctrl.Manager) error { return setup(m, config, logger) }}
+}
+
+// setup adds the controller to a manager.
+func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
+	store, err := newCache(manager)
+	if err != nil {
+		return fmt.Errorf("prepare the caches of workloads: %w", err)
+	}
+	if err := manager.Add(store); err != nil {
+		return fmt.Errorf("add the caches of workloads: %w", err)
+	}
+	counts, err := newMeters(metrics.Registry)
+	if err != nil {
+		return fmt.Errorf("register the metrics of workloads' policies: %w", err)
+	}
+	r := &rounds{
+		config: config, metrics: counts, pace: &pace{},
+		world: &snapshot{reader: store, sources: newSources(store, manager.GetAPIReader()), config: config},
+		writer: &writer{
+			client: manager.GetClient(), live: manager.GetAPIReader(), metrics: counts, logger: logger,
+			stored: map[client.ObjectKey]storedPolicy{}, taken: map[client.ObjectKey]time.Time{},
+		},
+		reports: &reports{events: manager.GetEventRecorder(apis.ControllerName), logger: logger, told: map[string]string{}},
+	}
+	b := ctrl.NewControllerManagedBy(manager).Named("data-space-workloads")
+	for _, s := range sourcesOf(store, r.pace, r.world.sources) {
+		b = b.WatchesRawSource(s)
+	}
+	return b.Complete(r)
+}
+
+// sourcesOf watches what a policy depends on.
+func sourcesOf(store cache.Cache, p *pace, known *sources) []source.Source {
+	return []source.Source{
+		// Its labels say whether it is on, whose it is, and what the Hospital allows there.
+		watch(store, metadata(corev1.SchemeGroupVersion.WithKind("Namespace")), p),
+		// Who owns the policies.
+		watch(store, metadata(rbacv1.SchemeGroupVersion.WithKind("ClusterRole")), p),
+		// What has a policy.
+		watch(store, &appsv1.Deployment{}, p),
+		watch(store, &appsv1.StatefulSet{}, p),
+		watch(store, &appsv1.DaemonSet{}, p),
+		watch(store, &appsv1.ReplicaSet{}, p),
+		watch(store, &batchv1.Job{}, p),
+		watch(store, &batchv1.CronJob{}, p),
+		watch(store, &corev1.Pod{}, p),
+		// What the names stand for.
+		watch(store, &corev1.Service{}, p),
+		watch(store, &discoveryv1.EndpointSlice{}, p),
+		// Where the variables come from.
+		watch(store, metadata(corev1.SchemeGroupVersion.WithKind("ConfigMap")), p, predicate.NewTypedPredicateFuncs(known.usesMap)),
+		// What is there: edits and deletions are undone, and what is left over is found by the first list.
+		watch(store, &networkingv1.NetworkPolicy{}, p),
+	}
+}
+
+func metadata(kind schema.GroupVersionKind) client.Object {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(kind)
+	return object
+}
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// watch asks for a round when an object comes, goes, or changes in what is kept of it.
+func watch(store cache.Cache, object client.Object, p *pace, only ...predicate.Predicate) source.Source {
+	changed := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return !same(e.ObjectOld, e.ObjectNew) }}
+	ask := func(q queue) { q.AddAfter(everything(), p.delay()) }
+	return source.Kind(store, object, handler.Funcs{
+		CreateFunc: func(_ context.Context, _ event.CreateEvent, q queue) { ask(q) },
+		UpdateFunc: func(_ context.Context, _ event.UpdateEvent, q queue) { ask(q) },
+		DeleteFunc: func(_ context.Context, _ event.DeleteEvent, q queue) { ask(q) },
+	}, append(only, changed)...)
+}
+
+// pace bounds how much of a core the rounds take, however often something changes. It is safe for concurrent use.
+type pace struct{ last atomic.Int64 }
+
+const (
+	leastDelay = 100 * time.Millisecond
+	mostDelay  = 10 * time.Second
+	restFactor = 3 // rounds take a quarter of a core at most
+)
+
+// took notes how long a round's decision took.
+func (p *pace) took(d time.Duration) { p.last.Store(int64(d)) }
+
+// delay is how long changes are collected before the next round.
+func (p *pace) delay() time.Duration {
+	return min(max(leastDelay, restFactor*time.Duration(p.last.Load())), mostDelay)
+}
