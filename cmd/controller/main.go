@@ -35,7 +35,7 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 	}
 	s.workloads.ClusterDomain = s.config.Resolver.ClusterDomain
 	s.config.Narrowed = s.workloads.Narrowed
-	if err := controller.Run(ctx, cluster, s.config, logger, workloads.Additions(s.workloads, logger)...); err != nil {
+	if err := controller.Run(ctx, cluster, s.config, logger, workloads.Additions(ctx, s.workloads, logger)...); err != nil {
 		return fmt.Errorf("connected by %s: %w", source, err)
 	}
 	return nil

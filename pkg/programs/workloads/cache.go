@@ -25,7 +25,7 @@ import (
 const byAddress = "address"
 
 // newCache keeps of each object what a policy depends on. It is apart from the manager's own cache, which holds foreign namespaces only.
-func newCache(manager ctrl.Manager) (cache.Cache, error) {
+func newCache(ctx context.Context, manager ctrl.Manager) (cache.Cache, error) {
 	shared := true // readers copy what they change
 	store, err := cache.New(manager.GetConfig(), cache.Options{
 		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
@@ -43,7 +43,7 @@ func newCache(manager ctrl.Manager) (cache.Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store, store.IndexField(context.Background(), &corev1.Pod{}, byAddress, addressesOf)
+	return store, store.IndexField(ctx, &corev1.Pod{}, byAddress, addressesOf)
 }
 
 func having(label string) labels.Selector {

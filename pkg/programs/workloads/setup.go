@@ -38,16 +38,16 @@ func everything() reconcile.Request {
 }
 
 // Additions are what the controller's manager gets beside its own controllers: none, if the flags leave it off.
-func Additions(config Config, logger *slog.Logger) []func(ctrl.Manager) error {
+func Additions(ctx context.Context, config Config, logger *slog.Logger) []func(ctrl.Manager) error {
 	if !config.Enabled {
 		return nil
 	}
-	return []func(ctrl.Manager) error{func(m ctrl.Manager) error { return setup(m, config, logger) }}
+	return []func(ctrl.Manager) error{func(m ctrl.Manager) error { return setup(ctx, m, config, logger) }}
 }
 
 // setup adds the controller to a manager.
-func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
-	store, err := newCache(manager)
+func setup(ctx context.Context, manager ctrl.Manager, config Config, logger *slog.Logger) error {
+	store, err := newCache(ctx, manager)
 	if err != nil {
 		return fmt.Errorf("prepare the caches of workloads: %w", err)
 	}

@@ -109,8 +109,7 @@ func (s *snapshot) policies(ctx context.Context, v *view) error {
 
 // workloads reads those of the namespaces that are on, and the pods there.
 func (s *snapshot) workloads(ctx context.Context, v *view) error {
-	jobs := map[client.ObjectKey][]string{}
-	var templates []leastpriv.Template
+	f := found{jobs: map[client.ObjectKey][]string{}}
 	for name, ns := range v.Namespaces {
 		if ns.Mode == leastpriv.Off {
 			continue
@@ -120,28 +119,38 @@ func (s *snapshot) workloads(ctx context.Context, v *view) error {
 			return err
 		}
 		for _, object := range objects {
-			if pod, ok := object.(*corev1.Pod); ok {
-				v.addPod(pod)
-			}
-			if owner := metav1.GetControllerOfNoCopy(object); owner != nil && owner.Kind == leastpriv.KindCronJob {
-				key := client.ObjectKey{Namespace: name, Name: owner.Name}
-				jobs[key] = append(jobs[key], object.GetName())
-			}
-			if t, ok := leastpriv.TemplateOf(object); ok && object.GetDeletionTimestamp() == nil {
-				templates = append(templates, t)
-			}
+			f.add(v, object)
 		}
 	}
-	wishes, due := s.sources.wishes(ctx, templates, s.config.ClusterDomain)
+	wishes, due := s.sources.wishes(ctx, f.templates, s.config.ClusterDomain)
 	v.due = due
-	for i, t := range templates {
+	for i, t := range f.templates {
 		w := t.Workload(wishes[i])
 		if t.Kind == leastpriv.KindCronJob {
-			w.Jobs = jobs[client.ObjectKey{Namespace: w.Namespace, Name: w.Name}]
+			w.Jobs = f.jobs[client.ObjectKey{Namespace: w.Namespace, Name: w.Name}]
 		}
 		v.Workloads = append(v.Workloads, w)
 	}
 	return nil
+}
+
+// found are the workloads of the namespaces that are on, and the Jobs of each CronJob.
+type found struct {
+	templates []leastpriv.Template
+	jobs      map[client.ObjectKey][]string
+}
+
+func (f *found) add(v *view, object client.Object) {
+	if pod, ok := object.(*corev1.Pod); ok {
+		v.addPod(pod)
+	}
+	if owner := metav1.GetControllerOfNoCopy(object); owner != nil && owner.Kind == leastpriv.KindCronJob {
+		key := client.ObjectKey{Namespace: object.GetNamespace(), Name: owner.Name}
+		f.jobs[key] = append(f.jobs[key], object.GetName())
+	}
+	if t, ok := leastpriv.TemplateOf(object); ok && object.GetDeletionTimestamp() == nil {
+		f.templates = append(f.templates, t)
+	}
 }
 
 // objects returns all that may be a workload in a namespace.
@@ -181,24 +190,7 @@ func items(list client.ObjectList) []client.Object {
 
 // targets reads the pods of other namespaces at addresses that EndpointSlices or names mention.
 func (s *snapshot) targets(ctx context.Context, v *view) error {
-	addresses := map[netip.Addr]bool{}
-	for _, slice := range v.Slices {
-		for _, e := range slice.Endpoints {
-			for _, text := range e.Addresses {
-				if addr, err := netip.ParseAddr(text); err == nil {
-					addresses[addr] = true
-				}
-			}
-		}
-	}
-	for _, w := range v.Workloads {
-		for _, wish := range w.Wishes.All {
-			if addr, ok := wish.Address(); ok {
-				addresses[addr] = true
-			}
-		}
-	}
-	for addr := range addresses {
+	for addr := range v.addresses() {
 		var list corev1.PodList
 		if err := s.reader.List(ctx, &list, client.MatchingFields{byAddress: addr.String()}); err != nil {
 			return fmt.Errorf("find the pod at %s: %w", addr, err)
@@ -210,6 +202,28 @@ func (s *snapshot) targets(ctx context.Context, v *view) error {
 		}
 	}
 	return nil
+}
+
+// addresses are those that EndpointSlices or names mention.
+func (v *view) addresses() map[netip.Addr]bool {
+	all := map[netip.Addr]bool{}
+	for _, slice := range v.Slices {
+		for _, e := range slice.Endpoints {
+			for _, text := range e.Addresses {
+				if addr, err := netip.ParseAddr(text); err == nil {
+					all[addr] = true
+				}
+			}
+		}
+	}
+	for _, w := range v.Workloads {
+		for _, wish := range w.Wishes.All {
+			if addr, ok := wish.Address(); ok {
+				all[addr] = true
+			}
+		}
+	}
+	return all
 }
 
 func (v *view) addPod(pod *corev1.Pod) {

@@ -60,9 +60,9 @@ func startWorkloads() (*world, error) {
 	)
 }
 
-func (w *world) startWorkloads(t *testing.T, args ...string) *process {
+func (w *world) startWorkloads(t *testing.T) *process {
 	t.Helper()
-	return w.start(t, append([]string{"--workload-netpol=labelled"}, args...)...)
+	return w.start(t, "--workload-netpol=labelled")
 }
 
 // on makes a namespace whose workloads get policies.
@@ -82,7 +82,7 @@ func (w *world) on(t *testing.T, more ...string) string {
 	return ns
 }
 
-func podOf(app string, variables ...string) corev1.PodSpec {
+func podOf(variables ...string) corev1.PodSpec {
 	c := corev1.Container{Name: "app", Image: "x"}
 	for i := 0; i < len(variables); i += 2 {
 		c.Env = append(c.Env, corev1.EnvVar{Name: variables[i], Value: variables[i+1]})
@@ -96,7 +96,7 @@ func (w *world) deploy(t *testing.T, ns, app string, variables ...string) *appsv
 	labels := map[string]string{"app": app, apis.LabelManagedBy: "helm"}
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: app}, Spec: appsv1.DeploymentSpec{
 		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}},
-		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podOf(app, variables...)},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podOf(variables...)},
 	}}
 	require.NoError(t, w.client.Create(t.Context(), d))
 	return d
@@ -214,7 +214,7 @@ func TestBothEndsOfANameAreOpenedAndFollowed(t *testing.T) {
 	w.eventuallyNoReason(t, front, web, "Service")
 	w.eventuallyNoReason(t, back, db, "Deployment "+front)
 	t.Log("It comes back, and the Service goes.")
-	w.edit(t, front, func(d *appsv1.Deployment) { d.Spec.Template.Spec = podOf("web", "DB", "db."+back) })
+	w.edit(t, front, func(d *appsv1.Deployment) { d.Spec.Template.Spec = podOf("DB", "db."+back) })
 	w.eventuallyReason(t, front, web, "Service")
 	require.NoError(t, w.client.Delete(t.Context(), service))
 	w.eventuallyNoReason(t, front, web, "Service")
@@ -316,11 +316,13 @@ func TestAPolicyIsRestoredAndThenLeftAlone(t *testing.T) {
 
 	require.NoError(t, w.client.Delete(t.Context(), w.policy(t, ns, closed)))
 	w.eventuallyPolicies(t, ns, web, closed)
-	before := []string{w.policy(t, ns, web).ResourceVersion, w.policy(t, ns, closed).ResourceVersion}
+	versions := func() []string {
+		return []string{w.policy(t, ns, web).ResourceVersion, w.policy(t, ns, closed).ResourceVersion}
+	}
+	stored := versions()
 	w.serve(t, ns, "unrelated", 80, 80) // asks for a round
 	time.Sleep(quiet)
-	require.Equal(t, before, []string{w.policy(t, ns, web).ResourceVersion, w.policy(t, ns, closed).ResourceVersion},
-		"a policy as it is stored is not written again: the API server drops empty lists")
+	require.Equal(t, stored, versions(), "a policy as it is stored is not written again: the API server drops empty lists")
 	require.NotContains(t, w.policy(t, ns, closed).Spec.String(), "Ingress:[]networking", "the premise: an empty list is stored as none")
 }
 
@@ -360,10 +362,10 @@ func TestWhatIsLeftOverIsCollectedAfterARestart(t *testing.T) {
 	p := w.startWorkloads(t)
 	ns := w.on(t)
 	d := w.deploy(t, ns, "web")
-	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "unlabelled"}, Spec: podOf("")}
+	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "unlabelled"}, Spec: podOf()}
 	require.NoError(t, w.client.Create(t.Context(), bare))
 	long := strings.Repeat("n", 250)
-	require.NoError(t, w.client.Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: long, Labels: map[string]string{"app": "x"}}, Spec: podOf("")}))
+	require.NoError(t, w.client.Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: long, Labels: map[string]string{"app": "x"}}, Spec: podOf()}))
 	hashed := leastpriv.PolicyName(leastpriv.KindPod, long)
 	w.eventuallyPolicies(t, ns, web, closed, "data-space-pod-unlabelled", hashed)
 	eventually(t, "it selects what the others do not", func() bool {
@@ -389,7 +391,7 @@ func TestAuditWritesPoliciesThatSelectNothing(t *testing.T) {
 	w.deploy(t, ns, "web")
 	w.eventuallyPolicies(t, ns, web, closed)
 	p := w.policy(t, ns, web)
-	require.Equal(t, `{"matchLabels":{"app":"web"}}`, p.Annotations[leastpriv.AnnotationSelects])
+	require.JSONEq(t, `{"matchLabels":{"app":"web"}}`, p.Annotations[leastpriv.AnnotationSelects])
 	require.Len(t, p.Spec.PodSelector.MatchExpressions, 2)
 	w.label(t, ns, apis.LabelWorkloadNetpol, "true")
 	eventually(t, "it is in force", func() bool {
@@ -414,7 +416,7 @@ func TestAGuestsNamespaceIsNarrowedToWhatItsPodsMention(t *testing.T) {
 	guest := w.on(t, apis.LabelRemoteCluster, "pharma")
 	labels := map[string]string{"app": "study", apis.LabelNetpolAllow: "true"}
 	require.NoError(t, w.client.Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: guest, Name: "study", Labels: labels}, Spec: podOf("", "A", "db."+hospital, "B", "db."+restricted),
+		ObjectMeta: metav1.ObjectMeta{Namespace: guest, Name: "study", Labels: labels}, Spec: podOf("A", "db."+hospital, "B", "db."+restricted),
 	}))
 	const study = "data-space-pod-study"
 	w.eventuallyReason(t, guest, study, "Service "+hospital+"/db")
