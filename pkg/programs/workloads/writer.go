@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// lagLimit is how long the cache may be behind what was written.
-	lagLimit = 10 * time.Second
+	// lagLimit is how long the cache is taken to be behind what was written. If it is behind for longer, the API server refuses the write.
+	lagLimit = 2 * time.Second
 	// takenPeriod is after how long a name that somebody else's policy has is tried again.
 	takenPeriod = time.Minute
 	writers     = 4
