@@ -15,7 +15,7 @@ import (
 func document() string {
 	var b strings.Builder
 	b.WriteString(opening)
-	for _, n := range append(redirect.ProxyPorts(), apis.PortDNS) {
+	for _, n := range append(apis.ProxyPorts(), apis.PortDNS) {
 		fmt.Fprintf(&b, "| %d | %s |\n", n, portName(n))
 	}
 	b.WriteString(journeys)

@@ -100,7 +100,7 @@ func guestsOf(ctx context.Context, watch *podwatch.Watch) guestNamespaces {
 		if spaces, err := watch.Namespaces(ctx); err == nil && watch.Synced() {
 			known, at = map[string]string{}, time.Now()
 			for _, s := range spaces {
-				known[s.Name] = s.Labels[apis.LabelRemoteCluster]
+				known[s.Name] = apis.Guest(s.Labels)
 			}
 		}
 		return known

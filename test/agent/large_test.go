@@ -91,10 +91,10 @@ func startShipped(t *testing.T, kubeconfigTo func(file string) error) *shipped {
 	binary, kubeconfig := dir+"/agent", dir+"/kubeconfig"
 	require.NoError(t, apiserver.Build(t.Context(), "agent", binary))
 	require.NoError(t, kubeconfigTo(kubeconfig))
-	a := &shipped{t: t, health: freePort(t), group: newMemoryGroup(t, m.limit)}
+	a := &shipped{t: t, health: kit.FreeAddress(t).String(), group: newMemoryGroup(t, m.limit)}
 	args := slices.Concat(m.args, n.gates(t), []string{"--kubeconfig=" + kubeconfig, "--node-name=node-0", "--cri-socket=" + n.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + dir + "/agent.sock", "--state-dir=" + dir + "/guarded", "--record-dir=" + dir + "/record", "--pod-logs-dir=" + dir,
-		"--metrics-bind-address=" + freePort(t), "--health-bind-address=" + a.health})
+		"--metrics-bind-address=" + kit.FreeAddress(t).String(), "--health-bind-address=" + a.health})
 	command := exec.Command("sh", append([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, a.group.dir, binary}, args...)...)
 	command.Env = append(os.Environ(), "GOMEMLIMIT="+m.goLimit)
 	output := &kit.Output{}

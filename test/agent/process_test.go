@@ -5,7 +5,6 @@ package agent_test
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -32,18 +31,10 @@ type program struct {
 	health  string
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // startProgram runs the agent; state is the folder that outlives it.
 func startProgram(t *testing.T, c *cluster, n *node, kubeconfig, state string, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, c: c, output: &kit.Output{}, socket: filepath.Join(state, "agent.sock"), metrics: freePort(t), health: freePort(t)}
+	p := &program{t: t, c: c, output: &kit.Output{}, socket: filepath.Join(state, "agent.sock"), metrics: kit.FreeAddress(t).String(), health: kit.FreeAddress(t).String()}
 	p.command = exec.Command(c.binary, append([]string{
 		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + p.socket, "--state-dir=" + filepath.Join(state, "guarded"),

@@ -2,8 +2,8 @@ package admit
 
 import (
 	"fmt"
-	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"data-space.liqo.io/pkg/values/apis"
@@ -35,7 +35,7 @@ func PortForward(ports []int32, s Settings) field.ErrorList {
 			"the Hospital allows no port-forward to this guest's pods; have it set spec.workload.portForward of the GuestPolicy to Allowed"))
 	}
 	for i, port := range ports {
-		if slices.Contains(ProxyPorts(), int64(port)) {
+		if ofProxy(corev1.ProtocolTCP, int64(port)) {
 			problems = append(problems, field.Forbidden(field.NewPath("ports").Index(i),
 				fmt.Sprintf("%d is a port of the proxy; forward one of the application's", port)))
 		}

@@ -43,13 +43,6 @@ func ofProxy(protocol corev1.Protocol, port int64) bool {
 	case corev1.ProtocolSCTP:
 		return false
 	default:
-		return slices.Contains(ProxyPorts(), port)
-	}
-}
-
-// ProxyPorts are the TCP ports inside a foreign pod that belong to its proxy.
-func ProxyPorts() []int64 {
-	return []int64{
-		int64(apis.PortEgressTCP), int64(apis.PortEgressHTTP), int64(apis.PortIngressTCP), int64(apis.PortReady),
+		return slices.ContainsFunc(apis.ProxyPorts(), func(own uint16) bool { return int64(own) == port })
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
+
+	"data-space.liqo.io/test/golden"
 )
 
 var update = flag.Bool("update", false, "write the goldens in testdata anew")
@@ -20,19 +21,11 @@ var update = flag.Bool("update", false, "write the goldens in testdata anew")
 // TestGoldens runs every testdata file: pod.yaml in, the refusals out (refused.txt; empty when the pod passes). Where the
 // comment holds the word restricted, that is the level.
 func TestGoldens(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { golden(t, file) })
-	}
+	golden.Each(t, archived)
 }
 
-func golden(t *testing.T, file string) {
+func archived(t *testing.T, file string, archive *txtar.Archive) {
 	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	require.NoError(t, err)
-	require.NotEmpty(t, archive.Files)
 	require.Equal(t, "pod.yaml", archive.Files[0].Name)
 	s := Settings{RuntimeClasses: []string{"granted"}, Devices: []string{"vendor.example/granted"}, Tolerations: []string{"karpenter.sh/granted"}}
 	if strings.Contains(string(archive.Comment), "restricted") {

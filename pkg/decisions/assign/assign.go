@@ -108,7 +108,7 @@ func decide(w World, spaces map[string]workload.Namespace, box workload.Sandbox,
 	space, found := spaces[box.Namespace]
 	a := Assignment{Namespace: box.Namespace, Name: box.Name, UID: box.UID, Sandbox: box.ID, Guest: guest}
 	if found {
-		a.Guest = space.Labels[apis.LabelRemoteCluster]
+		a.Guest = apis.Guest(space.Labels)
 	}
 	switch foreign := found && apis.IsForeign(space.Labels); {
 	case !foreign && !w.Synced && guarded:
@@ -148,7 +148,7 @@ func enforced(a Assignment, proxy workload.Container, pod workload.Pod, known bo
 // waiting is the decision over a foreign pod that has no sandbox.
 func waiting(space workload.Namespace, pod workload.Pod) Assignment {
 	a := Assignment{
-		Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Guest: space.Labels[apis.LabelRemoteCluster],
+		Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Guest: apis.Guest(space.Labels),
 		Verdict: Pending, Reason: NoSandbox,
 	}
 	switch {
@@ -160,7 +160,9 @@ func waiting(space workload.Namespace, pod workload.Pod) Assignment {
 	return a
 }
 
-func optedOut(n workload.Namespace) bool { return n.Labels[apis.LabelApplyWebhook] == "false" }
+func optedOut(n workload.Namespace) bool {
+	return apis.IsForeign(n.Labels) && !apis.IsGuarded(n.Labels)
+}
 
 // proxy is the container that the exemption belongs to: the newest one of that name that runs, else the newest that was
 // created (some runtimes start its first process then). The zero value: none.

@@ -37,9 +37,7 @@ const (
 
 // ownPorts are the ports that end at the proxy itself: nothing may be sent there through it.
 func ownPorts() []uint16 {
-	return []uint16{
-		apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortReady, apis.PortDNS,
-	}
+	return append(apis.ProxyPorts(), apis.PortDNS)
 }
 
 // builder carries the settings through the assembly and keeps the first error, so that the parts read as plain data.

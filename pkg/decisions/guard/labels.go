@@ -37,7 +37,7 @@ func Judge(labels map[string]string) Verdict {
 	}
 	v := Verdict{
 		Foreign:       true,
-		GuestID:       labels[apis.LabelRemoteCluster],
+		GuestID:       apis.Guest(labels),
 		ConfigMap:     labels[apis.LabelApplyWebhook] != "false",
 		NetworkPolicy: labels[apis.LabelApplyNetpol] != "false",
 	}

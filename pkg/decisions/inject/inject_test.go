@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
+
+	"data-space.liqo.io/test/golden"
 )
 
 var update = flag.Bool("update", false, "write the goldens in testdata anew")
@@ -31,19 +32,11 @@ func settings() Settings {
 // TestGoldens runs every testdata file: pod.yaml in; either pod out (want.yaml) or the refusals (refused.txt). The
 // comment may hold the word http-proxy, as the namespace label of that name would; warnings.txt is what was warned of.
 func TestGoldens(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { golden(t, file) })
-	}
+	golden.Each(t, archived)
 }
 
-func golden(t *testing.T, file string) {
+func archived(t *testing.T, file string, archive *txtar.Archive) {
 	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	require.NoError(t, err)
-	require.NotEmpty(t, archive.Files)
 	require.Equal(t, "pod.yaml", archive.Files[0].Name)
 	s := settings()
 	s.HTTPProxy = strings.Contains(string(archive.Comment), "http-proxy")

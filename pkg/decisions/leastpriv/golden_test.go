@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
+	"data-space.liqo.io/test/golden"
 )
 
 var update = flag.Bool("update", false, "write the goldens in testdata")
@@ -26,18 +26,10 @@ var update = flag.Bool("update", false, "write the goldens in testdata")
 // TestGoldens computes the policies of each world in testdata. Its comment may set the mode of all namespaces (all: Enforce) and the number
 // of peers (peers: 3).
 func TestGoldens(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { golden(t, file) })
-	}
+	golden.Each(t, archived)
 }
 
-func golden(t *testing.T, file string) {
-	archive, err := txtar.ParseFile(file)
-	require.NoError(t, err)
-	require.NotEmpty(t, archive.Files)
+func archived(t *testing.T, file string, archive *txtar.Archive) {
 	w, notes := world(t, string(archive.Files[0].Data), string(archive.Comment))
 	result := leastpriv.Policies(w)
 	var text strings.Builder

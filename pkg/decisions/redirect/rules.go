@@ -11,7 +11,7 @@ func (p planner) filterOutput() []iptables.Rule {
 		rules = append(rules, rule("out-impersonation", "The proxy's user outside the proxy's container: somebody took its uid to pass for it. It is told so, and counted, even on lo.",
 			matches{proxyUser(), notOfCgroup(p.proxy.Cgroup)}, p.unreachable),
 			rule("out-stranger", "A process that runs in the pod's network namespace but in none of its containers calls a port of the proxy on loopback: the container runtime, for kubectl port-forward. It would use the explicit proxy in the pod's name.",
-				matches{outLo(), iptables.TCP, toPorts(ProxyPorts()...), notRedirected(), notOfCgroup(p.podCgroup())}, iptables.RejectReset))
+				matches{outLo(), iptables.TCP, toPorts(apis.ProxyPorts()...), notRedirected(), notOfCgroup(p.podCgroup())}, iptables.RejectReset))
 	}
 	rules = append(rules,
 		rule("out-loopback", "What stays on lo does not leave the pod. Calls of the proxy's ports are judged where they arrive, in INPUT.",
@@ -88,7 +88,7 @@ func (p planner) proxyInput() []iptables.Rule {
 		rule("in-reply", "Answers to the proxy, and ICMP errors about its connections (path MTU).",
 			matches{marked(), iptables.State{Of: iptables.Related | iptables.Established}}, iptables.Accept),
 		rule("in-refuse", "A connection to a port on which nobody in the pod listens, so that nat has not led it to the proxy: it is refused as in any pod, and the kubelet sees that the application is down.",
-			matches{iptables.TCP, opens(), iptables.Multiport{End: iptables.Destination, Ports: iptables.Numbers(ProxyPorts()...), Not: true}, notRedirected()},
+			matches{iptables.TCP, opens(), iptables.Multiport{End: iptables.Destination, Ports: iptables.Numbers(apis.ProxyPorts()...), Not: true}, notRedirected()},
 			iptables.Jump(chainRefuse)),
 	}
 }
@@ -143,7 +143,7 @@ func (p planner) manglePostrouting() []iptables.Rule {
 func (p planner) natPrerouting() []iptables.Rule {
 	return []iptables.Rule{
 		rule("nat-in-own", "A direct call of a port of the proxy keeps its destination, so that filter can tell it from a redirected one.",
-			matches{iptables.TCP, toPorts(ProxyPorts()...)}, iptables.Return),
+			matches{iptables.TCP, toPorts(apis.ProxyPorts()...)}, iptables.Return),
 		rule("nat-in", "TCP from outside, to a port on which somebody in the pod listens, goes to the proxy's ingress. The proxy accepts before it knows whether the application does: without this question a probe of a port would succeed while the application is down.",
 			matches{fromOutside(), iptables.TCP, iptables.Listener{}}, iptables.Redirect(apis.PortIngressTCP)),
 	}
@@ -166,9 +166,4 @@ func (p planner) natOutput() []iptables.Rule {
 		rule("nat-out-tcp", "All other TCP goes to the proxy's egress.",
 			matches{iptables.TCP}, iptables.Redirect(apis.PortEgressTCP)),
 	}
-}
-
-// ProxyPorts are the TCP ports that the proxy listens on.
-func ProxyPorts() []uint16 {
-	return []uint16{apis.PortEgressTCP, apis.PortEgressHTTP, apis.PortIngressTCP, apis.PortReady}
 }

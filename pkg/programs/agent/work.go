@@ -171,7 +171,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	if !found {
 		return nil
 	}
-	if apis.IsForeign(space.Labels) && apis.WebhookEnabled(space.Labels) {
+	if apis.IsGuarded(space.Labels) {
 		a.notify() // the cache will follow
 		return nil
 	}

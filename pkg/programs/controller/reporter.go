@@ -88,7 +88,7 @@ func (r *reporter) name(ns *metav1.PartialObjectMetadata, names admit.SpaceNames
 		return
 	}
 	r.named[ns.Name] = ns.UID
-	problems := admit.Space(ns.Name, ns.Labels[apis.LabelRemoteCluster], names)
+	problems := admit.Space(ns.Name, apis.Guest(ns.Labels), names)
 	r.countMisnamed(ns.Name, len(problems) > 0)
 	for _, problem := range problems {
 		r.warn(ns, nil, ReasonReservedName, "Name", problem.Error())

@@ -66,7 +66,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		return admission.Allowed("")
 	}
 	settings, warnings := i.proxy.In(space.Annotations)
-	settings.HTTPProxy, settings.Guest = apis.HTTPProxyWanted(labels), labels[apis.LabelRemoteCluster]
+	settings.HTTPProxy, settings.Guest = apis.HTTPProxyWanted(labels), apis.Guest(labels)
 	settings.GuestPriority = i.priority()
 	settings.Room, settings.Seal = i.namespaces.Room(ctx, req.Namespace), i.seals.seal(req.Namespace)
 	grants, err := i.guests.Settings(ctx, settings.Guest)
@@ -156,6 +156,5 @@ func (i *injector) answer(ctx context.Context, req admission.Request, result inj
 // guarded reports whether pods of a namespace get a proxy. The cluster's and our own namespace never do, whatever labels
 // they bear: they must start while this program is away.
 func guarded(namespace string, labels map[string]string) bool {
-	return namespace != metav1.NamespaceSystem && namespace != apis.SystemNamespace &&
-		apis.IsForeign(labels) && apis.WebhookEnabled(labels)
+	return namespace != metav1.NamespaceSystem && namespace != apis.SystemNamespace && apis.IsGuarded(labels)
 }

@@ -39,7 +39,7 @@ func (j *judge) Handle(ctx context.Context, req admission.Request) admission.Res
 	if unread == nil && !guarded(req.Namespace, labels) {
 		return admission.Allowed("")
 	}
-	guest := labels[apis.LabelRemoteCluster]
+	guest := apis.Guest(labels)
 	settings := j.guests.flags.Strictest()
 	if unread != nil {
 		unread = unreadable(req.Namespace, unread)

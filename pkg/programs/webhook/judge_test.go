@@ -192,7 +192,7 @@ func TestTheManifestsTrustWhomTheCodeTrusts(t *testing.T) {
 	for _, text := range append(append(withhold.PlainWaits(), withhold.PlainReasons()...), withhold.Text) {
 		require.Contains(t, read("closed-output/kustomization.yaml"), "'"+text+"'")
 	}
-	for _, port := range admit.ProxyPorts() {
+	for _, port := range apis.ProxyPorts() {
 		require.Contains(t, read("admission-policy.yaml"), fmt.Sprint(port))
 	}
 }

@@ -56,8 +56,8 @@ func (r namespaceReader) Guest(ctx context.Context, namespace string) string {
 	ctx, cancel := context.WithTimeout(ctx, guestLookup)
 	defer cancel()
 	found := namespaceMetadata()
-	if err := r.cached.Get(ctx, client.ObjectKey{Name: namespace}, found); err == nil && found.Labels[apis.LabelRemoteCluster] != "" {
-		return fmt.Sprintf("guest %q", found.Labels[apis.LabelRemoteCluster])
+	if err := r.cached.Get(ctx, client.ObjectKey{Name: namespace}, found); err == nil && apis.Guest(found.Labels) != "" {
+		return fmt.Sprintf("guest %q", apis.Guest(found.Labels))
 	}
 	return fmt.Sprintf("namespace %q", limits.Cut(namespace, limits.MaxName))
 }

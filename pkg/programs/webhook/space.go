@@ -43,7 +43,7 @@ func (j *spaceJudge) Handle(ctx context.Context, req admission.Request) admissio
 	if !apis.IsForeign(labels) || apis.IsForeign(before.Metadata.Labels) {
 		return admission.Allowed("")
 	}
-	problems := admit.Space(name, labels[apis.LabelRemoteCluster], j.names)
+	problems := admit.Space(name, apis.Guest(labels), j.names)
 	if len(problems) == 0 {
 		return admission.Allowed("")
 	}
@@ -54,7 +54,7 @@ func (j *spaceJudge) Handle(ctx context.Context, req admission.Request) admissio
 // spaceWarnings tells the author of a pod that the namespace has a name which a guest's could not be given today.
 func spaceWarnings(namespace string, labels map[string]string, names admit.SpaceNames) []string {
 	var warnings []string
-	for _, problem := range admit.Space(namespace, labels[apis.LabelRemoteCluster], names) {
+	for _, problem := range admit.Space(namespace, apis.Guest(labels), names) {
 		warnings = append(warnings, "namespace "+namespace+": "+problem.Error())
 	}
 	return warnings

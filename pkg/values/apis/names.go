@@ -76,3 +76,8 @@ const (
 	PortDNS        uint16 = 13053 // transparent: every outgoing UDP datagram to port 53 is redirected here (loopback only)
 	PortReady      uint16 = 13043 // answers ProxyReadyPath with 200 and all else with 404; the kubelet's probes of the proxy
 )
+
+// ProxyPorts returns the TCP ports on which the proxy listens. Its one UDP port is PortDNS.
+func ProxyPorts() []uint16 {
+	return []uint16{PortEgressTCP, PortEgressHTTP, PortIngressTCP, PortReady}
+}

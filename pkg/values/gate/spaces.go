@@ -27,7 +27,7 @@ func ClassOf(labels map[string]string) Class {
 	switch {
 	case !apis.IsForeign(labels):
 		return Ordinary
-	case !apis.WebhookEnabled(labels):
+	case !apis.IsGuarded(labels):
 		return OptedOut
 	default:
 		return Foreign
@@ -42,7 +42,7 @@ type Space struct {
 
 // SpaceOf judges a namespace.
 func SpaceOf(n workload.Namespace) Space {
-	return Space{Class: ClassOf(n.Labels), Guest: n.Labels[apis.LabelRemoteCluster]}
+	return Space{Class: ClassOf(n.Labels), Guest: apis.Guest(n.Labels)}
 }
 
 // Spaces is every namespace of the cluster at one moment. It is what the agent leaves on the node.

@@ -22,6 +22,7 @@ import (
 
 	"data-space.liqo.io/pkg/programs/controller"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/kit"
 )
 
 func TestLabelsThatMeanNothingAreReportedAndTheGuardStays(t *testing.T) {
@@ -96,7 +97,7 @@ func TestReplicasAgreeOnOneAndTheOtherTakesOver(t *testing.T) {
 
 func TestHealthAndMetricsAreServed(t *testing.T) {
 	w := newWorld(t)
-	health, metrics := freeAddress(t), freeAddress(t)
+	health, metrics := kit.FreeAddress(t).String(), kit.FreeAddress(t).String()
 	w.start(t, "--health-bind-address="+health, "--metrics-bind-address="+metrics)
 	for _, path := range []string{"/healthz", "/readyz"} {
 		eventually(t, path, func() bool { return status(t, "http://"+health+path, "") == http.StatusOK })

@@ -25,6 +25,7 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/apiserver"
 	"data-space.liqo.io/test/dnsclient"
+	"data-space.liqo.io/test/kit"
 )
 
 // shared is an API server with the resolver's manifest applied; it ends with the tests.
@@ -91,15 +92,15 @@ func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 	require.NotEmpty(t, program, "RESOLVER names the program, as `lab env` prints it")
 	corefile, err := resolver.Corefile(settings)
 	require.NoError(t, err)
-	r := &running{address: freeAddress(t)}
-	ready := freeAddress(t)
+	r := &running{address: kit.FreeAddress(t)}
+	ready := kit.FreeAddress(t)
 	file := filepath.Join(t.TempDir(), "Corefile")
 	require.NoError(t, os.WriteFile(file, []byte(strings.NewReplacer(
 		".:53 {", fmt.Sprintf(".:%d {", r.address.Port()),
 		"pods verified", "pods verified\n        kubeconfig "+kubeconfig(t),
 		outside.stand.String(), outside.address.String(),
-		"health :8080", "health "+freeAddress(t).String(), "ready :8181", "ready "+ready.String(),
-		"prometheus :9153", "prometheus "+freeAddress(t).String(),
+		"health :8080", "health "+kit.FreeAddress(t).String(), "ready :8181", "ready "+ready.String(),
+		"prometheus :9153", "prometheus "+kit.FreeAddress(t).String(),
 	).Replace(corefile)), 0o600))
 
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), program, "-conf", file)
@@ -127,14 +128,6 @@ func answers(t *testing.T, url string) bool {
 	}
 	require.NoError(t, response.Body.Close())
 	return response.StatusCode == http.StatusOK
-}
-
-func freeAddress(t *testing.T) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // server is a DNS server outside of the cluster that answers everything and remembers what it was asked.

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/kit"
 )
 
 // served returns the certificate that the webhook answers with.
@@ -66,7 +67,7 @@ func rotation(t *testing.T, w *world) {
 	renewed := w.served(t)
 	require.NoError(t, w.client.Delete(t.Context(), w.secret(t)))
 	require.True(t, w.injects(t.Context(), namespace), "what is served stays while the Secret is away")
-	missing, err := w.command(fmt.Sprintf("--health-bind-address=127.0.0.1:%d", freePort(t))).CombinedOutput()
+	missing, err := w.command("--health-bind-address=" + kit.FreeAddress(t).String()).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(missing), "apply deploy/webhook.yaml, or use --cert-source=files")
 	w.create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: apis.SystemNamespace, Name: secretName}})
@@ -96,7 +97,7 @@ func twoReplicas(t *testing.T, w *world) {
 	secret.Data = nil
 	require.NoError(t, w.client.Update(t.Context(), secret))
 	other := *w
-	other.port, other.certDir, other.health = freePort(t), t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	other.port, other.certDir, other.health = int(kit.FreeAddress(t).Port()), t.TempDir(), kit.FreeAddress(t).String()
 	other.process = launch(t, other.command())
 	defer other.process.stop()
 	w.start(t)

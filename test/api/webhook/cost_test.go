@@ -29,6 +29,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/decisions/seccomp"
+	"data-space.liqo.io/test/kit"
 )
 
 // The creation of a pod in a guest's namespace takes at most so many times what it takes with a webhook that does nothing.
@@ -171,7 +172,7 @@ func (w *world) noop(t *testing.T) int {
 	require.NoError(t, err, "%s", output)
 	crt, key, err := cert.GenerateSelfSignedCertKey("localhost", nil, nil)
 	require.NoError(t, err)
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), int(kit.FreeAddress(t).Port())
 	patch := filepath.Join(dir, "patch")
 	require.NoError(t, os.WriteFile(patch, fixedPatch(t), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, corev1.TLSCertKey), crt, 0o600))

@@ -5,7 +5,6 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/kit"
 )
 
 // may asks whether the webhook's ServiceAccount is granted something.
@@ -83,7 +83,7 @@ func badCalls(t *testing.T, w *world) {
 		{1, []string{"--kubeconfig=" + nobody}, "connection refused; check --kubeconfig"},
 		{1, []string{"--health-bind-address=" + w.health}, "address already in use; check --metrics-bind-address and --health-bind-address"},
 	} {
-		free := fmt.Sprintf("--health-bind-address=127.0.0.1:%d", freePort(t))
+		free := "--health-bind-address=" + kit.FreeAddress(t).String()
 		command := w.command(append([]string{free, "--log-level=info"}, c.arguments...)...)
 		output, err := command.CombinedOutput()
 		var failed *exec.ExitError

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/test/kit"
 )
 
 // balancer is the webhook's Service: each connection goes to one of the replicas in turn. Like a node's Service proxy, it knows late that
@@ -70,7 +72,7 @@ func (b *balancer) pass(from net.Conn) {
 func (w *world) replica(t *testing.T, extra ...string) *world {
 	t.Helper()
 	other := *w
-	other.port, other.certDir, other.health = freePort(t), t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	other.port, other.certDir, other.health = int(kit.FreeAddress(t).Port()), t.TempDir(), kit.FreeAddress(t).String()
 	other.process = launch(t, other.command(extra...))
 	require.Eventually(t, func() bool { return other.ready() == http.StatusOK }, waitLong, waitStep, "%s", other.process)
 	return &other

@@ -5,7 +5,6 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,6 +25,7 @@ import (
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/apiserver"
+	"data-space.liqo.io/test/kit"
 )
 
 const (
@@ -61,8 +61,8 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 
-	w := &world{Server: server, clients: server.Clients, warnings: &warnings{}, port: freePort(t), certDir: t.TempDir()}
-	w.health = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	w := &world{Server: server, clients: server.Clients, warnings: &warnings{}, port: int(kit.FreeAddress(t).Port()), certDir: t.TempDir()}
+	w.health = kit.FreeAddress(t).String()
 	config := rest.CopyConfig(server.Config)
 	config.WarningHandlerWithContext = w.warnings
 	w.client, err = client.New(config, client.Options{})
@@ -202,12 +202,4 @@ func (w *world) configuration(t *testing.T) *admissionregistrationv1.MutatingWeb
 	found := &admissionregistrationv1.MutatingWebhookConfiguration{}
 	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: name}, found))
 	return found
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "localhost:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
