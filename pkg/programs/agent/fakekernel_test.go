@@ -23,8 +23,8 @@ import (
 // kernel plays the kernel of a node: what the network namespace of each sandbox holds, and what stands on the node's end of its link.
 type kernel struct {
 	mu       sync.Mutex
-	netns    map[string]*iptables.Saved // by sandbox
-	opened   map[*netns.Namespace]string  // whose network namespace each open handle is
+	netns    map[string]*iptables.Saved  // by sandbox
+	opened   map[*netns.Namespace]string // whose network namespace each open handle is
 	walls    map[string]bool
 	filters  map[string]bool
 	failing  bool

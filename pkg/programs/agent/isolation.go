@@ -15,6 +15,7 @@ import (
 
 // Conditions writes the condition of a pod. It does not wait for the API server.
 type Conditions interface {
+	// Quarantined sets the condition of that name.
 	Quarantined(namespace, name, uid string, quarantined bool, reason, message string)
 }
 

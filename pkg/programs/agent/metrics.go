@@ -103,19 +103,19 @@ type endpoints struct {
 	desc, quarantined, unfiltered *prometheus.Desc
 }
 
-// watch adds what is read from the agent itself.
-func (m *Metrics) watch(a *Agent) {
-	m.Registry.MustRegister(endpoints{pods: a.pods, desc: prometheus.NewDesc("data_space_agent_endpoints",
+// watch adds what is read when it is asked for.
+func (m *Metrics) watch(pods *store, events, api func() bool) {
+	m.Registry.MustRegister(endpoints{pods: pods, desc: prometheus.NewDesc("data_space_agent_endpoints",
 		"Foreign pods of this node by state.", []string{"state"}, nil),
 		quarantined: prometheus.NewDesc("data_space_agent_quarantined", "Quarantined pods of this node by reason; a pod may have several.",
 			[]string{"reason"}, nil),
 		unfiltered: prometheus.NewDesc("data_space_agent_frames_unfiltered", "Foreign pods of this node with a link whose frames no filter sees.", nil, nil)},
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "data_space_agent_runtime_events", Help: "1 while the container runtime sends events.",
-		}, func() float64 { return number(a.events.Load()) }),
+		}, func() float64 { return number(events()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "data_space_agent_api_up", Help: "1 while the API server answers.",
-		}, func() float64 { return number(a.authority.Problem() == "") }))
+		}, func() float64 { return number(api()) }))
 }
 
 func number(b bool) float64 {

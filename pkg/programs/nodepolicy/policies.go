@@ -20,32 +20,46 @@ import (
 
 // Cluster is the API server.
 type Cluster interface {
+	// Run calls take with each batch of changes until the context ends, and synced once the first lists are complete.
 	Run(ctx context.Context, take func([]netpol.Change), synced func())
+	// Problem is why the API server does not answer; "": it answers.
 	Problem() string
+	// Node reads the Node. errors.Is policywatch.ErrRefused if the agent may not.
 	Node(ctx context.Context, name string) (policywatch.Node, error)
 }
 
 // Filter is what the node's kernel holds, kept as the changes say.
 type Filter interface {
+	// Apply notes changes and, after the first Converge, writes what follows from them.
 	Apply(ctx context.Context, changes ...netpol.Change) error
+	// Converge makes the kernel hold what the policies say, and returns how it differed.
 	Converge(ctx context.Context) ([]nodefilter.Finding, error)
+	// Cut ends connections that are no longer allowed, and returns how many.
 	Cut() (int, error)
+	// Retire ends all writing.
 	Retire()
 }
 
 // Sight is what can be seen of it.
 type Sight interface {
+	// Explain says what becomes of a packet, and why.
 	Explain(netpol.Packet) (netpol.Verdict, error)
+	// Holds reports whether one of the addresses is the node's own.
 	Holds([]netip.Addr) (bool, error)
+	// Escapes returns the bridges whose pods reach each other past the filter.
 	Escapes() ([]nodefilter.Escape, error)
 	Census
 }
 
 // Census counts.
 type Census interface {
+	// Summary counts what is known.
 	Summary() netpol.Summary
+	// PodCIDRs returns where the node's pods get their addresses.
 	PodCIDRs() []netip.Prefix
+	// Refused counts refused packets by family and reason.
 	Refused() []nodefilter.Refused
+	// MarkUses returns the rules of other programs that use our mark bits.
 	MarkUses(ctx context.Context) ([]netpol.MarkUse, error)
 }
 

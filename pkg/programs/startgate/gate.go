@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
@@ -36,17 +35,6 @@ type Config struct {
 // gateWriters is how many pods' rules the gate writes at a time at least, and on a larger node as many as it has CPUs: with
 // more, each takes longer, and the proxies' exemptions wait behind them.
 const gateWriters = 2
-
-// Bounds of the gate.
-const (
-	gateConnections = 256                     // pods of the node that start at the same time; more wait to be accepted
-	gateReading     = 2 * time.Second         // for a request to arrive, and for an answer to be taken
-	gateAsking      = 1500 * time.Millisecond // for the API server; within gate.Decision
-	gateEnforcing   = gate.Enforcement - 5*time.Second
-	gatePolling     = 20 * time.Millisecond  // at the start
-	gateCoalesce    = 20 * time.Millisecond  // changes of namespaces
-	gatePause       = 100 * time.Millisecond // after a failure to accept a connection
-)
 
 // Gate holds pods' starts until they are enforced. Make it with New, then Run it once, beside the agent.
 type Gate struct {
@@ -106,18 +94,6 @@ func (g *Gate) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Ready waits until there is something to judge by. It returns false if the context ends before.
-func (g *Gate) Ready(ctx context.Context) bool {
-	for g.memory.Load().Len() == 0 {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(gatePolling):
-		}
-	}
-	return true
-}
-
 // open waits until there is something to judge by, then serves.
 func (g *Gate) open(ctx context.Context) error {
 	if !g.Ready(ctx) {
@@ -148,12 +124,4 @@ func (g *Gate) open(ctx context.Context) error {
 	g.parts.Log.Info("the gate is open: pods are held until they are enforced", "socket", g.Socket,
 		"namespaces", g.memory.Load().Len(), "complete", g.parts.Cluster.Synced())
 	return group.Wait()
-}
-
-// notify says that a namespace may have changed. It never waits.
-func (g *Gate) notify() {
-	select {
-	case g.changed <- struct{}{}:
-	default:
-	}
 }

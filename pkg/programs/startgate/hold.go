@@ -21,6 +21,11 @@ import (
 // EventStartRefused is the reason of the Event on a pod that may not start now.
 const EventStartRefused = "StartRefused"
 
+const (
+	gateAsking    = 1500 * time.Millisecond          // for the API server; within gate.Decision
+	gateEnforcing = gate.Enforcement - 5*time.Second // for the rules of one pod
+)
+
 // Answer decides on a request and does what was decided. working is called before work that takes time.
 func (g *Gate) Answer(ctx context.Context, r gate.Request, working func() error) gate.Answer {
 	if r.Op == gate.StandDown {

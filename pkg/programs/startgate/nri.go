@@ -20,8 +20,11 @@ import (
 
 // Processes finds a container's first process, and ends it.
 type Processes interface {
+	// Process finds it by the container's id.
 	Process(ctx context.Context, container string) (workload.Process, error)
+	// ProcessOf reads the control group of a first process whose number is known; an error means that it has ended.
 	ProcessOf(container string, pid int) (workload.Process, error)
+	// Kill ends a first process that has not run its first instruction.
 	Kill(container string, pid int) error
 }
 
@@ -110,58 +113,6 @@ func (s *NRI) Starting(ctx context.Context, p nri.Pod, c nri.Container) error {
 	return nil
 }
 
-// fit returns the container with its process, or an error where the pod's rules could not hold it. It answers within the
-// runtime's patience: a plugin that is late is disconnected, and the runtime starts everything without it. A container that
-// could not be examined in time does not start unless its pod is known to be harmless; the kubelet tries again.
-func (s *NRI) fit(ctx context.Context, p nri.Pod, c nri.Container) (nri.Container, error) {
-	examined := make(chan nri.Container, 1)
-	err := patiently(ctx, func() error {
-		c := c
-		if c.PID == 0 && s.foreign(ctx, p) { // CRI-O does not announce it
-			if process, err := s.processes.Process(ctx, c.ID); err == nil {
-				c.PID = process.PID
-			}
-		}
-		examined <- c
-		if err := s.unfit(ctx, p, c); err != nil {
-			return errors.Join(err, s.processes.Kill(c.ID, c.PID)) // CRI-O starts what is refused, if there is something to start
-		}
-		return nil
-	})
-	switch {
-	case err == nil:
-		return <-examined, nil
-	case failure.ReasonOf(err) == failure.Busy && s.harmless(ctx, p):
-		return c, nil
-	case failure.ReasonOf(err) == failure.Busy:
-		return c, fmt.Errorf("Data Spacer could not examine container %s of pod %s/%s in time; it is tried again: %w", c.Name, p.Namespace, p.Name, err) //nolint:staticcheck // a name
-	}
-	return c, err
-}
-
-// foreign reports whether the pod is guarded, or should be.
-func (s *NRI) foreign(ctx context.Context, p nri.Pod) bool {
-	_, guarded := s.gate.parts.Rules.Guest(p.ID)
-	return guarded || s.gate.judge(ctx, p.Namespace, gate.MarkOf(p.Annotations)).Verdict == hold.Enforce
-}
-
-// harmless reports whether the pod may start unexamined, by what the agent knows itself: there is no time to ask. Without a first
-// gate only what is known to be a guest's is held.
-func (s *NRI) harmless(ctx context.Context, p nri.Pod) bool {
-	if _, guarded := s.gate.parts.Rules.Guest(p.ID); guarded {
-		return false
-	}
-	known := s.gate.known(context.WithoutCancel(ctx), p.Namespace, gate.MarkOf(p.Annotations))
-	switch hold.Judge(known).Verdict {
-	case hold.Pass:
-		return true
-	case hold.Refuse:
-		return s.gate.parts.Chain == nil
-	case hold.Enforce:
-	}
-	return false
-}
-
 func (s *NRI) bind(ctx context.Context, p nri.Pod, c nri.Container, guest string) error {
 	started := time.Now()
 	path, err := sandbox.Reach(p.Netns)
@@ -193,17 +144,5 @@ func (s *NRI) bind(ctx context.Context, p nri.Pod, c nri.Container, guest string
 func (s *NRI) Ended(c nri.Container) {
 	if c.Name == apis.ProxyContainerName {
 		s.gate.parts.Binder.Ended(c.Sandbox, c.ID)
-	}
-}
-
-// patiently runs f and returns what it does, or an error when the context ends before it: f goes on then.
-func patiently(ctx context.Context, f func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return failure.New(failure.Busy, fmt.Errorf("it takes longer than the runtime waits, and goes on: %w", ctx.Err()))
 	}
 }

@@ -87,6 +87,7 @@ type Chain interface {
 
 // Reporter writes Kubernetes Events on pods.
 type Reporter interface {
+	// Warning writes an Event of type Warning.
 	Warning(namespace, name, uid, reason, message string)
 }
 

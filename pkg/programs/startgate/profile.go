@@ -10,6 +10,7 @@ import (
 
 // ProfileFolder is where the node's kubelet looks for seccomp profiles.
 type ProfileFolder interface {
+	// Put makes the file hold the text, and reports whether it did not before.
 	Put(name string, text []byte) (changed bool, err error)
 }
 

@@ -9,6 +9,31 @@ import (
 	"data-space.liqo.io/pkg/values/gate"
 )
 
+const (
+	gatePolling  = 20 * time.Millisecond // at the start
+	gateCoalesce = 20 * time.Millisecond // changes of namespaces
+)
+
+// Ready waits until there is something to judge by. It returns false if the context ends before.
+func (g *Gate) Ready(ctx context.Context) bool {
+	for g.memory.Load().Len() == 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(gatePolling):
+		}
+	}
+	return true
+}
+
+// notify says that a namespace may have changed. It never waits.
+func (g *Gate) notify() {
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
 // remember writes the list of namespaces to the node after each change, once the watch is complete.
 func (g *Gate) remember(ctx context.Context) {
 	for ctx.Err() == nil {

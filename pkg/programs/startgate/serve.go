@@ -14,6 +14,12 @@ import (
 	"data-space.liqo.io/pkg/values/gate"
 )
 
+const (
+	gateConnections = 256                    // pods of the node that start at the same time; more wait to be accepted
+	gateReading     = 2 * time.Second        // for a request to arrive, and for an answer to be taken
+	gatePause       = 100 * time.Millisecond // after a failure to accept a connection
+)
+
 // serve answers until the context ends; then it lets the answers under way be given.
 func (g *Gate) serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // which is the only way to end Accept

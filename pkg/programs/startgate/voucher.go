@@ -17,11 +17,13 @@ import (
 
 // Leases writes the Lease of the agent's node.
 type Leases interface {
+	// Write makes the Lease hold the state.
 	Write(context.Context, nodelease.State) error
 }
 
 // Networks reports which CNI configuration the runtime has loaded.
 type Networks interface {
+	// Network returns the configuration and its plugins, as far as the runtime reports them.
 	Network(context.Context) (sandbox.Network, error)
 }
 

@@ -12,9 +12,12 @@ import (
 
 // FrameFilter drops and counts every frame of a pod that is not IPv4, IPv6 or ARP, on both ends of the pod's links.
 type FrameFilter interface {
+	// Filter makes the filters of a pod stand on both ends of its links, and returns what they have found.
 	Filter(pod *netns.Namespace, sandbox string) (hostlink.Filtered, error)
+	// Unfilter removes the filters of sandboxes; without the pod's network namespace, those on the node.
 	Unfilter(pod *netns.Namespace, sandboxes ...string) error
-	Filtering() []string // the sandboxes with a filter, also those of an earlier agent
+	// Filtering returns the sandboxes with a filter, also those of an earlier agent.
+	Filtering() []string
 }
 
 // Frames keeps the frame filters of foreign pods. It is safe for concurrent use. Make it with NewFrames. Nil Frames filter nothing.

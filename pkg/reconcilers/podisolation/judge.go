@@ -17,9 +17,13 @@ import (
 
 // Confiner is what the container runtime and the kernel report of containers.
 type Confiner interface {
+	// Confinement reads what a container may do. errors.Is sandbox.ErrGone if it is no longer there.
 	Confinement(ctx context.Context, container string) (workload.Confinement, error)
+	// ConfinementOf reads what a process may do.
 	ConfinementOf(pid int) (workload.Confinement, error)
-	NodeProcesses() (uint64, error) // the inode of the node's own PID namespace
+	// NodeProcesses returns the inode of the node's own PID namespace.
+	NodeProcesses() (uint64, error)
+	// Stop ends a container.
 	Stop(ctx context.Context, container string) error
 }
 

@@ -20,9 +20,12 @@ import (
 
 // Wall filters on the node's end of a pod's link.
 type Wall interface {
+	// Up makes the wall of a pod stand.
 	Up(pod *netns.Namespace, sandbox string, ips []netip.Addr) (hostlink.Standing, error)
+	// Down removes the wall of a sandbox.
 	Down(sandbox string) error
-	Standing() []string // the sandboxes with a wall, also those that an earlier agent has built
+	// Standing returns the sandboxes with a wall, also those of an earlier agent.
+	Standing() []string
 }
 
 // Parts is what a Quarantine is made of. What is nil is the kernel's.

@@ -33,22 +33,31 @@ type Parts struct {
 // Dataplane reads and writes rulesets in network namespaces.
 type Dataplane interface {
 	Writer
+	// Observe compares what a network namespace holds with the rulesets, and writes nothing.
 	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	// Clear removes all rules.
 	Clear(context.Context, *netns.Namespace, ...iptables.Family) error
 }
 
 // Writer writes rulesets in network namespaces.
 type Writer interface {
+	// Enforce writes what the kernel does not hold, and reads it back.
 	Enforce(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	// Rewrite writes everything, also what looks alike.
 	Rewrite(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	// Fill adds rules to the chains that are there, and reads nothing back.
 	Fill(context.Context, *netns.Namespace, []iptables.Ruleset) error
 }
 
 // Store remembers what is guarded, across restarts.
 type Store interface {
+	// All returns what is remembered, by sandbox.
 	All() map[string]ledger.Entry
+	// Get returns the entry of a sandbox.
 	Get(sandbox string) (ledger.Entry, bool)
+	// Put stores an entry whole or not at all.
 	Put(ledger.Entry) error
+	// Delete forgets a sandbox.
 	Delete(sandbox string) error
 }
 

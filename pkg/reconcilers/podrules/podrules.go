@@ -194,29 +194,6 @@ func (e *Reconciler) Delete(ctx context.Context, t endpoint.Target) error {
 	return e.parts.Store.Delete(t.Sandbox)
 }
 
-// Prune forgets what is remembered of sandboxes that are gone: those that the runtime does not list as running, and that are not
-// about to be listed either.
-func (e *Reconciler) Prune(alive map[string]bool) error {
-	var problems error
-	for id, entry := range e.parts.Store.All() {
-		switch {
-		case alive[id]:
-			e.memory.list(id)
-		case e.Starting(id):
-		default:
-			if err := e.forget(id); err != nil {
-				problems = errors.Join(problems, fmt.Errorf("%s/%s: %w", entry.Namespace, entry.Name, err))
-			}
-		}
-	}
-	return problems
-}
-
-func (e *Reconciler) forget(id string) error {
-	defer e.memory.lock(id)()
-	return e.parts.Store.Delete(id)
-}
-
 // current returns the target with the proxy that the runtime has announced meanwhile: a caller who read the runtime's list before
 // the proxy was in it must not undo what was bound since.
 func (e *Reconciler) current(t endpoint.Target) endpoint.Target {

@@ -2,6 +2,8 @@ package podrules
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"data-space.liqo.io/pkg/values/endpoint"
@@ -49,4 +51,27 @@ func (e *Reconciler) RanUnguarded(ctx context.Context, t endpoint.Target) bool {
 		}
 	}
 	return false
+}
+
+// Prune forgets what is remembered of sandboxes that are gone: those that the runtime does not list as running, and that are not
+// about to be listed either.
+func (e *Reconciler) Prune(alive map[string]bool) error {
+	var problems error
+	for id, entry := range e.parts.Store.All() {
+		switch {
+		case alive[id]:
+			e.memory.list(id)
+		case e.Starting(id):
+		default:
+			if err := e.forget(id); err != nil {
+				problems = errors.Join(problems, fmt.Errorf("%s/%s: %w", entry.Namespace, entry.Name, err))
+			}
+		}
+	}
+	return problems
+}
+
+func (e *Reconciler) forget(id string) error {
+	defer e.memory.lock(id)()
+	return e.parts.Store.Delete(id)
 }
