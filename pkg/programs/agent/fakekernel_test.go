@@ -93,7 +93,7 @@ func (k *kernel) Fill(_ context.Context, ns *netns.Namespace, more []iptables.Ru
 func printed(set iptables.Ruleset) iptables.Saved {
 	text, err := iptables.ParseSave(set.Family, set.Restore())
 	if err != nil {
-		panic(err) // a plan that cannot be read back
+		return iptables.Saved{Family: set.Family, Tables: []iptables.SavedTable{{Name: "a plan that cannot be read back: " + err.Error()}}}
 	}
 	return text
 }

@@ -111,7 +111,7 @@ func (n *fakeNode) ProcessOf(container string, pid int) (workload.Process, error
 	for _, b := range n.boxes {
 		for _, c := range b.Containers {
 			if c.ID == container && c.State != workload.Exited && pid != 0 && !n.gone[b.ID] {
-				return workload.Process{PID: pid, Cgroup: cgroup(b.UID, container), CgroupInode: uint64(pid)}, nil //nolint:gosec // a small number
+				return workload.Process{PID: pid, Cgroup: cgroup(b.UID, container), CgroupInode: uint64(pid)}, nil
 			}
 		}
 	}
@@ -146,7 +146,7 @@ func (n *fakeNode) Confinement(_ context.Context, container string) (workload.Co
 func (n *fakeNode) ConfinementOf(pid int) (workload.Confinement, error) {
 	for id, p := range n.pids {
 		if p == pid {
-			return workload.Confinement{Bounding: n.caps[id], Net: n.inode, PID: uint64(1000 + pid), Process: pid}, nil //nolint:gosec // a small number
+			return workload.Confinement{Bounding: n.caps[id], Net: n.inode, PID: uint64(1000 + pid), Process: pid}, nil
 		}
 	}
 	return workload.Confinement{}, sandbox.ErrGone
