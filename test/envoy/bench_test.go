@@ -36,6 +36,7 @@ const (
 	peer     = "peer"         // the same Envoy with Istio's settings, its access log on, as ours cannot be off
 	silent   = "peer, no log" // the same without its access log, which is Istio's default; shown, not compared with
 	ours     = "ours"         // the sidecar as it is injected
+	module   = "module"       // the same with the module that reads along, which no pod has yet; shown, not compared with
 	barPeer  = 1.1            // of the peer's, in each row
 	barCPU   = 0.9            // of the peer's CPU for a request
 	barFloor = 0.65           // of the floor's, in bulk
@@ -59,6 +60,7 @@ func TestSpeedBesideThePeer(t *testing.T) {
 		{peerWorld(t, istioLog), peer},
 		{peerWorld(t, ""), silent},
 		{oursWorld(t), ours},
+		{followerWorld(t), module},
 	}
 	rest := map[string]int{}
 	for _, s := range subjects {
@@ -75,7 +77,7 @@ func TestSpeedBesideThePeer(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%-34s %10s %10s %10s %10s", "medians of rounds", floor, peer, silent, ours)
+	t.Logf("%-34s %10s %10s %10s %10s %10s", "medians of rounds", floor, peer, silent, ours, module)
 	for _, r := range rows {
 		r.judge(t)
 	}
@@ -127,8 +129,8 @@ func table() []*row {
 func (r *row) judge(t *testing.T) {
 	t.Helper()
 	toPeer, toFloor := r.ratio(peer), r.ratio(floor)
-	t.Logf("%-34s %10.0f %10.0f %10.0f %10.0f %-10s  of the peer %.2f, of the floor %.2f", r.name,
-		median(r.values[floor]), median(r.values[peer]), median(r.values[silent]), median(r.values[ours]), r.unit, toPeer, toFloor)
+	t.Logf("%-34s %10.0f %10.0f %10.0f %10.0f %10.0f %-10s  of the peer %.2f, of the floor %.2f", r.name,
+		median(r.values[floor]), median(r.values[peer]), median(r.values[silent]), median(r.values[ours]), median(r.values[module]), r.unit, toPeer, toFloor)
 	switch {
 	case strings.HasPrefix(r.name, "CPU"):
 		if toPeer > barCPU {
@@ -197,6 +199,11 @@ func withoutLog(node any) {
 func oursWorld(t *testing.T) *world {
 	t.Helper()
 	return (&world{cage: newCage(t), logs: runtime(t)}).build(t, settings())
+}
+
+func followerWorld(t *testing.T) *world {
+	t.Helper()
+	return (&world{cage: newCage(t), logs: runtime(t)}).build(t, following(t))
 }
 
 // runtime keeps a proxy's output as the container runtime does.

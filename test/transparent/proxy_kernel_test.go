@@ -39,11 +39,10 @@ type proxy struct {
 
 // startProxy runs Envoy with the sidecar's arguments, user and lack of capabilities, in the cgroup box, and marks its
 // listeners as the agent does.
-func (p *place) startProxy(box kit.Cgroup, dns *place, opaque []uint16) {
+func (p *place) startProxy(box kit.Cgroup, dns *place, settings envoy.Settings) {
 	p.t.Helper()
-	config, err := envoy.Bootstrap(envoy.Settings{
-		GuestID: "pharma", Namespace: "pharma-space", IPv6: true, ClusterDNS: []netip.Addr{dns.v4, dns.v6}, OpaquePorts: opaque,
-	}.Default())
+	settings.GuestID, settings.Namespace, settings.IPv6, settings.ClusterDNS = "pharma", "pharma-space", true, []netip.Addr{dns.v4, dns.v6}
+	config, err := envoy.Bootstrap(settings.Default())
 	require.NoError(p.t, err)
 	file := filepath.Join(p.t.TempDir(), "envoy.yaml")
 	require.NoError(p.t, os.WriteFile(file, config, 0o600))

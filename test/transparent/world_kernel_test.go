@@ -12,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/netns"
@@ -43,6 +44,12 @@ type place struct {
 // newWorld makes the four pods. The proxies pass connections to the opaque ports on as bytes.
 func newWorld(t *testing.T, opaque ...uint16) *world {
 	t.Helper()
+	return newWorldWith(t, envoy.Settings{OpaquePorts: opaque})
+}
+
+// newWorldWith makes the four pods, with proxies of some settings.
+func newWorldWith(t *testing.T, settings envoy.Settings) *world {
+	t.Helper()
 	hub := kit.NewNamespace(t)
 	within(t, hub, func() {
 		require.NoError(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "hub"}}))
@@ -53,7 +60,7 @@ func newWorld(t *testing.T, opaque ...uint16) *world {
 		foreign: newPlace(t, hub, "foreign", 13), guest: newPlace(t, hub, "guest", 14),
 	}
 	for _, p := range []*place{w.foreign, w.guest} {
-		p.guard(w.server, opaque)
+		p.guard(w.server, settings)
 	}
 	return w
 }
@@ -100,7 +107,7 @@ func newPlace(t *testing.T, hub *netns.Namespace, name string, number byte) *pla
 }
 
 // guard makes the pod a foreign one: the agent's rules, and the proxy, which asks dns for names.
-func (p *place) guard(dns *place, opaque []uint16) {
+func (p *place) guard(dns *place, settings envoy.Settings) {
 	p.t.Helper()
 	box := p.pod.Child(p.t, "proxy")
 	_, err := podnet.Prepare(p.ns)
@@ -108,7 +115,7 @@ func (p *place) guard(dns *place, opaque []uint16) {
 	rules := redirect.Plan(redirect.Settings{IPv6: true}, redirect.Proxy{Cgroup: box.Path, Pod: p.pod.Path})
 	_, err = dataplane.New(xtables.NFT).Enforce(context.Background(), p.ns, rules)
 	require.NoError(p.t, err)
-	p.startProxy(box, dns, opaque)
+	p.startProxy(box, dns, settings)
 }
 
 // command prepares a program that runs in the pod, as in the application's container. Start it with start.

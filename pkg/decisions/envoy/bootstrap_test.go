@@ -22,6 +22,9 @@ func golden() map[string]envoy.Settings {
 	return map[string]envoy.Settings{
 		"dual-stack": envoy.Settings{GuestID: "pharma", Namespace: "pharma-space", ClusterDNS: []netip.Addr{v4, v6}, IPv6: true}.Default(),
 		"ipv4-only":  envoy.Settings{GuestID: "pharma", Namespace: "pharma-space", ClusterDNS: []netip.Addr{v4}}.Default(),
+		"reader": envoy.Settings{
+			Namespace: "pharma-space", ClusterDNS: []netip.Addr{v4}, OpaquePorts: []uint16{389}, Reader: "/usr/local/lib/libfollower.so",
+		}.Default(),
 		"tuned": {
 			Namespace: "pharma-space", ClusterDNS: []netip.Addr{v6}, IPv6: true,
 			ProtocolDetection: 2 * time.Second, MaxConnections: 10, OpaquePorts: []uint16{389, 3128},

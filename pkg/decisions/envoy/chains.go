@@ -37,10 +37,11 @@ func (b *builder) inspectedChains(d direction, cluster string) []*listenerv3.Fil
 // otherChain takes what matches nothing else. It must be the listener's default: a chain that asks for less than another
 // is not tried after it (Envoy takes the most specific transport protocol, and does not come back).
 func (b *builder) otherChain(d direction, cluster string) *listenerv3.FilterChain {
-	return &listenerv3.FilterChain{
-		Name:    string(d) + "_tcp",
-		Filters: b.tcpFilters(d, kindTCP, cluster),
+	filters := b.tcpFilters(d, kindTCP, cluster)
+	if b.settings.Reader != "" {
+		filters = b.readFilters(d, cluster)
 	}
+	return &listenerv3.FilterChain{Name: string(d) + "_tcp", Filters: filters}
 }
 
 // closedChains end every connection whose original destination is the proxy itself, here or in another pod: a direct

@@ -38,6 +38,9 @@ func (b *builder) egress() *listenerv3.Listener {
 		b.closedChains(egress), []*listenerv3.FilterChain{b.dnsChain()}, b.opaqueChains(egress, clusterEgress), b.inspectedChains(egress, clusterEgress),
 		b.forwardProxyChains(egress, clusterEgress))
 	l.DefaultFilterChain = b.otherChain(egress, clusterEgress)
+	if b.settings.Reader != "" {
+		l.FilterChains = append(b.uninspectedChains(egress, clusterEgress), b.dnsChain())
+	}
 	return l
 }
 
@@ -49,6 +52,9 @@ func (b *builder) ingress() *listenerv3.Listener {
 	l.FilterChains = slices.Concat(b.closedChains(ingress), b.opaqueChains(ingress, clusterIngress), b.inspectedChains(ingress, clusterIngress),
 		b.forwardProxyChains(ingress, clusterIngress))
 	l.DefaultFilterChain = b.otherChain(ingress, clusterIngress)
+	if b.settings.Reader != "" {
+		l.FilterChains = b.uninspectedChains(ingress, clusterIngress)
+	}
 	return l
 }
 
@@ -62,6 +68,9 @@ func (b *builder) transparent(name string, d direction) *listenerv3.Listener {
 		b.listenerFilter("envoy.filters.listener.original_dst", b.any(&originaldstv3.OriginalDst{})),
 		b.uninspected(b.listenerFilter("envoy.filters.listener.tls_inspector", b.any(&tlsinspectorv3.TlsInspector{}))),
 		b.uninspected(b.listenerFilter("envoy.filters.listener.http_inspector", b.any(&httpinspectorv3.HttpInspector{}))),
+	}
+	if b.settings.Reader != "" {
+		l.ListenerFilters = l.ListenerFilters[:1]
 	}
 	return l
 }

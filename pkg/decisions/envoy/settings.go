@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"net/netip"
+	"path"
 	"slices"
 	"time"
 
@@ -45,6 +46,9 @@ type Settings struct {
 	// OpaquePorts are destinations whose connections pass as bytes, whatever they carry: not a byte is changed, nothing is waited for, and the
 	// record holds connections instead of requests.
 	OpaquePorts []uint16
+	// Reader is the file of the module that reads along while all connections pass as bytes. Empty, as for every proxy of a pod today: Envoy
+	// parses HTTP.
+	Reader string
 }
 
 // DefaultServerFirstPorts are FTP, SSH, Telnet, SMTP (and submission), POP3, NNTP, IMAP, MySQL, Sieve and VNC.
@@ -87,6 +91,9 @@ func (s Settings) Validate(at *field.Path) field.ErrorList {
 	}
 	if slices.Contains(s.ServerFirstPorts, 0) {
 		errs = append(errs, field.Invalid(at.Child("serverFirstPorts"), 0, "choose numbers from 1 to 65535"))
+	}
+	if s.Reader != "" && !path.IsAbs(s.Reader) {
+		errs = append(errs, field.Invalid(at.Child("reader"), s.Reader, "choose the absolute path of a file"))
 	}
 	errs = append(errs, s.validateOpaquePorts(at.Child("opaquePorts"))...)
 	return append(errs, s.validateDNS(at.Child("clusterDNS"))...)

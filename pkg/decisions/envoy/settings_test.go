@@ -23,6 +23,7 @@ func TestWhatIsWrongWithSettingsIsNamed(t *testing.T) {
 		"a guest id that logs a lie":   {func(s *envoy.Settings) { s.GuestID = "%REQ(X)%" }, "proxy.guestID: Invalid value"},
 		"no namespace":                 {func(s *envoy.Settings) { s.Namespace = "" }, "proxy.namespace: Invalid value"},
 		"a namespace with a dot":       {func(s *envoy.Settings) { s.Namespace = "a.b" }, "proxy.namespace: Invalid value"},
+		"a reader from anywhere":       {func(s *envoy.Settings) { s.Reader = "libfollower.so" }, "proxy.reader: Invalid value: \"libfollower.so\": choose the absolute path of a file"},
 		"no time to detect":            {func(s *envoy.Settings) { s.ProtocolDetection = 0 }, "proxy.protocolDetection: Invalid value: \"0s\": choose a duration from 10ms to 30s"},
 		"a long time to detect":        {func(s *envoy.Settings) { s.ProtocolDetection = time.Hour }, "proxy.protocolDetection"},
 		"no connections":               {func(s *envoy.Settings) { s.MaxConnections = 0 }, "proxy.maxConnections"},

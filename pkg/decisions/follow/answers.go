@@ -140,7 +140,7 @@ func (c *Connection) notAnAnswer(reason string) []byte {
 func (c *Connection) endAnswer() {
 	e := c.waiting[0]
 	c.report(Event{
-		Kind: Ended, Exchange: e.number, Protocol: e.version, Status: c.answers.head.status,
+		Kind: Ended, Exchange: e.number, Stamp: e.stamp, Protocol: e.version, Status: c.answers.head.status,
 		RequestBytes: c.requestBytes(e), AnswerBytes: c.answers.bytes,
 	})
 	c.waiting = append(c.waiting[:0], c.waiting[1:]...)

@@ -2,6 +2,10 @@ package follow
 
 // Connection follows one connection. The zero value is at its beginning.
 type Connection struct {
+	// Now is the time in microseconds at which what is read next passes. Who calls sets it; where nobody does, stamps are only a count.
+	Now int64
+
+	last     int64 // the stamp of the latest request
 	events   []Event
 	known    bool // the first bytes have shown what the client speaks
 	requests side
@@ -22,6 +26,7 @@ type side struct {
 // exchange is a request that waits for its answer.
 type exchange struct {
 	number  uint64
+	stamp   int64
 	version string
 	head    bool // the method is HEAD: its answer has no body
 	connect bool // the method is CONNECT: a 2xx answer begins a tunnel
@@ -122,7 +127,21 @@ func (c *Connection) take() []Event {
 	return events
 }
 
-func (c *Connection) report(e Event) { c.events = append(c.events, e) }
+func (c *Connection) report(e Event) {
+	if e.Stamp == 0 {
+		e.Stamp = c.Now
+	} else if e.Kind == Ended {
+		e.Lasted = max(0, c.Now-e.Stamp)
+	}
+	c.events = append(c.events, e)
+}
+
+// number gives the next request its number and its stamp.
+func (c *Connection) number() (uint64, int64) {
+	c.count++
+	c.last = max(c.Now, c.last+1)
+	return c.count, c.last
+}
 
 // unread ends the reading of a side.
 func (c *Connection) unread(s Side, reason string) {
@@ -151,7 +170,7 @@ func (c *Connection) unread(s Side, reason string) {
 // endWaiting ends each request whose answer will not be read.
 func (c *Connection) endWaiting() {
 	for _, e := range c.waiting {
-		c.report(Event{Kind: Ended, Exchange: e.number, Protocol: e.version, RequestBytes: c.requestBytes(e)})
+		c.report(Event{Kind: Ended, Exchange: e.number, Stamp: e.stamp, Protocol: e.version, RequestBytes: c.requestBytes(e)})
 	}
 	c.waiting = nil
 	if c.two != nil {

@@ -27,7 +27,11 @@ const (
 // Event is what the bytes of a connection showed.
 type Event struct {
 	Kind Kind
-	// Exchange tells the requests of a connection apart: 1, 2, … in HTTP/1, the stream in HTTP/2. It is 0 for Named and Unread.
+	// Stamp is when the request began, or what is Named or Unread was, on the clock of Connection.Now. No two requests of a connection have the same.
+	Stamp int64
+	// Lasted is how long after that the answer ended, for Ended.
+	Lasted int64
+	// Exchange counts the requests of a connection from 1 on. It is 0 for Named and Unread.
 	Exchange uint64
 	Protocol string // of a request: HTTP/1.0, HTTP/1.1, HTTP/2 …
 	// Method, Authority and Path are of Began; Authority also of Named. Each is cut at its bound (MaxMethod and the like); Cut says that one was.

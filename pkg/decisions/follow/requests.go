@@ -168,19 +168,19 @@ func (c *Connection) readField(t text, rest []byte) []byte {
 // beginRequest reports the request whose first line is read.
 func (c *Connection) beginRequest() {
 	r := &c.requests
-	c.count++
+	number, stamp := c.number()
 	r.begun = true
 	if len(c.waiting) < maxWaiting {
 		if !c.answers.unread {
 			c.waiting = append(c.waiting, exchange{
-				number: c.count, version: r.head.version, head: r.head.method == "HEAD", connect: r.head.method == "CONNECT",
+				number: number, stamp: stamp, version: r.head.version, head: r.head.method == "HEAD", connect: r.head.method == "CONNECT",
 			})
 		}
 	} else {
 		c.unread(Answers, ReasonTooManyWait)
 	}
 	c.report(Event{
-		Kind: Began, Exchange: c.count, Protocol: r.head.version, Method: r.head.method, Authority: r.fields.authority, Path: r.head.path,
+		Kind: Began, Exchange: number, Stamp: stamp, Protocol: r.head.version, Method: r.head.method, Authority: r.fields.authority, Path: r.head.path,
 		Cut: r.head.cut || r.fields.cut,
 	})
 }

@@ -9,6 +9,7 @@ import (
 // stream is a request that waits for its answer.
 type stream struct {
 	number                uint64
+	stamp                 int64
 	status                int
 	received, sent, inner int64 // inner: of an upgraded request, what it sent before
 }
@@ -51,12 +52,12 @@ func (t *two) headers(c *Connection, s Side, b *block) (reason string) {
 
 func (t *two) begin(c *Connection, s Side, id uint32, b *block) {
 	t.last[s] = max(t.last[s], id)
-	c.count++
+	number, stamp := c.number()
 	if len(t.streams) < maxStreams && !c.answers.unread {
-		t.streams[id] = &stream{number: c.count}
+		t.streams[id] = &stream{number: number, stamp: stamp}
 	}
 	c.report(Event{
-		Kind: Began, Exchange: c.count, Protocol: protocolHTTP2, Method: b.method, Authority: b.authority, Path: b.path, Cut: b.cut,
+		Kind: Began, Exchange: number, Stamp: stamp, Protocol: protocolHTTP2, Method: b.method, Authority: b.authority, Path: b.path, Cut: b.cut,
 	})
 }
 
@@ -67,7 +68,7 @@ func (t *two) end(c *Connection, id uint32) {
 	}
 	delete(t.streams, id)
 	c.report(Event{
-		Kind: Ended, Exchange: of.number, Protocol: protocolHTTP2, Status: of.status, RequestBytes: of.inner + of.sent, AnswerBytes: of.received,
+		Kind: Ended, Exchange: of.number, Stamp: of.stamp, Protocol: protocolHTTP2, Status: of.status, RequestBytes: of.inner + of.sent, AnswerBytes: of.received,
 	})
 }
 

@@ -10,11 +10,12 @@ import (
 
 // The proxy's lines as they are on the wire and on the disk (package envoy has their formats):
 //
-//   - a value of Envoy's own log says that a request or a connection began, with a key;
+//   - a value of Envoy's own log says that a request or a connection began, with a key; so does a JSON object of the module that reads along;
 //   - "E KEY …" says how a request ended that a server answered;
 //   - a JSON object is an access log line that says it all, or a line of a proxy of an earlier release.
 const (
 	valuePrefix = `{"event":"config",`
+	beginPrefix = `{"event":"Begin","key":"` // package follow
 	valueText   = "Created the filter state '"
 	valueMiddle = "' from value '"
 	endPrefix   = "E "
@@ -52,6 +53,12 @@ type Ended struct {
 
 // ParseBegun reads a line of Envoy's own log that says that something began; no other line is one.
 func ParseBegun(line []byte) (Begun, bool) {
+	if bytes.HasPrefix(line, []byte(beginPrefix)) {
+		var b Begun
+		ok := json.Unmarshal(line, &b) == nil
+		b.Start = start(b.Key)
+		return b, ok
+	}
 	var l struct{ Text string }
 	if !bytes.HasPrefix(line, []byte(valuePrefix)) || json.Unmarshal(line, &l) != nil {
 		return Begun{}, false

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/follow"
 	"data-space.liqo.io/pkg/decisions/record"
 )
 
@@ -47,6 +48,33 @@ func TestTheEndOfARequestHasWhatItWasWhenItBegan(t *testing.T) {
 	} {
 		require.Equal(t, value, line[field], field)
 	}
+}
+
+// The lines of the module that reads along are of the same kind.
+func TestTheLinesOfTheFollower(t *testing.T) {
+	var p record.Pairing
+	about := follow.About{Connection: 7, Direction: "ingress", Caller: "192.0.2.1:5", Destination: "192.0.2.9:80"}
+	line := func(e follow.Event) string { return strings.TrimSpace(string(about.AppendLine(nil, e))) }
+	e := follow.Event{Kind: follow.Began, Stamp: 1764435600123456, Protocol: "HTTP/1.1", Method: "GET", Authority: "h", Path: "/x\"\n"}
+	began := fields(t, p.Whole(wire("a", line(e))))
+	require.Equal(t, "Begin", began["event"])
+	require.Equal(t, "2025-11-29T17:00:00.123Z", began["start_time"])
+	e = follow.Event{Kind: follow.Ended, Stamp: e.Stamp, Lasted: 12345, Status: 404, RequestBytes: 3, AnswerBytes: 2}
+	ended := fields(t, p.Whole(wire("a", line(e))))
+	for field, value := range map[string]any{
+		"event": "DownstreamEnd", "direction": "ingress", "kind": "http", "method": "GET", "path": "/x\"\n", "authority": "h", "protocol": "HTTP/1.1",
+		"downstream_remote_address": "192.0.2.1:5", "original_destination": "192.0.2.9:80", "response_code": 404.0,
+		"response_code_details": "via_upstream", "bytes_received": 3.0, "bytes_sent": 2.0, "duration_ms": 12.0,
+	} {
+		require.Equal(t, value, ended[field], field)
+	}
+	e.Status = 0
+	answer, ok := record.ParseAnswer(wire("a", line(e)))
+	require.True(t, ok)
+	require.Empty(t, answer.Own(), "an answer that could not be read is not the proxy's")
+	unread := wire("a", line(follow.Event{Kind: follow.Unread, Reason: follow.ReasonLength}))
+	require.Equal(t, unread, p.Whole(unread))
+	require.Equal(t, "an unclear Content-Length", fields(t, unread)["reason"])
 }
 
 func TestOtherLinesStayAsTheyAre(t *testing.T) {

@@ -1,0 +1,80 @@
+//go:build kernel
+
+package transparent
+
+import (
+	"encoding/json"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/decisions/follow"
+	"data-space.liqo.io/test/kit"
+)
+
+// With the module that reads along, no exchange of the corpus differs by a byte, in any direction, and the record has each: its requests, or
+// that they are not read.
+func TestWithTheFollowerNotAByteDiffers(t *testing.T) {
+	w, all := newWorldWith(t, envoy.Settings{Reader: kit.Follower(t)}), corpus()
+	for i, way := range [][2]*place{{w.foreign, w.server}, {w.server, w.foreign}, {w.foreign, w.guest}} {
+		base := 24000 + 1000*i
+		var different []string
+		left := all
+		for range 3 { // a machine that is busy can make an end wait for longer than it does
+			different = nil
+			var again []exchange
+			for i, got := range run(way[0], way[1], base, left) {
+				if want := (seen{left[i].request, left[i].sent()}); got != want {
+					different, again = append(different, left[i].name), append(again, left[i])
+				}
+			}
+			if left = again; len(left) == 0 {
+				break
+			}
+		}
+		require.Empty(t, different, "%s to %s", way[0].name, way[1].name)
+		for i, e := range all {
+			requireFollowed(t, w.foreign, net.JoinHostPort(way[1].v4.String(), strconv.Itoa(base+i)), e)
+		}
+	}
+}
+
+// requireFollowed waits for the lines about an exchange: as many requests as the reader finds in it, or that it is unread.
+func requireFollowed(t *testing.T, p *place, destination string, e exchange) {
+	t.Helper()
+	c := &follow.Connection{}
+	want := map[string]int{}
+	for _, event := range append(c.Sent([]byte(e.request)), c.Answered([]byte(strings.ReplaceAll(e.response, piece, "")))...) {
+		if event.Kind == follow.Began {
+			want[event.Path]++
+		}
+	}
+	require.Eventually(t, func() bool {
+		got, unread := map[string]int{}, false
+		for raw := range strings.Lines(p.proxy.stderr.String()) {
+			var line struct{ Event, Kind, Path, Side, Destination string }
+			if !strings.Contains(raw, destination) || json.Unmarshal([]byte(strings.Replace(raw, "original_destination", "destination", 1)), &line) != nil {
+				continue
+			}
+			switch {
+			case line.Event == "Begin" && line.Kind == "http":
+				got[line.Path]++
+			case line.Event == "Unread" && line.Side == "requests":
+				unread = true
+			}
+		}
+		if len(want) == 0 {
+			return unread
+		}
+		for path, count := range want {
+			if got[path] < count {
+				return false
+			}
+		}
+		return true
+	}, waitLong, waitStep, "%s: the lines of %s", e.name, destination)
+}
