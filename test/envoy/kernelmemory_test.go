@@ -47,12 +47,13 @@ func TestTheKernelHoldsLittleForEachSocketOfTheProxy(t *testing.T) {
 	for name, f := range stalls() {
 		t.Run(name, func(t *testing.T) {
 			var most queues
+			began := time.Now()
 			w.stalled(t, f, func(now []queues) bool {
 				for _, q := range now {
 					most.received, most.unsent = max(most.received, q.received), max(most.unsent, q.unsent)
 				}
-				return false
-			}, time.Second)
+				return time.Since(began) > time.Second && most.received+most.unsent > 0
+			})
 			t.Logf("a socket holds at most %d KiB that were received, %d KiB to be sent", most.received>>10, most.unsent>>10)
 			require.NotZero(t, most.received+most.unsent)
 			require.LessOrEqual(t, most.received, bound)
@@ -73,15 +74,15 @@ echo 4294967295 >tcp_notsent_lowat`)
 			return received && unsent
 		}
 		for _, name := range []string{"TCP, the client stops to read", "TCP, neither reads, ingress", "TCP, the server does not read"} {
-			w.stalled(t, stalls()[name], seen, waitLong)
+			w.stalled(t, stalls()[name], seen)
 		}
 		require.True(t, received, "a socket holds more that was received")
 		require.True(t, unsent, "a socket holds more to be sent")
 	})
 }
 
-// stalled runs the attempt until enough returns true or the time is over.
-func (w *world) stalled(t *testing.T, f filling, enough func([]queues) bool, while time.Duration) {
+// stalled runs the attempt until enough returns true, for waitLong at most.
+func (w *world) stalled(t *testing.T, f filling, enough func([]queues) bool) {
 	t.Helper()
 	done := make(chan struct{})
 	var all []net.Conn
@@ -90,15 +91,15 @@ func (w *world) stalled(t *testing.T, f filling, enough func([]queues) bool, whi
 		all = append(all, c)
 		go f.one(w, c, done)
 	}
-	for end := time.Now().Add(while); time.Now().Before(end); time.Sleep(5 * waitStep) {
+	for end := time.Now().Add(waitLong); time.Now().Before(end); time.Sleep(5 * waitStep) {
 		if enough(w.queued(t)) {
 			break
 		}
 	}
 	close(done)
-	for _, c := range all {
-		require.NoError(t, c.(*net.TCPConn).SetLinger(0)) // the proxy need not send the rest
-		require.NoError(t, c.Close())
+	for _, c := range all { // some have ended
+		_ = c.(*net.TCPConn).SetLinger(0) // the proxy need not send the rest
+		_ = c.Close()
 	}
 }
 
@@ -145,6 +146,5 @@ func (w *world) queued(t *testing.T) []queues {
 		}
 		all = append(all, queues{received: n[0] + n[2], unsent: n[1]})
 	}
-	require.NotEmpty(t, all)
 	return all
 }
