@@ -6,57 +6,24 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/programs/agentserver"
 )
 
-// condition is something that a probe asks for.
-type condition struct {
-	good      func() bool
-	otherwise string
-}
-
-// health answers the kubelet's probes: a job without a condition meets it.
-func health(jobs []job) http.Handler {
-	var alive, ready []condition
-	for _, j := range jobs {
-		alive, ready = append(alive, j.alive), append(ready, j.ready)
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", answer(alive))
-	mux.HandleFunc("GET /readyz", answer(ready))
-	return mux
-}
-
-func answer(all []condition) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		for _, c := range all {
-			if c.good != nil && !c.good() {
-				http.Error(w, c.otherwise, http.StatusServiceUnavailable)
-				return
-			}
-		}
-		fmt.Fprintln(w, "ok")
-	}
-}
-
 // servers listens where the flags say, and serves until stop ends.
 func servers(ctx, stop context.Context, group *errgroup.Group, o options, jobs []job, registry prometheus.Gatherer) error {
-	answers, metrics := http.NewServeMux(), http.NewServeMux()
+	var parts []agentserver.Part
 	for _, j := range jobs {
-		answers.Handle(j.path, j.answers)
-		answers.Handle(j.path+"/", j.answers)
+		parts = append(parts, j.part)
 	}
-	metrics.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	for _, s := range []struct {
 		flag, address string
 		handler       http.Handler
 	}{
-		{"status-socket", o.status, answers},
-		{"metrics-bind-address", o.metrics, metrics},
-		{"health-bind-address", o.health, health(jobs)},
+		{"status-socket", o.status, agentserver.Answers(parts)},
+		{"metrics-bind-address", o.metrics, agentserver.Metrics(registry)},
+		{"health-bind-address", o.health, agentserver.Health(parts)},
 	} {
 		if s.address == "0" {
 			continue

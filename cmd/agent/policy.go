@@ -21,6 +21,7 @@ import (
 	"data-space.liqo.io/pkg/effects/policywatch"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agentcli"
+	"data-space.liqo.io/pkg/programs/agentserver"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/nodepolicy"
 	"data-space.liqo.io/pkg/reconcilers/noderules"
@@ -143,8 +144,11 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 			}
 			return err
 		},
-		path: agentapi.PolicyPath, answers: p.Handler(), address: p.Address,
-		ready: condition{p.Ready, "NetworkPolicy is not in force yet"},
+		address: p.Address,
+		part: agentserver.Part{
+			Path: agentapi.PolicyPath, Answers: p.Handler(),
+			Ready: agentserver.Condition{Good: p.Ready, Otherwise: "NetworkPolicy is not in force yet"},
+		},
 	}, nil
 }
 

@@ -92,9 +92,11 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 			return group.Wait()
 		},
 		close: func() { events.Close(); _ = runtime.Close(); _ = host.Close() },
-		path:  agentapi.EndpointsPath, answers: agentserver.Endpoints(a.Status, n.log),
-		alive: condition{a.Alive, "no decision was made for too long"},
-		ready: condition{a.Ready, "not every foreign pod of this node was looked at yet"},
+		part: agentserver.Part{
+			Path: agentapi.EndpointsPath, Answers: agentserver.Endpoints(a.Status, n.log),
+			Alive: agentserver.Condition{Good: a.Alive, Otherwise: "no decision was made for too long"},
+			Ready: agentserver.Condition{Good: a.Ready, Otherwise: "not every foreign pod of this node was looked at yet"},
+		},
 	}, nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"os"
 
@@ -15,6 +14,7 @@ import (
 	"data-space.liqo.io/pkg/effects/capability"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/agentserver"
 	"data-space.liqo.io/pkg/programs/cli"
 )
 
@@ -35,12 +35,10 @@ type node struct {
 
 // job is one thing that the agent does.
 type job struct {
-	run          func(context.Context) error
-	close        func()
-	path         string // of its answers on the local socket, with all below
-	answers      http.Handler
-	alive, ready condition
-	address      func(ctx context.Context, namespace, name string, ips []netip.Addr)
+	run     func(context.Context) error
+	close   func()
+	part    agentserver.Part // of what the agent answers
+	address func(ctx context.Context, namespace, name string, ips []netip.Addr)
 }
 
 // serve is the agent: it checks the node in the order in which a person would, then works until its context ends.

@@ -1,0 +1,58 @@
+package agentserver
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/values/agentapi"
+)
+
+func get(t *testing.T, h http.Handler, path string) (int, string) {
+	t.Helper()
+	r := httptest.NewRecorder()
+	h.ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	return r.Code, r.Body.String()
+}
+
+func TestAProbeIsAnsweredWellWhenEveryPartMeetsIt(t *testing.T) {
+	ready := false
+	h := Health([]Part{{}, {Ready: Condition{Good: func() bool { return ready }, Otherwise: "pods are not known yet"}}})
+	code, text := get(t, h, "/healthz")
+	require.Equal(t, http.StatusOK, code, "a part without a condition meets it")
+	require.Equal(t, "ok\n", text)
+	code, text = get(t, h, "/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Equal(t, "pods are not known yet\n", text)
+	ready = true
+	code, _ = get(t, h, "/readyz")
+	require.Equal(t, http.StatusOK, code)
+}
+
+func TestEachPartAnswersBelowItsPath(t *testing.T) {
+	h := Answers([]Part{
+		{Path: agentapi.EndpointsPath, Answers: Endpoints(func(context.Context) agentapi.NodeStatus { return agentapi.NodeStatus{Node: "node-1"} }, slog.New(slog.DiscardHandler))},
+		{Path: agentapi.PolicyPath, Answers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })},
+	})
+	code, text := get(t, h, agentapi.EndpointsPath)
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, text, `"node":"node-1"`)
+	_, text = get(t, h, agentapi.ExplainPath)
+	require.Equal(t, agentapi.ExplainPath, text)
+	code, _ = get(t, h, "/v1/nothing")
+	require.Equal(t, http.StatusNotFound, code)
+}
+
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "one", Help: "one"}, func() float64 { return 1 }))
+	code, text := get(t, Metrics(registry), "/metrics")
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, text, "one 1")
+}
