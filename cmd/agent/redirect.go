@@ -80,7 +80,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}
-	n.log.Info("agent starts", "node", n.node, "backend", config.Backend, "why", n.sign, "ipv6", settings.IPv6,
+	n.log.Info("agent starts", "node", n.node, "backend", config.Backend, "reason", n.sign, "ipv6", settings.IPv6,
 		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))
 	return job{
 		run: func(ctx context.Context) error {

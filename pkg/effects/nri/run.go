@@ -52,7 +52,7 @@ func (c Connection) Run(ctx context.Context, h Handler) {
 			pause, said = firstPause, ""
 		case err != nil && said != plain(err):
 			said = plain(err)
-			c.Log.Info("NRI is off: the exemption of a proxy is bound by the runtime's events instead", "why", said, "socket", c.Socket())
+			c.Log.Info("NRI is off: the exemption of a proxy is bound by the runtime's events instead", "reason", said, "socket", c.Socket())
 		}
 		if time.Since(began) > lastPause {
 			pause = firstPause

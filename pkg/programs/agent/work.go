@@ -146,7 +146,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	if err := errors.Join(a.rules.Delete(ctx, target), a.free(r), a.frames.Delete(target)); err != nil {
 		return err
 	}
-	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "why", exemption(r.want.Reason))
+	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "reason", exemption(r.want.Reason))
 	a.settle(r.want.UID, agentapi.Exempt, string(r.want.Reason), exemption(r.want.Reason))
 	a.notify()
 	return nil

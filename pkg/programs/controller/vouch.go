@@ -139,11 +139,11 @@ func (v *voucher) report(node *corev1.Node, verdict vouch.Verdict) {
 	about.Name, about.UID = node.Name, node.UID
 	var none runtime.Object
 	if verdict.Offer {
-		v.logger.Info("foreign pods may be scheduled to the node", "node", node.Name, "why", verdict.Message)
+		v.logger.Info("foreign pods may be scheduled to the node", "node", node.Name, "message", verdict.Message)
 		v.events.Eventf(about, none, corev1.EventTypeNormal, ReasonOffered, "Vouch", "foreign pods may be scheduled here: %s", verdict.Message)
 		return
 	}
-	v.logger.Warn("foreign pods are no longer scheduled to the node", "node", node.Name, "reason", verdict.Reason, "why", verdict.Message)
+	v.logger.Warn("foreign pods are no longer scheduled to the node", "node", node.Name, "reason", verdict.Reason, "message", verdict.Message)
 	v.events.Eventf(about, none, corev1.EventTypeWarning, ReasonWithdrawn, "Vouch",
 		"foreign pods are no longer scheduled here, those that run stay enforced: %s: %s", verdict.Reason, verdict.Message)
 }

@@ -50,7 +50,7 @@ func (p *Policies) round(ctx context.Context) bool {
 	p.seen.looked(time.Now())
 	if !p.begun.Swap(true) {
 		s := p.sight.Summary()
-		p.Log.Info("NetworkPolicy is in force", "policies", s.Policies, "selecting here", s.PoliciesOn, "pods here", s.LocalPods,
+		p.Log.Info("NetworkPolicy is in force", "policies", s.Policies, "selectingHere", s.PoliciesOn, "podsHere", s.LocalPods,
 			"written", len(findings), "podCIDRs", p.sight.PodCIDRs())
 	}
 	p.wake(p.cut)
@@ -85,7 +85,7 @@ func (p *Policies) bridges() {
 		return
 	}
 	for _, e := range p.seen.escaping(escapes) {
-		p.Log.Error("policies do not hold between all pods of this node", "event", "PolicyBypassed", "why", e.String())
+		p.Log.Error("policies do not hold between all pods of this node", "event", "PolicyBypassed", "reason", e.String())
 	}
 }
 
@@ -103,7 +103,7 @@ func (p *Policies) marks(ctx context.Context) {
 		p.Log.Warn("some rules of other programs cannot be read: whether they use the packet marks of --policy-marks is not known", "error", err)
 	}
 	for _, u := range p.seen.marked(uses) {
-		p.Log.Warn("another program uses the same packet marks", "event", "MarkCollision", "why", markProblem(u))
+		p.Log.Warn("another program uses the same packet marks", "event", "MarkCollision", "reason", markProblem(u))
 	}
 }
 

@@ -132,7 +132,7 @@ func (g *Gate) hold(ctx context.Context, r gate.Request, guest string) (podrules
 		return out, err
 	}
 	g.parts.Log.Info("pod held until its rules stood", "namespace", r.Namespace, "pod", r.Name, "guest", guest,
-		"rules", out.State.RuleCounts().String(), "netns", out.Inode, "ms", time.Since(started).Milliseconds())
+		"rules", out.State.RuleCounts().String(), "netns", out.Inode, "milliseconds", time.Since(started).Milliseconds())
 	return out, nil
 }
 

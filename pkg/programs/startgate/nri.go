@@ -135,7 +135,7 @@ func (s *NRI) bind(ctx context.Context, p nri.Pod, c nri.Container, guest string
 	fault.At(fault.Bound)
 	s.gate.metrics.bound(time.Since(started), err)
 	if err == nil {
-		s.gate.parts.Log.Info("exemption bound before the proxy runs", "namespace", p.Namespace, "pod", p.Name, "ms", time.Since(started).Milliseconds())
+		s.gate.parts.Log.Info("exemption bound before the proxy runs", "namespace", p.Namespace, "pod", p.Name, "milliseconds", time.Since(started).Milliseconds())
 	}
 	return err
 }

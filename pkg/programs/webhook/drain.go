@@ -46,7 +46,7 @@ func (d drain) inFrontOf(next http.Handler) http.Handler {
 func drained(told context.Context, wait time.Duration, logger *slog.Logger) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(told))
 	context.AfterFunc(told, func() {
-		logger.Info("shutting down: not ready, still serving until the Service no longer sends requests here", "time", wait)
+		logger.Info("shutting down: not ready, still serving until the Service no longer sends requests here", "wait", wait)
 		time.AfterFunc(wait, stop)
 	})
 	return ctx, stop

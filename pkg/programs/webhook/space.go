@@ -47,7 +47,7 @@ func (j *spaceJudge) Handle(ctx context.Context, req admission.Request) admissio
 	if len(problems) == 0 {
 		return admission.Allowed("")
 	}
-	j.log.WarnContext(ctx, "namespace refused", "name", name, "user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())
+	j.log.WarnContext(ctx, "namespace refused", "namespace", name, "user", req.UserInfo.Username, "problems", problems.ToAggregate().Error())
 	return refuse(req, problems)
 }
 

@@ -36,7 +36,7 @@ type listeners struct {
 
 // listening is a proxy that does not listen on all its ports yet.
 type listening struct {
-	pod         string
+	pod         endpoint.Endpoint
 	owner       sockets.Owner
 	since, next time.Time
 }
@@ -47,7 +47,7 @@ func newListeners(logger *slog.Logger, mark func(sockets.Owner) (sockets.Marked,
 
 // check marks the listeners of the target's proxy, and waits for those that are not there yet, in the background. The error is a *failure.Error.
 func (l *listeners) check(t endpoint.Target) error {
-	done, err := l.mark(listening{pod: t.Endpoint.String(), owner: owner(t), since: time.Now()})
+	done, err := l.mark(listening{pod: t.Endpoint, owner: owner(t), since: time.Now()})
 	if errors.Is(err, sockets.ErrGone) {
 		return nil // the runtime reports its end
 	}
@@ -65,7 +65,7 @@ func (l *listeners) await(t endpoint.Target) {
 	now := time.Now()
 	l.mu.Lock()
 	if was := l.waiting[t.Sandbox]; was.owner != owner(t) {
-		l.waiting[t.Sandbox] = listening{pod: t.Endpoint.String(), owner: owner(t), since: now, next: now}
+		l.waiting[t.Sandbox] = listening{pod: t.Endpoint, owner: owner(t), since: now, next: now}
 	}
 	l.mu.Unlock()
 	select {
@@ -108,7 +108,7 @@ func (l *listeners) sweep(now time.Time) (next time.Time) {
 	for box, p := range due {
 		done, err := l.mark(p)
 		if err != nil && !errors.Is(err, sockets.ErrGone) {
-			l.log.Error("cannot mark the proxy's listeners: the proxy does not answer callers from outside", "pod", p.pod, "error", err)
+			l.log.Error("cannot mark the proxy's listeners: the proxy does not answer callers from outside", "namespace", p.pod.Namespace, "pod", p.pod.Name, "error", err)
 		}
 		l.settle(box, p, done || err != nil)
 	}
@@ -142,8 +142,8 @@ func (l *listeners) settle(box string, p listening, done bool) {
 func (l *listeners) mark(p listening) (bool, error) {
 	marked, err := l.markAll(p.owner)
 	if marked.Wrote > 0 {
-		l.log.Info("listeners of the proxy marked: it answers callers from outside", "pod", p.pod, "ports", marked.Ports,
-			"ms", time.Since(p.since).Milliseconds())
+		l.log.Info("listeners of the proxy marked: it answers callers from outside", "namespace", p.pod.Namespace, "pod", p.pod.Name, "ports", marked.Ports,
+			"milliseconds", time.Since(p.since).Milliseconds())
 	}
 	return len(marked.Ports) == len(redirect.MarkedPorts()), err
 }
