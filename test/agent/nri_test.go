@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 // idle leaves the CNI chain alone.
@@ -174,9 +176,8 @@ func enforcedByTheSecond(t *testing.T, e engine) {
 	require.NoError(t, err, "a namespace known to be a guest's is enforced without the API server")
 	_, err = g.try(g.config("hospital", "own-2"))
 	require.NoError(t, err)
-	boxes, err := client.List(t.Context())
-	require.NoError(t, err)
-	for _, b := range boxes {
-		require.NotEqual(t, "unknown", b.Name, "the runtime has cleaned up")
-	}
+	require.Eventually(t, func() bool {
+		boxes, err := client.List(t.Context())
+		return err == nil && !slices.ContainsFunc(boxes, func(b workload.Sandbox) bool { return b.Name == "unknown" })
+	}, 30*time.Second, 100*time.Millisecond, "the runtime cleans up")
 }
