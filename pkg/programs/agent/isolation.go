@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/values/agentapi"
@@ -75,15 +74,6 @@ func (a *Agent) free(r record) error {
 	return nil
 }
 
-// reasons is what speaks against a pod, as people read it.
-func reasons(findings []quarantine.Finding) string {
-	var texts []string
-	for _, f := range findings {
-		texts = append(texts, fmt.Sprintf("%s: %s", f.Reason, f.Message))
-	}
-	return strings.Join(texts, "; ")
-}
-
 // filterFrames makes the pod's frame filter stand and reports what it has found.
 func (a *Agent) filterFrames(r record, t endpoint.Target) (*agentapi.FrameStatus, error) {
 	found, looked, err := a.frames.Update(t)
@@ -113,9 +103,4 @@ func (a *Agent) reportFrames(r record, s *agentapi.FrameStatus, found hostlink.F
 		a.warn(r.want, EventFramesUnfiltered, fmt.Sprintf("link %s of the pod has no frame filter: a process in the pod could send frames that are not IP "+
 			"if the kernel offers them to it: %s; use Linux 5.16 or newer, or a link that the filter can see", strings.Join(s.Open, ", "), strings.Join(s.Missing, "; ")))
 	}
-}
-
-// frameless reports whether a pod has a link without any filter.
-func (r record) frameless() bool {
-	return r.want.Verdict == assign.Enforce && r.frames != nil && len(r.frames.Open) > 0
 }

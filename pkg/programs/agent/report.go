@@ -2,10 +2,12 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
@@ -103,4 +105,13 @@ func (a *Agent) watchProxy(r record) {
 func (a *Agent) warn(want assign.Assignment, reason, message string) {
 	a.Log.Warn(message, "event", reason, "namespace", want.Namespace, "pod", want.Name)
 	a.reporter.Warning(want.Namespace, want.Name, want.UID, reason, message)
+}
+
+// reasons is what speaks against a pod, as people read it.
+func reasons(findings []quarantine.Finding) string {
+	var texts []string
+	for _, f := range findings {
+		texts = append(texts, fmt.Sprintf("%s: %s", f.Reason, f.Message))
+	}
+	return strings.Join(texts, "; ")
 }

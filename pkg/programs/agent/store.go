@@ -35,6 +35,11 @@ type record struct {
 	stallSaid  string    // the reason of the last Event about that
 }
 
+// frameless reports whether a pod has a link without any filter.
+func (r record) frameless() bool {
+	return r.want.Verdict == assign.Enforce && r.frames != nil && len(r.frames.Open) > 0
+}
+
 // store holds a record for each pod that the decision names, which is all that the agent knows of pods. It is safe for concurrent use.
 type store struct {
 	mu      sync.Mutex
