@@ -16,21 +16,19 @@ import (
 // settle is how long frames may be under way.
 const settle = 50 * time.Millisecond
 
-// try makes every attempt once for each user.
-func (a *assault) try(s Setting, tenants map[int]*trial.Attacker) {
+// try makes every attempt once.
+func (a *assault) try(s Setting, tenant *trial.Attacker) {
 	a.t.Helper()
 	started, n := time.Now(), 0
-	for uid, tenant := range tenants {
-		for _, aim := range a.aims() {
-			if aim.Far.Is6() && !long() {
-				continue
-			}
-			for _, together := range groups(s, uid) {
-				for _, r := range a.attempts(tenant, aim, together) {
-					r.Place, r.Setting = fmt.Sprintf("%s, user %d", a.name, uid), s
-					a.notes.add(r)
-					n++
-				}
+	for _, aim := range a.aims() {
+		if aim.Far.Is6() && !long() {
+			continue
+		}
+		for _, together := range groups(s, a.user) {
+			for _, r := range a.attempts(tenant, aim, together) {
+				r.Place, r.Setting = fmt.Sprintf("%s, user %d", a.name, a.user), s
+				a.notes.add(r)
+				n++
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -29,21 +30,18 @@ func TestMain(m *testing.M) { kit.Main(m) }
 func TestAttackTheFamilies(t *testing.T) {
 	loadModules(t)
 	e, notes := startEngine(t), newNotes(t)
-	backends, users := []xtables.Backend{xtables.NFT}, []int{0}
-	if long() {
-		backends, users = append(backends, xtables.Legacy), append(users, 1000)
-	}
+	backend := xtables.Backend(os.Getenv("BACKEND"))
+	user, err := strconv.Atoi(os.Getenv("TENANT"))
+	require.NoError(t, err)
 	places := []string{"routed", "bridged"}
 	var loaded sync.WaitGroup
-	loaded.Add(len(places) * len(backends)) // all at the same time: package kernels allows that
+	loaded.Add(len(places)) // all at the same time: package kernels allows that
 	for _, place := range places {
-		for _, b := range backends {
-			t.Run(place+" "+string(b), func(t *testing.T) {
-				t.Parallel()
-				a := &assault{pod: newPod(t, place == "bridged"), engine: e, notes: notes, name: place + ", " + string(b), users: users, loaded: &loaded}
-				a.through(b)
-			})
-		}
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			a := &assault{pod: newPod(t, place == "bridged"), engine: e, notes: notes, name: place + ", " + string(backend), user: user, loaded: &loaded}
+			a.through(backend)
+		})
 	}
 }
 
@@ -69,7 +67,7 @@ type assault struct {
 	engine *engine
 	notes  *notes
 	name   string
-	users  []int
+	user   int
 	loaded *sync.WaitGroup // until every pod's modules are
 }
 
@@ -77,7 +75,7 @@ func (a *assault) through(b xtables.Backend) {
 	host, err := hostlink.Open(fmt.Sprintf("/proc/%d/ns/net", a.node.PID()))
 	require.NoError(a.t, err)
 	a.t.Cleanup(func() { _ = host.Close() })
-	plain := a.tenants("")
+	plain := a.tenant("")
 	a.try(Unguarded, plain)
 	a.enforce(b)
 	a.loaded.Done()
@@ -88,7 +86,7 @@ func (a *assault) through(b xtables.Backend) {
 	a.filter(host)
 	a.try(RulesAndFilter, plain)
 	require.NoError(a.t, host.Unfilter(a.NS, sandbox))
-	confined := a.tenants(a.engine.profile)
+	confined := a.tenant(a.engine.profile)
 	a.try(RulesAndProfile, confined)
 	a.filter(host)
 	a.try(Everything, confined)
@@ -106,15 +104,11 @@ func (a *assault) filter(host *hostlink.Host) {
 	a.t.Logf("frame filter: on the node %v, in the pod %v, missing %v", stands.Node, stands.Pod, stands.Missing)
 }
 
-// tenants starts the attackers, one per user.
-func (a *assault) tenants(profile string) map[int]*trial.Attacker {
+// tenant starts the attacker.
+func (a *assault) tenant(profile string) *trial.Attacker {
 	a.t.Helper()
-	all := map[int]*trial.Attacker{}
-	for _, uid := range a.users {
-		name := strings.ReplaceAll(fmt.Sprintf("%s-%d-%d", a.name, uid, len(profile)), ", ", "-")
-		all[uid] = a.engine.tenant(a.t, container{name: name, pod: a.pod, profile: profile, uid: uid})
-	}
-	return all
+	name := strings.ReplaceAll(fmt.Sprintf("%s-%d-%d", a.name, a.user, len(profile)), ", ", "-")
+	return a.engine.tenant(a.t, container{name: name, pod: a.pod, profile: profile, uid: a.user})
 }
 
 // notes is the file of results.
