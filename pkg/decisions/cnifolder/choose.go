@@ -25,8 +25,10 @@ type Runtime struct {
 
 // Node answers questions about folders of the node.
 type Node interface {
+	// Exists reports whether the path is a folder of the node. What cannot be read does not exist.
 	Exists(folder string) bool
-	Same(a, b string) bool // one folder by two names
+	// Same reports whether two paths are one folder, for instance by a symbolic link.
+	Same(a, b string) bool
 }
 
 // place is a distribution of Kubernetes and its folders.

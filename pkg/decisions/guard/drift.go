@@ -29,8 +29,8 @@ type Drift struct {
 	path  []string // as managedFields names it
 }
 
-// ConfigMapDrift compares the ConfigMap that is there with the wanted one, and says what restores it.
-func ConfigMapDrift(want, have *corev1.ConfigMap) (Verb, []Drift) {
+// configMapDrift compares the ConfigMap that is there with the wanted one, and says what restores it.
+func configMapDrift(want, have *corev1.ConfigMap) (Verb, []Drift) {
 	verb, drifts := metaDrift(want, have)
 	for _, key := range sortedKeys(want.Data) {
 		if have.Data[key] != want.Data[key] {
@@ -56,8 +56,8 @@ func ConfigMapDrift(want, have *corev1.ConfigMap) (Verb, []Drift) {
 	return atLeastApply(verb, append(drifts, stuck...))
 }
 
-// NetworkPolicyDrift compares the NetworkPolicy that is there with the wanted one, and says what restores it.
-func NetworkPolicyDrift(want, have *networkingv1.NetworkPolicy) (Verb, []Drift) {
+// networkPolicyDrift compares the NetworkPolicy that is there with the wanted one, and says what restores it.
+func networkPolicyDrift(want, have *networkingv1.NetworkPolicy) (Verb, []Drift) {
 	verb, drifts := metaDrift(want, have)
 	if !equality.Semantic.DeepEqual(want.Spec, have.Spec) {
 		drifts = append(drifts, Drift{"spec", []string{"f:spec"}})

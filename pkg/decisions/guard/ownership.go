@@ -9,12 +9,12 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Unknown is the editor of a field that nobody owns any more: it was taken out, which leaves no name.
-const Unknown = "unknown"
+// unknown is the editor of a field that nobody owns any more: it was taken out, which leaves no name.
+const unknown = "unknown"
 
-// Ours reports whether the controller made the object: its label says so, or, where somebody removed that, the API
+// ours reports whether the controller made the object: its label says so, or, where somebody removed that, the API
 // server's record of who applied what.
-func Ours(object metav1.Object) bool {
+func ours(object metav1.Object) bool {
 	if object.GetLabels()[apis.LabelManagedBy] == apis.ControllerName {
 		return true
 	}
@@ -33,7 +33,7 @@ func Editor(object metav1.Object, drifts []Drift) string {
 	var latest time.Time
 	for _, drift := range drifts {
 		name, when := lastWriter(object, drift.path)
-		if name != "" && (editor == "" || editor == Unknown || when.After(latest)) {
+		if name != "" && (editor == "" || editor == unknown || when.After(latest)) {
 			editor, latest = name, when
 		}
 	}
@@ -58,7 +58,7 @@ func lastWriter(object metav1.Object, path []string) (name string, when time.Tim
 		}
 	}
 	if name == "" && !owned {
-		name = Unknown
+		name = unknown
 	}
 	return name, when
 }

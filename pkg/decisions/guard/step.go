@@ -14,18 +14,18 @@ type Step struct {
 // ConfigMapStep compares what a namespace should have (nil: nothing) with what it has (nil: nothing).
 func ConfigMapStep(want, have *corev1.ConfigMap) Step {
 	if want == nil || have == nil {
-		return presenceStep(want != nil, have != nil && Ours(have))
+		return presenceStep(want != nil, have != nil && ours(have))
 	}
-	verb, drifts := ConfigMapDrift(want, have)
+	verb, drifts := configMapDrift(want, have)
 	return Step{verb, drifts}
 }
 
 // NetworkPolicyStep is ConfigMapStep for the NetworkPolicy.
 func NetworkPolicyStep(want, have *networkingv1.NetworkPolicy) Step {
 	if want == nil || have == nil {
-		return presenceStep(want != nil, have != nil && Ours(have))
+		return presenceStep(want != nil, have != nil && ours(have))
 	}
-	verb, drifts := NetworkPolicyDrift(want, have)
+	verb, drifts := networkPolicyDrift(want, have)
 	return Step{verb, drifts}
 }
 

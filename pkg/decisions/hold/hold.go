@@ -19,14 +19,14 @@ const (
 
 // Reasons, for machines.
 const (
-	NotForeign       = "NotForeign"       // its namespace is not a guest's
-	OptedOut         = "OptedOut"         // its namespace is a guest's, and the Hospital has taken the guard off
-	NoSuchNamespace  = "NoSuchNamespace"  // the API server has no such namespace, so it cannot be a guest's
-	Unmarked         = "Unmarked"         // nobody knows its namespace, but a guest's pod would bear the mark
+	notForeign       = "NotForeign"       // its namespace is not a guest's
+	optedOut         = "OptedOut"         // its namespace is a guest's, and the Hospital has taken the guard off
+	noSuchNamespace  = "NoSuchNamespace"  // the API server has no such namespace, so it cannot be a guest's
+	unmarked         = "Unmarked"         // nobody knows its namespace, but a guest's pod would bear the mark
 	Exempt           = "Exempt"           // nobody knows its namespace, but it is one that the cluster itself needs
-	ForeignNamespace = "ForeignNamespace" // its namespace is a guest's
-	Marked           = "Marked"           // it was admitted in a guest's namespace
-	UnknownNamespace = "UnknownNamespace" // nobody can say whose its namespace is
+	foreignNamespace = "ForeignNamespace" // its namespace is a guest's
+	marked           = "Marked"           // it was admitted in a guest's namespace
+	unknownNamespace = "UnknownNamespace" // nobody can say whose its namespace is
 	AgentAway        = "AgentAway"        // it is a guest's, and nobody here can enforce it
 )
 
@@ -61,21 +61,21 @@ func Ask(k Known) bool {
 func Judge(k Known) Decision {
 	switch {
 	case k.Space.Class == gate.Foreign:
-		return guarded(k, k.Space.Guest, ForeignNamespace)
+		return guarded(k, k.Space.Guest, foreignNamespace)
 	case k.Mark.Set && (!k.Live || k.Missing):
-		return guarded(k, k.Mark.Guest, Marked)
+		return guarded(k, k.Mark.Guest, marked)
 	case k.Space.Class == gate.OptedOut:
-		return Decision{Verdict: Pass, Reason: OptedOut}
+		return Decision{Verdict: Pass, Reason: optedOut}
 	case k.Space.Class == gate.Ordinary:
-		return Decision{Verdict: Pass, Reason: NotForeign}
+		return Decision{Verdict: Pass, Reason: notForeign}
 	case k.Missing:
-		return Decision{Verdict: Pass, Reason: NoSuchNamespace}
+		return Decision{Verdict: Pass, Reason: noSuchNamespace}
 	case k.Exempt:
 		return Decision{Verdict: Pass, Reason: Exempt}
 	case k.Marks && k.Mark.Shown:
-		return Decision{Verdict: Pass, Reason: Unmarked}
+		return Decision{Verdict: Pass, Reason: unmarked}
 	default:
-		return Decision{Verdict: Refuse, Reason: UnknownNamespace, Message: unknown(k)}
+		return Decision{Verdict: Refuse, Reason: unknownNamespace, Message: unknown(k)}
 	}
 }
 

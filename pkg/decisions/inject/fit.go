@@ -21,7 +21,7 @@ const (
 // measured on cgroup v1, which does not count the data in the buffers of sockets (docs/threat-model.md says what cgroup v2 adds). And it
 // must start within its startup probe.
 const (
-	MinCPULimit    = "50m"
+	minCPULimit    = "50m"
 	MinMemoryLimit = "192Mi"
 )
 
@@ -31,7 +31,7 @@ func fittedResources() []corev1.ResourceName {
 
 // least returns the smallest limit with which the proxy works, zero where any will do.
 func least(name corev1.ResourceName) resource.Quantity {
-	needed := map[corev1.ResourceName]string{corev1.ResourceCPU: MinCPULimit, corev1.ResourceMemory: MinMemoryLimit}[name]
+	needed := map[corev1.ResourceName]string{corev1.ResourceCPU: minCPULimit, corev1.ResourceMemory: MinMemoryLimit}[name]
 	if needed == "" {
 		return resource.Quantity{}
 	}

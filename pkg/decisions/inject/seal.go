@@ -21,9 +21,9 @@ import (
 // one judges: the judge accepts a proxy that differs from its own when the seal shows that a replica injected it just now.
 const AnnotationSeal = "data-space.liqo.io/proxy-seal"
 
-// SealLifetime is how long a seal counts: longer than any request to the API server (60 s) and the skew of nodes' clocks.
+// sealLifetime is how long a seal counts: longer than any request to the API server (60 s) and the skew of nodes' clocks.
 // The mutating phase replaces every proxy and every seal that a pod brings, so what the judge reads is of the same request.
-const SealLifetime = 2 * time.Minute
+const sealLifetime = 2 * time.Minute
 
 // Seal is what a replica needs to seal and to verify. The zero value does neither.
 type Seal struct {
@@ -57,7 +57,7 @@ func (s Seal) verified(annotations map[string]string, spec *corev1.PodSpec) (pro
 		return "", false
 	}
 	at, err := strconv.ParseInt(parts[0], 10, 64)
-	if err != nil || s.Now.Sub(time.Unix(at, 0)).Abs() > SealLifetime {
+	if err != nil || s.Now.Sub(time.Unix(at, 0)).Abs() > sealLifetime {
 		return "", false
 	}
 	return parts[1], slices.ContainsFunc(s.Keys, func(key []byte) bool {

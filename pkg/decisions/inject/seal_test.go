@@ -53,9 +53,9 @@ func TestReplicasOfTwoReleasesAcceptEachOthersProxies(t *testing.T) {
 	require.Equal(t, refused, judged(pod, Seal{}), "without a seal: one cannot have come from the other")
 	require.Equal(t, refused, judged(pod, sealing("another")), "another key")
 	late, elsewhere := sealing("key"), sealing("key")
-	late.Now, elsewhere.Namespace = late.Now.Add(SealLifetime+time.Second), "rival-space"
+	late.Now, elsewhere.Namespace = late.Now.Add(sealLifetime+time.Second), "rival-space"
 	require.Equal(t, refused, judged(pod, late), "a seal that is kept")
-	late.Now = late.Now.Add(-2*SealLifetime - 2*time.Second)
+	late.Now = late.Now.Add(-2*sealLifetime - 2*time.Second)
 	require.Equal(t, refused, judged(pod, late), "a seal of the future")
 	require.Equal(t, refused, judged(pod, elsewhere), "a seal of another namespace")
 	for what, change := range map[string]func(*corev1.Pod){

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// MaxFindings is how many findings about one object are reported.
-	MaxFindings = 32
-	// MaxReport is how many bytes they have together.
-	MaxReport = 16 << 10
+	// maxFindings is how many findings about one object are reported.
+	maxFindings = 32
+	// maxReport is how many bytes they have together.
+	maxReport = 16 << 10
 	// maxField, maxDetail and maxBadValue are how much of each part of a finding is reported.
 	maxField, maxDetail, maxBadValue = 256, 1024, 256
 	// MaxName is how much of an object's name is reported. A valid one has 253 bytes at most.
@@ -26,7 +26,7 @@ func Report(all field.ErrorList) field.ErrorList {
 	for i, finding := range all {
 		short := shorten(finding)
 		size += len(short.Field) + len(short.Detail) + maxBadValue
-		if i == MaxFindings || size > MaxReport {
+		if i == maxFindings || size > maxReport {
 			return append(report, &field.Error{Type: field.ErrorTypeForbidden, Field: short.Field, BadValue: "",
 				Detail: fmt.Sprintf("and %d more findings from here on; correct the ones before first", len(all)-i)})
 		}
@@ -39,7 +39,7 @@ func Report(all field.ErrorList) field.ErrorList {
 func Warnings(all []string) []string {
 	var report []string
 	for i, warning := range all {
-		if i == MaxFindings {
+		if i == maxFindings {
 			return append(report, fmt.Sprintf("and %d more warnings", len(all)-i))
 		}
 		report = append(report, Cut(warning, maxDetail))

@@ -3,34 +3,34 @@ package limits
 // The limits that hold for each object. Real workloads stay far below: a pod of 20 containers with 100 variables each has
 // 6,000 values, an EndpointSlice with the 1,000 endpoints that the API allows some 13,000.
 const (
-	// MaxBytes is the size of an object as JSON. What a ConfigMap or a Secret holds does not count: it is not decoded.
-	MaxBytes = 1 << 20
-	// MaxValues is the number of JSON values in an object, at all depths.
-	MaxValues = 30_000
-	// MaxDepth is how deep values may be nested. The deepest field of a pod is at 13.
-	MaxDepth = 32
+	// maxBytes is the size of an object as JSON. What a ConfigMap or a Secret holds does not count: it is not decoded.
+	maxBytes = 1 << 20
+	// maxValues is the number of JSON values in an object, at all depths.
+	maxValues = 30_000
+	// maxDepth is how deep values may be nested. The deepest field of a pod is at 13.
+	maxDepth = 32
 	// MaxEntries is the length of a list or a map that entriesOf does not name.
 	MaxEntries = 256
-	// MaxLongList is the length of the lists that are long in real workloads.
-	MaxLongList = 1000
-	// MaxContainers is the number of containers of each kind.
-	MaxContainers = 100
-	// MaxString is the length of a text. The kernel takes 128 KiB for an argument or a variable, the API server 256 KiB for all
+	// maxLongList is the length of the lists that are long in real workloads.
+	maxLongList = 1000
+	// maxContainers is the number of containers of each kind.
+	maxContainers = 100
+	// maxString is the length of a text. The kernel takes 128 KiB for an argument or a variable, the API server 256 KiB for all
 	// annotations together.
-	MaxString = 256 << 10
-	// MaxKey is the length of a map's key. A qualified name has 317 bytes at most.
-	MaxKey = 512
+	maxString = 256 << 10
+	// maxKey is the length of a map's key. A qualified name has 317 bytes at most.
+	maxKey = 512
 )
 
 // entriesOf returns how many entries a list or map with this name may have.
 func entriesOf(name string) int {
 	switch name {
 	case "containers", "initContainers", "ephemeralContainers":
-		return MaxContainers
+		return maxContainers
 	case "env", "args", "command", "values", "items",
 		// The API server's own limit of an EndpointSlice, and the controller's of an Endpoints.
 		"endpoints", "addresses", "notReadyAddresses":
-		return MaxLongList
+		return maxLongList
 	}
 	return MaxEntries
 }

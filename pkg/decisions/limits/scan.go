@@ -9,7 +9,7 @@ import (
 // Exceeded returns which limit an object, given as JSON, exceeds first, or nil. It reads the text once and stops at the first
 // finding; what it allocates is bounded by the limits. A text that is not JSON exceeds no limit: the decoder rejects it.
 func Exceeded(raw []byte) *field.Error {
-	s := &scanner{raw: raw, path: make([]step, 0, MaxDepth+1)}
+	s := &scanner{raw: raw, path: make([]step, 0, maxDepth+1)}
 	s.value()
 	return s.finding
 }
@@ -37,12 +37,12 @@ func (s *scanner) value() bool {
 	}
 	s.values++
 	switch {
-	case s.values > MaxValues:
-		return s.exceeds("the object has more than %d values; split it into several objects", MaxValues)
-	case len(s.path) > MaxDepth:
-		return s.exceeds("values are nested more than %d deep; flatten them", MaxDepth)
-	case s.at-s.hidden > MaxBytes:
-		return s.exceeds("the object is larger than %d bytes; split it, or keep large data in a ConfigMap or a volume", MaxBytes)
+	case s.values > maxValues:
+		return s.exceeds("the object has more than %d values; split it into several objects", maxValues)
+	case len(s.path) > maxDepth:
+		return s.exceeds("values are nested more than %d deep; flatten them", maxDepth)
+	case s.at-s.hidden > maxBytes:
+		return s.exceeds("the object is larger than %d bytes; split it, or keep large data in a ConfigMap or a volume", maxBytes)
 	}
 	return s.content()
 }
@@ -55,8 +55,8 @@ func (s *scanner) content() bool {
 		return s.list()
 	case '"':
 		text, ok := s.text()
-		if ok && len(text) > MaxString {
-			return s.exceeds("the text is longer than %d bytes; shorten it", MaxString)
+		if ok && len(text) > maxString {
+			return s.exceeds("the text is longer than %d bytes; shorten it", maxString)
 		}
 		return ok
 	}
@@ -72,8 +72,8 @@ func (s *scanner) object() bool {
 			return false
 		case count > limit:
 			return s.exceeds("the map has more than %d entries; remove some", limit)
-		case len(key) > MaxKey:
-			return s.exceeds("a key is longer than %d bytes; shorten it", MaxKey)
+		case len(key) > maxKey:
+			return s.exceeds("a key is longer than %d bytes; shorten it", maxKey)
 		}
 		s.at++
 		if !s.below(step{name: string(key)}) {

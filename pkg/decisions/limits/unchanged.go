@@ -54,7 +54,7 @@ func Names(raw []byte) (name, generateName string) {
 }
 
 func unquoted(text []byte) string {
-	if len(text) > MaxString {
+	if len(text) > maxString {
 		return ""
 	}
 	var value string

@@ -9,7 +9,10 @@ import (
 )
 
 // Change is one thing that happened in the cluster: one of the types below.
-type Change interface{ apply(*Index) }
+type Change interface {
+	// apply notes the change in the index and what it touches in the index's transaction, which must have begun.
+	apply(x *Index)
+}
 
 // PodSeen tells of a pod that was added or changed.
 type PodSeen struct{ Pod netpolicy.Pod }

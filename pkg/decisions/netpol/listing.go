@@ -32,7 +32,7 @@ type ListEnds struct{ Kind Kind }
 type listing struct {
 	complete bool   // a list ended
 	number   uint32 // of the list; objects bear that of the last list that held them, or of the event that did
-	pending  Together
+	pending  together
 	touched  map[netpolicy.Key]struct{} // keys of pending
 }
 
@@ -96,8 +96,8 @@ func (c ListEnds) apply(x *Index) {
 }
 
 // unlisted are the ends of the objects that the list does not hold.
-func (x *Index) unlisted(kind Kind) Together {
-	var out Together
+func (x *Index) unlisted(kind Kind) together {
+	var out together
 	number := x.lists[kind].number
 	for _, ns := range x.namespaces {
 		if kind == Namespaces && ns.seen && ns.listed != number {
@@ -113,8 +113,8 @@ func (x *Index) unlisted(kind Kind) Together {
 	return out
 }
 
-func (ns *namespace) unlistedPods(number uint32) Together {
-	var out Together
+func (ns *namespace) unlistedPods(number uint32) together {
+	var out together
 	for _, p := range ns.pods {
 		if p.listed != number {
 			out = append(out, PodGone{Key: p.Key})
@@ -123,8 +123,8 @@ func (ns *namespace) unlistedPods(number uint32) Together {
 	return out
 }
 
-func (ns *namespace) unlistedPolicies(number uint32) Together {
-	var out Together
+func (ns *namespace) unlistedPolicies(number uint32) together {
+	var out together
 	for _, p := range ns.policies {
 		if p.listed != number {
 			out = append(out, PolicyGone{Key: p.Key})

@@ -8,11 +8,11 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// Together is several changes between which the cluster was never seen, for example what differs after a new list. They
+// together is several changes between which the cluster was never seen, for example what differs after a new list. They
 // are enforced as one change.
-type Together []Change
+type together []Change
 
-func (c Together) apply(x *Index) {
+func (c together) apply(x *Index) {
 	for _, change := range c {
 		change.apply(x)
 	}
@@ -55,7 +55,7 @@ func (x *Index) Steps(changes ...Change) []Delta {
 // single reports whether the change is one that the cluster made at once.
 func single(c Change) bool {
 	switch c.(type) {
-	case Together, ListEnds:
+	case together, ListEnds:
 		return false
 	}
 	return true

@@ -44,7 +44,7 @@ func usedMark(rule []string, marks uint32) string {
 		if i > 0 && slices.Contains(rule[:i], "CONNMARK") || matchesConnection(rule[:i]) {
 			continue // a connection's mark is not a packet's
 		}
-		value, mask, err := ParseMark(rule[i+1])
+		value, mask, err := parseMark(rule[i+1])
 		if err == nil && value&mask&marks != 0 {
 			return rule[i+1]
 		}
@@ -62,8 +62,8 @@ func matchesConnection(words []string) bool {
 	return false
 }
 
-// ParseMark reads a mark as iptables prints it; without a mask it is the whole mark.
-func ParseMark(text string) (value, mask uint32, err error) {
+// parseMark reads a mark as iptables prints it; without a mask it is the whole mark.
+func parseMark(text string) (value, mask uint32, err error) {
 	first, second, masked := strings.Cut(text, "/")
 	v, err := strconv.ParseUint(first, 0, 32)
 	if err != nil {

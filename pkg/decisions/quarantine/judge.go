@@ -58,9 +58,9 @@ type Finding struct {
 	Message   string `json:"message"` // what, and how to cure it
 }
 
-// Harmless are the capabilities that a container may have: those that admission leaves it. What reaches the network past
+// harmless are the capabilities that a container may have: those that admission leaves it. What reaches the network past
 // sockets (NET_RAW, NET_ADMIN, BPF), other processes (SYS_PTRACE), or the node is not among them, nor is what is unknown.
-func Harmless() workload.Capabilities {
+func harmless() workload.Capabilities {
 	return workload.CapabilitySet("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
 		"SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT")
 }
@@ -94,7 +94,7 @@ func Judge(p Pod, s Settings) []Finding {
 // judgeContainer judges a container for itself. One that has ended counts as long as the runtime knows it: it may come
 // back, and who could change the network may have left something there that goes on without it (tc, a tunnel).
 func judgeContainer(p Pod, c Container) []Finding {
-	excess := c.Bounding &^ Harmless()
+	excess := c.Bounding &^ harmless()
 	var found []Finding
 	if excess != 0 {
 		found = append(found, Finding{Reason: Capabilities, Container: c.Name, ID: c.ID, Message: fmt.Sprintf(

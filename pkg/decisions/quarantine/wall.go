@@ -125,8 +125,8 @@ func kind(number uint16) Match {
 
 func at(offset int, value ...byte) Match { return Match{Base: Packet, Offset: offset, Value: value} }
 
-// Passes reports whether a frame passes the rules: what the kernel is told, in a form that can be tried on a table.
-func Passes(rules []Rule, frame []byte) bool {
+// passes reports whether a frame passes the rules: what the kernel is told, in a form that can be tried on a table.
+func passes(rules []Rule, frame []byte) bool {
 	for _, r := range rules {
 		if r.matches(frame) {
 			return true

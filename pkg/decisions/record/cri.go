@@ -12,8 +12,8 @@ type Piece struct {
 	Content      []byte
 }
 
-// ErrFormat means that a line is not in the CRI's format.
-var ErrFormat = errors.New("not a line of a CRI log")
+// errFormat means that a line is not in the CRI's format.
+var errFormat = errors.New("not a line of a CRI log")
 
 // maxTime bounds the time stamp, which is RFC 3339 with nanoseconds.
 const maxTime = 40
@@ -22,19 +22,19 @@ const maxTime = 40
 func ParseCRI(line []byte) (Piece, error) {
 	stamp, rest, found := bytes.Cut(line, []byte{' '})
 	if !found || len(stamp) == 0 || len(stamp) > maxTime || !plain(stamp) {
-		return Piece{}, ErrFormat
+		return Piece{}, errFormat
 	}
 	stream, rest, found := bytes.Cut(rest, []byte{' '})
 	if s := string(stream); !found || s != "stdout" && s != "stderr" {
-		return Piece{}, ErrFormat
+		return Piece{}, errFormat
 	}
 	tags, content, found := bytes.Cut(rest, []byte{' '})
 	if !found && len(tags) == 0 {
-		return Piece{}, ErrFormat
+		return Piece{}, errFormat
 	}
 	tag, _, _ := bytes.Cut(tags, []byte{':'})
 	if s := string(tag); s != "F" && s != "P" {
-		return Piece{}, ErrFormat
+		return Piece{}, errFormat
 	}
 	return Piece{Time: string(stamp), Stream: string(stream), Partial: tag[0] == 'P', Content: content}, nil
 }

@@ -15,8 +15,8 @@ func Question(line string) (pod, rest string, ok bool) {
 	return strings.Cut(after, " ")
 }
 
-// Asker returns the namespace of the pod that a line of the resolver is about, and "" where the line names none.
-func Asker(e Entry) string {
+// asker returns the namespace of the pod that a line of the resolver is about, and "" where the line names none.
+func asker(e Entry) string {
 	pod, _, _ := Question(e.Text)
 	namespace, _, _ := strings.Cut(pod, "/")
 	if namespace == "-" {
@@ -32,7 +32,7 @@ func Concerns(e Entry, resolver string, guests map[string]string) bool {
 	if e.Source.Container != resolver || e.Gap != nil || e.Ended {
 		return true
 	}
-	return guests[Asker(e)] == e.Source.Guest
+	return guests[asker(e)] == e.Source.Guest
 }
 
 // Passed returns an entry that holds the position of e alone: it is not written, but the record goes on behind it.

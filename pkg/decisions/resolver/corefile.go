@@ -12,9 +12,9 @@ import (
 
 // Ports on which the resolver's pods answer the kubelet and Prometheus.
 const (
-	PortHealth  = 8080
-	PortReady   = 8181
-	PortMetrics = 9153
+	portHealth  = 8080
+	portReady   = 8181
+	portMetrics = 9153
 )
 
 // logFormat is one line a query. The name comes last, since it may hold anything; CoreDNS escapes what does not print.
@@ -50,7 +50,7 @@ func Corefile(s Settings) (string, error) {
         pods verified
         ttl 5
     }
-`, s.QueriesPerSecond, burstSeconds*s.QueriesPerSecond, logFormat, PortHealth, PortReady, PortMetrics, strings.Join(s.zones(), " "))
+`, s.QueriesPerSecond, burstSeconds*s.QueriesPerSecond, logFormat, portHealth, portReady, portMetrics, strings.Join(s.zones(), " "))
 	for _, domain := range s.Forward {
 		fmt.Fprintf(&b, "    forward %s %s\n", domain.Name, servers(domain))
 	}

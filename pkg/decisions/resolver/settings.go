@@ -12,9 +12,9 @@ import (
 // DefaultClusterDomain is what the names of a cluster end in unless its installer chose another.
 const DefaultClusterDomain = "cluster.local"
 
-// DefaultQueriesPerSecond is enough for a program that looks a name up for each of 25 connections a second and caches
+// defaultQueriesPerSecond is enough for a program that looks a name up for each of 25 connections a second and caches
 // nothing: a search list makes up to eight questions of one name.
-const DefaultQueriesPerSecond = 200
+const defaultQueriesPerSecond = 200
 
 const (
 	maxForward = 64
@@ -50,7 +50,7 @@ func (s Settings) Default() Settings {
 		s.ClusterDomain = DefaultClusterDomain
 	}
 	if s.QueriesPerSecond == 0 {
-		s.QueriesPerSecond = DefaultQueriesPerSecond
+		s.QueriesPerSecond = defaultQueriesPerSecond
 	}
 	return s
 }

@@ -15,14 +15,14 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
-// ErrLoose means that a link of the pod has no other end on this node where a wall could stand.
-var ErrLoose = errors.New("it has no other end on this node")
+// errLoose means that a link of the pod has no other end on this node where a wall could stand.
+var errLoose = errors.New("it has no other end on this node")
 
 // link is a link by which frames leave the pod's namespace.
 type link struct {
 	inside netlink.Link // as the pod sees it
 	end    netlink.Link // the node's end; nil: it has none here
-	why    error        // why it has none: errors.Is ErrLoose
+	why    error        // why it has none: errors.Is errLoose
 }
 
 // links finds every link by which frames leave the pod's namespace, and the node's ends of these.
@@ -53,7 +53,7 @@ func (h *Host) links(pod *netns.Namespace) (found []link, err error) {
 }
 
 // ends finds the node's end of every link by which frames leave the pod's namespace. Links that have none here are set
-// down from inside, and the error says which: errors.Is ErrLoose.
+// down from inside, and the error says which: errors.Is errLoose.
 func (h *Host) ends(pod *netns.Namespace) (ends []netlink.Link, err error) {
 	found, err := h.links(pod)
 	if err != nil {
@@ -84,14 +84,14 @@ func leaves(l netlink.Link) bool {
 func (h *Host) end(l netlink.Link, there, here int) (end netlink.Link, err error) {
 	a := l.Attrs()
 	if l.Type() != "veth" || a.NetNsID != there || there < 0 || here < 0 {
-		return nil, ErrLoose
+		return nil, errLoose
 	}
 	err = h.node.Do(func() (err error) { end, err = netlink.LinkByIndex(a.ParentIndex); return err })
 	if err != nil {
-		return nil, errors.Join(ErrLoose, err)
+		return nil, errors.Join(errLoose, err)
 	}
 	if b := end.Attrs(); end.Type() != "veth" || b.ParentIndex != a.Index || b.NetNsID != here {
-		return nil, ErrLoose
+		return nil, errLoose
 	}
 	return end, nil
 }

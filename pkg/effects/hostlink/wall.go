@@ -72,7 +72,7 @@ func (h *Host) Close() error { return h.node.Close() }
 
 // Up walls the pod off: for the first time, again, and after a change alike. Where no wall can stand, the node's end of the
 // link is set down, and nothing passes at all. A link that has no end on this node is set down from inside, and the
-// error says so (ErrLoose): who may set it up again must be stopped.
+// error says so (errLoose): who may set it up again must be stopped.
 func (h *Host) Up(pod *netns.Namespace, sandbox string, ips []netip.Addr) (Standing, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,7 +99,7 @@ func (h *Host) Up(pod *netns.Namespace, sandbox string, ips []netip.Addr) (Stand
 		s.Walled, s.From = append(s.Walled, end.Attrs().Name), view.Node
 	}
 	if len(ends) == 0 && loose == nil && !h.walled(sandbox) {
-		loose = fmt.Errorf("the pod shows no link: %w", ErrLoose)
+		loose = fmt.Errorf("the pod shows no link: %w", errLoose)
 	}
 	var err error
 	if s.Repaired, err = h.write(sandbox, planned); err != nil {

@@ -15,7 +15,7 @@ import (
 
 // Why a namespace is refused.
 var (
-	ErrHost       = errors.New("it is the node's own network namespace")
+	errHost       = errors.New("it is the node's own network namespace")
 	ErrNotThePods = errors.New("it does not hold the pod's IP")
 )
 
@@ -85,7 +85,7 @@ func hosts() []string {
 }
 
 // CheckPod returns nil if the namespace may be written to for a pod with these IPs: it is neither the caller's nor the
-// node's first process's, and it holds at least one of the IPs. Errors satisfy errors.Is with ErrHost or ErrNotThePods.
+// node's first process's, and it holds at least one of the IPs. Errors satisfy errors.Is with errHost or ErrNotThePods.
 // Do not call it from within Do.
 func (n *Namespace) CheckPod(ips []netip.Addr) error {
 	if err := n.CheckNotHost(); err != nil {
@@ -112,7 +112,7 @@ func (n *Namespace) CheckNotHost() error {
 			return err
 		}
 		if id == n.id {
-			return fmt.Errorf("network namespace %s refused: %w", n.path, ErrHost)
+			return fmt.Errorf("network namespace %s refused: %w", n.path, errHost)
 		}
 	}
 	return nil

@@ -36,7 +36,7 @@ func OpenAny(t endpoint.Target) (*Namespace, error) {
 // refusal returns the reason for which a network namespace is not a pod's.
 func refusal(err error) string {
 	switch {
-	case errors.Is(err, ErrHost):
+	case errors.Is(err, errHost):
 		return failure.HostNamespace
 	case errors.Is(err, ErrNotThePods):
 		return failure.NotThePods

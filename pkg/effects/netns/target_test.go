@@ -11,7 +11,7 @@ import (
 )
 
 func TestARefusalHasAReason(t *testing.T) {
-	require.Equal(t, failure.HostNamespace, refusal(fmt.Errorf("refused: %w", ErrHost)))
+	require.Equal(t, failure.HostNamespace, refusal(fmt.Errorf("refused: %w", errHost)))
 	require.Equal(t, failure.NotThePods, refusal(fmt.Errorf("refused: %w", ErrNotThePods)))
 	require.Equal(t, failure.Open, refusal(errors.New("no")))
 }

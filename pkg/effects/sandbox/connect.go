@@ -20,8 +20,8 @@ const callTimeout = 5 * time.Second
 // maxMessage is what the kubelet allows as well: a list of every container of a large node.
 const maxMessage = 16 << 20
 
-// UsualSockets is where the runtimes listen, in the order in which they are tried.
-func UsualSockets() []string {
+// usualSockets is where the runtimes listen, in the order in which they are tried.
+func usualSockets() []string {
 	return []string{
 		"/run/containerd/containerd.sock",
 		"/run/crio/crio.sock",
@@ -44,7 +44,7 @@ type Client struct {
 // the usual ones that answers. A path that is not here is looked for where the node's first process sees it: an agent in
 // a container needs no mount of it. The connection heals itself when the runtime restarts.
 func Dial(ctx context.Context, socket string) (*Client, error) {
-	tried := UsualSockets()
+	tried := usualSockets()
 	if socket != "" {
 		tried = []string{strings.TrimPrefix(socket, "unix://")}
 	}

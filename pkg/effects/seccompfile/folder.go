@@ -15,8 +15,8 @@ import (
 // ErrNoKubelet means that the kubelet's folder is not where it was said to be.
 var ErrNoKubelet = errors.New("the folder of the node's kubelet is not there")
 
-// Usual are the folders that kubelets have (their --root-dir).
-func Usual() []string {
+// usual are the folders that kubelets have (their --root-dir).
+func usual() []string {
 	return []string{"/var/lib/kubelet", "/var/snap/microk8s/common/var/lib/kubelet", "/var/lib/k0s/kubelet", "/var/lib/rancher/k3s/agent/kubelet", "/var/vcap/data/kubelet"}
 }
 
@@ -37,7 +37,7 @@ func Open(kubelet, volatile string) (Folder, error) {
 			return Folder{Kubelet: kubelet, Volatile: volatile, Root: root}, nil
 		}
 	}
-	return Folder{}, fmt.Errorf("%s: %w; the kubelet's --root-dir names it, usual ones are %s", kubelet, ErrNoKubelet, strings.Join(Usual(), ", "))
+	return Folder{}, fmt.Errorf("%s: %w; the kubelet's --root-dir names it, usual ones are %s", kubelet, ErrNoKubelet, strings.Join(usual(), ", "))
 }
 
 // nodeRoot is the root folder of the node's first process.

@@ -22,7 +22,7 @@ func Run(ctx context.Context, ns *netns.Namespace, lockfile, input, name string,
 	err := ns.Do(func() error {
 		cmd := exec.CommandContext(ctx, name, args...)
 		if lockfile != "" {
-			cmd.Env = append(os.Environ(), LockVariable+"="+lockfile)
+			cmd.Env = append(os.Environ(), lockVariable+"="+lockfile)
 		}
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
 		return cmd.Run()

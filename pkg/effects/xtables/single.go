@@ -14,11 +14,11 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// LockVariable is the environment variable by which the legacy programs know their lock file.
-const LockVariable = "XTABLES_LOCKFILE"
+// lockVariable is the environment variable by which the legacy programs know their lock file.
+const lockVariable = "XTABLES_LOCKFILE"
 
 // Single removes single rules from tables that other programs write as well. The lock of the legacy programs is the one that
-// this process's environment names (LockVariable): go-iptables passes no other environment on. The nft programs take no lock.
+// this process's environment names (lockVariable): go-iptables passes no other environment on. The nft programs take no lock.
 type Single struct {
 	NS      *netns.Namespace
 	Backend Backend
@@ -93,5 +93,5 @@ func UseLock(path string) error {
 	if path == "" {
 		return nil
 	}
-	return os.Setenv(LockVariable, path)
+	return os.Setenv(lockVariable, path)
 }

@@ -22,6 +22,7 @@ import (
 
 // resolvers knows the addresses that answer the cluster's DNS.
 type resolvers interface {
+	// Addresses returns them, as the API server has them now.
 	Addresses(ctx context.Context) ([]netip.Addr, error)
 }
 

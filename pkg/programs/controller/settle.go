@@ -18,8 +18,11 @@ import (
 
 // writer is the part of a client that changes objects.
 type writer interface {
+	// Apply writes the fields of obj by server-side apply.
 	Apply(ctx context.Context, obj runtime.ApplyConfiguration, opts ...client.ApplyOption) error
+	// Delete deletes an object. One that is not there is an error (IsNotFound).
 	Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error
+	// Patch changes an object, and fills obj with the answer.
 	Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error
 }
 

@@ -22,13 +22,16 @@ import (
 
 // namespaceLabels tells a namespace's labels as they are now.
 type namespaceLabels interface {
+	// Labels returns the labels of a namespace; an error if the namespace is not there or the API server does not answer.
 	Labels(ctx context.Context, namespace string) (map[string]string, error)
 }
 
 // guestSpaces returns the properties of a namespace on which the judgement of its pods depends: its labels, its annotations, and what it asks of containers.
 type guestSpaces interface {
 	namespaceLabels
+	// Metadata returns the labels and annotations of a namespace.
 	Metadata(ctx context.Context, namespace string) (*metav1.PartialObjectMetadata, error)
+	// Room returns what the LimitRanges and ResourceQuotas of a namespace leave for containers, as far as the cache knows them.
 	Room(ctx context.Context, namespace string) inject.Room
 }
 

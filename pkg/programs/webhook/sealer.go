@@ -15,6 +15,7 @@ import (
 
 // sealer returns what a replica seals pods of a namespace with.
 type sealer interface {
+	// seal returns what pods of the namespace are sealed with; the zero Seal seals nothing. It may be called concurrently.
 	seal(namespace string) inject.Seal
 }
 

@@ -162,7 +162,7 @@ func TestWhatIsMalformedIsAnErrorAndNeverAnOmission(t *testing.T) {
 		require.ErrorIs(t, err, ErrMalformed, name)
 	}
 	for _, body := range []string{"", "{}", "k8s\x00\x0a\x01", "k8s\x00\x1a\x04gzip", "k8s\x00\x22\x04json"} {
-		_, _, err := Unwrap([]byte(body))
+		_, _, err := unwrap([]byte(body))
 		require.ErrorIs(t, err, ErrMalformed, body)
 	}
 }
@@ -202,7 +202,7 @@ func FuzzPod(f *testing.F) {
 		f.Add(message)
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		_, _, _ = Unwrap(message)
+		_, _, _ = unwrap(message)
 		_, _, _ = Event(message)
 		_, _ = List(message, func([]byte) error { return nil })
 		got, _, err := NewDecoder().Pod(message)

@@ -8,8 +8,8 @@ import (
 // Type is an object's kind with its API version.
 type Type struct{ APIVersion, Kind string }
 
-// Unwrap returns the message inside the API server's envelope, and its type.
-func Unwrap(body []byte) (message []byte, t Type, err error) {
+// unwrap returns the message inside the API server's envelope, and its type.
+func unwrap(body []byte) (message []byte, t Type, err error) {
 	rest, found := bytes.CutPrefix(body, []byte("k8s\x00"))
 	if !found {
 		return nil, Type{}, fmt.Errorf("%w: the prefix k8s is missing", ErrMalformed)
@@ -51,7 +51,7 @@ func (t *Type) field(f field) error {
 
 // UnwrapAs returns the message inside the envelope if it is of the type.
 func UnwrapAs(body []byte, want Type) ([]byte, error) {
-	message, t, err := Unwrap(body)
+	message, t, err := unwrap(body)
 	if err == nil && t != want {
 		err = fmt.Errorf("%w: a %s %s, not a %s %s", ErrMalformed, t.APIVersion, t.Kind, want.APIVersion, want.Kind)
 	}

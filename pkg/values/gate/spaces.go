@@ -22,8 +22,8 @@ const (
 	OptedOut Class = "optedOut" // a guest's, but the Hospital has taken the guard off
 )
 
-// ClassOf judges a namespace by its labels.
-func ClassOf(labels map[string]string) Class {
+// classOf judges a namespace by its labels.
+func classOf(labels map[string]string) Class {
 	switch {
 	case !apis.IsForeign(labels):
 		return Ordinary
@@ -42,7 +42,7 @@ type Space struct {
 
 // SpaceOf judges a namespace.
 func SpaceOf(n workload.Namespace) Space {
-	return Space{Class: ClassOf(n.Labels), Guest: apis.Guest(n.Labels)}
+	return Space{Class: classOf(n.Labels), Guest: apis.Guest(n.Labels)}
 }
 
 // Spaces is every namespace of the cluster at one moment. It is what the agent leaves on the node.

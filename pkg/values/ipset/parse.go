@@ -38,7 +38,7 @@ func parseLine(sets *[]Set, words []string) error {
 		if i < 0 {
 			return fmt.Errorf("set %s was not created", words[1])
 		}
-		entry, err := ParseEntry(words[2])
+		entry, err := parseEntry(words[2])
 		if err != nil {
 			return err
 		}
@@ -48,8 +48,8 @@ func parseLine(sets *[]Set, words []string) error {
 	return fmt.Errorf("want create or add")
 }
 
-// ParseEntry reads an entry as String writes it.
-func ParseEntry(text string) (Entry, error) {
+// parseEntry reads an entry as String writes it.
+func parseEntry(text string) (Entry, error) {
 	address, rest, withPort := strings.Cut(text, ",")
 	prefix, err := netip.ParsePrefix(address)
 	if err != nil {

@@ -25,8 +25,8 @@ const (
 	V6 Family = "inet6"
 )
 
-// FamilyOf tells the family of an address.
-func FamilyOf(a netip.Addr) Family {
+// familyOf tells the family of an address.
+func familyOf(a netip.Addr) Family {
 	if a.Is4() {
 		return V4
 	}
@@ -47,7 +47,7 @@ type Entry struct {
 func Address(a netip.Addr) Entry { return Entry{Prefix: netip.PrefixFrom(a, a.BitLen())} }
 
 // Family is the entry's address family.
-func (e Entry) Family() Family { return FamilyOf(e.Prefix.Addr()) }
+func (e Entry) Family() Family { return familyOf(e.Prefix.Addr()) }
 
 // String is the entry as ipset(8) prints it.
 func (e Entry) String() string {

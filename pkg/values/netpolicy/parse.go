@@ -16,7 +16,7 @@ func PolicyOf(p *networkingv1.NetworkPolicy) (Policy, field.ErrorList) {
 	spec := field.NewPath("spec")
 	out := Policy{Key: Key{p.Namespace, p.Name}}
 	var err error
-	if out.Target, err = SelectorOf(&p.Spec.PodSelector); err != nil {
+	if out.Target, err = selectorOf(&p.Spec.PodSelector); err != nil {
 		r.problem(field.Invalid(spec.Child("podSelector"), p.Spec.PodSelector, err.Error()+"; all pods of the namespace are closed instead"))
 		out.Target = Everything()
 	}
@@ -73,13 +73,13 @@ func (r *reader) peer(at *field.Path, p networkingv1.NetworkPolicyPeer) Peer {
 	out := Peer{Pods: &pods}
 	var err error
 	if p.PodSelector != nil {
-		if pods, err = SelectorOf(p.PodSelector); err != nil {
+		if pods, err = selectorOf(p.PodSelector); err != nil {
 			r.problem(field.Invalid(at.Child("podSelector"), p.PodSelector, err.Error()))
 			return Peer{}
 		}
 	}
 	if p.NamespaceSelector != nil {
-		namespaces, err := SelectorOf(p.NamespaceSelector)
+		namespaces, err := selectorOf(p.NamespaceSelector)
 		if err != nil {
 			r.problem(field.Invalid(at.Child("namespaceSelector"), p.NamespaceSelector, err.Error()))
 			return Peer{}
@@ -119,7 +119,7 @@ func (r *reader) port(at *field.Path, p networkingv1.NetworkPolicyPort) Port {
 	protocol := TCP
 	if p.Protocol != nil {
 		var ok bool
-		if protocol, ok = ProtocolOf(*p.Protocol); !ok {
+		if protocol, ok = protocolOf(*p.Protocol); !ok {
 			r.problem(field.NotSupported(at.Child("protocol"), *p.Protocol, []string{"TCP", "UDP", "SCTP"}))
 			return Port{}
 		}

@@ -25,8 +25,8 @@ const (
 	SCTP Protocol = "sctp"
 )
 
-// ProtocolOf reads the API's name of a protocol; ok is false for one that nobody here knows.
-func ProtocolOf(p corev1.Protocol) (protocol Protocol, ok bool) {
+// protocolOf reads the API's name of a protocol; ok is false for one that nobody here knows.
+func protocolOf(p corev1.Protocol) (protocol Protocol, ok bool) {
 	switch p {
 	case corev1.ProtocolTCP, "":
 		return TCP, true
@@ -140,7 +140,7 @@ func appendPorts(ports []NamedPort, c corev1.Container) []NamedPort {
 
 // AppendPort appends a container's port, if a policy can name it.
 func AppendPort(ports []NamedPort, name string, protocol corev1.Protocol, number int32) []NamedPort {
-	known, ok := ProtocolOf(protocol)
+	known, ok := protocolOf(protocol)
 	if name == "" || !ok || number < 1 || number > 65535 {
 		return ports
 	}

@@ -20,8 +20,8 @@ type Selector struct {
 // Everything selects everything.
 func Everything() Selector { return Selector{selector: labels.Everything()} }
 
-// SelectorOf reads the API's selector; nil selects nothing and must be treated by the caller.
-func SelectorOf(s *metav1.LabelSelector) (Selector, error) {
+// selectorOf reads the API's selector; nil selects nothing and must be treated by the caller.
+func selectorOf(s *metav1.LabelSelector) (Selector, error) {
 	parsed, err := metav1.LabelSelectorAsSelector(s)
 	if err != nil {
 		return Selector{}, err

@@ -17,8 +17,8 @@ const (
 	Label = "data-space.liqo.io/agent-lease"
 	// AnnotationBoot is the boot id of the kernel that the agent runs on: the Node's status.nodeInfo.bootID.
 	AnnotationBoot = "data-space.liqo.io/boot-id"
-	// AnnotationNRI is whether the runtime announces containers to the agent.
-	AnnotationNRI = "data-space.liqo.io/nri"
+	// annotationNRI is whether the runtime announces containers to the agent.
+	annotationNRI = "data-space.liqo.io/nri"
 
 	// prefix sets the names apart from the controller's own Lease, whatever a node is called.
 	prefix = "agent-"
@@ -60,7 +60,7 @@ func Write(l *coordinationv1.Lease, s State) error {
 	}
 	l.Name, l.Namespace = name, apis.SystemNamespace
 	l.Labels = with(l.Labels, Label, "true")
-	l.Annotations = with(with(l.Annotations, AnnotationBoot, s.Boot), AnnotationNRI, fmt.Sprint(s.NRI))
+	l.Annotations = with(with(l.Annotations, AnnotationBoot, s.Boot), annotationNRI, fmt.Sprint(s.NRI))
 	seconds, renewed := int32(Duration/time.Second), metav1.NewMicroTime(s.Renewed)
 	if l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity != s.Holder {
 		l.Spec.AcquireTime = &renewed
@@ -75,7 +75,7 @@ func Read(l *coordinationv1.Lease) (s State, ok bool) {
 	if !ok || l.Labels[Label] != "true" {
 		return State{}, false
 	}
-	s.Boot, s.NRI = l.Annotations[AnnotationBoot], l.Annotations[AnnotationNRI] == "true"
+	s.Boot, s.NRI = l.Annotations[AnnotationBoot], l.Annotations[annotationNRI] == "true"
 	if l.Spec.HolderIdentity != nil {
 		s.Holder = *l.Spec.HolderIdentity
 	}

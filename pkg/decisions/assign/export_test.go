@@ -1,0 +1,6 @@
+package assign
+
+// Functions and values that the tests use.
+var (
+	MembersOf = membersOf
+)

@@ -1,0 +1,6 @@
+package guard
+
+// Constants that the tests name.
+const (
+	Unknown = unknown
+)

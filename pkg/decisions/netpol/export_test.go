@@ -1,0 +1,6 @@
+package netpol
+
+// Types that the tests name.
+type (
+	Together = together
+)

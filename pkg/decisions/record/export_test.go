@@ -1,0 +1,6 @@
+package record
+
+// Functions and values that the tests use.
+var (
+	ErrFormat = errFormat
+)

@@ -1,0 +1,6 @@
+package hostlink
+
+// Functions and values that the tests use.
+var (
+	ErrLoose = errLoose
+)

@@ -1,0 +1,6 @@
+package netns
+
+// Functions and values that the tests use.
+var (
+	ErrHost = errHost
+)

@@ -1,0 +1,7 @@
+package netpolicy
+
+// Functions and values that the tests use.
+var (
+	ProtocolOf = protocolOf
+	SelectorOf = selectorOf
+)
