@@ -128,7 +128,7 @@ func decide(w World, spaces map[string]workload.Namespace, box workload.Sandbox,
 		a.Verdict, a.Reason = Exempt, OptedOut
 		return a, true
 	}
-	a.Containers = membersOf(box.Containers)
+	a.Containers = MembersOf(box.Containers)
 	return enforced(a, proxy(box.Containers), pod, known), true
 }
 

@@ -12,8 +12,8 @@ import (
 // assignments can be compared.
 type Members string
 
-// membersOf lists containers.
-func membersOf(containers []workload.Container) Members {
+// MembersOf lists containers.
+func MembersOf(containers []workload.Container) Members {
 	lines := make([]string, 0, len(containers))
 	for _, c := range containers {
 		lines = append(lines, c.ID+" "+c.Name+" "+string(c.State)+"\n")

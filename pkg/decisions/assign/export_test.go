@@ -1,6 +1,0 @@
-package assign
-
-// Functions and values that the tests use.
-var (
-	MembersOf = membersOf
-)
