@@ -179,6 +179,14 @@ func TestHTTP2(t *testing.T) {
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 2, BlockFragment: header(":status", "200"), EndHeaders: true, EndStream: true})
 			}),
 		}, []string{"began 1 HTTP/2 GET h /2", "began 2 HTTP/2 GET h /2", "ended 2 200 0 0", "ended 1 0 0 0"}},
+		"a request on a stream below the last": {[]step{
+			"> " + http2.ClientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
+				for _, id := range []uint32{5, 3} {
+					_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: header(request...), EndHeaders: true})
+				}
+				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: header("trailer", "x"), EndHeaders: true, EndStream: true})
+			}),
+		}, []string{"began 1 HTTP/2 GET h /2", "began 2 HTTP/2 GET h /2", "ended 1 0 0 0", "ended 2 0 0 0"}},
 		"a header block that is interrupted": {[]step{
 			"> " + http2.ClientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header(request...)})

@@ -30,7 +30,7 @@ func (t *two) headers(c *Connection, s Side, b *block) (reason string) {
 	switch {
 	case b.push:
 		t.begin(c, Answers, b.promised, b)
-	case s == Requests && b.stream > t.last[Requests]:
+	case s == Requests && (b.stream > t.last[Requests] || b.method != ""): // trailers have no method
 		if b.method == "" {
 			return ReasonHeaderBlock
 		}
