@@ -9,12 +9,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -23,6 +25,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // Server is a running API server. Its clients are an administrator's.
@@ -83,6 +87,31 @@ func (s *Server) Apply(ctx context.Context, files ...string) error {
 		}
 	}
 	return nil
+}
+
+// InstallKinds applies the CustomResourceDefinitions in a folder, and waits until the API server serves their kinds.
+func (s *Server) InstallKinds(ctx context.Context, folder string) error {
+	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		return errors.Join(err, fmt.Errorf("no CustomResourceDefinition in %s", folder))
+	}
+	if err := s.Apply(ctx, files...); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, kind := range []string{"GuestPolicyList", "ProtectedTaintList"} {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(schema.GroupVersionKind{Group: v1alpha1.Group, Version: v1alpha1.Version, Kind: kind})
+		for err := s.Client.List(ctx, list); err != nil; err = s.Client.List(ctx, list) {
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%s is not served: %w", kind, err)
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	return v1alpha1.AddToScheme(s.Client.Scheme())
 }
 
 // Token is a credential of a ServiceAccount: who bears it has that account's rights and no other.

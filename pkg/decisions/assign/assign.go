@@ -27,6 +27,7 @@ const (
 	NotForeign   Reason = "NotForeign"   // its namespace belongs to no guest any more
 	ProxyMissing Reason = "ProxyMissing" // its spec has no proxy: it is quarantined
 	ProxyDown    Reason = "ProxyDown"    // its proxy does not run: nothing leaves it meanwhile
+	Suspended    Reason = "Suspended"    // its guest is suspended: nothing leaves or enters it meanwhile
 	NoSandbox    Reason = "NoSandbox"    // the runtime has not made it yet
 )
 
@@ -129,7 +130,11 @@ func decide(w World, spaces map[string]workload.Namespace, box workload.Sandbox,
 		return a, true
 	}
 	a.Containers = MembersOf(box.Containers)
-	return enforced(a, proxy(box.Containers), pod, known), true
+	a = enforced(a, proxy(box.Containers), pod, known)
+	if apis.IsSuspended(space.Labels) && a.Reason != ProxyMissing { // which is closed, too, and quarantined
+		a.Reason, a.Stall = Suspended, workload.Stall{}
+	}
+	return a, true
 }
 
 // enforced completes the decision over a pod that is to be enforced by what is known of its proxy.

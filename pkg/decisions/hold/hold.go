@@ -27,6 +27,7 @@ const (
 	foreignNamespace = "ForeignNamespace" // its namespace is a guest's
 	marked           = "Marked"           // it was admitted in a guest's namespace
 	unknownNamespace = "UnknownNamespace" // nobody can say whose its namespace is
+	GuestSuspended   = "GuestSuspended"   // its namespace is a guest's that is suspended
 	AgentAway        = "AgentAway"        // it is a guest's, and nobody here can enforce it
 )
 
@@ -60,6 +61,9 @@ func Ask(k Known) bool {
 // Judge decides. What is not known to be harmless does not pass.
 func Judge(k Known) Decision {
 	switch {
+	case k.Space.Class == gate.Foreign && k.Space.Suspended:
+		return Decision{Verdict: Refuse, Reason: GuestSuspended, Message: fmt.Sprintf("guest %q is suspended: no pod of it starts; the pod starts "+
+			"once the Hospital sets spec.state of the GuestPolicy %q or %q to Active", k.Space.Guest, k.Space.Guest, "default")}
 	case k.Space.Class == gate.Foreign:
 		return guarded(k, k.Space.Guest, foreignNamespace)
 	case k.Mark.Set && (!k.Live || k.Missing):

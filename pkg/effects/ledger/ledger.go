@@ -27,7 +27,9 @@ type Entry struct {
 	Plan    string `json:"plan,omitempty"`    // hash of the rules that were asked for; empty: not verified yet
 	Cgroup  string `json:"cgroup,omitempty"`  // that they are bound to
 	Control uint64 `json:"control,omitempty"` // inode of that control group
-	Boot    string `json:"boot"`              // the kernel's boot id: network namespaces do not survive a boot
+	// Suspended: the guest is suspended, so the rules are bound to no proxy, whichever runs.
+	Suspended bool   `json:"suspended,omitempty"`
+	Boot      string `json:"boot"` // the kernel's boot id: network namespaces do not survive a boot
 }
 
 // Ledger is a folder with one file for each sandbox. It is safe for concurrent use; two processes must not share one.

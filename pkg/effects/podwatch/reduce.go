@@ -62,7 +62,7 @@ func stripNamespace(in any) (any, error) {
 		return in, nil // a tombstone
 	}
 	out := &metav1.PartialObjectMetadata{TypeMeta: ns.TypeMeta, ObjectMeta: stripMeta(ns.ObjectMeta)}
-	for _, key := range []string{apis.LabelRemoteCluster, apis.LabelTenantNamespace, apis.LabelApplyWebhook} {
+	for _, key := range []string{apis.LabelRemoteCluster, apis.LabelTenantNamespace, apis.LabelApplyWebhook, apis.LabelSuspended} {
 		if value, ok := ns.Labels[key]; ok {
 			if out.Labels == nil {
 				out.Labels = map[string]string{}

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,7 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -26,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // Run keeps the cluster's foreign namespaces guarded until ctx ends. It first asks the API server whether it may, so
@@ -51,7 +55,15 @@ func Run(ctx context.Context, cluster *rest.Config, config Config, logger *slog.
 }
 
 func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("register the kinds: %w", err)
+	}
+	// A guest with many namespaces is suspended at once: the API server's own priorities bound what the controller asks.
+	cluster = rest.CopyConfig(cluster)
+	cluster.QPS, cluster.Burst = 100, 200
 	manager, err := ctrl.NewManager(cluster, ctrl.Options{
+		Scheme:                        scheme,
 		Cache:                         cache.Options{ByObject: narrowed(config)},
 		LeaderElection:                config.LeaderElect,
 		LeaderElectionID:              apis.ControllerName,
@@ -148,6 +160,9 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	}
 	if err := setupVoucher(manager, config, logger); err != nil {
 		return err
+	}
+	if err := setupGuests(manager, logger); err != nil {
+		return fmt.Errorf("keep guests as their GuestPolicies say: %w; apply deploy, whose crds define the kind", err)
 	}
 	return b.Complete(r)
 }

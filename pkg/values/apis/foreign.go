@@ -15,3 +15,8 @@ func Guest(labels map[string]string) string { return labels[LabelRemoteCluster] 
 // IsGuarded reports whether pods in a namespace with these labels get a proxy and are held to it: the namespace is foreign, and the
 // Hospital has not taken the guard off.
 func IsGuarded(labels map[string]string) bool { return IsForeign(labels) && WebhookEnabled(labels) }
+
+// IsSuspended reports whether a namespace with these labels belongs to a guest that is suspended.
+func IsSuspended(labels map[string]string) bool {
+	return IsForeign(labels) && labels[LabelSuspended] == "true"
+}

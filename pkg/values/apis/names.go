@@ -27,6 +27,15 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 )
 
+// What the controller writes on the namespaces of a guest, from its GuestPolicy: what programs need that must work while the controller
+// or the API server is away.
+const (
+	// LabelSuspended = "true": the guest is suspended. Agents close its pods, and no pod of it starts.
+	LabelSuspended = "data-space.liqo.io/suspended"
+	// AnnotationServiceTypes lists the types of Services, beside ClusterIP, that the guest may have, with a comma between them.
+	AnnotationServiceTypes = "data-space.liqo.io/service-types"
+)
+
 // LabelEnforced = "true" on a Node: a ready agent of the node's present boot has renewed its Lease. Foreign pods are scheduled to such
 // nodes only. Kubernetes reserves labels below node-restriction.kubernetes.io: the admission plugin NodeRestriction keeps kubelets
 // from writing them. Only the controller writes this one.

@@ -38,11 +38,13 @@ func classOf(labels map[string]string) Class {
 type Space struct {
 	Class Class
 	Guest string // cluster id
+	// Suspended: the guest is suspended.
+	Suspended bool
 }
 
 // SpaceOf judges a namespace.
 func SpaceOf(n workload.Namespace) Space {
-	return Space{Class: classOf(n.Labels), Guest: apis.Guest(n.Labels)}
+	return Space{Class: classOf(n.Labels), Guest: apis.Guest(n.Labels), Suspended: apis.IsSuspended(n.Labels)}
 }
 
 // Spaces is every namespace of the cluster at one moment. It is what the agent leaves on the node.
@@ -52,6 +54,8 @@ type Spaces struct {
 	Foreign  map[string]string `json:"foreign"`  // name: cluster id
 	OptedOut map[string]string `json:"optedOut"` // name: cluster id
 	Ordinary []string          `json:"ordinary"` // sorted
+	// Suspended are the foreign namespaces whose guest is suspended, sorted.
+	Suspended []string `json:"suspended,omitempty"`
 }
 
 // SpacesOf makes the list.
@@ -61,6 +65,9 @@ func SpacesOf(all []workload.Namespace) Spaces {
 		switch space := SpaceOf(n); space.Class {
 		case Foreign:
 			s.Foreign[n.Name] = space.Guest
+			if space.Suspended {
+				s.Suspended = append(s.Suspended, n.Name)
+			}
 		case OptedOut:
 			s.OptedOut[n.Name] = space.Guest
 		default:
@@ -68,13 +75,15 @@ func SpacesOf(all []workload.Namespace) Spaces {
 		}
 	}
 	slices.Sort(s.Ordinary)
+	slices.Sort(s.Suspended)
 	return s
 }
 
 // Lookup says what is known of a namespace. The zero Spaces knows none.
 func (s Spaces) Lookup(name string) Space {
 	if guest, ok := s.Foreign[name]; ok {
-		return Space{Class: Foreign, Guest: guest}
+		_, suspended := slices.BinarySearch(s.Suspended, name)
+		return Space{Class: Foreign, Guest: guest, Suspended: suspended}
 	}
 	if guest, ok := s.OptedOut[name]; ok {
 		return Space{Class: OptedOut, Guest: guest}
@@ -90,7 +99,8 @@ func (s Spaces) Len() int { return len(s.Foreign) + len(s.OptedOut) + len(s.Ordi
 
 // Same reports whether both list the same, whenever they were written.
 func (s Spaces) Same(t Spaces) bool {
-	return maps.Equal(s.Foreign, t.Foreign) && maps.Equal(s.OptedOut, t.OptedOut) && slices.Equal(s.Ordinary, t.Ordinary)
+	return maps.Equal(s.Foreign, t.Foreign) && maps.Equal(s.OptedOut, t.OptedOut) && slices.Equal(s.Ordinary, t.Ordinary) &&
+		slices.Equal(s.Suspended, t.Suspended)
 }
 
 // DecodeSpaces parses a list and checks it.
@@ -103,5 +113,6 @@ func DecodeSpaces(text []byte) (Spaces, error) {
 		return Spaces{}, fmt.Errorf("the list of namespaces is of version %d: %w", s.Version, errVersion)
 	}
 	slices.Sort(s.Ordinary)
+	slices.Sort(s.Suspended)
 	return s, nil
 }

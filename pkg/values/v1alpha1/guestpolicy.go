@@ -18,10 +18,9 @@ const DefaultGuestPolicy = "default"
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,shortName=gp,categories=data-space
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.spec.state`,description="Active or Suspended; empty: as in default"
-// +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`,description="whether all that the policy names exists and holds"
+// +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`,description="whether all that the policy says is in force"
 // +kubebuilder:printcolumn:name="Suspended",type=string,JSONPath=`.status.conditions[?(@.type=="Suspended")].status`
 // +kubebuilder:printcolumn:name="Namespaces",type=integer,JSONPath=`.status.namespaceCount`
-// +kubebuilder:printcolumn:name="Pods",type=integer,JSONPath=`.status.pods`
 // +kubebuilder:printcolumn:name="Pod-Security",type=string,JSONPath=`.spec.workload.podSecurity`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",message="metadata.name: a GuestPolicy is named after the guest's cluster id, the value of the label liqo.io/remote-cluster-id (at most 63 characters, no dot); use that, or default for all guests"

@@ -4,7 +4,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Types of the conditions in a GuestPolicy's status.
 const (
-	// ConditionAccepted is True if all that the policy names exists and holds; otherwise its message names the field and the remedy.
+	// ConditionAccepted is True if all that the policy says is in force; otherwise its message names the field and the remedy.
 	ConditionAccepted = "Accepted"
 	// ConditionSuspended is True while the guest is suspended.
 	ConditionSuspended = "Suspended"
@@ -15,37 +15,16 @@ type GuestPolicyStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Accepted (all that the policy names exists and holds) and Suspended (the guest is suspended).
+	// conditions are Accepted (all that the policy says is in force) and Suspended (the guest is suspended).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// namespaces are the guest's namespaces in this cluster, at most 256 of them; of "default": of all guests without a GuestPolicy.
+	// namespaces are the guest's namespaces in this cluster, at most 256 of them.
 	// +optional
 	// +listType=set
 	Namespaces []string `json:"namespaces,omitempty"`
 	// namespaceCount is the number of the guest's namespaces.
 	// +optional
 	NamespaceCount *int32 `json:"namespaceCount,omitempty"`
-	// pods is the number of the guest's pods.
-	// +optional
-	Pods *int32 `json:"pods,omitempty"`
-	// nodes is what the agent of each node last reported, for nodes that run pods of the guest.
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	Nodes []NodeEnforcement `json:"nodes,omitempty"`
-}
-
-// NodeEnforcement is what the agent of a node reported about a guest's pods.
-type NodeEnforcement struct {
-	// name is the node's name.
-	// +required
-	Name string `json:"name"`
-	// pods is the number of the guest's pods on the node.
-	// +optional
-	Pods int32 `json:"pods,omitempty"`
-	// enforced is whether the agent of the node was ready when it last reported.
-	// +optional
-	Enforced bool `json:"enforced,omitempty"`
 }

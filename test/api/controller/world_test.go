@@ -77,6 +77,7 @@ func startWorld() (*world, error) {
 	ctx := context.Background()
 	return w, errors.Join(
 		apiserver.Build(ctx, "controller", w.binary),
+		server.InstallKinds(ctx, root+"/deploy/crds"),
 		server.Apply(ctx, root+"/deploy/namespace.yaml", root+"/deploy/controller.yaml"),
 		w.makeResolver(),
 	)

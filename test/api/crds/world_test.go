@@ -4,13 +4,10 @@ package crds
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -54,28 +51,7 @@ func start() (*apiserver.Server, error) {
 		return nil, err
 	}
 	stop = server.Stop
-	files, err := filepath.Glob(folder + "/*.yaml")
-	if err != nil || len(files) == 0 {
-		return nil, errors.Join(err, fmt.Errorf("no CustomResourceDefinition in %s", folder))
-	}
-	if err := server.Apply(context.Background(), files...); err != nil {
-		return nil, err
-	}
-	return server, errors.Join(served(server.Client, "GuestPolicyList"), served(server.Client, "ProtectedTaintList"), v1alpha1.AddToScheme(server.Client.Scheme()))
-}
-
-// served waits until the API server serves a kind: it compiles the schema first.
-func served(c client.Client, kind string) error {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: v1alpha1.Group, Version: v1alpha1.Version, Kind: kind})
-	var err error
-	for range 600 {
-		if err = c.List(context.Background(), list); err == nil {
-			return nil
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return fmt.Errorf("%s is not served: %w", kind, err)
+	return server, server.InstallKinds(context.Background(), folder)
 }
 
 // create sends an object that is written as YAML, without storing it.

@@ -79,7 +79,8 @@ func newWorld(t *testing.T) *world {
 // install creates what the manifests hold. The webhook's address alone differs: there is no Service network here.
 func (w *world) install(t *testing.T) {
 	t.Helper()
-	for _, file := range []string{"crds/data-space.liqo.io_guestpolicies.yaml", "crds/data-space.liqo.io_protectedtaints.yaml", "namespace.yaml", "webhook.yaml", "admission-policy.yaml"} {
+	require.NoError(t, w.InstallKinds(t.Context(), filepath.Join(root, "deploy/crds")))
+	for _, file := range []string{"namespace.yaml", "webhook.yaml", "admission-policy.yaml"} {
 		for _, object := range manifest(t, file) {
 			if strings.HasSuffix(object.GetKind(), "WebhookConfiguration") {
 				pointTo(t, object, w.port)

@@ -1,0 +1,139 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/decisions/guestsettings"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
+)
+
+// Reasons of the Events on the namespaces of a guest.
+const (
+	ReasonSuspended = "GuestSuspended"
+	ReasonResumed   = "GuestResumed"
+)
+
+// guestKeeper keeps the marks of each guest's namespaces as its GuestPolicies say, and the status of these. It runs one guest at a time.
+type guestKeeper struct {
+	reader    client.Reader // cached
+	writer    client.Client
+	events    recorder
+	logger    *slog.Logger
+	suspended *prometheus.GaugeVec
+}
+
+// Reconcile does this for one guest, named as its cluster id, or for the status of the GuestPolicy default.
+func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	base, err := k.policy(ctx, v1alpha1.DefaultGuestPolicy)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if request.Name == v1alpha1.DefaultGuestPolicy {
+		return ctrl.Result{}, k.report(ctx, base, base, nil)
+	}
+	own, err := k.policy(ctx, request.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	merged := &v1alpha1.GuestPolicy{Spec: guestsettings.Merge(specOf(base), specOf(own))}
+	spaces, err := k.spaces(ctx, request.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	want := guestsettings.MarksOf(merged.Spec)
+	var names []string
+	var problems error
+	for i := range spaces {
+		names = append(names, spaces[i].Name)
+		problems = errors.Join(problems, k.mark(ctx, &spaces[i], request.Name, want))
+	}
+	k.count(request.Name, want.Suspended, len(names) > 0 || own != nil)
+	if problems != nil {
+		return ctrl.Result{}, problems // the status says what holds
+	}
+	return ctrl.Result{}, k.report(ctx, own, merged, names)
+}
+
+// policy returns a GuestPolicy, nil where there is none of that name.
+func (k *guestKeeper) policy(ctx context.Context, name string) (*v1alpha1.GuestPolicy, error) {
+	found := &v1alpha1.GuestPolicy{}
+	if err := k.reader.Get(ctx, client.ObjectKey{Name: name}, found); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read GuestPolicy %s: %w", name, err)
+	} else if err != nil {
+		return nil, nil //nolint:nilnil // there is none, which is no error
+	}
+	return found, nil
+}
+
+func specOf(p *v1alpha1.GuestPolicy) v1alpha1.GuestPolicySpec {
+	if p == nil {
+		return v1alpha1.GuestPolicySpec{}
+	}
+	return p.Spec
+}
+
+// spaces lists the foreign namespaces of a guest.
+func (k *guestKeeper) spaces(ctx context.Context, guest string) ([]metav1.PartialObjectMetadata, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := k.reader.List(ctx, list, client.MatchingLabels{apis.LabelRemoteCluster: guest}); err != nil {
+		return nil, fmt.Errorf("list the namespaces of guest %s: %w", guest, err)
+	}
+	return slices.DeleteFunc(list.Items, func(ns metav1.PartialObjectMetadata) bool {
+		return !apis.IsForeign(ns.Labels)
+	}), nil
+}
+
+// mark gives a namespace its marks and reports that its guest is suspended, or no longer.
+func (k *guestKeeper) mark(ctx context.Context, ns *metav1.PartialObjectMetadata, guest string, want guestsettings.Marks) error {
+	have := guestsettings.MarksIn(ns.Labels, ns.Annotations)
+	if have == want {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": want.Patch()})
+	if err != nil {
+		return fmt.Errorf("encode the marks of namespace %s: %w", ns.Name, err)
+	}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := k.writer.Patch(ctx, ns.DeepCopy(), client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("mark namespace %s: %w", ns.Name, err)
+	}
+	about := &corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: ns.Name, UID: ns.UID}}
+	switch {
+	case want.Suspended && !have.Suspended:
+		k.logger.Warn("guest suspended: agents close its pods, and no new one starts", "guest", guest, "namespace", ns.Name)
+		k.events.Eventf(about, nil, corev1.EventTypeWarning, ReasonSuspended, "Suspend",
+			"guest %q is suspended by its GuestPolicy: all its pods here are closed, and no new one starts", guest)
+	case !want.Suspended && have.Suspended:
+		k.logger.Info("guest active again", "guest", guest, "namespace", ns.Name)
+		k.events.Eventf(about, nil, corev1.EventTypeNormal, ReasonResumed, "Resume", "guest %q is active again: its pods here are open", guest)
+	default:
+		k.logger.Info("namespace marked", "namespace", ns.Name, "guest", guest, "serviceTypes", want.ServiceTypes)
+	}
+	return nil
+}
+
+// count exports whether a guest is suspended; a guest without namespace and policy is forgotten.
+func (k *guestKeeper) count(guest string, suspended, known bool) {
+	switch {
+	case !known:
+		k.suspended.DeleteLabelValues(guest)
+	case suspended:
+		k.suspended.WithLabelValues(guest).Set(1)
+	default:
+		k.suspended.WithLabelValues(guest).Set(0)
+	}
+}

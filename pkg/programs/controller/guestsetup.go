@@ -1,0 +1,74 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
+)
+
+// setupGuests adds what keeps the marks of guests' namespaces.
+func setupGuests(manager ctrl.Manager, logger *slog.Logger) error {
+	k := &guestKeeper{
+		reader: manager.GetCache(), writer: manager.GetClient(), events: manager.GetEventRecorder(apis.ControllerName), logger: logger,
+		suspended: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "data_space_controller_guest_suspended", Help: "Whether a guest is suspended by its GuestPolicy.",
+		}, []string{"guest"}),
+	}
+	if err := metrics.Registry.Register(k.suspended); err != nil {
+		return fmt.Errorf("register the metric of suspended guests: %w", err)
+	}
+	return ctrl.NewControllerManagedBy(manager).Named("data-space-guests").
+		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(itsGuests(manager.GetCache()))).
+		// A namespace that becomes a guest's, or whose marks somebody changes.
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(itsGuest), builder.OnlyMetadata).
+		Complete(k)
+}
+
+func itsGuest(_ context.Context, ns client.Object) []reconcile.Request {
+	if guest := ns.GetLabels()[apis.LabelRemoteCluster]; guest != "" {
+		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: guest}}}
+	}
+	return nil
+}
+
+// itsGuests returns the guest of a GuestPolicy, and of the one named default all guests.
+func itsGuests(reader client.Reader) handler.MapFunc {
+	return func(ctx context.Context, policy client.Object) []reconcile.Request {
+		requests := []reconcile.Request{{NamespacedName: client.ObjectKey{Name: policy.GetName()}}}
+		if policy.GetName() != v1alpha1.DefaultGuestPolicy {
+			return requests
+		}
+		guests := sets.New[string]()
+		spaces := &metav1.PartialObjectMetadataList{}
+		spaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+		policies := &v1alpha1.GuestPolicyList{}
+		if reader.List(ctx, spaces) != nil || reader.List(ctx, policies) != nil {
+			return requests // the cache ends only with the program
+		}
+		for _, ns := range spaces.Items {
+			guests.Insert(ns.Labels[apis.LabelRemoteCluster])
+		}
+		for _, p := range policies.Items {
+			guests.Insert(p.Name)
+		}
+		guests.Delete("", v1alpha1.DefaultGuestPolicy)
+		for _, guest := range sets.List(guests) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: guest}})
+		}
+		return requests
+	}
+}

@@ -1,0 +1,111 @@
+//go:build api
+
+package controller
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
+)
+
+func (w *world) space(t *testing.T, name string) *corev1.Namespace {
+	t.Helper()
+	ns := &corev1.Namespace{}
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: name}, ns))
+	return ns
+}
+
+// decide stores a GuestPolicy with this spec.
+func (w *world) decide(t *testing.T, name string, spec v1alpha1.GuestPolicySpec) {
+	t.Helper()
+	fresh := &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}
+	err := w.client.Create(t.Context(), fresh)
+	if err == nil {
+		t.Cleanup(func() { require.NoError(t, w.client.Delete(context.Background(), fresh)) })
+		return
+	}
+	require.True(t, apierrors.IsAlreadyExists(err), "%v", err)
+	eventually(t, "the policy is written, whatever the controller writes into its status", func() bool {
+		policy := &v1alpha1.GuestPolicy{}
+		require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: name}, policy))
+		policy.Spec = spec
+		return w.client.Update(t.Context(), policy) == nil
+	})
+}
+
+func TestTheNamespacesOfAGuestBearWhatItsPolicySays(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	labels := foreign(apis.LabelRemoteCluster, "suspicious")
+	one, two := w.namespace(t, labels), w.namespace(t, labels)
+	tenant := w.namespace(t, foreign(apis.LabelRemoteCluster, "suspicious", apis.LabelTenantNamespace, "true"))
+	other := w.namespace(t, foreign(apis.LabelRemoteCluster, "other"))
+	suspended := func(name string) bool { return w.space(t, name).Labels[apis.LabelSuspended] == "true" }
+	condition := func() *metav1.Condition {
+		policy := &v1alpha1.GuestPolicy{}
+		require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: "suspicious"}, policy))
+		c := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionSuspended)
+		if c == nil || c.ObservedGeneration != policy.Generation {
+			return &metav1.Condition{}
+		}
+		return c
+	}
+
+	w.decide(t, "suspicious", v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended, Workload: &v1alpha1.Workload{ServiceTypes: []v1alpha1.ServiceType{"NodePort"}}})
+	eventually(t, "both are marked", func() bool { return suspended(one) && suspended(two) })
+	require.Equal(t, "NodePort", w.space(t, one).Annotations[apis.AnnotationServiceTypes])
+	require.False(t, suspended(tenant), "Liqo's own")
+	require.False(t, suspended(other))
+	eventually(t, "the condition says so", func() bool { return condition().Status == metav1.ConditionTrue })
+	eventually(t, "and an Event", func() bool { return w.event(t, one, controller.ReasonSuspended) != nil })
+
+	w.label(t, one, apis.LabelSuspended, "")
+	eventually(t, "a mark that somebody takes away is back", func() bool { return suspended(one) })
+	late := w.namespace(t, labels)
+	eventually(t, "a namespace that comes later is marked", func() bool { return suspended(late) })
+
+	w.decide(t, "suspicious", v1alpha1.GuestPolicySpec{State: v1alpha1.Active})
+	eventually(t, "active again", func() bool { return !suspended(one) && !suspended(two) && !suspended(late) })
+	eventually(t, "which the condition says", func() bool { return condition().Status == metav1.ConditionFalse })
+	eventually(t, "and an Event", func() bool { return w.event(t, one, controller.ReasonResumed) != nil })
+	require.Empty(t, w.space(t, one).Annotations[apis.AnnotationServiceTypes])
+
+	w.decide(t, v1alpha1.DefaultGuestPolicy, v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended})
+	eventually(t, "default holds for whoever has no state of its own", func() bool { return suspended(other) })
+	require.False(t, suspended(one))
+	w.decide(t, v1alpha1.DefaultGuestPolicy, v1alpha1.GuestPolicySpec{State: v1alpha1.Active})
+	eventually(t, "and back", func() bool { return !suspended(other) })
+}
+
+func TestOfANamespaceTheControllerWritesItsMarksOnly(t *testing.T) {
+	w := newWorld(t)
+	ns := w.namespace(t, foreign())
+	config, err := clientcmd.BuildConfigFromFlags("", w.kubeconfig(t))
+	require.NoError(t, err)
+	own, err := client.New(config, client.Options{})
+	require.NoError(t, err)
+	patch := func(text string) error {
+		return own.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, client.RawPatch(types.MergePatchType, []byte(text)))
+	}
+	eventually(t, "the policy is in force", func() bool { return patch(`{"metadata":{"labels":{"x":"y"}}}`) != nil })
+	for _, text := range []string{
+		`{"metadata":{"labels":{"liqo.io/remote-cluster-id":null}}}`, `{"metadata":{"labels":{"liqo.io/remote-cluster-id":"other"}}}`,
+		`{"metadata":{"labels":{"data-space/apply-webhook":"false"}}}`, `{"metadata":{"annotations":{"a":"b"}}}`, `{"metadata":{"finalizers":["a.example/b"]}}`,
+	} {
+		require.ErrorContains(t, patch(text), "of a Namespace the controller writes the label", text)
+	}
+	require.NoError(t, patch(`{"metadata":{"labels":{"data-space.liqo.io/suspended":"true"},"annotations":{"data-space.liqo.io/service-types":"NodePort"}}}`))
+	require.NoError(t, patch(`{"metadata":{"labels":{"data-space.liqo.io/suspended":null},"annotations":{"data-space.liqo.io/service-types":null}}}`))
+}
