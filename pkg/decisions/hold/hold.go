@@ -47,7 +47,7 @@ type Known struct {
 // Decision is the verdict, and why.
 type Decision struct {
 	Verdict Verdict
-	Guest   string // cluster id, for Enforce
+	Guest   string // cluster id, for Enforce and GuestSuspended
 	Reason  string
 	Message string // for Refuse: what is wrong, and the way out
 }
@@ -62,7 +62,7 @@ func Ask(k Known) bool {
 func Judge(k Known) Decision {
 	switch {
 	case k.Space.Class == gate.Foreign && k.Space.Suspended:
-		return Decision{Verdict: Refuse, Reason: GuestSuspended, Message: fmt.Sprintf("guest %q is suspended: no pod of it starts; the pod starts "+
+		return Decision{Verdict: Refuse, Guest: k.Space.Guest, Reason: GuestSuspended, Message: fmt.Sprintf("guest %q is suspended: no pod of it starts; the pod starts "+
 			"once the Hospital sets spec.state of the GuestPolicy %q or %q to Active", k.Space.Guest, k.Space.Guest, "default")}
 	case k.Space.Class == gate.Foreign:
 		return guarded(k, k.Space.Guest, foreignNamespace)

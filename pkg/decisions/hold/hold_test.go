@@ -26,7 +26,7 @@ func TestJudge(t *testing.T) {
 		want hold.Decision // without its message
 	}{
 		{"a guest's pod is enforced", hold.Known{Space: foreign, Fresh: true}, hold.Decision{Verdict: hold.Enforce, Guest: "pharma", Reason: hold.ForeignNamespace}},
-		{"and is not started while its guest is suspended", hold.Known{Space: suspended, Fresh: true, Mark: marked}, hold.Decision{Verdict: hold.Refuse, Reason: hold.GuestSuspended}},
+		{"and is not started while its guest is suspended", hold.Known{Space: suspended, Fresh: true, Mark: marked}, hold.Decision{Verdict: hold.Refuse, Guest: "pharma", Reason: hold.GuestSuspended}},
 		{"by memory as well", hold.Known{Space: foreign}, hold.Decision{Verdict: hold.Enforce, Guest: "pharma", Reason: hold.ForeignNamespace}},
 		{"and held where nobody can enforce it", hold.Known{Space: foreign, Alone: true}, hold.Decision{Verdict: hold.Refuse, Reason: hold.AgentAway}},
 		{"even in a namespace that the cluster needs", hold.Known{Space: foreign, Exempt: true, Alone: true}, hold.Decision{Verdict: hold.Refuse, Reason: hold.AgentAway}},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/workload"
 )
@@ -81,6 +82,9 @@ func (a *Agent) join(ctx context.Context, boxes []workload.Sandbox) error {
 	if world.Namespaces, err = a.cluster.Namespaces(ctx); err != nil {
 		return err
 	}
+	if world.Synced {
+		a.rules.Suspend(suspended(world.Namespaces))
+	}
 	decisions := assign.Join(world)
 	listed := a.trouble.Load() == ""
 	for _, uid := range a.pods.replace(decisions, world.Synced && listed) {
@@ -90,6 +94,17 @@ func (a *Agent) join(ctx context.Context, boxes []workload.Sandbox) error {
 		a.sweep(boxes)
 	}
 	return nil
+}
+
+// suspended returns the namespaces whose guest is suspended.
+func suspended(spaces []workload.Namespace) map[string]bool {
+	found := map[string]bool{}
+	for _, n := range spaces {
+		if apis.IsSuspended(n.Labels) {
+			found[n.Name] = true
+		}
+	}
+	return found
 }
 
 // sweep forgets guarded sandboxes that the runtime no longer runs: their network namespaces are gone.

@@ -22,6 +22,7 @@ const (
 	EventDriftRepaired   = "DriftRepaired"
 	EventProxyNotRunning = "ProxyNotRunning"
 	EventProxyMissing    = "ProxyMissing"
+	EventSuspended       = "GuestSuspended"
 )
 
 // succeeded notes and reports that the kernel holds what was decided.
@@ -53,6 +54,10 @@ func (a *Agent) succeeded(r record, target endpoint.Target, out podrules.Outcome
 		a.reporter.Normal(want.Namespace, want.Name, want.UID, EventEnforced,
 			fmt.Sprintf("all traffic of the pod passes %s; rules in the kernel (%s): %s",
 				apis.ProxyContainerName, out.State.Backend, out.State.RuleCounts().String()))
+	}
+	if want.Reason == assign.Suspended && r.reason != string(assign.Suspended) {
+		a.warn(want, EventSuspended, fmt.Sprintf("guest %q is suspended: the pod runs, and nothing leaves or enters it until spec.state of the GuestPolicy %q or %q is Active",
+			want.Guest, want.Guest, "default"))
 	}
 	a.pods.update(want.UID, func(t *record) {
 		next.want, next.first = t.want, t.first // which may have changed meanwhile

@@ -56,11 +56,11 @@ func (s *NRI) harmless(ctx context.Context, p nri.Pod) bool {
 		return false
 	}
 	known := s.gate.known(context.WithoutCancel(ctx), p.Namespace, gate.MarkOf(p.Annotations))
-	switch hold.Judge(known).Verdict {
+	switch d := hold.Judge(known); d.Verdict {
 	case hold.Pass:
 		return true
 	case hold.Refuse:
-		return s.gate.parts.Chain == nil
+		return s.gate.parts.Chain == nil && d.Reason != hold.GuestSuspended
 	case hold.Enforce:
 	}
 	return false

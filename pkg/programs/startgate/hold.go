@@ -36,6 +36,8 @@ func (g *Gate) Answer(ctx context.Context, r gate.Request, working func() error)
 		g.Address(ctx, r.Namespace, r.Name, r.IPs)
 	}
 	switch {
+	case d.Reason == hold.GuestSuspended && r.Op == gate.Check:
+		return g.check(ctx, r, d) // it started before
 	case d.Verdict == hold.Refuse:
 		return g.refuse(r, d.Reason, d.Message)
 	case d.Verdict == hold.Pass:

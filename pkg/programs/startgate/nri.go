@@ -66,7 +66,7 @@ func (s *NRI) Made(ctx context.Context, p nri.Pod) error {
 	switch d.Verdict {
 	case hold.Pass:
 	case hold.Refuse:
-		if s.gate.parts.Chain == nil {
+		if s.gate.parts.Chain == nil && d.Reason != hold.GuestSuspended {
 			return nil // without a first gate nothing is held that might be ordinary
 		}
 		err = errors.New(d.Message)

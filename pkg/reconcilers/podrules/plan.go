@@ -16,7 +16,7 @@ import (
 // desired is the ruleset that the target's network namespace is to hold. Nothing runs in a newborn sandbox before its proxy
 // does, so three chains that let nothing through are as good as all rules, and are written in no time.
 func (e *Reconciler) desired(t endpoint.Target) []iptables.Ruleset {
-	if t.Quarantined {
+	if t.Quarantined && !t.Suspended {
 		return redirect.Quarantine(e.settings, t.Answered)
 	}
 	if t.Proxy.Cgroup == "" && e.memory.newborn(t.Sandbox, time.Now()) {

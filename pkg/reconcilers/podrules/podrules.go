@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/redirect"
@@ -30,6 +31,7 @@ type Reconciler struct {
 	parts     Parts
 	memory    memory
 	listeners *listeners
+	suspended atomic.Pointer[map[string]bool] // namespaces; nil: not told yet
 }
 
 // New returns a Reconciler that has written nothing yet.
@@ -116,6 +118,7 @@ func (e *Reconciler) put(ctx context.Context, ns *netns.Namespace, t endpoint.Ta
 	entry := ledger.Entry{
 		Sandbox: t.Sandbox, Namespace: t.Endpoint.Namespace, Name: t.Endpoint.Name, UID: t.Endpoint.UID, Guest: t.Endpoint.Guest,
 		Netns: ns.Inode(), Plan: digest(desired), Cgroup: t.Proxy.Cgroup, Control: t.Proxy.CgroupInode,
+		Suspended: t.Suspended,
 	}
 	if !known {
 		first := entry
@@ -195,8 +198,12 @@ func (e *Reconciler) Delete(ctx context.Context, t endpoint.Target) error {
 }
 
 // current returns the target with the proxy that the runtime has announced meanwhile: a caller who read the runtime's list before
-// the proxy was in it must not undo what was bound since.
+// the proxy was in it must not undo what was bound since. A pod of a suspended guest has no proxy that counts.
 func (e *Reconciler) current(t endpoint.Target) endpoint.Target {
+	if t.Suspended = e.isSuspended(t); t.Suspended {
+		t.Proxy = workload.Process{}
+		return t
+	}
 	if proxy, ok := e.memory.proxy(t.Sandbox); ok {
 		t.Proxy = proxy
 	}

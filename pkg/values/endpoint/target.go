@@ -15,6 +15,7 @@ type Target struct {
 	Proxy    workload.Process // the proxy's process; zero: none runs, nothing leaves the pod
 
 	Runtime     workload.Runtime // what runs the sandbox
+	Suspended   bool             // its guest is suspended: nothing leaves or enters the pod, whatever the node asks
 	Quarantined bool             // the proxy is not exempt: only what the node asks is answered
 	Answered    []netip.Addr     // from where the node asks
 	Created     time.Time        // the sandbox
