@@ -37,6 +37,7 @@ type Assignment struct {
 	Guest                string // cluster id
 	Verdict              Verdict
 	Reason               Reason
+	Suspended            bool   // its guest is suspended
 	Sandbox              string // id of the sandbox to act on
 	Proxy                string // id of the proxy's container that has, or is about to have, processes
 	ProxyState           workload.State
@@ -131,7 +132,8 @@ func decide(w World, spaces map[string]workload.Namespace, box workload.Sandbox,
 	}
 	a.Containers = MembersOf(box.Containers)
 	a = enforced(a, proxy(box.Containers), pod, known)
-	if apis.IsSuspended(space.Labels) && a.Reason != ProxyMissing { // which is closed, too, and quarantined
+	a.Suspended = apis.IsSuspended(space.Labels)
+	if a.Suspended && a.Reason != ProxyMissing { // which is closed, too, and quarantined
 		a.Reason, a.Stall = Suspended, workload.Stall{}
 	}
 	return a, true

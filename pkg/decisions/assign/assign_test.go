@@ -123,16 +123,16 @@ func TestJoin(t *testing.T) {
 		},
 		"a pod of a suspended guest is closed, whichever proxy runs": {
 			assign.World{Synced: true, Namespaces: []workload.Namespace{foreign(apis.LabelSuspended, "true")}, Pods: []workload.Pod{pod()},
-				Sandboxes: []workload.Sandbox{box("box", true, 1, app("a"), running)}},
+				Sandboxes: []workload.Sandbox{box("box", true, 1, app("b"), running)}},
 			with(func(a *assign.Assignment) {
-				a.Reason, a.Proxy, a.ProxyState = assign.Suspended, "envoy", workload.Running
+				a.Suspended, a.Reason, a.Proxy, a.ProxyState = true, assign.Suspended, "envoy", workload.Running
 			}),
 		},
 		"and one without a proxy is quarantined as always": {
 			assign.World{Synced: true, Namespaces: []workload.Namespace{foreign(apis.LabelSuspended, "true")},
 				Pods:      []workload.Pod{pod(func(p *workload.Pod) { p.HasProxy = false })},
 				Sandboxes: []workload.Sandbox{box("box", true, 1, app("a"))}},
-			with(func(a *assign.Assignment) { a.Reason = assign.ProxyMissing }),
+			with(func(a *assign.Assignment) { a.Suspended, a.Reason = true, assign.ProxyMissing }),
 		},
 		"a hostNetwork pod is exempt": {
 			assign.World{Synced: true, Namespaces: []workload.Namespace{foreign()},

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -28,6 +29,8 @@ func commands() map[string]command {
 	return map[string]command{
 		"namespace":        {2, (*life).namespace},                                                                        // NAME [GUEST]
 		"delete-namespace": {2, func(l *life, args []string) string { delete(l.cluster.spaces, args[0]); return "" }},     // NAME
+		"suspend":          {2, func(l *life, args []string) string { return l.suspend(args[0], "true") }},                // NAMESPACE
+		"resume":           {2, func(l *life, args []string) string { return l.suspend(args[0], "") }},                    // NAMESPACE
 		"pod":              {2, (*life).pod},                                                                              // POD [without-proxy]
 		"delete-pod":       {2, func(l *life, args []string) string { delete(l.cluster.pods, args[0]); return "" }},       // POD
 		"network":          {2, (*life).network},                                                                          // POD: the runtime makes its network
@@ -55,6 +58,14 @@ func (l *life) namespace(args []string) string {
 		s.Labels[apis.LabelRemoteCluster] = args[1]
 	}
 	l.cluster.spaces[args[0]] = s
+	return ""
+}
+
+func (l *life) suspend(name, value string) string {
+	s := l.cluster.spaces[name]
+	s.Labels = maps.Clone(s.Labels)
+	s.Labels[apis.LabelSuspended] = value
+	l.cluster.spaces[name] = s
 	return ""
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -70,10 +71,12 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 // policy returns a GuestPolicy, nil where there is none of that name.
 func (k *guestKeeper) policy(ctx context.Context, name string) (*v1alpha1.GuestPolicy, error) {
 	found := &v1alpha1.GuestPolicy{}
-	if err := k.reader.Get(ctx, client.ObjectKey{Name: name}, found); client.IgnoreNotFound(err) != nil {
+	err := k.reader.Get(ctx, client.ObjectKey{Name: name}, found)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read GuestPolicy %s: %w", name, err)
-	} else if err != nil {
-		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
 	return found, nil
 }

@@ -123,3 +123,20 @@ func TestSpacesAreListedAndFound(t *testing.T) {
 	_, err = gate.DecodeSpaces([]byte(`{"version":9}`))
 	require.Error(t, err)
 }
+
+func TestTheListOnTheNodeKnowsWhichGuestsAreSuspended(t *testing.T) {
+	labels := map[string]string{apis.LabelRemoteCluster: "pharma"}
+	active := gate.SpacesOf([]workload.Namespace{{Name: "study", Labels: labels}})
+	labels = map[string]string{apis.LabelRemoteCluster: "pharma", apis.LabelSuspended: "true"}
+	suspended := gate.SpacesOf([]workload.Namespace{{Name: "study", Labels: labels}, {Name: "own", Labels: map[string]string{apis.LabelSuspended: "true"}}})
+	require.Equal(t, gate.Space{Class: gate.Foreign, Guest: "pharma", Suspended: true}, suspended.Lookup("study"))
+	require.Equal(t, gate.Space{Class: gate.Foreign, Guest: "pharma"}, active.Lookup("study"))
+	require.Equal(t, gate.Space{Class: gate.Ordinary}, suspended.Lookup("own"), "a label of no guest's namespace")
+	require.False(t, active.Same(gate.SpacesOf([]workload.Namespace{{Name: "study", Labels: labels}})), "so it is written anew")
+
+	text, err := gate.Encode(suspended)
+	require.NoError(t, err)
+	read, err := gate.DecodeSpaces(text)
+	require.NoError(t, err)
+	require.True(t, read.Same(suspended))
+}

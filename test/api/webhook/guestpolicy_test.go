@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
@@ -67,9 +68,35 @@ func guestPolicies(t *testing.T, w *world) {
 	escaping.Spec.HostNetwork = true
 	require.Equal(t, []string{"spec.hostNetwork"}, causes(t, w.client.Create(t.Context(), escaping)), "what leads past the proxy is refused all the same")
 
+	serviceTypes(t, w, policy, namespace)
+
 	require.NoError(t, w.client.Delete(t.Context(), policy))
 	holds("without it the flags hold again", func() bool { return ingress(namespace) != nil })
 	require.NoError(t, start(namespace))
+}
+
+// serviceTypes: a Service that publishes pods needs the GuestPolicy, and for the API server's own policy what the controller notes of it.
+func serviceTypes(t *testing.T, w *world, policy *v1alpha1.GuestPolicy, namespace string) {
+	t.Helper()
+	policy.Spec.Workload = &v1alpha1.Workload{ServiceTypes: []v1alpha1.ServiceType{"NodePort"}}
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	publish := func(kind corev1.ServiceType) error {
+		s := service("published", corev1.ServiceSpec{Type: kind, ExternalName: "example.org"})
+		if kind != corev1.ServiceTypeExternalName {
+			s.Spec.ExternalName = ""
+		}
+		s.Namespace = namespace
+		return w.client.Create(t.Context(), s, client.DryRunAll)
+	}
+	refusedBy := func(err error, who string) bool { return err != nil && strings.Contains(err.Error(), who) }
+	require.Eventually(t, func() bool { return refusedBy(publish("NodePort"), "ValidatingAdmissionPolicy 'data-space-services'") }, waitLong, waitStep)
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	note := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+apis.AnnotationServiceTypes+`":"NodePort"}}}`))
+	require.NoError(t, w.client.Patch(t.Context(), ns, note))
+	require.Eventually(t, func() bool { return publish("NodePort") == nil }, waitLong, waitStep)
+	for _, kind := range []corev1.ServiceType{"LoadBalancer", "ExternalName"} {
+		require.Equal(t, []string{"spec.type"}, causes(t, publish(kind)), kind)
+	}
 }
 
 func tenantOrAdmin(admin bool, tenant, administrator client.Client) client.Client {
