@@ -15,6 +15,9 @@ func (s Settings) For(guest string, policy v1alpha1.GuestPolicySpec) Settings {
 	if policy.State == v1alpha1.Suspended {
 		s.SuspendedGuest = guest
 	}
+	if policy.Scheduling != nil {
+		s.NodeSelector = policy.Scheduling.NodeSelector
+	}
 	w := policy.Workload
 	if w == nil {
 		return s

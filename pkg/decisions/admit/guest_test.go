@@ -71,6 +71,18 @@ func TestAuditReleasesWhatDoesNotLeadPastTheProxyAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestAPodOfAGuestDoesNotChooseOtherNodesThanTheGuests(t *testing.T) {
+	s := Settings{}.For("pharma", v1alpha1.GuestPolicySpec{Scheduling: &v1alpha1.Scheduling{NodeSelector: map[string]string{"pool": "guests", "zone": "a"}}})
+	judged := func(selector map[string]string) []string {
+		spec := corev1.PodSpec{NodeSelector: selector, Containers: []corev1.Container{{Name: "app"}}}
+		return fields(Pod(&metav1.ObjectMeta{}, &spec, s, field.NewPath("spec")))
+	}
+	require.Empty(t, judged(nil))
+	require.Empty(t, judged(map[string]string{"pool": "guests", "disk": "ssd"}))
+	require.Equal(t, []string{"spec.nodeSelector[pool]", "spec.nodeSelector[zone]"}, judged(map[string]string{"pool": "own", "zone": ""}))
+	require.Equal(t, s.NodeSelector, s.Audited().NodeSelector, "mode Audit is of the section workload")
+}
+
 func TestASuspendedGuestStartsNothingAndNobodyEntersItsPods(t *testing.T) {
 	suspended := judgements(Settings{}.For("pharma", v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended}).Audited())
 	for _, what := range []string{"level", "exec", "debug", "forward"} {

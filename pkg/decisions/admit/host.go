@@ -2,6 +2,7 @@ package admit
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,6 +56,12 @@ func judgePlace(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorL
 	if value, set := spec.NodeSelector[apis.LabelEnforced]; set && value != apis.EnforcedTrue {
 		f.problems = append(f.problems, field.Forbidden(path.Child("nodeSelector").Key(apis.LabelEnforced),
 			"foreign pods run on nodes whose agent is ready only; remove it, it is added by itself"))
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
+		if value, set := spec.NodeSelector[key]; set && value != s.NodeSelector[key] {
+			f.problems = append(f.problems, field.Forbidden(path.Child("nodeSelector").Key(key), fmt.Sprintf("pods of this guest run on nodes with %s=%s only; "+
+				"remove it, it is added by itself, or have the Hospital change spec.scheduling.nodeSelector of the GuestPolicy", key, s.NodeSelector[key])))
+		}
 	}
 	for i, toleration := range spec.Tolerations {
 		if reason := tooTolerant(toleration, s); reason != "" {

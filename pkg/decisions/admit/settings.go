@@ -31,6 +31,8 @@ type Settings struct {
 	Tolerations []string
 	// EndpointNetworks hold the addresses that EndpointSlices may name when Kubernetes' own controllers did not write them.
 	EndpointNetworks []netip.Prefix
+	// NodeSelector is what the node selector of each pod has: a pod that names another value is refused.
+	NodeSelector map[string]string
 	// ServiceTypes are the types of Services, beside ClusterIP, that a guest may have.
 	ServiceTypes []corev1.ServiceType
 	// AnyIngressClass admits Ingresses of each class, and without one.

@@ -58,9 +58,6 @@ func (m Marks) Patch() map[string]any {
 // Unserved returns the fields that are set and that no program acts on yet.
 func Unserved(spec v1alpha1.GuestPolicySpec) []string {
 	var fields []string
-	if spec.Scheduling != nil && spec.Scheduling.NodeSelector != nil {
-		fields = append(fields, "spec.scheduling.nodeSelector")
-	}
 	if spec.Network != nil {
 		fields = append(fields, "spec.network")
 	}

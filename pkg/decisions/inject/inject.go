@@ -37,9 +37,7 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	p, proxy := &patch{}, Sidecar(s)
 	addLabel(p, pod.Labels)
 	addMark(p, pod.Annotations, s.Guest)
-	if !s.AnyNode {
-		addNodeSelector(p, pod.Spec.NodeSelector, path.Child("nodeSelector"))
-	}
+	addNodeSelector(p, pod.Spec.NodeSelector, s.nodeLabels(), path.Child("nodeSelector"))
 	setSeccomp(p, &pod.Spec, s, path)
 	warnings := addPriority(p, &pod.Spec, s, path)
 	warnings = append(warnings, changeContainers(p, &pod.Spec, s, path)...)

@@ -23,6 +23,8 @@ type Settings struct {
 	PriorityClasses []string
 	// GuestPriority is the value of apis.GuestPriorityClass in the cluster; nil: unknown, so that the API server resolves it.
 	GuestPriority *int32
+	// NodeSelector is added to the node selector of each pod.
+	NodeSelector map[string]string
 	// AnyNode lets pods run on nodes without a ready agent, too.
 	AnyNode bool
 	// SeccompProfile is the profile of the node that every container gets (localhostProfile); empty: the runtime's own.

@@ -77,7 +77,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		i.log.ErrorContext(ctx, "cannot read what holds for a pod's guest: refused", "namespace", req.Namespace, "guest", settings.Guest, "error", err)
 		return admission.Errored(http.StatusInternalServerError, err)
 	}
-	settings.PriorityClasses = grants.PriorityClasses
+	settings.PriorityClasses, settings.NodeSelector = grants.PriorityClasses, grants.NodeSelector
 	var result inject.Result
 	problems, reported, err := audit(grants, func(grants admit.Settings) (field.ErrorList, error) {
 		return bounded(ctx, func(req admission.Request) (problems field.ErrorList, err error) {

@@ -65,7 +65,7 @@ func podRule(s admit.Settings, proxy inject.Settings, seals sealer) rule {
 	return func(req admission.Request) (field.ErrorList, error) {
 		return on(admissionv1.Create, func(o *corev1.Pod) field.ErrorList {
 			proxy := proxy
-			proxy.PriorityClasses = s.PriorityClasses
+			proxy.PriorityClasses, proxy.NodeSelector = s.PriorityClasses, s.NodeSelector
 			proxy.Seal = seals.seal(req.Namespace)
 			problems := append(admit.Pod(&o.ObjectMeta, &o.Spec, s, field.NewPath("spec")), inject.Judge(o, proxy)...)
 			return append(problems, inject.Missing(o, proxy)...)

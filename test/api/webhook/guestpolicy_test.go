@@ -69,6 +69,7 @@ func guestPolicies(t *testing.T, w *world) {
 	require.Equal(t, []string{"spec.hostNetwork"}, causes(t, w.client.Create(t.Context(), escaping)), "what leads past the proxy is refused all the same")
 
 	serviceTypes(t, w, policy, namespace)
+	nodeSelector(t, w, policy, namespace)
 
 	require.NoError(t, w.client.Delete(t.Context(), policy))
 	holds("without it the flags hold again", func() bool { return ingress(namespace) != nil })
@@ -97,6 +98,20 @@ func serviceTypes(t *testing.T, w *world, policy *v1alpha1.GuestPolicy, namespac
 	for _, kind := range []corev1.ServiceType{"LoadBalancer", "ExternalName"} {
 		require.Equal(t, []string{"spec.type"}, causes(t, publish(kind)), kind)
 	}
+}
+
+// nodeSelector: pods are stored with the guest's, and another value is refused.
+func nodeSelector(t *testing.T, w *world, policy *v1alpha1.GuestPolicy, namespace string) {
+	t.Helper()
+	policy.Spec.Workload, policy.Spec.Scheduling = nil, &v1alpha1.Scheduling{NodeSelector: map[string]string{"pool": "guests"}}
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	require.Eventually(t, func() bool {
+		stored := pod(namespace, "app")
+		return w.client.Create(t.Context(), stored, client.DryRunAll) == nil && stored.Spec.NodeSelector["pool"] == "guests"
+	}, waitLong, waitStep)
+	elsewhere := pod(namespace, "app")
+	elsewhere.Spec.NodeSelector = map[string]string{"pool": "own"}
+	require.Equal(t, []string{"spec.nodeSelector[pool]"}, causes(t, w.client.Create(t.Context(), elsewhere)))
 }
 
 func tenantOrAdmin(admin bool, tenant, administrator client.Client) client.Client {
