@@ -15,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -54,15 +55,19 @@ func setup(ctx context.Context, manager ctrl.Manager, config Config, logger *slo
 	if err := manager.Add(store); err != nil {
 		return fmt.Errorf("add the caches of workloads: %w", err)
 	}
+	direct, err := newClient(manager)
+	if err != nil {
+		return fmt.Errorf("prepare the client that writes policies: %w", err)
+	}
 	counts, err := newMeters(metrics.Registry)
 	if err != nil {
 		return fmt.Errorf("register the metrics of workloads' policies: %w", err)
 	}
 	r := &rounds{
 		config: config, metrics: counts, pace: &pace{},
-		world: &snapshot{reader: store, sources: newSources(store, manager.GetAPIReader()), config: config},
+		world: &snapshot{reader: store, sources: newSources(store, direct), config: config},
 		writer: &writer{
-			client: manager.GetClient(), live: manager.GetAPIReader(), metrics: counts, logger: logger,
+			client: direct, live: direct, metrics: counts, logger: logger,
 			stored: map[client.ObjectKey]storedPolicy{}, taken: map[client.ObjectKey]time.Time{},
 		},
 		reports: &reports{events: manager.GetEventRecorder(apis.ControllerName), logger: logger, told: map[string]string{}},
@@ -72,6 +77,17 @@ func setup(ctx context.Context, manager ctrl.Manager, config Config, logger *slo
 		b = b.WatchesRawSource(s)
 	}
 	return b.Complete(r)
+}
+
+// requestRate is how many requests a second are made at most. A namespace of a thousand workloads that is turned on takes seconds; the API
+// server's own fairness comes on top.
+const requestRate = 200
+
+// newClient reads and writes without a cache.
+func newClient(manager ctrl.Manager) (client.Client, error) {
+	config := rest.CopyConfig(manager.GetConfig())
+	config.QPS, config.Burst = requestRate, requestRate
+	return client.New(config, client.Options{HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper()})
 }
 
 // sourcesOf watches what a policy depends on.

@@ -9,11 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
@@ -34,7 +37,13 @@ func TestWhatPoliciesOfWorkloadsCost(t *testing.T) {
 		spaces = append(spaces, w.on(t))
 	}
 	each(t, costServices, func(i int) {
-		w.serve(t, spaces[i%costNamespaces], fmt.Sprint("w", i), 80, 8080)
+		name := fmt.Sprint("w", i)
+		assert.NoError(t, w.client.Create(t.Context(), &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: spaces[i%costNamespaces], Name: name},
+			Spec: corev1.ServiceSpec{ // headless: the test's API server has 254 addresses
+				ClusterIP: corev1.ClusterIPNone, Selector: map[string]string{"app": name}, Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}},
+			},
+		}))
 	})
 	each(t, costWorkloads, func(i int) {
 		var variables []string
@@ -53,11 +62,12 @@ func TestWhatPoliciesOfWorkloadsCost(t *testing.T) {
 	began = time.Now()
 	p := w.startWorkloads(t)
 	count := func() int {
-		var list networkingv1.NetworkPolicyList
+		var list metav1.PartialObjectMetadataList // the count shall not be what is measured
+		list.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicyList"))
 		require.NoError(t, w.client.List(t.Context(), &list, client.HasLabels{leastpriv.LabelPolicy}))
 		return len(list.Items)
 	}
-	require.Eventually(t, func() bool { return count() == costWorkloads+costNamespaces }, 5*time.Minute, waitStep)
+	require.Eventually(t, func() bool { return count() == costWorkloads+costNamespaces }, 5*time.Minute, 5*waitStep)
 	cold := time.Since(began)
 	time.Sleep(quiet)
 	require.Equal(t, costWorkloads+costNamespaces, writes(p), "one write for each policy")
@@ -67,9 +77,9 @@ func TestWhatPoliciesOfWorkloadsCost(t *testing.T) {
 	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Namespace: spaces[0], Name: "w0"}, d))
 	d.Spec.Template.Spec = podOf("V", "http://w55."+spaces[55%costNamespaces])
 	require.NoError(t, w.client.Update(t.Context(), d))
-	for !strings.Contains(w.reasons(t, spaces[55%costNamespaces], "data-space-deployment-w55"), "Deployment "+spaces[0]+"/w0,") {
-		time.Sleep(10 * time.Millisecond)
-	}
+	require.Eventually(t, func() bool {
+		return strings.Contains(w.reasons(t, spaces[55%costNamespaces], "data-space-deployment-w55"), "Deployment "+spaces[0]+"/w0,")
+	}, time.Minute, 10*time.Millisecond)
 	change := time.Since(began)
 	time.Sleep(quiet)
 	changed := writes(p) - costWorkloads - costNamespaces
