@@ -32,7 +32,7 @@ func (r *rounds) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, er
 	}
 	result := leastpriv.Policies(v.World)
 	took := time.Since(began)
-	r.pace.took(took)
+	r.pace.took(time.Now(), took)
 	r.metrics.round(took, result.Policies)
 
 	out := r.writer.apply(ctx, result.Policies, v.have)

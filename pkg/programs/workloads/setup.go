@@ -126,7 +126,7 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // watch asks for a round when an object comes, goes, or changes in what is kept of it.
 func watch(store cache.Cache, object client.Object, p *pace, only ...predicate.Predicate) source.Source {
 	changed := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return !same(e.ObjectOld, e.ObjectNew) }}
-	ask := func(q queue) { q.AddAfter(everything(), p.delay()) }
+	ask := func(q queue) { q.AddAfter(everything(), p.delay(time.Now())) }
 	return source.Kind(store, object, handler.Funcs{
 		CreateFunc: func(_ context.Context, _ event.CreateEvent, q queue) { ask(q) },
 		UpdateFunc: func(_ context.Context, _ event.UpdateEvent, q queue) { ask(q) },
@@ -134,8 +134,9 @@ func watch(store cache.Cache, object client.Object, p *pace, only ...predicate.P
 	}, append(only, changed)...)
 }
 
-// pace bounds how much of a core the rounds take, however often something changes. It is safe for concurrent use.
-type pace struct{ last atomic.Int64 }
+// pace bounds how much of a core the rounds take, however often something changes. A change after a rest waits for leastDelay only. It is
+// safe for concurrent use.
+type pace struct{ busy atomic.Int64 }
 
 const (
 	leastDelay = 100 * time.Millisecond
@@ -143,10 +144,12 @@ const (
 	restFactor = 3 // rounds take a quarter of a core at most
 )
 
-// took notes how long a round's decision took.
-func (p *pace) took(d time.Duration) { p.last.Store(int64(d)) }
+// took notes that a decision ended at a time, and how long it took.
+func (p *pace) took(now time.Time, d time.Duration) {
+	p.busy.Store(now.Add(min(restFactor*d, mostDelay)).UnixNano())
+}
 
 // delay is how long changes are collected before the next round.
-func (p *pace) delay() time.Duration {
-	return min(max(leastDelay, restFactor*time.Duration(p.last.Load())), mostDelay)
+func (p *pace) delay(now time.Time) time.Duration {
+	return max(leastDelay, time.Duration(p.busy.Load()-now.UnixNano()))
 }

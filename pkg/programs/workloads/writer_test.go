@@ -80,10 +80,12 @@ func TestOfAPodIsKeptWhatDecides(t *testing.T) {
 }
 
 func TestRoundsTakeAQuarterOfACore(t *testing.T) {
-	p := &pace{}
-	require.Equal(t, leastDelay, p.delay())
-	p.took(time.Second)
-	require.Equal(t, 3*time.Second, p.delay())
-	p.took(time.Minute)
-	require.Equal(t, mostDelay, p.delay())
+	p, now := &pace{}, time.Now()
+	require.Equal(t, leastDelay, p.delay(now))
+	p.took(now, time.Second)
+	require.Equal(t, 3*time.Second, p.delay(now))
+	require.Equal(t, time.Second, p.delay(now.Add(2*time.Second)))
+	require.Equal(t, leastDelay, p.delay(now.Add(time.Minute)), "after a rest")
+	p.took(now, time.Minute)
+	require.Equal(t, mostDelay, p.delay(now))
 }
