@@ -115,6 +115,7 @@ fuzz: ## objects of guests and texts by chance, against the webhook, its limits 
 	@go test -run '^$$' -fuzz FuzzExceeded -fuzztime 30s ./pkg/decisions/limits
 	@go test -run '^$$' -fuzz FuzzObject -fuzztime 30s ./pkg/programs/webhook
 	@go test -run '^$$' -fuzz FuzzReview -fuzztime 30s ./pkg/programs/webhook
+	@go test -run '^$$' -fuzz FuzzPlacement -fuzztime 30s ./pkg/programs/webhook
 	@go test -run '^$$' -fuzz FuzzTolerations -fuzztime 30s ./pkg/decisions/tolerations
 	@go test -run '^$$' -fuzz FuzzSettings -fuzztime 30s ./pkg/decisions/tolerations
 

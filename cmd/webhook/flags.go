@@ -43,6 +43,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	cli.Choice(f, "seccomp-profile", "seccomp profile of foreign pods: ours, which the agent keeps on each node, or RuntimeDefault", &s.profile,
 		profileOurs, string(corev1.SeccompProfileTypeRuntimeDefault))
 	grantFlags(f, grants)
+	reservedFlags(f, o)
 	cli.Var(f, "api-output", "what of a foreign pod's output statuses and Events show: allowed or closed, the latter with deploy/closed-output (default allowed)",
 		&o.APIOutput, webhook.ParseAPIOutput)
 	cli.Var(f, "guest-namespace-pattern", "regular expression for the names of guests' namespaces; {guest} is the cluster id (default "+admit.DefaultSpacePattern+")",

@@ -23,6 +23,7 @@ func command() *cobra.Command {
 		RunE:    cli.Serve(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
 	}
 	s.flags(c.Flags())
+	c.AddCommand(protectedTaintCommand())
 	return c
 }
 

@@ -83,6 +83,10 @@ func (w *World) keptRows() []Row {
 			"iptables-save (nft, legacy, IPv4, IPv6), nft and ipset, without what bears our prefixes DS-NP- and ds-np-: byte-identical but for counters before, while and after", 60 * time.Second, w.nodesKept,
 		},
 		{
+			"A guest's Deployment that tolerates the taint of nodes which the hospital has reserved is refused",
+			"accepted without a ProtectedTaint; refused with one, naming the taint, the guest, the field and the way out", 30 * time.Second, w.reserved,
+		},
+		{
 			"A deleted ConfigMap comes back",
 			"the same content in a new object", 15 * time.Second, w.configReturns,
 		},

@@ -97,20 +97,23 @@ func TestEachOfSeveralTaintsIsDecidedByItself(t *testing.T) {
 
 func TestAGuestHasWhatItsPolicyGrants(t *testing.T) {
 	policy := New([]Taint{study()})
-	granted := func(taints ...corev1.Taint) func(corev1.Toleration) bool {
+	value := func(text string) *string { return &text }
+	granted := func(taints ...Grant) func(corev1.Toleration) bool {
 		return func(toleration corev1.Toleration) bool {
 			return len(policy.Tolerations(Subject{Guest: "pharma", Granted: taints}, list(toleration), nil, path())) == 0
 		}
 	}
-	whole := granted(corev1.Taint{Key: "reserved", Value: "study"})
+	whole := granted(Grant{Key: "reserved", Value: value("study")})
 	require.True(t, whole(equal("study", "")))
 	require.True(t, whole(equal("study", "NoExecute")))
 	require.False(t, whole(corev1.Toleration{Key: "reserved", Operator: corev1.TolerationOpExists}))
-	part := granted(corev1.Taint{Key: "reserved", Value: "study", Effect: "NoSchedule"})
+	part := granted(Grant{Key: "reserved", Value: value("study"), Effect: "NoSchedule"})
 	require.True(t, part(equal("study", "NoSchedule")))
 	require.False(t, part(equal("study", "NoExecute")))
 	require.False(t, part(equal("study", "")), "without an effect it tolerates the others, too")
-	require.False(t, granted(corev1.Taint{Key: "reserved", Value: "x"})(equal("study", "")))
+	require.False(t, granted(Grant{Key: "reserved", Value: value("x")})(equal("study", "")))
+	require.True(t, granted(Grant{Key: "reserved"})(equal("study", "")), "any value")
+	require.False(t, granted(Grant{Key: "other"})(equal("study", "")))
 	require.False(t, granted()(equal("study", "")))
 }
 

@@ -50,8 +50,15 @@ type Subject struct {
 	Groups []string
 	// Guest is the cluster id of the guest in whose namespace the object is. If it is set, the guest is the subject: User and Groups do not count.
 	Guest string
-	// Granted are the taints that the guest may tolerate. A taint without an effect stands for each effect.
-	Granted []corev1.Taint
+	// Granted is what the guest may tolerate.
+	Granted []Grant
+}
+
+// Grant is a taint that a guest may tolerate: with any value if Value is nil, and with each effect if Effect is empty.
+type Grant struct {
+	Key    string
+	Value  *string
+	Effect corev1.TaintEffect
 }
 
 // String names the subject in a message.
@@ -71,7 +78,7 @@ func (s Subject) may(p *Taint, effects []corev1.TaintEffect) bool {
 }
 
 func (s Subject) granted(p *Taint, effect corev1.TaintEffect) bool {
-	return slices.ContainsFunc(s.Granted, func(g corev1.Taint) bool {
-		return g.Key == p.Key && g.Value == p.Value && (g.Effect == "" || g.Effect == effect)
+	return slices.ContainsFunc(s.Granted, func(g Grant) bool {
+		return g.Key == p.Key && (g.Value == nil || *g.Value == p.Value) && (g.Effect == "" || g.Effect == effect)
 	})
 }

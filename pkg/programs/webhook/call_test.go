@@ -37,7 +37,7 @@ const appPod = `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"pod-1","name
 // BenchmarkCall is what the webhook's own work for one call takes, without the connection.
 func BenchmarkCall(b *testing.B) {
 	body := fullReview(b)
-	fair := newFair(func(context.Context, string) string { return "pharma" }, slog.New(slog.DiscardHandler))
+	fair := newFair(func(context.Context, string) string { return "pharma" }, shares(), slog.New(slog.DiscardHandler))
 	for name, handler := range map[string]admission.Handler{"inject": handler(), "judge": judging()} {
 		served := fair.inFrontOf(newReviews(handler, judging().log))
 		b.Run(name, func(b *testing.B) {

@@ -51,8 +51,8 @@ type fair struct {
 	waiting map[*turns.Ticket]chan struct{}
 }
 
-func newFair(guestOf func(context.Context, string) string, logger *slog.Logger) *fair {
-	return &fair{guestOf: guestOf, log: logger, queue: turns.New(shares()), waiting: map[*turns.Ticket]chan struct{}{}}
+func newFair(guestOf func(context.Context, string) string, limits turns.Limits, logger *slog.Logger) *fair {
+	return &fair{guestOf: guestOf, log: logger, queue: turns.New(limits), waiting: map[*turns.Ticket]chan struct{}{}}
 }
 
 // inFrontOf returns next with its requests taking turns. All handlers share the places.

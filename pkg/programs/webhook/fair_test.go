@@ -24,7 +24,7 @@ import (
 func served(t *testing.T, next http.Handler) *httptest.Server {
 	t.Helper()
 	guestOf := func(_ context.Context, namespace string) string { return strings.TrimRight(namespace, "0123456789") }
-	server := httptest.NewServer(newFair(guestOf, slog.New(slog.DiscardHandler)).inFrontOf(next))
+	server := httptest.NewServer(newFair(guestOf, shares(), slog.New(slog.DiscardHandler)).inFrontOf(next))
 	t.Cleanup(server.Close)
 	return server
 }

@@ -14,6 +14,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/guestsettings"
 	"data-space.liqo.io/pkg/decisions/limits"
+	"data-space.liqo.io/pkg/decisions/tolerations"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
@@ -30,17 +31,41 @@ func (g guestPolicies) Settings(ctx context.Context, guest string) (admit.Settin
 	if g.policies == nil {
 		return g.flags, nil
 	}
+	merged, err := g.merged(ctx, guest)
+	if err != nil {
+		return g.flags, err
+	}
+	return g.flags.For(guest, merged), nil
+}
+
+// Tolerations returns the taints that a guest may tolerate, and whether others are reported only (mode Audit).
+func (g guestPolicies) Tolerations(ctx context.Context, guest string) (granted []tolerations.Grant, audited bool, err error) {
+	if g.policies == nil {
+		return nil, false, nil
+	}
+	merged, err := g.merged(ctx, guest)
+	if err != nil || merged.Scheduling == nil {
+		return nil, false, err
+	}
+	for _, taint := range merged.Scheduling.Taints {
+		granted = append(granted, tolerations.Grant{Key: string(taint.Key), Value: taint.Value, Effect: taint.Effect})
+	}
+	return granted, merged.Scheduling.Mode == v1alpha1.Audit, nil
+}
+
+// merged returns what the guest's own GuestPolicy and the default one say together.
+func (g guestPolicies) merged(ctx context.Context, guest string) (v1alpha1.GuestPolicySpec, error) {
 	ctx, cancel := context.WithTimeout(ctx, liveReadTimeout)
 	defer cancel()
 	base, err := g.spec(ctx, v1alpha1.DefaultGuestPolicy)
 	if err != nil {
-		return g.flags, err
+		return base, err
 	}
 	own := v1alpha1.GuestPolicySpec{}
 	if guest != "" && guest != v1alpha1.DefaultGuestPolicy {
 		own, err = g.spec(ctx, guest)
 	}
-	return g.flags.For(guest, guestsettings.Merge(base, own)), err
+	return guestsettings.Merge(base, own), err
 }
 
 // spec returns the spec of a GuestPolicy, an empty one where there is no such policy.

@@ -20,6 +20,8 @@ const (
 	JudgePath = "/judge"
 	// SpacePath is where it posts namespaces that become a guest's.
 	SpacePath = "/judge-namespace"
+	// TaintPath is where it posts what may bring a pod onto a reserved node, of all namespaces.
+	TaintPath = "/judge-tolerations"
 	// WithholdPath is where it posts statuses and Events of foreign pods, with deploy/closed-output.
 	WithholdPath = "/withhold"
 )
@@ -53,6 +55,10 @@ type Options struct {
 	Spaces admit.SpaceNames
 	// APIOutput says what of a foreign pod's output the API shows; empty means OutputAllowed.
 	APIOutput APIOutput
+	// TrustedControllers are the users that make pods of others' templates and bind pods to nodes; empty means TrustedControllers().
+	TrustedControllers []string
+	// ExemptNamespaces are the namespaces, beside kube-system and our own, in which pods may tolerate protected taints.
+	ExemptNamespaces []string
 	// Drain is how long the program still serves after SIGTERM.
 	Drain time.Duration
 	// Port is where pods are posted to, over TLS.

@@ -61,12 +61,15 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
 	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
 	drain := drain{ending: ctx.Done()}
-	server := newServer(o, cert, drain, newFair(namespaces.Guest, logger), map[string]admission.Handler{
+	server := newServer(o, cert, drain, newFair(namespaces.Guest, shares(), logger), map[string]admission.Handler{
 		InjectPath:   &injector{namespaces: namespaces, guests: guests, audited: audited, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
 		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
 		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
 		JudgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), audited: audited, log: logger},
 	})
+	if err := serveTaints(mgr, server, o, drain, taintSources{namespaces: namespaces, guests: guests, clients: clients}, logger); err != nil {
+		return err
+	}
 	if err := addServer(mgr, server, cert, o, logger); err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func misScoped(t *testing.T, w *world) {
 		probe.GenerateName = "probe-"
 		w.create(t, probe)
 		requireNoProxy(t, probe)
-		return strings.Contains(w.process.String(), "namespace="+elsewhere)
+		return strings.Contains(w.process.String(), `"namespace":"`+elsewhere)
 	}, waitLong, waitStep, "the API server asks the webhook about every pod now")
 	for _, namespace := range []string{w.namespace(t, nil), w.foreign(t, apis.LabelTenantNamespace, "true"), w.foreign(t, apis.LabelApplyWebhook, "false")} {
 		p := w.unsafePod(t, namespace)
