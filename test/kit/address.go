@@ -9,10 +9,10 @@ import (
 )
 
 // FreeAddress returns a loopback address with a port on which nothing listens at the moment.
-func FreeAddress(t testing.TB) netip.AddrPort {
-	t.Helper()
+func FreeAddress(tb testing.TB) netip.AddrPort {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	defer l.Close()
 	return netip.MustParseAddrPort(l.Addr().String())
 }
