@@ -81,7 +81,7 @@ echo 4294967295 >tcp_notsent_lowat`)
 	})
 }
 
-// stalled runs the attempt until enough returns true, for waitLong at most.
+// stalled runs the attempt until enough returns true, for tryLong at most.
 func (w *world) stalled(t *testing.T, f filling, enough func([]queues) bool) {
 	t.Helper()
 	done := make(chan struct{})
@@ -91,7 +91,7 @@ func (w *world) stalled(t *testing.T, f filling, enough func([]queues) bool) {
 		all = append(all, c)
 		go f.one(w, c, done)
 	}
-	for end := time.Now().Add(waitLong); time.Now().Before(end); time.Sleep(5 * waitStep) {
+	for end := time.Now().Add(tryLong); time.Now().Before(end); time.Sleep(5 * waitStep) {
 		if enough(w.queued(t)) {
 			break
 		}
@@ -107,7 +107,7 @@ func (w *world) connectionFrom(t *testing.T, f filling) net.Conn {
 	t.Helper()
 	c, err := w.dial(f.from(w), "tcp", f.address)
 	require.NoError(t, err)
-	require.NoError(t, c.SetDeadline(time.Now().Add(2*waitLong)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(2*tryLong)))
 	return c
 }
 

@@ -189,13 +189,13 @@ func (w *world) fillable(t *testing.T) {
 	t.Helper()
 	w.build(t, settings())
 	for where, host := range map[ns.NetNS]string{w.peer: peer4, w.pod: pod4} {
-		w.listen(t, where, host, 7001, func(net.Conn) { time.Sleep(waitLong) })
+		w.listen(t, where, host, 7001, func(net.Conn) { time.Sleep(tryLong) })
 		w.listen(t, where, host, 7002, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); chatter(c) })
 		w.listen(t, where, host, 7004, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 1))
 			fmt.Fprint(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 77))
 			_, _ = c.Read(make([]byte, 1<<10))
-			time.Sleep(waitLong)
+			time.Sleep(tryLong)
 		})
 		w.listen(t, where, host, 7003, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	}
@@ -231,7 +231,7 @@ func (f filling) run(t *testing.T, w *world, while time.Duration) {
 		if err != nil {
 			break // refused, as it should be at some point
 		}
-		_ = c.SetDeadline(time.Now().Add(waitLong))
+		_ = c.SetDeadline(time.Now().Add(tryLong))
 		all = append(all, c)
 	}
 	done := make(chan struct{})

@@ -40,7 +40,8 @@ const (
 	other4, other6 = "198.51.100.4", "2001:db8:1::4" // of the same side, where nothing listens unless a test does
 	dns4, dns6     = "198.51.100.10", "2001:db8:1::a"
 
-	waitLong = 10 * time.Second
+	waitLong = 30 * time.Second // for what must come: a busy machine takes its time
+	tryLong  = 10 * time.Second // for an attempt that may fail or go on without end
 	waitStep = 20 * time.Millisecond
 )
 
@@ -221,7 +222,7 @@ func (w *world) dial(from ns.NetNS, network, address string) (net.Conn, error) {
 	var c net.Conn
 	err := from.Do(func(ns.NetNS) error {
 		var err error
-		c, err = net.DialTimeout(network, address, waitLong)
+		c, err = net.DialTimeout(network, address, tryLong)
 		return err
 	})
 	return c, err
