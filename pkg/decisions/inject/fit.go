@@ -103,11 +103,14 @@ func (f *fitting) fit(spec *corev1.PodSpec) string {
 	room, name := f.settings.Room, f.name
 	top := room.smallest(corev1.LimitTypeContainer, maximum, name)
 	if whole := room.smallest(corev1.LimitTypePod, maximum, name); whole != nil && f.limit != nil {
-		rest := whole.amount.DeepCopy()
-		rest.Sub(othersLimits(spec, name))
+		rest := whole.rest(spec, limitsOf, name)
 		if top == nil || rest.Cmp(top.amount) < 0 {
 			top = &bound{rest, whole.of}
 		}
+	}
+	if whole := room.largest(corev1.LimitTypePod, minimum, name); whole != nil {
+		rest := whole.rest(spec, limitsOf, name) // LimitRanger asks it of the pod's limit only where a container has one
+		f.limit = atLeast(f.limit, &rest)
 	}
 	if bottom := room.largest(corev1.LimitTypeContainer, minimum, name); bottom != nil {
 		f.request = atLeast(&bottom.amount, f.request)
@@ -126,11 +129,23 @@ func (f *fitting) fit(spec *corev1.PodSpec) string {
 			f.request = atLeast(divided(*f.limit, times.amount), f.request)
 		}
 	}
+	if whole := room.smallest(corev1.LimitTypePod, maximum, name); whole != nil {
+		if rest := whole.rest(spec, requestsOf, name); rest.Sign() >= 0 { // otherwise the pod is refused without the proxy, too
+			f.request = atMost(f.request, &rest)
+		}
+	}
 	if f.guaranteed {
 		f.request = f.limit
 	}
 	f.request = atMost(f.request, f.limit)
 	return ""
+}
+
+// rest returns what the other containers leave of a bound for the pod.
+func (b bound) rest(spec *corev1.PodSpec, list func(corev1.ResourceRequirements) corev1.ResourceList, name corev1.ResourceName) resource.Quantity {
+	rest := b.amount.DeepCopy()
+	rest.Sub(othersSum(spec, list, name))
+	return rest
 }
 
 func amount(list corev1.ResourceList, name corev1.ResourceName) *resource.Quantity {

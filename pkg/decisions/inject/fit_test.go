@@ -2,6 +2,7 @@ package inject
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +73,31 @@ func TestTheProxyFitsWhatTheNamespaceAllows(t *testing.T) {
 		require.Empty(t, problems, name)
 		require.JSONEq(t, c.limits, text(fit.Limits), name)
 		require.JSONEq(t, c.requests, text(fit.Requests), name)
+		require.True(t, settings().judgeAmounts(Sidecar(fit).Resources), name)
+		require.NoError(t, CheckResources(fit.Requests, fit.Limits), name)
+	}
+}
+
+// LimitRanger adds up a pod's limits and its requests each, and asks both of a bound for pods, so also where the proxy has no limit.
+func TestThePodFitsItsOwnLimitRangeWithTheProxy(t *testing.T) {
+	for name, c := range map[string]struct {
+		bounds, limits, requests string // of the pod as its author wrote it, which LimitRanger admits
+		proxy                    string
+	}{
+		"half is left":                {`{"max":{"cpu":"1"}}`, `{"cpu":"1"}`, `{"cpu":"500m"}`, `{"limits":{"memory":"256Mi"},"requests":{"cpu":"50m","memory":"64Mi"}}`},
+		"little left":                 {`{"max":{"cpu":"1"}}`, `{"cpu":"1"}`, `{"cpu":"980m"}`, `{"limits":{"memory":"256Mi"},"requests":{"cpu":"20m","memory":"64Mi"}}`},
+		"nothing left":                {`{"max":{"cpu":"1"}}`, `{"cpu":"1"}`, `{"cpu":"1"}`, `{"limits":{"memory":"256Mi"},"requests":{"cpu":"0","memory":"64Mi"}}`},
+		"a request that is the limit": {`{"max":{"cpu":"1"}}`, `{"cpu":"1"}`, `{}`, `{"limits":{"memory":"256Mi"},"requests":{"cpu":"0","memory":"64Mi"}}`},
+		"a minimum, and the application has no limit": {`{"min":{"memory":"512Mi"}}`, `{}`, `{"memory":"1Gi"}`,
+			`{"limits":{"memory":"512Mi"},"requests":{"cpu":"50m","memory":"64Mi"}}`},
+		"a minimum that the application's limit meets": {`{"min":{"memory":"512Mi"}}`, `{"memory":"1Gi"}`, `{"memory":"1Gi"}`,
+			`{"limits":{"memory":"256Mi"},"requests":{"cpu":"50m","memory":"64Mi"}}`},
+	} {
+		s := settings()
+		s.Room = ranged(t, corev1.LimitTypePod, c.bounds)
+		fit, problems := s.fitted(&asking(t, c.limits, c.requests).Spec, nil)
+		require.Empty(t, problems, name)
+		require.JSONEq(t, c.proxy, fmt.Sprintf(`{"limits":%s,"requests":%s}`, text(fit.Limits), text(fit.Requests)), name)
 		require.True(t, settings().judgeAmounts(Sidecar(fit).Resources), name)
 		require.NoError(t, CheckResources(fit.Requests, fit.Limits), name)
 	}

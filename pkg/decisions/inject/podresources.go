@@ -40,29 +40,41 @@ func fixed(r corev1.ResourceRequirements) bool {
 	return true
 }
 
-// othersLimits returns the limit of a pod without its proxy, as LimitRanger counts it: containers and sidecars together, or
+func limitsOf(r corev1.ResourceRequirements) corev1.ResourceList { return r.Limits }
+
+// requestsOf returns the requests, where none is named the limit, as the API server sets it.
+func requestsOf(r corev1.ResourceRequirements) corev1.ResourceList {
+	all := maps.Clone(r.Limits)
+	if all == nil {
+		return r.Requests
+	}
+	maps.Copy(all, r.Requests)
+	return all
+}
+
+// othersSum returns the limit or the request of a pod without its proxy, as LimitRanger counts it: containers and sidecars together, or
 // the largest init container beside the sidecars.
-func othersLimits(spec *corev1.PodSpec, name corev1.ResourceName) resource.Quantity {
+func othersSum(spec *corev1.PodSpec, list func(corev1.ResourceRequirements) corev1.ResourceList, name corev1.ResourceName) resource.Quantity {
 	if spec.Resources != nil {
-		if limit := amount(spec.Resources.Limits, name); limit != nil {
+		if whole := amount(list(*spec.Resources), name); whole != nil {
 			if index := sidecarIndex(spec.InitContainers); index >= 0 {
-				limit.Sub(spec.InitContainers[index].Resources.Limits[name]) // addBudget has added it
+				whole.Sub(list(spec.InitContainers[index].Resources)[name]) // addBudget has added it
 			}
-			return *limit
+			return *whole
 		}
 	}
 	var running, sidecars, largest resource.Quantity
 	for _, c := range spec.Containers {
-		running.Add(c.Resources.Limits[name])
+		running.Add(list(c.Resources)[name])
 	}
 	for _, c := range spec.InitContainers {
-		limit := c.Resources.Limits[name]
+		of := list(c.Resources)[name]
 		switch {
 		case c.Name == apis.ProxyContainerName:
 		case c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways:
-			sidecars.Add(limit)
-		case limit.Cmp(largest) > 0:
-			largest = limit
+			sidecars.Add(of)
+		case of.Cmp(largest) > 0:
+			largest = of
 		}
 	}
 	if running.Cmp(largest) < 0 {

@@ -95,7 +95,27 @@ func fits(t *testing.T, w *world) {
 		err := w.client.Create(t.Context(), with(pod(tooTight, "app"), limits, requests), client.DryRunAll)
 		return err != nil && len(causesOf(err)) == 1 && causesOf(err)[0] == "spec.initContainers[data-space-proxy].resources"
 	}, waitLong, waitStep, "what cannot fit is refused by the proxy's name")
+	fitsWhole(t, w)
 	annotated(t, w)
+}
+
+// fitsWhole: LimitRanger asks of a pod's requests what it asks of its limits, and the pod that leaves the proxy nothing is admitted all the same.
+func fitsWhole(t *testing.T, w *world) {
+	t.Helper()
+	for what, c := range map[string]struct {
+		item             corev1.LimitRangeItem
+		limits, requests corev1.ResourceList
+	}{
+		"maximum": {corev1.LimitRangeItem{Type: corev1.LimitTypePod, Max: amounts("cpu", "1")}, amounts("cpu", "1"), amounts("cpu", "1")},
+		"minimum": {corev1.LimitRangeItem{Type: corev1.LimitTypePod, Min: amounts("memory", "512Mi")}, nil, amounts("memory", "512Mi")},
+	} {
+		ordinary, foreign := w.namespace(t, nil), w.foreign(t)
+		for _, namespace := range []string{ordinary, foreign} {
+			w.create(t, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "whole"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{c.item}}})
+		}
+		w.create(t, with(pod(ordinary, "app"), c.limits, c.requests))
+		w.admitted(t, with(pod(foreign, "app"), c.limits, c.requests), "the pod's "+what)
+	}
 }
 
 // annotated: the Hospital sizes the proxies of one guest; what the guest may write changes nothing.
