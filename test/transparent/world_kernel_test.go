@@ -25,10 +25,11 @@ func TestMain(m *testing.M) { kit.Main(m) }
 
 // world is four pods on one link.
 type world struct {
-	ordinary *place // no rules, no proxy
-	foreign  *place // guarded, with its proxy
-	guest    *place // a second foreign pod
-	server   *place // no rules, no proxy; the other pods' DNS server has its addresses
+	ordinary *place           // no rules, no proxy
+	foreign  *place           // guarded, with its proxy
+	guest    *place           // a second foreign pod
+	server   *place           // no rules, no proxy; the other pods' DNS server has its addresses
+	hub      *netns.Namespace // of the link
 }
 
 // place is a pod.
@@ -57,7 +58,7 @@ func newWorldWith(t *testing.T, settings envoy.Settings) *world {
 	})
 	w := &world{
 		ordinary: newPlace(t, hub, "ordinary", 11), server: newPlace(t, hub, "server", 12),
-		foreign: newPlace(t, hub, "foreign", 13), guest: newPlace(t, hub, "guest", 14),
+		foreign: newPlace(t, hub, "foreign", 13), guest: newPlace(t, hub, "guest", 14), hub: hub,
 	}
 	for _, p := range []*place{w.foreign, w.guest} {
 		p.guard(w.server, settings)
