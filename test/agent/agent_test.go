@@ -260,7 +260,7 @@ func life(t *testing.T, b xtables.Backend) {
 	a := newAPI()
 	state := filepath.Join(t.TempDir(), "guarded")
 	r := startAgent(t, n, a, state)
-	require.Eventually(t, r.Ready, 5*time.Second, 10*time.Millisecond, "a node without foreign pods is ready at once")
+	require.Eventually(t, r.Ready, 30*time.Second, 10*time.Millisecond, "a node without foreign pods is ready at once")
 
 	config := n.sandboxConfig("pharma", "job")
 	box := n.runPod(config)
@@ -330,7 +330,7 @@ func life(t *testing.T, b xtables.Backend) {
 		require.False(t, r.Ready())
 		require.NotEmpty(t, r.Status(t.Context()).Problems)
 		a.set(func() { a.away = false })
-		require.Eventually(t, r.Ready, 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, r.Ready, 30*time.Second, 10*time.Millisecond)
 		r.reaches("job", agentapi.Enforced)
 		require.Len(t, a.told(agent.EventDriftRepaired), 1, "its own changes are no drift")
 	})
@@ -358,10 +358,10 @@ func life(t *testing.T, b xtables.Backend) {
 	n.removePod(box)
 	require.Eventually(t, func() bool {
 		return !slices.ContainsFunc(r.Status(t.Context()).Endpoints, func(e agentapi.EndpointStatus) bool { return e.Name == "job" })
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 	require.Empty(t, a.told(agent.EventRedirectFailed), "the end of a pod is no failure")
 	require.Eventually(t, func() bool {
 		memory, err := ledger.Open(state)
 		return err == nil && len(memory.All()) == 0
-	}, 5*time.Second, 10*time.Millisecond, "and it is forgotten")
+	}, 30*time.Second, 10*time.Millisecond, "and it is forgotten")
 }

@@ -285,9 +285,9 @@ func TestANamespaceThatIsNotThePodsIsRefused(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- program.Run(ctx) }()
-			require.Eventually(t, func() bool { return len(a.told(agent.EventRedirectFailed)) == 1 }, 5*time.Second, 5*time.Millisecond)
+			require.Eventually(t, func() bool { return len(a.told(agent.EventRedirectFailed)) == 1 }, 30*time.Second, 5*time.Millisecond)
 			require.Contains(t, a.told(agent.EventRedirectFailed)[0], test.reason)
-			require.Eventually(t, program.Ready, time.Second, 5*time.Millisecond, "it was looked at")
+			require.Eventually(t, program.Ready, 30*time.Second, 5*time.Millisecond, "it was looked at")
 			e := program.Status(t.Context()).Endpoints[0]
 			require.Equal(t, []any{agentapi.Failed, test.reason}, []any{e.State, e.Reason})
 			time.Sleep(300 * time.Millisecond)

@@ -93,7 +93,6 @@ func (g gated) open(t *testing.T, r running) (stop func()) {
 	return g.runGate(t, program)
 }
 
-// runGate runs a gate until stop is called.
 // chained returns what the gates of the agent work with, behind a CNI chain.
 func (r running) chained(c startgate.Chain) startgate.Parts {
 	p := r.gates
@@ -101,22 +100,39 @@ func (r running) chained(c startgate.Chain) startgate.Parts {
 	return p
 }
 
+// runGate runs a gate until stop is called.
 func (g gated) runGate(t *testing.T, program *startgate.Gate) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- program.Run(ctx) }()
-	require.Eventually(t, func() bool {
-		text, err := os.ReadFile(filepath.Join(g.chain.Conf, "test.conflist"))
-		return err == nil && strings.Contains(string(text), gate.PluginType)
-	}, 5*time.Second, time.Millisecond, "the plugin is put into the chain")
-	time.Sleep(200 * time.Millisecond) // for the runtime to see it
+	g.inChain(t)
 	stop = sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-done)
 	})
 	t.Cleanup(stop)
 	return stop
+}
+
+// inChain waits until the plugin is in the chain, and the runtime has read it.
+func (g gated) inChain(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(g.chain.Conf, "test.conflist"))
+		return err == nil && strings.Contains(string(text), gate.PluginType)
+	}, 30*time.Second, time.Millisecond, "the plugin is put into the chain")
+	require.Eventually(t, func() bool {
+		answer, err := g.runtime.Status(t.Context(), &cri.StatusRequest{Verbose: true})
+		if err != nil {
+			return false
+		}
+		loaded, reports := answer.GetInfo()["cniconfig"]
+		if !reports { // CRI-O does not report it
+			time.Sleep(time.Second)
+		}
+		return !reports || strings.Contains(loaded, gate.PluginType)
+	}, 30*time.Second, 10*time.Millisecond, "the runtime has read the chain")
 }
 
 // try makes a sandbox and returns what the runtime says.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,13 +53,9 @@ func (g gated) announce(t *testing.T, r running, client *sandbox.Client, first b
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Live: program.Announced(),
 	}
 	running.Go(func() { link.Run(ctx, startgate.NewNRI(program, client)) })
-	require.Eventually(t, program.Announced().Load, 5*time.Second, time.Millisecond, "connected")
+	require.Eventually(t, program.Announced().Load, 30*time.Second, time.Millisecond, "connected")
 	if first {
-		require.Eventually(t, func() bool {
-			text, err := os.ReadFile(filepath.Join(g.chain.Conf, "test.conflist"))
-			return err == nil && strings.Contains(string(text), "data-space-cni")
-		}, 5*time.Second, time.Millisecond)
-		time.Sleep(200 * time.Millisecond) // for the runtime to see it
+		g.inChain(t)
 	}
 	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	t.Cleanup(stop)
@@ -93,7 +88,7 @@ func boundBeforeTheProxyRuns(t *testing.T, e engine) {
 		})
 		require.Empty(t, e.Drift)
 		g.kill(proxy)
-		require.Eventually(t, func() bool { return bound(g.rules(client, box), proxy) == 0 }, 5*time.Second, 10*time.Millisecond,
+		require.Eventually(t, func() bool { return bound(g.rules(client, box), proxy) == 0 }, 30*time.Second, 10*time.Millisecond,
 			"a proxy that has ended is no longer exempt")
 	}
 	require.Empty(t, a.told(agent.EventDriftRepaired), "its own changes are no drift")
@@ -111,7 +106,7 @@ func boundBeforeTheProxyRuns(t *testing.T, e engine) {
 			proxy := g.create(other, box, apis.ProxyContainerName, 0)
 			g.run(proxy)
 			return bound(g.rules(client, box), proxy) == 2
-		}, 10*time.Second, 200*time.Millisecond)
+		}, 30*time.Second, 200*time.Millisecond)
 	})
 	stop()
 }

@@ -132,7 +132,7 @@ func (h *house) reaches(pod, ip string) bool {
 
 func (h *house) becomes(want bool, pod, ip string) {
 	h.t.Helper()
-	require.Eventually(h.t, func() bool { return h.reaches(pod, ip) == want }, 10*time.Second, 20*time.Millisecond, "%s -> %s: %t", pod, ip, want)
+	require.Eventually(h.t, func() bool { return h.reaches(pod, ip) == want }, 30*time.Second, 20*time.Millisecond, "%s -> %s: %t", pod, ip, want)
 }
 
 // policy lets the pods with these labels be reached by those of the namespace with the others; nil: by nobody.
@@ -176,7 +176,7 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 	p := startProgram(t, c, nowhere, kubeconfig, state, args...)
 
 	t.Run("a node that the cluster does not know is waited for", func(t *testing.T) {
-		require.Eventually(t, func() bool { return strings.Contains(p.output.String(), "there is no such node") }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(p.output.String(), "there is no such node") }, 30*time.Second, 50*time.Millisecond)
 		require.Contains(t, get(p.health, "/readyz"), "NetworkPolicy is not in force yet")
 		require.Contains(t, get(p.health, "/healthz"), "200")
 		require.NotContains(t, tables(t), "DS-NP-")
@@ -240,7 +240,7 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 		require.Contains(t, p.output.String(), "PolicyDriftRepaired")
 		require.Eventually(t, func() bool {
 			return strings.Contains(get(p.metrics, "/metrics"), `data_space_agent_policy_refused_packets_total{family="ipv4",reason="ingress"}`)
-		}, 10*time.Second, 100*time.Millisecond)
+		}, 30*time.Second, 100*time.Millisecond)
 		for _, part := range []string{"policy_in_force 1", "policy_policies 1", "policy_policies_on_node 1", "policy_local_pods 3", "policy_isolated_pods 1",
 			`policy_info{backend="nft",denial="REJECT",unknown="Foreign"} 1`} {
 			require.Contains(t, get(p.metrics, "/metrics"), "data_space_agent_"+part)

@@ -123,7 +123,7 @@ func (k *kept) serve(space *netns.Namespace) {
 // has the address of its new link.
 func (k *kept) answered(ip netip.Addr, why string) {
 	k.t.Helper()
-	require.Eventually(k.t, func() bool { return k.probe(ip) == nil }, 10*time.Second, 20*time.Millisecond, "%s: %s", ip, why)
+	require.Eventually(k.t, func() bool { return k.probe(ip) == nil }, 30*time.Second, 20*time.Millisecond, "%s: %s", ip, why)
 }
 
 // probe asks as the kubelet does, from the node.
@@ -169,7 +169,7 @@ func TestWhatTheRulesCannotHoldIsQuarantined(t *testing.T) {
 			e := k.quarantined(reason, security.name)
 			require.Contains(t, e.Message, security.cure)
 			require.Contains(t, k.walls(), box)
-			require.Eventually(t, func() bool { return len(k.a.told(agent.EventQuarantined)) > 0 }, time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(k.a.told(agent.EventQuarantined)) > 0 }, 30*time.Second, time.Millisecond)
 			require.Contains(t, strings.Join(k.a.told(agent.EventQuarantined), "\n"), "pharma/"+reason)
 			k.a.set(func() { require.Equal(t, security.name, k.a.conditions[reason]) })
 
@@ -184,10 +184,10 @@ func TestWhatTheRulesCannotHoldIsQuarantined(t *testing.T) {
 				k.a.set(func() { require.Empty(t, k.a.conditions[reason]) })
 			}
 			k.removePod(box)
-			require.Eventually(t, func() bool { return !strings.Contains(k.walls(), box) }, 5*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return !strings.Contains(k.walls(), box) }, 30*time.Second, 20*time.Millisecond)
 		})
 	}
-	require.Eventually(t, func() bool { return !strings.Contains(k.netdev(), "data-space") }, 5*time.Second, 20*time.Millisecond, "nothing is left")
+	require.Eventually(t, func() bool { return !strings.Contains(k.netdev(), "data-space") }, 30*time.Second, 20*time.Millisecond, "nothing is left")
 	require.Empty(t, k.a.told(agent.EventDriftRepaired))
 	require.Empty(t, k.a.told(agent.EventRedirectFailed))
 }
@@ -250,13 +250,13 @@ func TestAPodWithoutAProxyAnswersProbesAndNothingElse(t *testing.T) {
 	require.NoError(t, k.netns.Do(func(ns.NetNS) error {
 		return exec.Command("nft", "delete", "table", "netdev", "data-space-quarantine").Run()
 	}))
-	require.Eventually(t, func() bool { return strings.Contains(k.walls(), box) }, 5*time.Second, 20*time.Millisecond, "somebody's change is repaired")
-	require.Eventually(t, func() bool { return len(k.a.told(agent.EventDriftRepaired)) == 1 }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(k.walls(), box) }, 30*time.Second, 20*time.Millisecond, "somebody's change is repaired")
+	require.Eventually(t, func() bool { return len(k.a.told(agent.EventDriftRepaired)) == 1 }, 30*time.Second, 20*time.Millisecond)
 	check()
 	k.running.stop()
 	k.removePod(box)
 	k.running = startAgent(t, k.node, k.a, k.state)
-	require.Eventually(t, func() bool { return k.walls() == "" }, 5*time.Second, 20*time.Millisecond,
+	require.Eventually(t, func() bool { return k.walls() == "" }, 30*time.Second, 20*time.Millisecond,
 		"the wall of a pod that went while nobody looked")
 }
 
@@ -274,7 +274,7 @@ func TestConnectionsThatAreOlderThanTheLabelEnd(t *testing.T) {
 		var l net.Listener
 		require.Eventually(t, func() bool {
 			return k.netns.Do(func(ns.NetNS) (err error) { l, err = net.Listen("tcp", address); return err }) == nil
-		}, 5*time.Second, 50*time.Millisecond, "the node has the address")
+		}, 30*time.Second, 50*time.Millisecond, "the node has the address")
 		var p pair
 		require.NoError(t, space.Do(func() (err error) { p.pod, err = net.Dial("tcp", l.Addr().String()); return err }))
 		far, err := l.Accept()
@@ -359,7 +359,7 @@ func TestAPodThatHasChangedItsAddressIsWalledOff(t *testing.T) {
 		return nil
 	}))
 	k.a.set(func() { k.a.spaces["late"] = map[string]string{apis.LabelRemoteCluster: "pharma-1"} })
-	require.Eventually(t, func() bool { return strings.Contains(k.walls(), box) }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(k.walls(), box) }, 30*time.Second, 20*time.Millisecond)
 	require.Len(t, k.a.told(agent.EventQuarantined), 1)
 	k.endpoint("job", func(e agentapi.EndpointStatus) bool {
 		return e.State == agentapi.Failed && e.Reason == failure.NotThePods && len(e.Findings) > 0

@@ -237,7 +237,7 @@ func deletedMeanwhile(t *testing.T, r *race) {
 // reboot kills every process of the node and takes its network namespaces; its files stay.
 func reboot(t *testing.T, r *race) {
 	p := r.begun("boot")
-	require.Eventually(t, func() bool { return killed(r.dir) == 0 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return killed(r.dir) == 0 }, 30*time.Second, 20*time.Millisecond)
 	r.stop()
 	for _, point := range mountsBelow(t, r.dir) {
 		require.NoError(t, unix.Unmount(point, unix.MNT_DETACH), point)

@@ -32,11 +32,11 @@ func sandboxesOf(t *testing.T, e engine) {
 	var live atomic.Bool
 	var events atomic.Int32
 	go client.Watch(ctx, &live, func() { events.Add(1) })
-	require.Eventually(t, live.Load, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, live.Load, 30*time.Second, 10*time.Millisecond)
 
 	config := n.sandboxConfig("pharma", "job")
 	id := n.runPod(config)
-	require.Eventually(t, func() bool { return events.Load() > 1 }, 5*time.Second, 10*time.Millisecond, "the sandbox is announced")
+	require.Eventually(t, func() bool { return events.Load() > 1 }, 30*time.Second, 10*time.Millisecond, "the sandbox is announced")
 	proxy := n.create(config, id, "data-space-proxy", 0)
 
 	boxes, err := client.List(t.Context())
@@ -87,7 +87,7 @@ func sandboxesOf(t *testing.T, e engine) {
 
 	before := events.Load()
 	n.stop()
-	require.Eventually(t, func() bool { return !live.Load() }, 5*time.Second, 10*time.Millisecond, "a runtime that is away sends nothing")
+	require.Eventually(t, func() bool { return !live.Load() }, 30*time.Second, 10*time.Millisecond, "a runtime that is away sends nothing")
 	_, err = client.List(t.Context())
 	require.ErrorContains(t, err, n.socket)
 	n.start()

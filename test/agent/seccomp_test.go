@@ -71,7 +71,7 @@ func TestWithoutTheAgentsProfileNoContainerIsCreated(t *testing.T) {
 		gate.Placed()
 	}
 	stop := g.runGate(t, gate)
-	require.Eventually(t, func() bool { return create(box) == nil }, 10*time.Second, 50*time.Millisecond, "the kubelet tries again")
+	require.Eventually(t, func() bool { return create(box) == nil }, 30*time.Second, 50*time.Millisecond, "the kubelet tries again")
 	r.reaches("app", agentapi.Enforced)
 	stop()
 	require.FileExists(t, filepath.Join(kubelet, "seccomp", name), "containers restart while the agent is away")

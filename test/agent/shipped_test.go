@@ -67,7 +67,7 @@ func newMemoryGroup(t *testing.T, limit int) memoryGroup {
 	g.dir, err = os.MkdirTemp(parent, kit.RunName()+"-")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.Eventually(t, func() bool { return os.Remove(g.dir) == nil }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return os.Remove(g.dir) == nil }, 30*time.Second, 50*time.Millisecond)
 	})
 	require.NoError(t, os.WriteFile(filepath.Join(g.dir, file), []byte(strconv.Itoa(limit)), 0o600))
 	return g

@@ -20,11 +20,11 @@ import (
 // control groups. All of them bear the folder's name, which no other has.
 func sweep(t *testing.T, dir string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return killed(dir) == 0 }, 10*time.Second, 20*time.Millisecond, "processes of %s do not end", dir)
+	require.Eventually(t, func() bool { return killed(dir) == 0 }, 30*time.Second, 20*time.Millisecond, "processes of %s do not end", dir)
 	for _, point := range mountsBelow(t, dir) {
 		require.NoError(t, unix.Unmount(point, unix.MNT_DETACH), point)
 	}
-	require.Eventually(t, func() bool { return removeCgroups(filepath.Base(dir)) }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return removeCgroups(filepath.Base(dir)) }, 30*time.Second, 20*time.Millisecond)
 	require.NoError(t, os.RemoveAll(dir))
 }
 

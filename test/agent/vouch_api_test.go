@@ -55,11 +55,11 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 	boot, err := leases.Boot()
 	require.NoError(t, err)
 	require.Equal(t, boot, first.Boot)
-	require.Eventually(t, func() bool { return lease().Renewed.After(first.Renewed) }, 5*time.Second, 50*time.Millisecond, "the second comes soon")
+	require.Eventually(t, func() bool { return lease().Renewed.After(first.Renewed) }, 30*time.Second, 50*time.Millisecond, "the second comes soon")
 	require.Contains(t, get(p.metrics, "/metrics"), "data_space_agent_vouched 1")
 
 	t.Run("a pod that ran before is reported", func(t *testing.T) {
-		require.Eventually(t, func() bool { return len(c.events(t.Context(), early, agent.EventFoundUnenforced)) == 1 }, 10*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(c.events(t.Context(), early, agent.EventFoundUnenforced)) == 1 }, 30*time.Second, 50*time.Millisecond)
 		require.Contains(t, c.events(t.Context(), early, agent.EventFoundUnenforced)[0], "without rules since 20")
 		require.Contains(t, get(p.metrics, "/metrics"), "data_space_agent_found_unenforced_total 1")
 		p.reaches("early", agentapi.Closed, "")

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,10 +23,8 @@ func (w *world) handsOn(f family, port uint16) kit.Dial {
 // A caller of a port on which nobody listens must not wait for a time-out. From ::1 he did: the kernel sends no RST there from another address.
 func TestTheIngressIsRefusedAtOnceWhereNobodyListens(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world, f family) {
-		began := time.Now()
 		_, err := w.proxy.Dial(w.handsOn(f, 9999))
-		require.ErrorContains(t, err, "refused")
-		require.Less(t, time.Since(began), 500*time.Millisecond)
+		require.ErrorContains(t, err, "refused", "a call without an answer ends with a time-out")
 	})
 }
 

@@ -134,7 +134,7 @@ func TestConnectionsToTheProxyEndAsTheyShould(t *testing.T) {
 				require.NoError(t, w.node.Write(id, "early"))
 				require.Eventually(t, func() bool {
 					return slices.ContainsFunc(w.wire.Left(), func(p kit.Packet) bool { return p.Flags == kit.ACK })
-				}, 2*time.Second, 10*time.Millisecond)
+				}, 30*time.Second, 10*time.Millisecond)
 				require.NoError(t, w.node.Close(id))
 			})
 		})

@@ -61,7 +61,7 @@ func TestLargeTransfersOverANarrowLink(t *testing.T) {
 					c, err := w.proxy.Dial(tcp(at(there, 80)))
 					require.NoError(t, err)
 					require.NoError(t, w.proxy.WriteBulk(c, bulk))
-					require.Eventually(t, func() bool { return behind.Accepted(id)[0].Bytes == bulk }, 5*time.Second, 10*time.Millisecond)
+					require.Eventually(t, func() bool { return behind.Accepted(id)[0].Bytes == bulk }, 30*time.Second, 10*time.Millisecond)
 					w.requireToldOfMTU(t)
 				})
 				t.Run("down, from the proxy's ingress, "+string(f.name), func(t *testing.T) {

@@ -26,7 +26,7 @@ func (w *town) flow(t *testing.T, way string) *flow {
 	t.Cleanup(func() { _ = conn.Close() })
 	f := &flow{ended: make(chan error, 1)}
 	go func() { f.ended <- f.talk(conn) }()
-	require.Eventually(t, func() bool { return f.rounds.Load() > 5 }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return f.rounds.Load() > 5 }, 30*time.Second, 20*time.Millisecond)
 	return f
 }
 
@@ -60,5 +60,5 @@ func (f *flow) requireEnds(t *testing.T) {
 func (f *flow) requireGoesOn(t *testing.T) {
 	t.Helper()
 	before := f.rounds.Load()
-	require.Eventually(t, func() bool { return f.rounds.Load() > before+5 }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return f.rounds.Load() > before+5 }, 30*time.Second, 20*time.Millisecond)
 }

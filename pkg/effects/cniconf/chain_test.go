@@ -88,7 +88,7 @@ func (n *node) in(name string) bool {
 
 func (n *node) soon(what string, is func() bool) {
 	n.t.Helper()
-	require.Eventually(n.t, is, 10*time.Second, time.Millisecond, what)
+	require.Eventually(n.t, is, 30*time.Second, time.Millisecond, what)
 }
 
 func TestInstallAndUninstallLeaveTheNodeAsItWas(t *testing.T) {

@@ -222,7 +222,7 @@ func bridged(t *testing.T, p kit.Pod, neighbour *netns.Namespace) {
 	run(t, p.Node, "ip", "link", "set", "next0", "master", "br0", "up")
 	run(t, p.Node, "ip", "link", "set", "br0", "up")
 	run(t, neighbour, "ip", "link", "set", "eth0", "up")
-	require.Eventually(t, func() bool { _, arrived := try(t, p, neighbour, "eth0"); return len(arrived) == len(wanted()) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, arrived := try(t, p, neighbour, "eth0"); return len(arrived) == len(wanted()) }, 30*time.Second, time.Millisecond)
 }
 
 func TestAFilteredPodIsReachedAndReaches(t *testing.T) {

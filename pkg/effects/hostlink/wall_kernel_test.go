@@ -131,7 +131,7 @@ func TestNobodyIsAnsweredInTheNodesName(t *testing.T) {
 	}
 	outside := []netip.AddrPort{netip.AddrPortFrom(kit.FarV4(), 30080), netip.AddrPortFrom(kit.FarV6(), 30080)}
 	for _, to := range outside {
-		require.Eventually(t, func() bool { return call(behind, to) == nil }, 10*time.Second, 50*time.Millisecond, "without a wall")
+		require.Eventually(t, func() bool { return call(behind, to) == nil }, 30*time.Second, 50*time.Millisecond, "without a wall")
 	}
 	_, err = open(t, p).Up(p.NS, "box", ips())
 	require.NoError(t, err)

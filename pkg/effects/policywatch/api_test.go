@@ -61,7 +61,7 @@ func follow(t *testing.T, way string) *followed {
 		}, func() {})
 	})
 	t.Cleanup(func() { stop(); running.Wait() })
-	require.Eventually(t, w.Synced, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, w.Synced, 30*time.Second, 10*time.Millisecond)
 	return f
 }
 
@@ -95,7 +95,7 @@ func (f *followed) becomes(allowed bool) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.x.Allowed(p) == allowed
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 30*time.Second, 5*time.Millisecond)
 }
 
 func TestTheIndexFollowsTheAPIServer(t *testing.T) {

@@ -211,7 +211,7 @@ func follow(t *testing.T, s *server) *following {
 		}, func() {})
 	})
 	t.Cleanup(func() { stop(); running.Wait(); h.CloseClientConnections(); h.Close() })
-	require.Eventually(t, w.Synced, 10*time.Second, time.Millisecond)
+	require.Eventually(t, w.Synced, 30*time.Second, time.Millisecond)
 	return f
 }
 
@@ -222,7 +222,7 @@ func (f *following) becomes(pods int) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.index.Summary().Pods == pods
-	}, 10*time.Second, time.Millisecond, "%d pods", pods)
+	}, 30*time.Second, time.Millisecond, "%d pods", pods)
 }
 
 // at gives the pod an address of its own.
@@ -285,7 +285,7 @@ func TestAnObjectThatCannotBeDecodedIsAProblemAndNothingIsForgotten(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			f := follow(t, &server{streams: true, pods: []*corev1.Pod{pod("a", "1")}})
 			f.events <- sent{raw: raw}
-			require.Eventually(t, func() bool { return f.watch.Problem() != "" }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return f.watch.Problem() != "" }, 30*time.Second, time.Millisecond)
 			f.becomes(1)
 			f.events <- sent{kind: "ADDED", object: at("192.0.2.9", pod("b", "12"))}
 			f.becomes(2)

@@ -62,7 +62,7 @@ func TestConnectionsEndButThoseOfTheProxy(t *testing.T) {
 		}
 		require.Equal(t, c.ends, err != nil, "%v", err)
 	}
-	require.Eventually(t, func() bool { return len(node.Accepted(listener)) == 6 }, time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(node.Accepted(listener)) == 6 }, 30*time.Second, 10*time.Millisecond)
 	again, err := sockets.End(p.NS, proxy)
 	require.NoError(t, err)
 	require.Zero(t, again)

@@ -105,18 +105,19 @@ func TestAFloodOfOneGuestIsRefusedAndOthersAreServed(t *testing.T) {
 }
 
 func TestARequestThatWaitsTooLongIsRefusedInTime(t *testing.T) {
-	stuck := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	server := served(t, stuck)
+	running, release := make(chan struct{}), make(chan struct{})
+	server := served(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { running <- struct{}{}; <-release }))
+	defer close(release)
 	body := review(t, "a", `{}`)
 	for range 2 {
-		go func() { _, _ = post(server.URL+"?timeout=4s", body) }()
+		go func() { _, _ = post(server.URL+"?timeout=30s", body) }()
+		<-running
 	}
-	time.Sleep(200 * time.Millisecond)
 	began := time.Now()
-	answer, err := post(server.URL+"?timeout=3s", review(t, "a", `{}`))
+	answer, err := post(server.URL+"?timeout=5s", review(t, "a", `{}`))
 	require.NoError(t, err)
 	require.Equal(t, int32(http.StatusTooManyRequests), answer.Result.Code)
-	require.Less(t, time.Since(began), 3*time.Second)
+	require.Less(t, time.Since(began), 5*time.Second)
 }
 
 func TestABodyThatIsTooLargeIsRefusedUnread(t *testing.T) {

@@ -62,7 +62,7 @@ func TestListenersAreMarkedSoonAfterTheProxyListens(t *testing.T) {
 		require.NoError(t, err)
 	}
 	listens := time.Now()
-	require.Eventually(t, func() bool { return l.waits() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.waits() == 0 }, 30*time.Second, time.Millisecond)
 	t.Logf("marked %v after the proxy listened", time.Since(listens))
 	marked, err := sockets.MarkListeners(owner(targets[0]), redirect.SocketMark, redirect.MarkedPorts()...)
 	require.NoError(t, err)

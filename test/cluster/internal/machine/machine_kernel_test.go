@@ -101,7 +101,7 @@ func TestAProgramThatEndsIsStartedAgain(t *testing.T) {
 		text, err := os.ReadFile(marks)
 		require.True(t, err == nil || errors.Is(err, fs.ErrNotExist))
 		return strings.Count(string(text), "x") > 1
-	}, 10*time.Second, 50*time.Millisecond)
+	}, 30*time.Second, 50*time.Millisecond)
 }
 
 func TestAMachineEndsWithItsMakerUnlessItIsKept(t *testing.T) {
@@ -116,16 +116,16 @@ func TestAMachineEndsWithItsMakerUnlessItIsKept(t *testing.T) {
 		lock := filepath.Join(t.TempDir(), "lock")
 		m, err := Create("testbox", lock)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return !ended(lock)() }, 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return !ended(lock)() }, 30*time.Second, 10*time.Millisecond)
 		require.NoError(t, m.orders.Close())
-		require.Eventually(t, ended(lock), 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, ended(lock), 30*time.Second, 10*time.Millisecond)
 	})
 	t.Run("after it has booted", func(t *testing.T) {
 		m, lock := boots(t, func(s *Spec) {
 			s.Programs = []Program{{Name: "sleep", Path: "/bin/sleep", Args: []string{"1000"}}}
 		})
 		require.NoError(t, m.orders.Close())
-		require.Eventually(t, ended(lock), 5*time.Second, 10*time.Millisecond)
+		require.Eventually(t, ended(lock), 30*time.Second, 10*time.Millisecond)
 	})
 	t.Run("but not when it is kept", func(t *testing.T) {
 		m, lock := boots(t, func(*Spec) {})
