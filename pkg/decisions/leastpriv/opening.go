@@ -89,6 +89,29 @@ func (o *opening) add(more opening) {
 	o.last = o.last && more.last
 }
 
+const (
+	// openingLimit is how many bytes the labels and ports of one peer may have, and directionLimit those of all peers of a direction: the
+	// API server does not store a policy of more than 1.5 MB, and a tenant chooses the labels and ports of its own Services and pods.
+	openingLimit   = 64 << 10
+	directionLimit = 512 << 10
+	portSize       = 48 // as JSON
+)
+
+// fitting returns the openings without those that are too long, or for which there is no room after those before them.
+func fitting(all []opening) []opening {
+	var kept []opening
+	left := directionLimit
+	for _, o := range all {
+		size := 2*len(o.name) + portSize*len(o.ports)
+		if size > openingLimit || size > left {
+			continue
+		}
+		left -= size
+		kept = append(kept, o)
+	}
+	return kept
+}
+
 // normal sorts ports and drops those that are there twice.
 func normal(ports []networkingv1.NetworkPolicyPort) []networkingv1.NetworkPolicyPort {
 	if len(ports) < 2 {

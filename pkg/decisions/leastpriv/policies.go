@@ -31,7 +31,8 @@ type Result struct {
 //  1. Pods of a workload reach each other and the cluster's DNS, and are reached by ingress controllers at the ports of their Services.
 //  2. A workload reaches the pods behind a name that it mentions, at the ports that the name means. Where the pods belong to a workload
 //     in a namespace that is on, that one's policy admits the caller.
-//  3. Guests reach a workload that the Hospital has labelled for them, at the ports of its Services.
+//  3. Guests reach a workload that the Hospital has labelled for them, at the ports of its Services. What guests mention opens no pod of
+//     the Hospital's.
 //  4. In a guest's namespace a peer counts only as far as the Hospital's own policy allows it, in both directions.
 func Policies(w World) Result {
 	w.Pods = slices.SortedFunc(slices.Values(w.Pods), func(a, b Pod) int { return compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
@@ -89,6 +90,9 @@ func (p *plan) follow(w *Workload) {
 			if p.Namespaces[w.Namespace].foreign() {
 				var ok bool
 				if o, ok = p.allowed(w.Namespace, o); !ok {
+					if wish.Pod != "" { // which pod has an address is not the guest's to learn
+						target = fmt.Sprintf("Pod %s in namespace %s", wish.Pod, wish.Namespace)
+					}
 					p.find(w, "%s names %s, which the Hospital does not allow to this guest", wish.Where, target)
 					continue
 				}
@@ -99,8 +103,12 @@ func (p *plan) follow(w *Workload) {
 	}
 }
 
-// admit opens the other end of an opening, where it is closed by us.
+// admit opens the other end of an opening, where it is closed by us. A guest's wish opens no pod of the Hospital's: what rule 3 opens does
+// not depend on it.
 func (p *plan) admit(from *Workload, o opening) {
+	if p.Namespaces[from.Namespace].foreign() && !p.Namespaces[o.namespace].foreign() {
+		return
+	}
 	for _, target := range p.selected(o) {
 		back := opening{
 			namespace: from.Namespace, pods: from.Selector, ports: o.ports, last: p.Namespaces[from.Namespace].foreign(),
@@ -165,7 +173,11 @@ func (p *plan) bounded(w *Workload, direction string, all []opening) []opening {
 		p.find(w, "%d of %d %s peers are left out: a policy has at most %d", more, len(all), direction, p.MaxPeers)
 		all = all[:p.MaxPeers]
 	}
-	return all
+	fitting := fitting(all)
+	if more := len(all) - len(fitting); more > 0 {
+		p.find(w, "%d of %d %s peers are left out: their labels and ports are too long for a policy", more, len(all), direction)
+	}
+	return fitting
 }
 
 func (p *plan) dns() []opening {

@@ -1,7 +1,9 @@
 package leastpriv_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +66,37 @@ func TestAPolicyIsBounded(t *testing.T) {
 		reasons := p.Annotations[leastpriv.AnnotationReasons]
 		require.LessOrEqual(t, len(reasons), 17<<10)
 		require.Regexp(t, `and \d+ more\n$`, reasons)
+	}
+}
+
+// A guest's Service has as many ports, and as long a selector, as it likes; a policy of the Hospital's that names it can be stored all the same.
+func TestAServiceOfAGuestDoesNotOutgrowThePolicyThatNamesIt(t *testing.T) {
+	for what, large := range map[string]func(*corev1.Service){
+		"ports": func(s *corev1.Service) {
+			for i := range 20_000 {
+				s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: fmt.Sprint("p", i), Port: int32(i + 1)})
+			}
+		},
+		"labels": func(s *corev1.Service) {
+			for i := range 20_000 {
+				s.Spec.Selector[fmt.Sprint("label-", i)] = "value"
+			}
+		},
+	} {
+		w := crowd(2)
+		w.Services[1].Spec.Selector = maps.Clone(w.Services[1].Spec.Selector)
+		large(w.Services[1])
+		var left []string
+		result := leastpriv.Policies(w)
+		for _, f := range result.Findings {
+			left = append(left, f.Message)
+		}
+		require.Contains(t, left, "1 of 2 egress peers are left out: their labels and ports are too long for a policy", what)
+		for _, p := range result.Policies {
+			text, err := json.Marshal(p)
+			require.NoError(t, err)
+			require.Less(t, len(text), 1_400_000, what)
+		}
 	}
 }
 

@@ -437,7 +437,10 @@ func TestAGuestsNamespaceIsNarrowedToWhatItsPodsMention(t *testing.T) {
 			}
 		}
 	}
-	w.eventuallyReason(t, hospital, db, "Pod "+guest+"/study")
+	w.eventuallyReason(t, hospital, db, "guests, by the Hospital's label")
+	for _, ns := range []string{hospital, restricted} {
+		w.eventuallyNoReason(t, ns, db, "Pod "+guest+"/study")
+	}
 
 	w.label(t, guest, apis.LabelWorkloadNetpol, "")
 	eventually(t, "the Hospital's policy is as without", func() bool { return len(w.networkPolicy(t, guest).Spec.Ingress) == 1 })
