@@ -36,14 +36,14 @@ type guestKeeper struct {
 	suspended *prometheus.GaugeVec
 }
 
-// Reconcile does this for one guest, named as its cluster id, or for the status of the GuestPolicy default.
+// Reconcile does this for one guest, named as its cluster id, or for the GuestPolicy default and the guests that have no other.
 func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	base, err := k.policy(ctx, v1alpha1.DefaultGuestPolicy)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	if request.Name == v1alpha1.DefaultGuestPolicy {
-		return ctrl.Result{}, k.report(ctx, base, base, nil)
+		return ctrl.Result{}, errors.Join(k.markPolicyless(ctx, specOf(base)), k.report(ctx, base, base, nil))
 	}
 	own, err := k.policy(ctx, request.Name)
 	if err != nil {
@@ -66,6 +66,19 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 		return ctrl.Result{}, problems // the status says what holds
 	}
 	return ctrl.Result{}, k.report(ctx, own, merged, names)
+}
+
+// markPolicyless marks the namespaces of guests that have no GuestPolicy of their own by their name: without a cluster id, or with "default".
+func (k *guestKeeper) markPolicyless(ctx context.Context, spec v1alpha1.GuestPolicySpec) error {
+	var problems error
+	for _, guest := range []string{"", v1alpha1.DefaultGuestPolicy} {
+		spaces, err := k.spaces(ctx, guest)
+		problems = errors.Join(problems, err)
+		for i := range spaces {
+			problems = errors.Join(problems, k.mark(ctx, &spaces[i], guest, guestsettings.MarksOf(spec)))
+		}
+	}
+	return problems
 }
 
 // policy returns a GuestPolicy, nil where there is none of that name.

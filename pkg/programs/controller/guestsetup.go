@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,10 +40,11 @@ func setupGuests(manager ctrl.Manager, logger *slog.Logger) error {
 }
 
 func itsGuest(_ context.Context, ns client.Object) []reconcile.Request {
-	if guest := ns.GetLabels()[apis.LabelRemoteCluster]; guest != "" {
-		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: guest}}}
+	guest, named := ns.GetLabels()[apis.LabelRemoteCluster]
+	if !named {
+		return nil
 	}
-	return nil
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: cmp.Or(guest, v1alpha1.DefaultGuestPolicy)}}}
 }
 
 // itsGuests returns the guest of a GuestPolicy, and of the one named default all guests.

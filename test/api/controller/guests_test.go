@@ -52,6 +52,7 @@ func TestTheNamespacesOfAGuestBearWhatItsPolicySays(t *testing.T) {
 	one, two := w.namespace(t, labels), w.namespace(t, labels)
 	tenant := w.namespace(t, foreign(apis.LabelRemoteCluster, "suspicious", apis.LabelTenantNamespace, "true"))
 	other := w.namespace(t, foreign(apis.LabelRemoteCluster, "other"))
+	likeDefault, nameless := w.namespace(t, foreign(apis.LabelRemoteCluster, "default")), w.namespace(t, foreign(apis.LabelRemoteCluster, ""))
 	suspended := func(name string) bool { return w.space(t, name).Labels[apis.LabelSuspended] == "true" }
 	condition := func() *metav1.Condition {
 		policy := &v1alpha1.GuestPolicy{}
@@ -84,9 +85,10 @@ func TestTheNamespacesOfAGuestBearWhatItsPolicySays(t *testing.T) {
 
 	w.decide(t, v1alpha1.DefaultGuestPolicy, v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended})
 	eventually(t, "default holds for whoever has no state of its own", func() bool { return suspended(other) })
+	eventually(t, "also for guests that can have no policy of their own", func() bool { return suspended(likeDefault) && suspended(nameless) })
 	require.False(t, suspended(one))
 	w.decide(t, v1alpha1.DefaultGuestPolicy, v1alpha1.GuestPolicySpec{State: v1alpha1.Active})
-	eventually(t, "and back", func() bool { return !suspended(other) })
+	eventually(t, "and back", func() bool { return !suspended(other) && !suspended(likeDefault) && !suspended(nameless) })
 }
 
 func TestOfANamespaceTheControllerWritesItsMarksOnly(t *testing.T) {
