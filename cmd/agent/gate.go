@@ -55,7 +55,7 @@ func (g *gateOptions) entry(f *pflag.FlagSet) {
 	f.StringVar(&g.plugin, "cni-plugin", "/usr/local/bin/cni", "`path` of the CNI plugin to install")
 	f.StringVar(&g.exempt, "gate-exempt", "kube-system,"+apis.SystemNamespace,
 		"comma-separated `list` of namespaces whose pods start even when neither the agent nor the node's list knows these namespaces")
-	cli.Choice(f, "unmarked", "what becomes of a pod without the annotation "+gate.AnnotationGuest+" when nobody can say whose its namespace is; start is "+
+	cli.Choice(f, "unmarked", "what becomes of a pod without the annotation "+gate.AnnotationGuest+" when neither the agent nor the node's list knows its namespace; start is "+
 		"right only where admission sets the annotation on every foreign pod", &g.marks, unmarkedHeld, unmarkedGo)
 }
 

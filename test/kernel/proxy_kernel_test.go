@@ -143,7 +143,7 @@ func TestConnectionsToTheProxyEndAsTheyShould(t *testing.T) {
 			w.wire.Take()
 			id, err := w.node.Dial(tcp(at(f.pod, 80)))
 			require.NoError(t, err)
-			got, err := w.node.Read(id, time.Second)
+			got, err := w.node.Read(id, 10*time.Second)
 			require.NoError(t, err)
 			require.Equal(t, "bye", got.Text)
 			require.NoError(t, w.node.Close(id))

@@ -112,7 +112,7 @@ func (w *world) carry(t *testing.T, f family, rules []iptables.Ruleset) string {
 func TestTheResetOfAConnectionThatAThiefHasNotAccepted(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world, f family) {
 		w.proxy.Stop()
-		reset := func(rules []iptables.Ruleset) bool {
+		reset := func(rules []iptables.Ruleset, within time.Duration) bool {
 			t.Helper()
 			for i := range rules {
 				rules[i] = rules[i].Edit(withoutMark)
@@ -125,11 +125,15 @@ func TestTheResetOfAConnectionThatAThiefHasNotAccepted(t *testing.T) {
 			defer w.node.Close(c)
 			w.wire.Take()
 			require.NoError(t, thief.StopListening(id))
-			time.Sleep(50 * time.Millisecond)
-			return slices.ContainsFunc(w.wire.Left(), func(p kit.Packet) bool { return p.Flags&kit.RST != 0 && p.Fields.HopLimit == 'a' })
+			for end := time.Now().Add(within); ; time.Sleep(10 * time.Millisecond) {
+				left := slices.ContainsFunc(w.wire.Left(), func(p kit.Packet) bool { return p.Flags&kit.RST != 0 && p.Fields.HopLimit == 'a' })
+				if left || time.Now().After(end) {
+					return left
+				}
+			}
 		}
-		require.True(t, reset(without(w.bound(), "ds-out-orphan")), "or the rule is not needed")
-		require.False(t, reset(w.bound()))
+		require.True(t, reset(without(w.bound(), "ds-out-orphan"), 30*time.Second), "or the rule is not needed")
+		require.False(t, reset(w.bound(), 100*time.Millisecond))
 	})
 }
 

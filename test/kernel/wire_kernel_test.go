@@ -71,7 +71,7 @@ func TestLargeTransfersOverANarrowLink(t *testing.T) {
 					c, err := behind.Dial(call)
 					require.NoError(t, err)
 					require.NoError(t, behind.Write(c, "more"))
-					got, err := behind.Read(c, 2*time.Second)
+					got, err := behind.Read(c, 6*time.Second)
 					require.NoError(t, err)
 					require.Equal(t, bulk, got.Bytes)
 					w.requireToldOfMTU(t)

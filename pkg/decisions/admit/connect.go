@@ -9,7 +9,7 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Connect judges exec and attach: nobody enters the proxy's container, where a socket counts as the proxy's. No name means
+// Connect judges exec and attach: the proxy's container allows neither, where a socket counts as the proxy's. No name means
 // the pod's only container, which is never an init container and so never the proxy.
 func Connect(container string, s Settings) field.ErrorList {
 	problems := s.suspended()
@@ -18,12 +18,12 @@ func Connect(container string, s Settings) field.ErrorList {
 	}
 	if container == apis.ProxyContainerName {
 		problems = append(problems, field.Forbidden(field.NewPath("container"),
-			"nobody enters the proxy of a foreign pod; name another container, and read the proxy's log for what it does"))
+			"the proxy of a foreign pod allows no exec or attach; name another container, and read the proxy's log for what it does"))
 	}
 	return problems
 }
 
-// noExec is why nobody enters a guest's pods.
+// noExec is the reason for refusing exec, attach and ephemeral containers.
 const noExec = "the Hospital allows no exec, attach or ephemeral container in this guest's pods; have it set spec.workload.exec of the GuestPolicy to Allowed"
 
 // PortForward judges the ports that a request names. Most clients name them only once they are connected, where no

@@ -69,7 +69,7 @@ func (a *Agent) free(r record) error {
 		return err
 	}
 	want := r.want
-	a.reporter.Normal(want.Namespace, want.Name, want.UID, EventReleased, "nothing speaks against the pod any more: it is left to its rules")
+	a.reporter.Normal(want.Namespace, want.Name, want.UID, EventReleased, "the pod is no longer quarantined: its rules contain it")
 	a.conditions.Quarantined(want.Namespace, want.Name, want.UID, false, "Harmless", "")
 	return nil
 }

@@ -78,7 +78,7 @@ func (p *Policies) Handler() http.Handler {
 	})
 	mux.HandleFunc("POST "+agentapi.RetirePath, func(w http.ResponseWriter, _ *http.Request) {
 		p.filter.Retire()
-		p.Log.Warn("told to let go of the node's filter: it is not written any more; restart the agent to have it again")
+		p.Log.Warn("NetworkPolicy enforcement stopped on request; restart the agent to resume")
 		p.answer(w, struct{}{})
 	})
 	return mux

@@ -72,7 +72,7 @@ func New(p Parts, c Config) (*Gate, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		p.Log.Warn("the list of namespaces of an earlier agent is of no use: it is written anew", "error", err)
+		p.Log.Warn("cannot read the list of namespaces of an earlier agent; this agent writes a new one", "error", err)
 	}
 	g.memory.Store(&list)
 	return g, nil

@@ -193,7 +193,7 @@ func (g *Gate) standDown(ctx context.Context) gate.Answer {
 	case <-g.standby:
 	case <-ctx.Done():
 	}
-	g.parts.Log.Warn("told to stand down: the CNI plugin is not put back any more; restart the agent to have it again")
+	g.parts.Log.Warn("the CNI plugin is not installed any more, on request; restart the agent to install it")
 	return gate.Answer{Verdict: gate.Pass, Reason: "StoodDown"}
 }
 

@@ -36,7 +36,7 @@ func (g *Gate) serve(ctx context.Context, l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("the gate: %w", err)
 		case err != nil: // no file descriptor or no memory is left, for now
-			g.parts.Log.Error("a question to the gate was not heard; the plugin judges by itself", "error", err)
+			g.parts.Log.Error("cannot accept a connection of the CNI plugin; the plugin decides by the list of namespaces on the node", "error", err)
 			<-slots
 			time.Sleep(gatePause)
 			continue

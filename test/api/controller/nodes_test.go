@@ -30,9 +30,9 @@ import (
 
 // Times of these tests: agents renew ten times within the duration.
 const (
-	leaseFor   = 3 * time.Second
-	renewEvery = 300 * time.Millisecond
-	shortLease = "--agent-lease-duration=3s"
+	leaseFor   = 5 * time.Second
+	renewEvery = 500 * time.Millisecond
+	shortLease = "--agent-lease-duration=5s"
 )
 
 func startupTaint() corev1.Taint {

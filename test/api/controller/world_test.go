@@ -28,7 +28,7 @@ import (
 const (
 	root = "../../.."
 	// How long anything may take here, how often it is looked at, and how long "nothing happens" is watched.
-	waitLong = 30 * time.Second
+	waitLong = 60 * time.Second
 	waitStep = 50 * time.Millisecond
 	quiet    = 1500 * time.Millisecond
 )
