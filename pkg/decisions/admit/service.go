@@ -29,7 +29,35 @@ func Service(now, before *corev1.Service, s Settings) field.ErrorList {
 		problems = append(problems, field.Forbidden(path.Child("externalIPs"),
 			"external addresses take over what others send there; remove them"))
 	}
+	problems = append(problems, judgeBalancer(now, path)...)
 	return append(problems, judgeClusterIPs(&now.Spec, before, path)...)
+}
+
+// judgeBalancer refuses addresses of load balancers that a Service chooses or shares, in the ways that their programs are known to accept:
+// where the Hospital allows load balancers, which address each has is its own to choose.
+func judgeBalancer(service *corev1.Service, path *field.Path) field.ErrorList {
+	const reason = "the address of a load balancer is the Hospital's to choose, since others may still call one that was released or is shared; remove it"
+	if service.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		return nil
+	}
+	f := forbidder{path: path}
+	f.when(service.Spec.LoadBalancerIP != "", "loadBalancerIP", reason) //nolint:staticcheck // Deprecated, and still a way.
+	for _, key := range balancerAddresses() {
+		if _, set := service.Annotations[key]; set {
+			f.problems = append(f.problems, field.Forbidden(field.NewPath("metadata", "annotations").Key(key), reason))
+		}
+	}
+	return f.problems
+}
+
+// balancerAddresses are annotations by which Services choose or share addresses of load balancers.
+func balancerAddresses() []string {
+	return []string{
+		"kube-vip.io/loadbalancerIPs",
+		"lbipam.cilium.io/ips", "lbipam.cilium.io/sharing-cross-namespace", "lbipam.cilium.io/sharing-key",
+		"metallb.io/address-pool", "metallb.io/allow-shared-ip", "metallb.io/loadBalancerIPs",
+		"metallb.universe.tf/address-pool", "metallb.universe.tf/allow-shared-ip", "metallb.universe.tf/loadBalancerIPs",
+	}
 }
 
 // judgeClusterIPs refuses addresses that a Service chooses for itself: one that the Hospital has released is still dialled

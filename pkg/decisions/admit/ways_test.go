@@ -28,6 +28,25 @@ func TestOnlyServicesInsideTheClusterAreLetIn(t *testing.T) {
 	}
 }
 
+// Where load balancers are allowed, a guest takes over no address that the Hospital uses or has released.
+func TestALoadBalancerChoosesNoAddress(t *testing.T) {
+	allowed := Settings{ServiceTypes: []corev1.ServiceType{corev1.ServiceTypeLoadBalancer}}
+	paths := func(kind corev1.ServiceType, address string, annotations map[string]string, s Settings) []string {
+		service := &corev1.Service{Spec: corev1.ServiceSpec{Type: kind, LoadBalancerIP: address}}
+		service.Annotations = annotations
+		return fields(Service(service, nil, s))
+	}
+	shared := map[string]string{"metallb.io/allow-shared-ip": "hospital", "metallb.io/ip-allocated-from-pool": "by the balancer itself"}
+	want := []string{"spec.loadBalancerIP", "metadata.annotations[metallb.io/allow-shared-ip]"}
+	require.Equal(t, want, paths(corev1.ServiceTypeLoadBalancer, "198.51.100.1", shared, allowed))
+	require.Equal(t, want, paths(corev1.ServiceTypeLoadBalancer, "198.51.100.1", shared, allowed.Audited()), "mode Audit")
+	require.Empty(t, paths(corev1.ServiceTypeLoadBalancer, "", map[string]string{"metallb.io/ip-allocated-from-pool": "a"}, allowed))
+	require.Empty(t, paths(corev1.ServiceTypeClusterIP, "198.51.100.1", shared, Settings{}), "it has no balancer")
+	for _, key := range balancerAddresses() {
+		require.Len(t, paths(corev1.ServiceTypeLoadBalancer, "", map[string]string{key: ""}, allowed), 1, key)
+	}
+}
+
 func TestAnIngressNeedsAClassThatTheHospitalHasNamed(t *testing.T) {
 	const old = "metadata.annotations[kubernetes.io/ingress.class]"
 	of := func(class, annotation string) *networkingv1.Ingress {
