@@ -29,7 +29,7 @@ func EndpointSlice(kind discoveryv1.AddressType, endpoints []discoveryv1.Endpoin
 }
 
 // Endpoints judges the older form of the same.
-func Endpoints(subsets []corev1.EndpointSubset, s Settings) field.ErrorList { //nolint:staticcheck // Deprecated, and still a way.
+func Endpoints(subsets []corev1.EndpointSubset, s Settings) field.ErrorList {
 	var problems field.ErrorList
 	for i, subset := range subsets {
 		path := field.NewPath("subsets").Index(i)

@@ -41,7 +41,7 @@ func judgeBalancer(service *corev1.Service, path *field.Path) field.ErrorList {
 		return nil
 	}
 	f := forbidder{path: path}
-	f.when(service.Spec.LoadBalancerIP != "", "loadBalancerIP", reason) //nolint:staticcheck // Deprecated, and still a way.
+	f.when(service.Spec.LoadBalancerIP != "", "loadBalancerIP", reason)
 	for _, key := range balancerAddresses() {
 		if _, set := service.Annotations[key]; set {
 			f.problems = append(f.problems, field.Forbidden(field.NewPath("metadata", "annotations").Key(key), reason))

@@ -106,7 +106,7 @@ func TestEveryAddressOfASliceIsJudged(t *testing.T) {
 		fields(EndpointSlice(discoveryv1.AddressTypeFQDN, nil, Settings{}, field.NewPath("spec", "template"))))
 	require.Empty(t, EndpointSlice("", nil, Settings{}, nil))
 	address := []corev1.EndpointAddress{{IP: "198.51.100.1"}}
-	subsets := []corev1.EndpointSubset{{Addresses: address, NotReadyAddresses: address}} //nolint:staticcheck // Deprecated, and still a way.
+	subsets := []corev1.EndpointSubset{{Addresses: address, NotReadyAddresses: address}}
 	require.Equal(t, []string{"subsets[0].addresses[0].ip", "subsets[0].notReadyAddresses[0].ip"}, fields(Endpoints(subsets, Settings{})))
 }
 

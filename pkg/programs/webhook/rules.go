@@ -41,7 +41,7 @@ func rules(s admit.Settings, proxy inject.Settings, seals sealer) map[string]rul
 			func(o *networkingv1.Ingress) field.ErrorList { return admit.Ingress(o, s) }),
 		"/persistentvolumeclaims": func(req admission.Request) (field.ErrorList, error) { return claimRule(s, req) },
 		"/endpoints": unless(admit.EndpointWriters(), changed(endpointsParts,
-			func(o *corev1.Endpoints) field.ErrorList { return admit.Endpoints(o.Subsets, s) })), //nolint:staticcheck // Deprecated, and still a way.
+			func(o *corev1.Endpoints) field.ErrorList { return admit.Endpoints(o.Subsets, s) })),
 		"discovery.k8s.io/endpointslices": unless(admit.EndpointWriters(), changed(
 			func(o *discoveryv1.EndpointSlice) any { return sliceParts(o.AddressType, o.Endpoints) },
 			func(o *discoveryv1.EndpointSlice) field.ErrorList {
@@ -96,7 +96,7 @@ func claimRule(s admit.Settings, req admission.Request) (field.ErrorList, error)
 
 func shadowPodParts(p *shadowPod) any { return []any{p.Spec.Pod, admit.JudgedMetadata(&p.Metadata)} }
 
-func endpointsParts(o *corev1.Endpoints) any { //nolint:staticcheck // Deprecated, and still a way.
+func endpointsParts(o *corev1.Endpoints) any {
 	var addresses []string
 	for _, subset := range o.Subsets {
 		for _, address := range slices.Concat(subset.Addresses, subset.NotReadyAddresses) {

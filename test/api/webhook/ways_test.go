@@ -124,8 +124,7 @@ func writers(t *testing.T, w *world, namespace string) {
 	found.Labels = map[string]string{"app": "pharma"}
 	found.Endpoints[0].Conditions.Ready = ptr(false)
 	require.NoError(t, admin.Update(t.Context(), found), "the addresses are the same")
-	subsets := []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: "198.51.100.11"}}}} //nolint:staticcheck // Deprecated, and still a way.
-	//nolint:staticcheck // Deprecated, and still a way.
+	subsets := []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: "198.51.100.11"}}}}
 	old := &corev1.Endpoints{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "old"}, Subsets: subsets}
 	require.Equal(t, []string{"subsets[0].addresses[0].ip"}, causes(t, admin.Create(t.Context(), old)))
 }
