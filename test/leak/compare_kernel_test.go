@@ -52,11 +52,22 @@ func TestTheOriginalsRulesLeak(t *testing.T) {
 		})
 	})
 	t.Run("but not all: what nat redirects in IPv4 it does redirect", func(t *testing.T) {
-		for _, r := range w.last {
-			if r.Probe == "TCP, as anybody" && r.Aim.Far == kit.FarV4() {
-				require.NotContains(t, strings.Join(r.Leaks, " "), "tcp")
+		// The proxy's own connection counts as a leak as long as no socket of it was seen, and a busy machine may miss it at the first try.
+		redirected := func() bool {
+			for _, r := range w.last {
+				if r.Probe == "TCP, as anybody" && r.Aim.Far == kit.FarV4() {
+					return !strings.Contains(strings.Join(r.Leaks, " "), "tcp")
+				}
 			}
+			return false
 		}
+		for range 10 {
+			if redirected() {
+				return
+			}
+			w.leakingOf(t, func(p attack.Probe) bool { return p.Name == "TCP, as anybody" }, attack.Raw)
+		}
+		require.True(t, redirected(), "%v", w.last)
 	})
 }
 
