@@ -110,6 +110,25 @@ func (p *Policy) Node(s Subject, node string, taints []corev1.Taint, path *field
 	return findings
 }
 
+// Absent decides about an object that names a node that does not exist: once it does, it may have any of the protected taints, and what names it
+// is not asked again.
+func (p *Policy) Absent(s Subject, node string, path *field.Path) []Finding {
+	var findings []Finding
+	for i := range p.all {
+		taint := &p.all[i]
+		if s.may(taint, taint.effects()) {
+			continue
+		}
+		findings = append(findings, Finding{Taint: taint.Name, Grantable: true, Error: field.Forbidden(path, fmt.Sprintf(
+			"node %s does not exist; once it does, it may have the taint %s, which reserves nodes, and %s has no right to it; name a node that exists, leave the node to the scheduler, or have the Hospital %s",
+			quote(node), taint, s, grant(s, taint)))})
+		if len(findings) == MaxFindings {
+			break
+		}
+	}
+	return findings
+}
+
 // grant says what gives a subject the right to a protected taint.
 func grant(s Subject, p *Taint) string {
 	if s.Guest != "" {

@@ -2,6 +2,7 @@ package tolerations
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,6 +136,17 @@ func TestANodeByNameIsDecidedLikeATolerationOfItsTaints(t *testing.T) {
 	require.EqualError(t, found[0].Error, `spec.nodeName: Forbidden: node "node-1" has the taint reserved=study, which reserves nodes, and user "bob" has no right to it; leave the node to the scheduler, `+
 		`or have the Hospital add the user or one of its groups to allowedUsers or allowedGroups of ProtectedTaint "study-nodes", or grant the verb tolerate on it by RBAC`)
 	require.Empty(t, policy.Node(Subject{User: "bob"}, "node-2", nil, at))
+}
+
+// A pod that names a node before it is there is on it once it is, whatever taint it then has.
+func TestANodeThatDoesNotExistMayComeWithAnyTaint(t *testing.T) {
+	policy, at := New([]Taint{study(), {Name: "gpu", Key: "gpu"}}), field.NewPath("spec", "nodeName")
+	found := policy.Absent(Subject{User: "alice"}, "node-9", at)
+	require.Len(t, found, 1)
+	require.True(t, found[0].Grantable)
+	require.ErrorContains(t, found[0].Error, `spec.nodeName: Forbidden: node "node-9" does not exist; once it does, it may have the taint gpu, which reserves nodes, and user "alice" has no right to it; name a node that exists`)
+	require.Len(t, policy.Absent(Subject{User: "bob"}, "node-9", at), 2)
+	require.Len(t, New(slices.Repeat([]Taint{study()}, 2*MaxFindings)).Absent(Subject{User: "bob"}, "node-9", at), MaxFindings)
 }
 
 // 20,000 tolerations and 50 protected taints: what is done grows with their sum, what is reported has a bound.

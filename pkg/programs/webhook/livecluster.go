@@ -22,9 +22,6 @@ func (c liveCluster) NodeTaints(ctx context.Context, name string) ([]corev1.Tain
 	ctx, cancel := context.WithTimeout(ctx, liveReadTimeout)
 	defer cancel()
 	node, err := c.clients.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"data-space.liqo.io/pkg/decisions/tolerations"
 )
@@ -16,6 +17,7 @@ type question struct {
 	now, before placement
 	node        string
 	taints      []corev1.Taint
+	absent      bool // there is no such node
 	class       string
 	added       []corev1.Toleration
 }
@@ -26,7 +28,8 @@ func newQuestion(ctx context.Context, policy *tolerations.Policy, now, before pl
 	q := &question{policy: policy, now: now, before: before, node: textOf(now.node), class: textOf(now.class)}
 	var err error
 	if q.node != "" {
-		if q.taints, err = c.NodeTaints(ctx, q.node); err != nil {
+		q.taints, err = c.NodeTaints(ctx, q.node)
+		if q.absent = apierrors.IsNotFound(err); err != nil && !q.absent {
 			return nil, fmt.Errorf("cannot read the taints of node %q: %w; try again, or leave the node to the scheduler", q.node, err)
 		}
 	}
@@ -46,6 +49,9 @@ func (q *question) findings(s tolerations.Subject) ([]tolerations.Finding, error
 		return nil, failed
 	}
 	byNode := q.policy.Node(s, q.node, q.taints, q.now.nodePath())
+	if q.absent {
+		byNode = q.policy.Absent(s, q.node, q.now.nodePath())
+	}
 	byClass := q.policy.Tolerations(s, slices.All(q.added), nil, q.now.path.Child("runtimeClassName").Key(q.class).Child("tolerations"))
 	return slices.Concat(found, byNode, byClass), nil
 }

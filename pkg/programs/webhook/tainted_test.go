@@ -15,6 +15,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -33,6 +34,9 @@ type fakeCluster struct {
 
 func (c *fakeCluster) NodeTaints(_ context.Context, node string) ([]corev1.Taint, error) {
 	c.asked++
+	if node == "absent" {
+		return nil, apierrors.NewNotFound(corev1.Resource("nodes"), node)
+	}
 	if node != "reserved" {
 		return nil, c.unknown
 	}
@@ -132,6 +136,7 @@ func TestOnlyWhatMattersIsAskedOfTheCluster(t *testing.T) {
 		"a right":                     {"/pods", reservedPod, 1, false},
 		"a node":                      {"/pods", `{"spec":{"nodeName":"other"}}`, 1, true},
 		"a reserved node":             {"apps/deployments", `{"spec":{"template":{"spec":{"nodeName":"reserved"}}}}`, 2, false},
+		"a node that is not there":    {"/pods", `{"spec":{"nodeName":"absent"}}`, 2, false},
 		"a class that pods have got":  {"/pods", `{"spec":{"runtimeClassName":"reserved"}}`, 0, true},
 		"a class of a template":       {"batch/jobs", `{"spec":{"template":{"spec":{"runtimeClassName":"reserved"}}}}`, 2, false},
 		"a field in another spelling": {"/pods", `{"spec":{"Tolerations":[{"key":"k","value":"v"}],"NODENAME":"reserved"}}`, 0, true},

@@ -225,7 +225,8 @@ func reservedNodeNames(t *testing.T, w *world, namespace string) {
 	require.Equal(t, []string{"spec.nodeName"}, causes(t, err))
 	require.ErrorContains(t, err, `node "reserved" has the taint example.com/reserved=study, which reserves nodes, and user "bob" has no right to it; leave the node to the scheduler`)
 	require.NoError(t, alice.Create(t.Context(), on("named", "reserved"), client.DryRunAll))
-	require.NoError(t, bob.Create(t.Context(), on("elsewhere", "not-there"), client.DryRunAll))
+	require.ErrorContains(t, bob.Create(t.Context(), on("elsewhere", "not-there"), client.DryRunAll), `node "not-there" does not exist; once it does, it may have the taint`)
+	require.NoError(t, alice.Create(t.Context(), on("elsewhere", "not-there"), client.DryRunAll))
 	templated := deployment(namespace, "templated")
 	templated.Spec.Template.Spec.NodeName = "reserved"
 	require.Equal(t, []string{"spec.template.spec.nodeName"}, causes(t, bob.Create(t.Context(), templated)))
@@ -291,10 +292,10 @@ func reservedExempt(t *testing.T, w *world, namespace string) {
 	mirror := bearing(namespace, "static-node-1", corev1.Toleration{Operator: corev1.TolerationOpExists})
 	mirror.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "hash"}
 	mirror.Spec.NodeName = "node-1"
-	require.Equal(t, []string{"spec.tolerations[0]"}, causes(t, bob.Create(t.Context(), mirror.DeepCopy())))
+	require.Equal(t, []string{"spec.tolerations[0]", "spec.nodeName"}, causes(t, bob.Create(t.Context(), mirror.DeepCopy())))
 	require.NoError(t, w.as(t, "system:node:node-1", "system:nodes").Create(t.Context(), mirror.DeepCopy(), client.DryRunAll))
 	delete(mirror.Annotations, corev1.MirrorPodAnnotationKey)
-	require.Equal(t, []string{"spec.tolerations[0]"}, causes(t, w.as(t, "system:node:node-1", "system:nodes").Create(t.Context(), mirror.DeepCopy())))
+	require.Equal(t, []string{"spec.tolerations[0]", "spec.nodeName"}, causes(t, w.as(t, "system:node:node-1", "system:nodes").Create(t.Context(), mirror.DeepCopy())))
 }
 
 func reservedGuests(t *testing.T, w *world, _ string) {
