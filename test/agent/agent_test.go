@@ -178,7 +178,7 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 		select {
 		case err := <-done:
 			require.NoError(t, err)
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			require.Fail(t, "the agent does not stop")
 		}
 		require.NoError(t, errors.Join(client.Close(), host.Close()))
@@ -194,7 +194,7 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 func (r running) endpoint(name string, want func(agentapi.EndpointStatus) bool) agentapi.EndpointStatus {
 	r.t.Helper()
 	var last agentapi.EndpointStatus
-	if !waitFor(10*time.Second, func() bool {
+	if !waitFor(30*time.Second, func() bool {
 		for _, e := range r.Status(r.t.Context()).Endpoints {
 			if e.Name == name {
 				last = e

@@ -64,7 +64,7 @@ func (p *program) stop() {
 	select {
 	case err := <-ended:
 		require.NoError(p.t, err, p.output.String())
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		_ = p.command.Process.Kill()
 		<-ended
 		require.Fail(p.t, "the agent does not stop", p.output.String())
@@ -95,7 +95,7 @@ func get(address, path string) string {
 
 func (p *program) ready() {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool { return strings.HasPrefix(get(p.health, "/readyz"), "200") }, 20*time.Second, 20*time.Millisecond,
+	require.Eventually(p.t, func() bool { return strings.HasPrefix(get(p.health, "/readyz"), "200") }, time.Minute, 20*time.Millisecond,
 		"%s", p.output)
 }
 
@@ -118,6 +118,6 @@ func (p *program) reaches(name string, state agentapi.State, proxy string) agent
 			}
 		}
 		return false
-	}, 15*time.Second, 20*time.Millisecond, "%s: last seen %+v", name, &last)
+	}, time.Minute, 20*time.Millisecond, "%s: last seen %+v", name, &last)
 	return last
 }

@@ -293,7 +293,7 @@ func TestConnectionsThatAreOlderThanTheLabelEnd(t *testing.T) {
 			if c == nil {
 				continue
 			}
-			_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+			_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
 			_, err := c.Read(make([]byte, 1))
 			require.Error(t, err)
 			require.NotErrorIs(t, err, context.DeadlineExceeded)

@@ -345,7 +345,7 @@ func BenchmarkNewConnections(b *testing.B) {
 func (c *cluster) connect1(tb testing.TB) time.Duration {
 	tb.Helper()
 	began := time.Now()
-	conn, err := dial(c.pods["x/b"], c.address("x/a"), 80)
+	conn, err := dial(c.pods["x/b"], c.address("x/a"), 80, patient)
 	took := time.Since(began)
 	require.NoError(tb, err)
 	require.NoError(tb, conn.(*net.TCPConn).SetLinger(0))

@@ -89,7 +89,7 @@ func TestARestartFindsItsOwnRulesRightAndKeepsTheirCounts(t *testing.T) {
 		t.Helper()
 		c.do(somePolicies)
 		c.serve(c.pods["x/a"])
-		require.False(t, c.reaches(c.pods["y/a"], c.address("x/a"), 80))
+		require.False(t, c.reachesBriefly(c.pods["y/a"], c.address("x/a"), 80))
 		count := func() string { return ourRules(c.run(c.program("-save"), "-c", "-t", "filter")) }
 		before := count()
 		require.Regexp(t, `\[[1-9]\d*:\d+\] -A DS-NP-NO-I .*REJECT`, before)

@@ -48,7 +48,7 @@ func TestMarksOfOtherProgramsSurvive(t *testing.T) {
 		}
 		call := func() {
 			t.Helper()
-			conn, err := dial(c.pods["x/b"], c.address("x/a"), 80)
+			conn, err := dial(c.pods["x/b"], c.address("x/a"), 80, patient)
 			require.NoError(t, err)
 			require.NoError(t, conn.Close())
 		}

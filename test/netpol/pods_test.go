@@ -91,8 +91,8 @@ func (c *cluster) settle() {
 	for ns, addresses := range ends {
 		for i, gateway := range gateways {
 			require.Eventually(c.t, func() bool {
-				_, there := dial(ns, gateway, 9)
-				_, back := dial(c.node, addresses[i], 9)
+				_, there := dial(ns, gateway, 9, brief)
+				_, back := dial(c.node, addresses[i], 9, brief)
 				return refused(there) && refused(back)
 			}, 30*time.Second, 10*time.Millisecond, "%s does not answer", gateway)
 		}
@@ -328,11 +328,14 @@ func (c *cluster) serve(ns *netns.Namespace) {
 	}()
 }
 
+// patient is how long a connection may take that must come, and brief how long one is tried that must not.
+const patient, brief = 20 * time.Second, 700 * time.Millisecond
+
 // dial opens a TCP connection from a namespace.
-func dial(ns *netns.Namespace, to netip.Addr, port int) (net.Conn, error) {
+func dial(ns *netns.Namespace, to netip.Addr, port int, within time.Duration) (net.Conn, error) {
 	var conn net.Conn
 	err := ns.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", netip.AddrPortFrom(to, uint16(port)).String(), 700*time.Millisecond)
+		conn, err = net.DialTimeout("tcp", netip.AddrPortFrom(to, uint16(port)).String(), within)
 		return err
 	})
 	return conn, err
@@ -341,16 +344,26 @@ func dial(ns *netns.Namespace, to netip.Addr, port int) (net.Conn, error) {
 // reaches reports whether a TCP connection can be opened and used.
 func (c *cluster) reaches(ns *netns.Namespace, to netip.Addr, port int) bool {
 	c.t.Helper()
-	conn, err := dial(ns, to, port)
+	return connects(ns, to, port, patient)
+}
+
+// reachesBriefly is reaches for a connection that must not come.
+func (c *cluster) reachesBriefly(ns *netns.Namespace, to netip.Addr, port int) bool {
+	c.t.Helper()
+	return connects(ns, to, port, brief)
+}
+
+func connects(ns *netns.Namespace, to netip.Addr, port int, within time.Duration) bool {
+	conn, err := dial(ns, to, port, within)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	return echoes(conn) == nil
+	return echoes(conn, within) == nil
 }
 
-func echoes(conn net.Conn) error {
-	if err := conn.SetDeadline(time.Now().Add(700 * time.Millisecond)); err != nil {
+func echoes(conn net.Conn, within time.Duration) error {
+	if err := conn.SetDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
 	if _, err := conn.Write([]byte("ping")); err != nil {
