@@ -122,7 +122,7 @@ func TestRefusedCredentialsAreOneMessage(t *testing.T) {
 	}()
 	var out []byte
 	eventually(t, "the right is gone", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		command := exec.CommandContext(ctx, w.binary, "--kubeconfig="+kubeconfig, "--metrics-bind-address=0", "--health-bind-address=0")
 		out, err = command.CombinedOutput()
