@@ -41,8 +41,8 @@ func (c *cluster) guest() (proxy, app *kit.Actor) {
 }
 
 // asks reports whether the process gets an answer.
-func asks(a *kit.Actor, to netip.Addr) bool {
-	got, err := a.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", To: netip.AddrPortFrom(to, 80), Timeout: 700 * time.Millisecond}, Send: "ping"})
+func asks(a *kit.Actor, to netip.Addr, within time.Duration) bool {
+	got, err := a.Talk(kit.Talk{Dial: kit.Dial{Network: "tcp", To: netip.AddrPortFrom(to, 80), Timeout: within}, Send: "ping"})
 	return err == nil && got.Bytes > 0
 }
 
@@ -65,15 +65,15 @@ func TestWhatAForeignPodsRedirectDoesIsNoConcernOfPolicies(t *testing.T) {
 		require.False(t, c.reachesBriefly(c.pods["x/b"], c.address("x/a"), int(apis.PortIngressTCP)), "which is closed to direct calls")
 
 		c.do("x/in gone")
-		require.True(t, asks(proxy, c.address("x/b")))
-		require.True(t, asks(app, c.address("x/b")), "the proxy answers")
+		require.True(t, asks(proxy, c.address("x/b"), patient))
+		require.True(t, asks(app, c.address("x/b"), patient), "the proxy answers")
 		c.do(denyEgress)
-		require.False(t, asks(proxy, c.address("x/b")), "the proxy's packets are the pod's")
-		require.True(t, asks(app, c.address("x/b")), "what the application says to its proxy does not leave the pod")
-		require.False(t, asks(proxy, c.of(nodeAddresses)))
+		require.False(t, asks(proxy, c.address("x/b"), brief), "the proxy's packets are the pod's")
+		require.True(t, asks(app, c.address("x/b"), patient), "what the application says to its proxy does not leave the pod")
+		require.False(t, asks(proxy, c.of(nodeAddresses), brief))
 		c.do(`x/deny-out: podSelector: {matchLabels: {pod: a}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {pod: b}}}], ports: [{port: 80}]}]`)
-		require.True(t, asks(proxy, c.address("x/b")))
+		require.True(t, asks(proxy, c.address("x/b"), patient))
 		c.do(`x/in: podSelector: {matchLabels: {pod: b}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {pod: none}}}]}]`)
-		require.False(t, asks(proxy, c.address("x/b")), "at its other end it is the pod that calls")
+		require.False(t, asks(proxy, c.address("x/b"), brief), "at its other end it is the pod that calls")
 	})
 }
