@@ -124,7 +124,7 @@ func listen(t *testing.T, ns *netns.Namespace, link string, all map[string][]byt
 
 // seen are the names of the kinds that arrived since the last call.
 func (b beyond) seen() []string {
-	time.Sleep(30 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // for frames that are still under way
 	var names []string
 	for name, fd := range b.fds {
 		frame := make([]byte, 2048)
