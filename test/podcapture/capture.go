@@ -150,6 +150,9 @@ func (c *Capture) ask(packet Packet) ([]Owner, error) {
 }
 
 func (c *Capture) askConnection(packet Packet) error {
+	if packet.Flags&(flagSYN|flagACK) == flagSYN {
+		c.Owners.begin(packet)
+	}
 	if len(c.Owners.Of(packet)) > 0 {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/plugins/pkg/testutils"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/effects/netns"
 )
@@ -128,4 +129,56 @@ func TestACaptureTellsWhoSent(t *testing.T) {
 
 	rules.Proxies[0].Cgroup++
 	require.Zero(t, Judge(capture.Packets, &capture.Owners, rules).ProxyTCP)
+}
+
+// TestAConnectionFromPortsThatAnotherHadIsItsOwn: the kernel gives the ports of a socket that is gone to the next.
+func TestAConnectionFromPortsThatAnotherHadIsItsOwn(t *testing.T) {
+	node, pod := joined(t)
+	capture, err := Open(node, pod, nil)
+	require.NoError(t, err)
+	defer capture.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- capture.Run(ctx) }()
+	var listener net.Listener
+	require.NoError(t, node.Do(func() error {
+		listener, err = net.Listen("tcp4", "192.0.2.2:80")
+		return err
+	}))
+	defer listener.Close()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 34902}}
+	const other = 1234
+	for _, uid := range []int{other, 0} {
+		require.NoError(t, pod.Do(func() error { // this thread's alone
+			if _, err := unix.SetfsuidRetUid(uid); err != nil {
+				return err
+			}
+			defer func() { _, _ = unix.SetfsuidRetUid(0) }()
+			conn, err := dialer.Dial("tcp4", "192.0.2.2:80")
+			if err != nil {
+				return err
+			}
+			time.Sleep(200 * time.Millisecond)
+			require.NoError(t, conn.(*net.TCPConn).SetLinger(0)) // its ports are free at once
+			return conn.Close()
+		}))
+	}
+	time.Sleep(200 * time.Millisecond)
+	stop()
+	require.NoError(t, <-done)
+
+	var second []Packet
+	for _, p := range capture.Packets {
+		if p.Out && p.Flags&(flagSYN|flagACK) == flagSYN {
+			second = nil
+		}
+		second = append(second, p)
+	}
+	verdict := Judge(second, &capture.Owners, Rules{Proxies: []Owner{self(t)}})
+	require.Positive(t, verdict.ProxyTCP)
+	for _, leak := range verdict.Leaks {
+		require.Contains(t, leak, "icmpv6")
+	}
+	verdict = Judge(second, &capture.Owners, Rules{Proxies: []Owner{{UID: other, Cgroup: self(t).Cgroup}}})
+	require.Zero(t, verdict.ProxyTCP, "it is not the first one's")
 }

@@ -53,6 +53,9 @@ func (o *Owners) Of(p Packet) []Owner {
 	return slices.Collect(maps.Keys(found))
 }
 
+// begin forgets who sent in the flow of the packet, which begins a connection: an earlier socket had the same ports.
+func (o *Owners) begin(p Packet) { delete(o.tcp, [2]netip.AddrPort{p.Src, p.Dst}) }
+
 func remember[K comparable](in map[K]map[Owner]bool, key K, owner Owner) map[K]map[Owner]bool {
 	if in == nil {
 		in = map[K]map[Owner]bool{}

@@ -19,7 +19,7 @@ const (
 	arpSize       = 28     // for Ethernet and IPv4
 	discoverySize = 24 + 8 // a target and one link-layer address
 
-	flagSYN, flagRST = 0x02, 0x04
+	flagSYN, flagRST, flagACK = 0x02, 0x04, 0x10
 )
 
 var errShort = errors.New("frame is too short")
