@@ -83,7 +83,7 @@ func chainSection(all []variant, table string, c iptables.Chain) string {
 	return b.String()
 }
 
-// inFamilies returns what the rule matches and what becomes of the packet. Where the families differ, both are shown.
+// inFamilies returns the rule's matches and its verdict. Where the families differ, both are shown.
 func inFamilies(all []variant, table, chain, comment string) (packet, verdict string) {
 	conditions, targets := map[bool][]string{}, map[bool]string{}
 	for _, v := range all {

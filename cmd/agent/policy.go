@@ -155,7 +155,7 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 // statusDenied is the exit status of "agent explain" for a connection that is not allowed.
 const statusDenied = 3
 
-// explainCommand asks the agent of this node what becomes of a connection, and why.
+// explainCommand asks the agent of this node for the verdict on a connection, and for the rule that decides.
 func explainCommand() *cobra.Command {
 	var o asking
 	var from, to, protocol, port string

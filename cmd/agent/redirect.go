@@ -47,17 +47,13 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	watch, events, err := connect(ctx, n, memory)
+	watch, events, conditions, err := connect(ctx, n, memory)
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close())
 	}
 	host, err := hostlink.Open("/proc/self/ns/net")
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close())
-	}
-	conditions, err := podwatch.NewConditions(n.api, n.log)
-	if err != nil {
-		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}
 	config := agent.Config{
 		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log, Gated: n.gate.mode == gateCNI,
@@ -125,28 +121,32 @@ func held(ctx context.Context, n node, plane *dataplane.Dataplane) (redirect.Set
 
 // connect asks the API server once. An API server that is not reached stops a first start; an agent that guards pods
 // already goes on without it.
-func connect(ctx context.Context, n node, memory *ledger.Ledger) (*podwatch.Watch, *podwatch.Events, error) {
+func connect(ctx context.Context, n node, memory *ledger.Ledger) (*podwatch.Watch, *podwatch.Events, *podwatch.Conditions, error) {
 	watch, err := podwatch.New(n.api, n.node, n.log)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	events, err := podwatch.NewEvents(n.api, component, n.node)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	conditions, err := podwatch.NewConditions(n.api, n.log)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	err = watch.Check(ctx)
 	guarded := len(memory.All())
 	switch {
 	case err == nil:
 	case errors.Is(err, podwatch.ErrRefused):
-		return nil, nil, fmt.Errorf("the API server at %s refuses %s: %w; give a kubeconfig whose user may get, list and watch "+
+		return nil, nil, nil, fmt.Errorf("the API server at %s refuses %s: %w; give a kubeconfig whose user may get, list and watch "+
 			"pods and namespaces and create and patch events (ClusterRole %s)", n.api.Host, n.source, err, component)
 	case guarded == 0:
-		return nil, nil, fmt.Errorf("the API server at %s, named by %s, cannot be reached: %w; is the address right, and does this "+
+		return nil, nil, nil, fmt.Errorf("the API server at %s, named by %s, cannot be reached: %w; is the address right, and does this "+
 			"node have a route to it?", n.api.Host, n.source, err)
 	default:
 		n.log.Warn("the API server cannot be reached: existing rules stay, the pods guarded before stay enforced, and it is tried on",
 			"server", n.api.Host, "guarded", guarded, "error", err)
 	}
-	return watch, events, nil
+	return watch, events, conditions, nil
 }

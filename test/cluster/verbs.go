@@ -59,14 +59,19 @@ func up(ctx context.Context, c *cluster.Cluster, _ []string, _ io.Writer) error 
 		return errRoot
 	}
 	return changing(c, func() error {
-		if err := supply.Packages(ctx, c.Log); err != nil {
-			return err
-		}
-		if err := c.Supplies(ctx); err != nil {
+		if err := supplied(ctx, c); err != nil {
 			return err
 		}
 		return c.Up(ctx)
 	})
+}
+
+// supplied installs the packages and builds or fetches the programs that are missing.
+func supplied(ctx context.Context, c *cluster.Cluster) error {
+	if err := supply.Packages(ctx, c.Log); err != nil {
+		return err
+	}
+	return c.Supplies(ctx)
 }
 
 func down(ctx context.Context, c *cluster.Cluster, _ []string, _ io.Writer) error {
@@ -81,10 +86,7 @@ func images(ctx context.Context, c *cluster.Cluster, _ []string, _ io.Writer) er
 		return errRoot
 	}
 	return changing(c, func() error {
-		if err := supply.Packages(ctx, c.Log); err != nil {
-			return err
-		}
-		if err := c.Supplies(ctx); err != nil {
+		if err := supplied(ctx, c); err != nil {
 			return err
 		}
 		return c.Images(ctx)
