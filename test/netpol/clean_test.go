@@ -77,7 +77,7 @@ func TestWhatAnAgentWithTheOtherBackendLeftIsSwept(t *testing.T) {
 		require.NoError(t, err)
 
 		e := noderules.New(nodefilter.New(c.node, c.backend), netpol.Settings{Node: worlds.Node, IPv6: true})
-		require.NoError(t, e.Apply(t.Context(), changes(t, scenarios.Start())...))
+		require.NoError(t, e.Apply(t.Context(), worlds.Changes(t, scenarios.Start())...))
 		_, err = e.Converge(t.Context())
 		require.NoError(t, err)
 		require.Contains(t, c.table("-S"), netpol.ChainPrefix)
@@ -99,7 +99,7 @@ func TestARetiredEnforcerWritesNothing(t *testing.T) {
 	eachAlone(t, func(t *testing.T, c *cluster) {
 		t.Helper()
 		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
-		require.NoError(t, e.Apply(t.Context(), changes(t, scenarios.Start())...))
+		require.NoError(t, e.Apply(t.Context(), worlds.Changes(t, scenarios.Start())...))
 		_, err := e.Converge(t.Context())
 		require.NoError(t, err)
 		e.Retire()
@@ -116,7 +116,7 @@ func TestRefusedPacketsAreCountedByReasonAndConnectionsCutOnceTheyMayBeForbidden
 		t.Helper()
 		ctx := t.Context()
 		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
-		require.NoError(t, e.Apply(ctx, changes(t, scenarios.Start())...))
+		require.NoError(t, e.Apply(ctx, worlds.Changes(t, scenarios.Start())...))
 		_, err := e.Converge(ctx)
 		require.NoError(t, err)
 		_, err = e.Cut()

@@ -24,7 +24,7 @@ func TestTheEnforcerWritesNothingBeforeItKnowsTheClusterAndHealsWhatItCouldNotWr
 		require.NoError(t, c.filter.Clear(ctx, families()...))
 		bare := c.run(c.program("-save"), "-t", "filter")
 		e := noderules.New(nodefilter.New(c.node, c.backend), netpol.Settings{Node: worlds.Node, IPv6: true})
-		require.NoError(t, e.Apply(ctx, changes(t, scenarios.Start())...))
+		require.NoError(t, e.Apply(ctx, worlds.Changes(t, scenarios.Start())...))
 		require.NoError(t, e.Apply(ctx, c.changes(somePolicies)...))
 		require.Equal(t, ourRules(bare), ourRules(c.run(c.program("-save"), "-t", "filter")))
 
@@ -47,7 +47,7 @@ func TestTheEnforcerMayBeAskedWhileItWrites(t *testing.T) {
 		t.Helper()
 		ctx := t.Context()
 		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
-		require.NoError(t, e.Apply(ctx, changes(t, scenarios.Start())...))
+		require.NoError(t, e.Apply(ctx, worlds.Changes(t, scenarios.Start())...))
 		_, err := e.Converge(ctx)
 		require.NoError(t, err)
 		var asking sync.WaitGroup

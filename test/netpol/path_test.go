@@ -244,13 +244,13 @@ func TestAPodThatTheNodeDoesNotKnowYetIsClosedWhileAForeignOneStarts(t *testing.
 		apply := func(changes ...netpol.Change) {
 			require.NoError(t, c.filter.Apply(t.Context(), c.index.Apply(changes...)))
 		}
-		apply(change(t, gone))
+		apply(worlds.Change(t, gone))
 		require.True(t, c.reaches(c.pods["x/b"], c.address("x/a"), 80), "unknown, but no foreign pod starts here")
 
 		foreign := scenarios.Namespace("guest", map[string]string{"liqo.io/remote-cluster-id": "pharma"})
 		starting := scenarios.Pod("x/a", nil)
 		starting.Pod.Namespace, starting.Pod.Status.PodIPs = "guest", nil
-		apply(change(t, foreign), change(t, starting))
+		apply(worlds.Change(t, foreign), worlds.Change(t, starting))
 		require.False(t, c.reachesBriefly(c.pods["x/b"], c.address("x/a"), 80))
 		require.False(t, c.reachesBriefly(c.pods["x/a"], c.address("x/b"), 80))
 		require.False(t, c.reachesBriefly(c.pods["x/a"], c.of(nodeAddresses), 80))
@@ -260,7 +260,7 @@ func TestAPodThatTheNodeDoesNotKnowYetIsClosedWhileAForeignOneStarts(t *testing.
 		known := starting.Pod.DeepCopy()
 		known.Status = scenarios.Pod("x/a", nil).Pod.Status
 		starting.Pod = known
-		apply(change(t, starting))
+		apply(worlds.Change(t, starting))
 		require.True(t, c.reaches(c.pods["x/b"], c.address("x/a"), 80))
 	})
 }

@@ -27,7 +27,7 @@ func newPlay(t *testing.T, n *node, backend xtables.Backend, s netpol.Settings) 
 	t.Helper()
 	s.Node, s.IPv6 = worlds.Node, true
 	p := &player{t: t, index: netpol.New(s), filter: nodefilter.New(n.ns, backend)}
-	p.index.Apply(changes(t, scenarios.Start())...)
+	p.index.Apply(worlds.Changes(t, scenarios.Start())...)
 	_, err := p.filter.Converge(t.Context(), p.index.State())
 	require.NoError(t, err)
 	return p
@@ -37,7 +37,7 @@ func (p *player) do(text string) {
 	p.t.Helper()
 	events, err := scenarios.Step{Do: text}.Events(false)
 	require.NoError(p.t, err)
-	require.NoError(p.t, p.filter.Apply(p.t.Context(), p.index.Apply(changes(p.t, events)...)))
+	require.NoError(p.t, p.filter.Apply(p.t.Context(), p.index.Apply(worlds.Changes(p.t, events)...)))
 }
 
 // arrived waits for a packet of the flow.

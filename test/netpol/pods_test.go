@@ -75,7 +75,7 @@ func (c *cluster) begin(s netpol.Settings) {
 	c.t.Helper()
 	s.Node, s.IPv6 = worlds.Node, true
 	c.index = netpol.New(s)
-	c.index.Apply(changes(c.t, scenarios.Start())...)
+	c.index.Apply(worlds.Changes(c.t, scenarios.Start())...)
 	c.filter = nodefilter.New(c.node, c.backend)
 	c.converge()
 }
@@ -242,7 +242,7 @@ func (c *cluster) changes(text string) []netpol.Change {
 	c.t.Helper()
 	events, err := scenarios.Step{Do: text}.Events(c.v6)
 	require.NoError(c.t, err)
-	return changes(c.t, events)
+	return worlds.Changes(c.t, events)
 }
 
 func (c *cluster) converge() []nodefilter.Finding {

@@ -58,7 +58,7 @@ func probeUpdates(t *testing.T, n *node, filter *nodefilter.Filter, seed uint64,
 	random := rand.New(rand.NewPCG(seed, 11))
 	w := worlds.New(5000 + seed)
 	x := netpol.New(netpol.Settings{Node: worlds.Node, IPv6: true, LeafPods: 2, Denial: netpol.Drop, NoLog: true})
-	x.Apply(changes(t, w.Events())...)
+	x.Apply(worlds.Changes(t, w.Events())...)
 	_, err := filter.Converge(ctx, x.State())
 	require.NoError(t, err)
 
@@ -77,7 +77,7 @@ func probeUpdates(t *testing.T, n *node, filter *nodefilter.Filter, seed uint64,
 		var batch []netpol.Change
 		var between [][]bool
 		for range 1 + step%batches {
-			batch = append(batch, change(t, w.Mutate()))
+			batch = append(batch, worlds.Change(t, w.Mutate()))
 			between = append(between, verdict())
 		}
 		deltas := x.Steps(batch...)

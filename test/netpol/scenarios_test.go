@@ -35,13 +35,13 @@ func play(t *testing.T, n *node, filter *nodefilter.Filter, s scenarios.Scenario
 	t.Helper()
 	ctx := context.Background()
 	x := netpol.New(netpol.Settings{Node: worlds.Node, IPv6: true})
-	x.Apply(changes(t, scenarios.Start())...)
+	x.Apply(worlds.Changes(t, scenarios.Start())...)
 	_, err := filter.Converge(ctx, x.State())
 	require.NoError(t, err)
 	for i, step := range s.Steps {
 		events, err := step.Events(v6)
 		require.NoError(t, err, s.Name)
-		require.NoError(t, filter.Apply(ctx, x.Apply(changes(t, events)...)))
+		require.NoError(t, filter.Apply(ctx, x.Apply(worlds.Changes(t, events)...)))
 		tables, err := step.Truth()
 		require.NoError(t, err, s.Name)
 		for _, table := range tables {

@@ -38,35 +38,6 @@ func number(protocol corev1.Protocol, v6 bool) byte {
 	return unix.IPPROTO_ICMP
 }
 
-// change is the event as the index takes it.
-func change(tb testing.TB, e worlds.Event) netpol.Change {
-	tb.Helper()
-	switch {
-	case e.Pod != nil && e.Gone:
-		return netpol.PodGone{Key: netpolicy.Key{Namespace: e.Pod.Namespace, Name: e.Pod.Name}}
-	case e.Pod != nil:
-		return netpol.PodSeen{Pod: netpolicy.PodOf(e.Pod)}
-	case e.Namespace != nil && e.Gone:
-		return netpol.NamespaceGone{Name: e.Namespace.Name}
-	case e.Namespace != nil:
-		return netpol.NamespaceSeen{Namespace: netpolicy.Namespace{Name: e.Namespace.Name, Labels: e.Namespace.Labels}}
-	case e.Gone:
-		return netpol.PolicyGone{Key: netpolicy.Key{Namespace: e.Policy.Namespace, Name: e.Policy.Name}}
-	}
-	p, problems := netpolicy.PolicyOf(e.Policy)
-	require.Empty(tb, problems)
-	return netpol.PolicySeen{Policy: p}
-}
-
-func changes(tb testing.TB, events []worlds.Event) []netpol.Change {
-	tb.Helper()
-	out := make([]netpol.Change, len(events))
-	for i, e := range events {
-		out[i] = change(tb, e)
-	}
-	return out
-}
-
 // packets are those that pass the node: pairs of addresses with a local pod at one end, on a few ports.
 func packets() []oracle.Packet {
 	var out []oracle.Packet
@@ -124,12 +95,12 @@ func TestGeneratedWorldsHoldOnRealPackets(t *testing.T) {
 			for seed := range worldCount(t) {
 				w := worlds.New(uint64(seed))
 				x := netpol.New(netpol.Settings{Node: worlds.Node, IPv6: true, LeafPods: 2, Denial: netpol.Drop, NoLog: true})
-				x.Apply(changes(t, w.Events())...)
+				x.Apply(worlds.Changes(t, w.Events())...)
 				_, err := filter.Converge(ctx, x.State())
 				require.NoError(t, err)
 				for step := range 8 {
 					if step > 0 {
-						require.NoError(t, filter.Apply(ctx, x.Apply(change(t, w.Mutate()))))
+						require.NoError(t, filter.Apply(ctx, x.Apply(worlds.Change(t, w.Mutate()))))
 					}
 					n.forget()
 					sent := probes(some(all, 8, seed*8+step), 1000, func(p oracle.Packet) bool { return w.Allowed(worlds.Node, p) })

@@ -30,7 +30,7 @@ func tell(t *testing.T, s netpol.Settings) *told {
 	s.Node = worlds.Node
 	x := netpol.New(s)
 	k := newKernel(t, x.State())
-	k.apply(x.Apply(changes(t, scenarios.Start())...), func() {})
+	k.apply(x.Apply(worlds.Changes(t, scenarios.Start())...), func() {})
 	return &told{t: t, x: x, k: k}
 }
 
@@ -38,7 +38,7 @@ func (w *told) changes(text string) []netpol.Change {
 	w.t.Helper()
 	events, err := scenarios.Step{Do: text}.Events(false)
 	require.NoError(w.t, err)
-	return changes(w.t, events)
+	return worlds.Changes(w.t, events)
 }
 
 func (w *told) do(text string) netpol.Delta {

@@ -13,7 +13,7 @@ import (
 func list(t *testing.T, events []worlds.Event, cut bool) []netpol.Change {
 	t.Helper()
 	byKind := map[netpol.Kind][]netpol.Change{}
-	for _, c := range changes(t, events) {
+	for _, c := range worlds.Changes(t, events) {
 		kind := netpol.Pods
 		switch c.(type) {
 		case netpol.NamespaceSeen:
@@ -54,7 +54,7 @@ func TestAListLeadsWhereItsChangesDo(t *testing.T) {
 			}
 			require.Equal(t, text(x.State()), k.text(), "seed %d", seed)
 			fresh := netpol.New(settings())
-			fresh.Apply(changes(t, events)...)
+			fresh.Apply(worlds.Changes(t, events)...)
 			require.Equal(t, anyTurn(text(fresh.State())), anyTurn(text(x.State())), "seed %d", seed)
 			require.Empty(t, x.Steps(list(t, events, false)...), "seed %d: a list that holds nothing new writes nothing", seed)
 		}
@@ -67,7 +67,7 @@ func TestWhatChangesDuringAListCounts(t *testing.T) {
 	x.Apply(list(t, w.Events(), false)...)
 	before := x.Summary().Pods
 	var pods []netpol.Change
-	for _, c := range changes(t, w.Events()) {
+	for _, c := range worlds.Changes(t, w.Events()) {
 		if seen, ok := c.(netpol.PodSeen); ok && seen.Pod.Judged() && len(seen.Pod.IPs) > 0 {
 			pods = append(pods, c)
 		}

@@ -20,35 +20,6 @@ import (
 	"data-space.liqo.io/test/netpol/worlds"
 )
 
-// change is the event as the index takes it.
-func change(t *testing.T, e worlds.Event) netpol.Change {
-	t.Helper()
-	switch {
-	case e.Pod != nil && e.Gone:
-		return netpol.PodGone{Key: netpolicy.Key{Namespace: e.Pod.Namespace, Name: e.Pod.Name}}
-	case e.Pod != nil:
-		return netpol.PodSeen{Pod: netpolicy.PodOf(e.Pod)}
-	case e.Namespace != nil && e.Gone:
-		return netpol.NamespaceGone{Name: e.Namespace.Name}
-	case e.Namespace != nil:
-		return netpol.NamespaceSeen{Namespace: netpolicy.Namespace{Name: e.Namespace.Name, Labels: e.Namespace.Labels}}
-	case e.Gone:
-		return netpol.PolicyGone{Key: netpolicy.Key{Namespace: e.Policy.Namespace, Name: e.Policy.Name}}
-	}
-	p, problems := netpolicy.PolicyOf(e.Policy)
-	require.Empty(t, problems)
-	return netpol.PolicySeen{Policy: p}
-}
-
-func changes(t *testing.T, events []worlds.Event) []netpol.Change {
-	t.Helper()
-	out := make([]netpol.Change, len(events))
-	for i, e := range events {
-		out[i] = change(t, e)
-	}
-	return out
-}
-
 func settings() netpol.Settings {
 	return netpol.Settings{Node: worlds.Node, IPv6: true, LeafPods: 2}
 }
@@ -122,10 +93,10 @@ func TestGeneratedWorldsAreJudgedAsTheAPISays(t *testing.T) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
 		k := newKernel(t, x.State())
-		k.apply(x.Apply(changes(t, w.Events())...), func() {})
+		k.apply(x.Apply(worlds.Changes(t, w.Events())...), func() {})
 		for step := range uint64(3) {
 			if step > 0 {
-				k.apply(x.Apply(change(t, w.Mutate())), func() {})
+				k.apply(x.Apply(worlds.Change(t, w.Mutate())), func() {})
 			}
 			tables := k.tables()
 			for _, p := range some(all, 23, seed*3+step) {
@@ -147,7 +118,7 @@ func TestWhileAChangeIsWrittenNothingPassesThatNeitherWorldAllowsNorIsRefusedWha
 	for seed := range count(t, 250) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
-		x.Apply(changes(t, w.Events())...)
+		x.Apply(worlds.Changes(t, w.Events())...)
 		k := newKernel(t, x.State())
 		for step := range uint64(8) {
 			before := slices.Clone(w.Pods)
@@ -160,7 +131,7 @@ func TestWhileAChangeIsWrittenNothingPassesThatNeitherWorldAllowsNorIsRefusedWha
 			sample := concerned(all, event, seed+step)
 			old := verdicts(world, sample)
 			now := verdicts(w.World, sample)
-			k.apply(x.Apply(change(t, event)), func() {
+			k.apply(x.Apply(worlds.Change(t, event)), func() {
 				tables := k.tables()
 				for i, p := range sample {
 					if old[i] != now[i] {
@@ -183,7 +154,7 @@ func TestWhileABatchIsWrittenNothingPassesThatNoStateOfTheClusterAllows(t *testi
 	for seed := range count(t, 120) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
-		x.Apply(changes(t, w.Events())...)
+		x.Apply(worlds.Changes(t, w.Events())...)
 		k := newKernel(t, x.State())
 		for step := range uint64(4) {
 			sample := some(all, 11, seed+step)
@@ -195,7 +166,7 @@ func TestWhileABatchIsWrittenNothingPassesThatNoStateOfTheClusterAllows(t *testi
 				if (seed+step)%3 == 0 {
 					next = w.Mutate
 				}
-				batch = append(batch, change(t, next()))
+				batch = append(batch, worlds.Change(t, next()))
 				held = append(held, holders(w.World))
 				for i, v := range verdicts(w.World, sample) {
 					may[i], must[i] = may[i] || v, must[i] && v
@@ -247,14 +218,14 @@ func TestChangesThatComeTogetherAreOneChange(t *testing.T) {
 	for seed := range count(t, 100) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
-		x.Apply(changes(t, w.Events())...)
+		x.Apply(worlds.Changes(t, w.Events())...)
 		k := newKernel(t, x.State())
 		for step := range uint64(4) {
 			sample := some(all, 11, seed+step)
 			old := verdicts(w.World, sample)
 			var batch netpol.Together
 			for range []int{2, 3, 5}[(seed+step)%3] {
-				batch = append(batch, change(t, w.Relabel()))
+				batch = append(batch, worlds.Change(t, w.Relabel()))
 			}
 			now := verdicts(w.World, sample)
 			for _, delta := range x.Steps(batch) {
@@ -300,17 +271,17 @@ func TestAnIndexThatFollowedHoldsWhatOneMadeFromScratchHolds(t *testing.T) {
 		w := worlds.New(seed)
 		x := netpol.New(settings())
 		k := newKernel(t, x.State())
-		k.apply(x.Apply(changes(t, w.Events())...), func() {})
+		k.apply(x.Apply(worlds.Changes(t, w.Events())...), func() {})
 		for step := range 20 {
 			events := []worlds.Event{w.Mutate()}
 			for range step % 3 {
 				events = append(events, w.Mutate())
 			}
-			k.apply(x.Apply(changes(t, events)...), func() {})
+			k.apply(x.Apply(worlds.Changes(t, events)...), func() {})
 		}
 		require.Equal(t, text(x.State()), k.text(), "seed %d: the deltas lead where State says", seed)
 		fresh := netpol.New(settings())
-		fresh.Apply(changes(t, w.Events())...)
+		fresh.Apply(worlds.Changes(t, w.Events())...)
 		require.Equal(t, anyTurn(text(fresh.State())), anyTurn(text(x.State())), "seed %d", seed)
 	}
 }
