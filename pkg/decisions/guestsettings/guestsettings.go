@@ -64,7 +64,7 @@ func visibility(base, own v1alpha1.Visibility) v1alpha1.Visibility {
 		IngressClasses:  list(base.IngressClasses, own.IngressClasses),
 		PriorityClasses: list(base.PriorityClasses, own.PriorityClasses),
 		RuntimeClasses:  list(base.RuntimeClasses, own.RuntimeClasses),
-		Others:          list(base.Others, own.Others),
+		Resources:       list(base.Resources, own.Resources),
 		Subjects:        list(base.Subjects, own.Subjects),
 	}
 }

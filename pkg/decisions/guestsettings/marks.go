@@ -61,8 +61,5 @@ func Unserved(spec v1alpha1.GuestPolicySpec) []string {
 	if spec.Network != nil {
 		fields = append(fields, "spec.network")
 	}
-	if spec.Visibility != nil {
-		fields = append(fields, "spec.visibility")
-	}
 	return fields
 }

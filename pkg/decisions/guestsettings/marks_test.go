@@ -45,7 +45,7 @@ func TestAPatchSetsWhatAGuestHasAndRemovesTheRest(t *testing.T) {
 
 func TestWhatNoProgramActsOnIsNamed(t *testing.T) {
 	require.Empty(t, Unserved(v1alpha1.GuestPolicySpec{Workload: &v1alpha1.Workload{}, Scheduling: &v1alpha1.Scheduling{}}))
-	require.Equal(t, []string{"spec.network", "spec.visibility"}, Unserved(v1alpha1.GuestPolicySpec{
+	require.Equal(t, []string{"spec.network"}, Unserved(v1alpha1.GuestPolicySpec{
 		Network: &v1alpha1.Network{}, Visibility: &v1alpha1.Visibility{},
 	}))
 }

@@ -33,6 +33,7 @@ type guestKeeper struct {
 	writer    client.Client
 	events    recorder
 	logger    *slog.Logger
+	kinds     kinds
 	suspended *prometheus.GaugeVec
 }
 
@@ -43,7 +44,8 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 		return ctrl.Result{}, err
 	}
 	if request.Name == v1alpha1.DefaultGuestPolicy {
-		return ctrl.Result{}, errors.Join(k.markPolicyless(ctx, specOf(base)), k.report(ctx, base, base, nil))
+		again, err := k.report(ctx, base, base, nil)
+		return again, errors.Join(k.markPolicyless(ctx, specOf(base)), err)
 	}
 	own, err := k.policy(ctx, request.Name)
 	if err != nil {
@@ -65,7 +67,7 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 	if problems != nil {
 		return ctrl.Result{}, problems // the status says what holds
 	}
-	return ctrl.Result{}, k.report(ctx, own, merged, names)
+	return k.report(ctx, own, merged, names)
 }
 
 // markPolicyless marks the namespaces of guests that have no GuestPolicy of their own by their name: without a cluster id, or with "default".

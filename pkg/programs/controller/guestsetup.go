@@ -25,6 +25,7 @@ import (
 func setupGuests(manager ctrl.Manager, logger *slog.Logger) error {
 	k := &guestKeeper{
 		reader: manager.GetCache(), writer: manager.GetClient(), events: manager.GetEventRecorder(apis.ControllerName), logger: logger,
+		kinds: manager.GetRESTMapper(),
 		suspended: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "data_space_controller_guest_suspended", Help: "Whether a guest is suspended by its GuestPolicy.",
 		}, []string{"guest"}),

@@ -24,6 +24,7 @@ const DefaultGuestPolicy = "default"
 // +kubebuilder:printcolumn:name="Pod-Security",type=string,JSONPath=`.spec.workload.podSecurity`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",message="metadata.name: a GuestPolicy is named after the guest's cluster id, the value of the label liqo.io/remote-cluster-id (at most 63 characters, no dot); use that, or default for all guests"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name != 'default' || !has(self.spec) || !has(self.spec.visibility) || !has(self.spec.visibility.subjects) || size(self.spec.visibility.subjects) == 0",message="spec.visibility.subjects: these would be subjects of every guest, and see all guests' namespaces; list them in the GuestPolicies of their guests"
 type GuestPolicy struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -55,8 +56,8 @@ type GuestPolicySpec struct {
 	// adds: all traffic still passes the pods' proxies, and is recorded there.
 	// +optional
 	Network *Network `json:"network,omitempty"`
-	// visibility says which cluster-scoped objects the guest's users see through the API proxy. It has no effect before the API proxy
-	// is installed: until then guests see no cluster-scoped object.
+	// visibility says which cluster-scoped objects the guest's users see through the API proxy, and what they may do with them. Where no
+	// API proxy is installed, guests see no cluster-scoped object.
 	// +optional
 	Visibility *Visibility `json:"visibility,omitempty"`
 }

@@ -2,7 +2,6 @@ package v1alpha1
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -56,10 +55,10 @@ type Peer struct {
 	// namespaceSelector selects namespaces by their labels. Alone it selects all their pods, with podSelector those pods in them. The
 	// empty selector {} selects all namespaces.
 	// +optional
-	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	NamespaceSelector *Selector `json:"namespaceSelector,omitempty"`
 	// podSelector selects pods by their labels. Without namespaceSelector it selects pods of the guest's own namespace.
 	// +optional
-	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
+	PodSelector *Selector `json:"podSelector,omitempty"`
 	// ipBlock is a network. It selects no pod of this cluster's Services: name those by selectors.
 	// +optional
 	IPBlock *IPBlock `json:"ipBlock,omitempty"`

@@ -4,6 +4,7 @@ package controller
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -110,4 +111,28 @@ func TestOfANamespaceTheControllerWritesItsMarksOnly(t *testing.T) {
 	}
 	require.NoError(t, patch(`{"metadata":{"labels":{"data-space.liqo.io/suspended":"true"},"annotations":{"data-space.liqo.io/service-types":"NodePort"}}}`))
 	require.NoError(t, patch(`{"metadata":{"labels":{"data-space.liqo.io/suspended":null},"annotations":{"data-space.liqo.io/service-types":null}}}`))
+}
+
+func TestAGuestPolicyThatShowsAKindWhichIsNotServedSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	show := func(group, resource string) v1alpha1.GuestPolicySpec {
+		return v1alpha1.GuestPolicySpec{Visibility: &v1alpha1.Visibility{Resources: []v1alpha1.VisibleResource{{
+			Group: group, Resource: resource, Objects: []v1alpha1.VisibleObjects{{Names: []v1alpha1.VisibleName{"a"}}},
+		}}}}
+	}
+	accepted := func(status metav1.ConditionStatus, message string) func() bool {
+		return func() bool {
+			policy := &v1alpha1.GuestPolicy{}
+			require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: "onlooker"}, policy))
+			c := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionAccepted)
+			return c != nil && c.ObservedGeneration == policy.Generation && c.Status == status && strings.Contains(c.Message, message)
+		}
+	}
+	w.decide(t, "onlooker", show("storage.k8s.io", "csidrivers"))
+	eventually(t, "a kind of the cluster's is shown", accepted(metav1.ConditionTrue, "in force"))
+	w.decide(t, "onlooker", show("", "pods"))
+	eventually(t, "one in namespaces is not", accepted(metav1.ConditionFalse, "spec.visibility.resources[0]: objects of pods are in namespaces"))
+	w.decide(t, "onlooker", show("", "csidrivers"))
+	eventually(t, "nor one of another group", accepted(metav1.ConditionFalse, "the API server does not serve csidrivers; correct group and resource"))
 }

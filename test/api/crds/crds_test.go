@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,7 +52,7 @@ spec:
     ingressClasses: [{names: [nginx]}]
     priorityClasses: [{names: [studies]}]
     runtimeClasses: [{names: [kata]}]
-    others: [{group: snapshot.storage.k8s.io, resource: volumesnapshotclasses, objects: [{selector: {}}]}]
+    resources: [{group: snapshot.storage.k8s.io, resource: volumesnapshotclasses, objects: [{selector: {}}, {names: ["a:b"]}]}]
     subjects: [{kind: User, name: ann}, {kind: ServiceAccount, namespace: pharma-study, name: default}]
 `
 
@@ -85,15 +86,28 @@ func TestAContradictionIsRefusedByFieldAndRemedy(t *testing.T) {
 		port(`{port: web, endPort: 90}`):                                                                    {"ports[0]", "a range begins at port, a number"},
 		port(`{port: 70000}`):                                                                               {"ports[0]", "use 1 to 65535"},
 		port(`{protocol: ICMP, port: 1}`):                                                                   {"ports[0].protocol", `"TCP", "UDP", "SCTP"`},
-		spec(`{scheduling: {nodeSelector: {data-space.liqo.io.node-restriction.kubernetes.io/enforced: "false"}}}`): {"spec.scheduling.nodeSelector", "remove it here"},
-		spec(`{scheduling: {taints: [{key: a, effect: Never}]}}`):                                                   {"spec.scheduling.taints[0].effect", `"NoSchedule"`},
-		spec(`{visibility: {nodes: [{names: [a], pattern: b}]}}`):                                                   {"spec.visibility.nodes[0]", "keep one"},
-		spec(`{visibility: {nodes: [{pattern: "("}]}}`):                                                             {"spec.visibility.nodes[0]", "error parsing regexp"},
-		spec(`{visibility: {nodes: [{names: [a], operations: [Delete]}]}}`):                                         {"spec.visibility.nodes[0].operations", "add List"},
-		spec(`{visibility: {subjects: [{kind: Group, name: "system:authenticated"}]}}`):                             {"spec.visibility.subjects[0]", "name a subject of the guest"},
-		spec(`{visibility: {subjects: [{kind: ServiceAccount, name: default}]}}`):                                   {"spec.visibility.subjects[0]", "a ServiceAccount has one"},
-		spec(`{visibility: {others: [{resource: Nodes, objects: [{names: [a]}]}]}}`):                                {"spec.visibility.others[0].resource"},
-		spec(`{nodeSelector: {a: b}}`):                                                                              {`unknown field "spec.nodeSelector"`},
+		spec(`{scheduling: {nodeSelector: {data-space.liqo.io.node-restriction.kubernetes.io/enforced: "false"}}}`):                                          {"spec.scheduling.nodeSelector", "remove it here"},
+		spec(`{scheduling: {taints: [{key: a, effect: Never}]}}`):                                                                                            {"spec.scheduling.taints[0].effect", `"NoSchedule"`},
+		spec(`{visibility: {nodes: [{names: [a], pattern: b}]}}`):                                                                                            {"spec.visibility.nodes[0]", "keep one"},
+		spec(`{visibility: {nodes: [{pattern: "("}]}}`):                                                                                                      {"spec.visibility.nodes[0]", "error parsing regexp"},
+		spec(`{visibility: {nodes: [{names: [a], operations: [Delete]}]}}`):                                                                                  {"spec.visibility.nodes[0].operations", "add List"},
+		spec(`{visibility: {subjects: [{kind: Group, name: "system:authenticated"}]}}`):                                                                      {"spec.visibility.subjects[0]", "name a subject of the guest"},
+		spec(`{visibility: {subjects: [{kind: ServiceAccount, name: default}]}}`):                                                                            {"spec.visibility.subjects[0]", "a ServiceAccount has one"},
+		spec(`{visibility: {resources: [{resource: Nodes, objects: [{names: [a]}]}]}}`):                                                                      {"spec.visibility.resources[0].resource"},
+		spec(`{visibility: {resources: [{resource: nodes, objects: [{names: [a]}]}]}}`):                                                                      {"spec.visibility.resources[0]", "Nodes by visibility.nodes"},
+		spec(`{visibility: {resources: [{group: node.k8s.io, resource: runtimeclasses, objects: [{names: [a]}]}]}}`):                                         {"a field of its own"},
+		spec(`{visibility: {resources: [{group: rbac.authorization.k8s.io, resource: clusterroles, objects: [{names: [a], operations: [List, Update]}]}]}}`): {"grant List only"},
+		spec(`{visibility: {resources: [{group: core.liqo.io, resource: foreignclusters, objects: [{selector: {}, operations: [List, Delete]}]}]}}`):         {"grant List only"},
+		spec(`{visibility: {nodes: [{selector: {matchLabels: {"a b": c}}}]}}`):                                                                               {"spec.visibility.nodes[0].selector.matchLabels", "not the key of a label"},
+		spec(`{visibility: {nodes: [{selector: {matchLabels: {a: "b c"}}}]}}`):                                                                               {"spec.visibility.nodes[0].selector.matchLabels.a"},
+		spec(`{visibility: {nodes: [{selector: {matchExpressions: [{key: a, operator: In}]}}]}}`):                                                            {"matchExpressions[0]", "In and NotIn have at least one"},
+		spec(`{visibility: {nodes: [{selector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}]}}`):                                           {"matchExpressions[0]", "DoesNotExist have none"},
+		spec(`{visibility: {nodes: [{selector: {matchExpressions: [{key: a, operator: Gt, values: ["1"]}]}}]}}`):                                             {"matchExpressions[0].operator"},
+		spec(`{visibility: {nodes: [{names: [a/status]}]}}`):                                                                                                 {"spec.visibility.nodes[0].names[0]"},
+		spec(`{visibility: {nodes: [{names: [..]}]}}`):                                                                                                       {"spec.visibility.nodes[0].names[0]"},
+		spec(`{visibility: {nodes: [{pattern: "` + strings.Repeat("a", 257) + `"}]}}`):                                                                       {"spec.visibility.nodes[0].pattern", "256"},
+		"metadata: {name: default}\nspec: {visibility: {subjects: [{kind: User, name: ann}]}}":                                                               {"subjects of every guest"},
+		spec(`{nodeSelector: {a: b}}`): {`unknown field "spec.nodeSelector"`},
 	} {
 		err := create(t, "GuestPolicy", object)
 		for _, message := range messages {
@@ -135,9 +149,9 @@ func TestTheTypesReadWhatIsStored(t *testing.T) {
 			State:    v1alpha1.Suspended,
 			Workload: &v1alpha1.Workload{Devices: []v1alpha1.ExtendedResource{}, Exec: v1alpha1.Denied},
 			Network: &v1alpha1.Network{Egress: []v1alpha1.EgressRule{{
-				To: []v1alpha1.Peer{{PodSelector: &metav1.LabelSelector{}}}, Ports: []v1alpha1.Port{{}},
+				To: []v1alpha1.Peer{{PodSelector: &v1alpha1.Selector{}}}, Ports: []v1alpha1.Port{{}},
 			}}},
-			Visibility: &v1alpha1.Visibility{Nodes: []v1alpha1.VisibleObjects{{Names: []v1alpha1.ObjectName{"a"}}}},
+			Visibility: &v1alpha1.Visibility{Nodes: []v1alpha1.VisibleObjects{{Names: []v1alpha1.VisibleName{"a"}}}},
 		},
 	}
 	require.NoError(t, c.Create(t.Context(), written))
@@ -166,6 +180,8 @@ func TestKubectlExplainsTheFields(t *testing.T) {
 		"guestpolicies":                     "Its name is the guest's cluster id",
 		"gp.spec.state":                     "connections that are open fall silent",
 		"guestpolicies.spec.network.egress": "nothing opens every destination by being left out",
+		"gp.spec.visibility.nodes":          "Whoever may update a Node may remove the taints",
+		"gp.spec.visibility.nodes.pattern":  "from the first to the last character",
 		"pt.spec.taint.effect":              "the taint is protected with each effect",
 	} {
 		require.Eventually(t, func() bool {
