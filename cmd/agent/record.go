@@ -78,7 +78,7 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 		},
 		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, polled) },
 		Known:    func() bool { return polled != nil },
-		Answered: a.ProxyEnded, Forgotten: a.ProxyGone,
+		Answered: a.ProxyEnded, Unread: a.ProxyUnread, Forgotten: a.ProxyGone,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)

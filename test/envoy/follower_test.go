@@ -147,18 +147,3 @@ func TestNothingThatIsFollowedWritesALineOfItsOwn(t *testing.T) {
 		require.NotEqual(t, "forged", line["event"])
 	}
 }
-
-// A tenant that opens all that it may, and leaves each in the middle, does not fill the proxy.
-func TestTheFollowerHoldsLittleOfWhatNeverEnds(t *testing.T) {
-	w := &world{cage: newCage(t)}
-	w.build(t, following(t))
-	w.listen(t, w.peer, peer4, 8080, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	for range 1000 {
-		c := w.connection(t, w.pod, "tcp", peer4, 8080)
-		fmt.Fprint(c, "GET /"+strings.Repeat("x", 60<<10))
-	}
-	w.listen(t, w.pod, pod4, 8080, echo)
-	w.exchange(t, w.peer, pod4, 8080, "GET /after HTTP/1.1\r\nHost: h\r\n\r\n")
-	w.line(t, byPath("/after"))
-	require.Zero(t, w.cage.kills(t))
-}

@@ -43,7 +43,7 @@ func TestTheKernelHoldsLittleForEachSocketOfTheProxy(t *testing.T) {
 	// Twice: data is counted with the buffers that it lies in, and the last packet may be of any size.
 	const bound = 2 * podnet.SocketBuffer
 	w := &world{}
-	w.fillable(t)
+	w.fillable(t, settings())
 	for name, f := range stalls() {
 		t.Run(name, func(t *testing.T) {
 			var most queues

@@ -21,6 +21,8 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"sigs.k8s.io/yaml"
+
+	"data-space.liqo.io/pkg/decisions/envoy"
 )
 
 // filling is an attempt of a tenant to fill its proxy's memory: connections that make it hold what they sent, or what
@@ -180,14 +182,14 @@ func caged(t *testing.T, change func([]byte) []byte) *world {
 	t.Helper()
 	w := &world{cage: newCage(t)}
 	w.cage.change = change
-	w.fillable(t)
+	w.fillable(t, settings())
 	return w
 }
 
 // fillable builds the world, with the servers of the fillings.
-func (w *world) fillable(t *testing.T) {
+func (w *world) fillable(t *testing.T, s envoy.Settings) {
 	t.Helper()
-	w.build(t, settings())
+	w.build(t, s)
 	for where, host := range map[ns.NetNS]string{w.peer: peer4, w.pod: pod4} {
 		w.listen(t, where, host, 7001, func(net.Conn) { time.Sleep(tryLong) })
 		w.listen(t, where, host, 7002, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); chatter(c) })

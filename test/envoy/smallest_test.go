@@ -21,7 +21,7 @@ func TestTheSmallestProxyIsBounded(t *testing.T) {
 	smallest := resource.MustParse(inject.MinMemoryLimit)
 	w := &world{cage: newCage(t), args: arguments(smallest.Value())}
 	require.NoError(t, os.WriteFile(filepath.Join(w.cage.dir, w.cage.limit), []byte(strconv.FormatInt(smallest.Value(), 10)), 0o600))
-	w.fillable(t)
+	w.fillable(t, settings())
 	fillings()["HTTP/1 that the client does not read"].run(t, w, 3*time.Second)
 	require.Zero(t, w.cage.kills(t), "the proxy was killed")
 	t.Log("peak", w.cage.read(t, w.cage.peak))

@@ -166,6 +166,7 @@ func (w *world) start(t *testing.T, s envoy.Settings) {
 	t.Helper()
 	config, err := envoy.Bootstrap(s)
 	require.NoError(t, err)
+	sidecar := sidecar(sidecarMemory, s.Reader != "")
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
 	if w.cage != nil && w.cage.change != nil {
 		config = w.cage.change(config)
@@ -178,9 +179,14 @@ touch /run/envoy && mount --bind %[2]s /run/envoy
 install -o 1303 -m 0400 %[3]s /run/envoy.yaml
 exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
   /run/envoy -c /run/envoy.yaml %[4]s`,
-		apis.ProxyRuntimeDir, kit.Envoy(t), file, cmp.Or(w.args, arguments(sidecarMemory)))
+		apis.ProxyRuntimeDir, kit.Envoy(t), file, cmp.Or(w.args, strings.Join(quoted(sidecar.Command[3:]), " ")))
 	w.proxy = exec.Command("nsenter", "--net="+w.pod.Path(), "unshare", "--mount", "sh", "-ec", script)
 	w.proxy.Env = append(os.Environ(), "POD_NAME=pharma-app")
+	for _, v := range sidecar.Env {
+		if v.ValueFrom == nil {
+			w.proxy.Env = append(w.proxy.Env, v.Name+"="+v.Value)
+		}
+	}
 	w.proxy.Stdout, w.proxy.Stderr = w.stdout, w.stderr
 	if w.logs != nil {
 		w.proxy.Stdout, w.proxy.Stderr = w.logs("stdout"), w.logs("stderr")
@@ -202,14 +208,23 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 	}, waitLong, waitStep, "the proxy starts")
 }
 
+// sidecar is the proxy's container as the webhook injects it.
+func sidecar(memory int64, module bool) corev1.Container {
+	limits := corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(memory, resource.BinarySI)}
+	return inject.Sidecar(inject.Settings{Limits: limits, Module: module})
+}
+
 // arguments are the sidecar's, without its configuration file.
 func arguments(memory int64) string {
-	limits := corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(memory, resource.BinarySI)}
-	var quoted []string
-	for _, a := range inject.Sidecar(inject.Settings{Limits: limits}).Command[3:] {
-		quoted = append(quoted, "'"+a+"'")
+	return strings.Join(quoted(sidecar(memory, false).Command[3:]), " ")
+}
+
+func quoted(words []string) []string {
+	var all []string
+	for _, w := range words {
+		all = append(all, "'"+w+"'")
 	}
-	return strings.Join(quoted, " ")
+	return all
 }
 
 // admin is the path of the admin socket as this process can reach it.

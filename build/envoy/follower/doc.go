@@ -1,7 +1,9 @@
 // Command follower is the module of Envoy that reads along: a filter for connections that stands before tcp_proxy, passes each byte on unchanged, and
 // writes the lines of package follow to the proxy's stderr. A request's beginning is written before any byte of its answer goes on.
 //
-//	go build -buildmode=c-shared -o libfollower.so ./build/envoy/follower
+//	CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -buildvcs=false -ldflags '-s -w -buildid= -extldflags=-Wl,--build-id=none' \
+//	  -o libfollower.so ./build/envoy/follower
 //
-// It needs a C compiler. No proxy uses it yet (docs/adr/0039).
+// It needs a C compiler, and runs with a C library (glibc) that is not older than that of the machine on which it was built. The same source, Go and C
+// compiler give the same bytes. No proxy of a pod uses it yet (docs/adr/0039).
 package main

@@ -39,7 +39,11 @@ func release(p unsafe.Pointer) {
 }
 
 //export envoy_dynamic_module_on_program_init
-func envoy_dynamic_module_on_program_init() *C.char { return C.CString("v0.2.0") }
+func envoy_dynamic_module_on_program_init() *C.char {
+	all.heap.limit()
+	go all.again()
+	return C.CString("v0.2.0")
+}
 
 //export envoy_dynamic_module_on_network_filter_config_new
 func envoy_dynamic_module_on_network_filter_config_new(filter unsafe.Pointer, name, direction C.chunk) unsafe.Pointer { //nolint:revive // C needs names
@@ -51,18 +55,22 @@ func envoy_dynamic_module_on_network_filter_config_destroy(config unsafe.Pointer
 
 //export envoy_dynamic_module_on_network_filter_new
 func envoy_dynamic_module_on_network_filter_new(config, filter unsafe.Pointer) unsafe.Pointer {
-	return keep(&connection{about: follow.About{
-		Connection: uint64(C.envoy_dynamic_module_callback_network_filter_get_connection_id(filter)), Direction: kept[string](config),
-	}})
+	c := &connection{filter: filter}
+	c.Connection = uint64(C.envoy_dynamic_module_callback_network_filter_get_connection_id(filter))
+	c.Direction = kept[string](config)
+	all.mutex.Lock()
+	defer all.mutex.Unlock()
+	all.open[c] = struct{}{}
+	return keep(c)
 }
 
 //export envoy_dynamic_module_on_network_filter_new_connection
 func envoy_dynamic_module_on_network_filter_new_connection(filter, state unsafe.Pointer) C.int {
 	c := kept[*connection](state)
-	c.about.Caller = address(func(a *C.chunk, port *C.uint32_t) C.bool {
+	c.Caller = address(func(a *C.chunk, port *C.uint32_t) C.bool {
 		return C.envoy_dynamic_module_callback_network_filter_get_direct_remote_address(filter, a, port)
 	})
-	c.about.Destination = address(func(a *C.chunk, port *C.uint32_t) C.bool {
+	c.Destination = address(func(a *C.chunk, port *C.uint32_t) C.bool {
 		return C.envoy_dynamic_module_callback_network_filter_get_local_address(filter, a, port)
 	})
 	return proceed
@@ -71,7 +79,7 @@ func envoy_dynamic_module_on_network_filter_new_connection(filter, state unsafe.
 //export envoy_dynamic_module_on_network_filter_read
 func envoy_dynamic_module_on_network_filter_read(filter, state unsafe.Pointer, size C.size_t, end C.bool) C.int { //nolint:revive // C needs names
 	c := kept[*connection](state)
-	if c.unread[follow.Requests] {
+	if c.Done(follow.Requests) {
 		return proceed
 	}
 	chunks := make([]C.chunk, C.envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(filter))
@@ -79,13 +87,13 @@ func envoy_dynamic_module_on_network_filter_read(filter, state unsafe.Pointer, s
 		return proceed
 	}
 	C.envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks(filter, &chunks[0])
-	return status(c.pass(follow.Requests, pieces(chunks)))
+	return pass(c, follow.Requests, chunks)
 }
 
 //export envoy_dynamic_module_on_network_filter_write
 func envoy_dynamic_module_on_network_filter_write(filter, state unsafe.Pointer, size C.size_t, end C.bool) C.int { //nolint:revive // C needs names
 	c := kept[*connection](state)
-	if c.unread[follow.Answers] && c.unread[follow.Requests] {
+	if c.Done(follow.Answers) {
 		return proceed
 	}
 	chunks := make([]C.chunk, C.envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks_size(filter))
@@ -93,7 +101,7 @@ func envoy_dynamic_module_on_network_filter_write(filter, state unsafe.Pointer, 
 		return proceed
 	}
 	C.envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks(filter, &chunks[0])
-	return status(c.pass(follow.Answers, pieces(chunks)))
+	return pass(c, follow.Answers, chunks)
 }
 
 //export envoy_dynamic_module_on_network_filter_event
@@ -101,15 +109,32 @@ func envoy_dynamic_module_on_network_filter_event(filter, state unsafe.Pointer, 
 
 //export envoy_dynamic_module_on_network_filter_destroy
 func envoy_dynamic_module_on_network_filter_destroy(state unsafe.Pointer) {
-	kept[*connection](state).close()
+	all.mutex.Lock()
+	defer all.mutex.Unlock()
+	defer func() { _ = recover() }() // the proxy goes on
+	all.close(kept[*connection](state))
 	release(state)
 }
 
-func status(written bool) C.int {
-	if written {
-		return proceed
+// pass returns whether the bytes go on. They do not if what they show could not be written, for whatever reason.
+func pass(c *connection, side follow.Side, chunks []C.chunk) (result C.int) {
+	all.mutex.Lock()
+	defer all.mutex.Unlock()
+	defer func() {
+		if recover() != nil {
+			result = stop
+		}
+	}()
+	if !all.pass(c, side, pieces(chunks)) {
+		return stop
 	}
-	return stop
+	return proceed
+}
+
+// describe sets what the access log prints of the connection.
+func describe(filter unsafe.Pointer, key, value string) {
+	k, v := []byte(key), []byte(value)
+	C.describe(filter, (*C.char)(unsafe.Pointer(&k[0])), C.size_t(len(k)), (*C.char)(unsafe.Pointer(&v[0])), C.size_t(len(v)))
 }
 
 // pieces are Envoy's bytes, which are there until the function that it called returns.

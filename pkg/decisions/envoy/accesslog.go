@@ -75,7 +75,10 @@ func status(op accesslogv3.ComparisonFilter_Op, value uint32, key string) *acces
 // whole writes one JSON object per line. Every line of every kind has the same fields; what does not apply is null. "event" tells the lines
 // of one connection or request apart.
 func (b *builder) whole(d direction, kind string, filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
-	fields := logFields()
+	return b.wholeOf(d, kind, logFields(), filter)
+}
+
+func (b *builder) wholeOf(d direction, kind string, fields map[string]*structpb.Value, filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
 	fields["direction"] = structpb.NewStringValue(string(d))
 	fields["kind"] = structpb.NewStringValue(kind)
 	whole := b.stdout(&corev3.SubstitutionFormatString{

@@ -3,6 +3,7 @@ package envoy
 import (
 	"fmt"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
@@ -70,17 +71,17 @@ func portChain(name string, port uint16, filters []*listenerv3.Filter) *listener
 
 // tcpFilters pass a connection's bytes on to cluster, once it is written that it began.
 func (b *builder) tcpFilters(d direction, kind string, cluster string) []*listenerv3.Filter {
-	return []*listenerv3.Filter{b.connected(d, kind), b.tcpFilter(d, kind, cluster)}
+	return []*listenerv3.Filter{b.connected(d, kind), b.tcpFilter(d, kind, cluster, b.connectionLog(d, kind))}
 }
 
-func (b *builder) tcpFilter(d direction, kind string, cluster string) *listenerv3.Filter {
+func (b *builder) tcpFilter(d direction, kind string, cluster string, log []*accesslogv3.AccessLog) *listenerv3.Filter {
 	return &listenerv3.Filter{
 		Name: "envoy.filters.network.tcp_proxy",
 		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(&tcpproxyv3.TcpProxy{
 			StatPrefix:       string(d) + "_" + kind,
 			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
 			IdleTimeout:      duration(idleLimit),
-			AccessLog:        b.connectionLog(d, kind),
+			AccessLog:        log,
 			AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
 		})},
 	}

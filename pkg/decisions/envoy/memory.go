@@ -42,6 +42,15 @@ const (
 // what the kernel keeps in the container's name, and for what comes in between two measurements.
 func Heap(limit int64) int64 { return limit / 100 * 65 }
 
+// Heaps returns the sizes of the heaps of Envoy and of the module that reads along, in a container with that memory limit.
+func Heaps(limit int64, module bool) (envoy, reader int64) {
+	const share = 6 // of which the module has one
+	if module {
+		reader = limit / share
+	}
+	return Heap(limit - reader), reader
+}
+
 // requestLimit bounds the requests that wait at one time for an answer from one cluster, over all connections: each holds its headers and
 // trailers. More than 1024 take more connections than the default, and more memory.
 func (b *builder) requestLimit() uint32 { return max(DefaultMaxConnections, b.settings.MaxConnections) }

@@ -28,11 +28,23 @@ type block struct {
 type table struct {
 	decoder *hpack.Decoder
 	into    *block
+	held    int64 // bytes of the fields so far, as many as the table may keep
+	allowed int64
+	pending int64 // bytes since the last field
+	saved   int64 // the most of them so far: the decoder keeps the room
 }
 
+const (
+	// fieldCost is what the decoder's table takes for a field beside its name and value, and emptyField what RFC 7541 counts for one.
+	fieldCost  = 250
+	emptyField = 32
+)
+
 func newTable() *table {
-	t := &table{}
+	t := &table{allowed: defaultTable}
 	t.decoder = hpack.NewDecoder(defaultTable, func(f hpack.HeaderField) {
+		t.held += int64(len(f.Name)+len(f.Value)) + fieldCost
+		t.pending = 0
 		if t.into != nil {
 			t.into.field(f)
 		}
@@ -43,12 +55,21 @@ func newTable() *table {
 
 // allow follows a setting of the other side.
 func (t *table) allow(size uint32) {
-	t.decoder.SetAllowedMaxDynamicTableSize(min(max(size, defaultTable), maxTable))
+	size = min(max(size, defaultTable), maxTable)
+	t.allowed = max(t.allowed, int64(size))
+	t.decoder.SetAllowedMaxDynamicTableSize(size)
+}
+
+// holds returns about how much memory the table takes at most.
+func (t *table) holds() int64 {
+	return min(t.held, t.allowed*(emptyField+fieldCost)/emptyField) + t.saved
 }
 
 func (t *table) read(b *block, fragment []byte) error {
 	t.into = b
+	t.pending += int64(len(fragment))
 	_, err := t.decoder.Write(fragment)
+	t.saved = max(t.saved, min(2*t.pending, 2*maxField))
 	t.into = nil
 	return err
 }

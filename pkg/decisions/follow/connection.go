@@ -31,6 +31,13 @@ type exchange struct {
 	head    bool // the method is HEAD: its answer has no body
 	connect bool // the method is CONNECT: a 2xx answer begins a tunnel
 	bytes   int64
+	target
+}
+
+// target is what a request asked for.
+type target struct {
+	method, authority, path string
+	cut                     bool
 }
 
 // requestBytes returns how many bytes of body the request has sent so far.

@@ -13,6 +13,8 @@ const (
 	Named
 	// Unread: from here on, the bytes of Side are not read. Both sides of a connection can become unread, each once.
 	Unread
+	// Open: a request that began earlier has not ended yet. It has the fields of Began, and how long it has lasted.
+	Open
 )
 
 // Side is one direction of a connection.
@@ -29,12 +31,12 @@ type Event struct {
 	Kind Kind
 	// Stamp is when the request began, or what is Named or Unread was, on the clock of Connection.Now. No two requests of a connection have the same.
 	Stamp int64
-	// Lasted is how long after that the answer ended, for Ended.
+	// Lasted is how long after that the answer ended, for Ended, or how long the request has been open.
 	Lasted int64
 	// Exchange counts the requests of a connection from 1 on. It is 0 for Named and Unread.
 	Exchange uint64
 	Protocol string // of a request: HTTP/1.0, HTTP/1.1, HTTP/2 …
-	// Method, Authority and Path are of Began; Authority also of Named. Each is cut at its bound (MaxMethod and the like); Cut says that one was.
+	// Method, Authority and Path are of Began and Open; Authority also of Named. Each is cut at its bound (MaxMethod and the like); Cut says that one was.
 	Method, Authority, Path string
 	Cut                     bool
 	// Status is that of the answer, for Ended; 0 if none could be read.
@@ -61,6 +63,8 @@ const (
 // Reasons of Unread.
 const (
 	ReasonTLS           = "TLS"
+	ReasonDefect        = "a defect of the reader"
+	ReasonMemory        = "the reader's memory is full"
 	ReasonNotHTTP       = "not HTTP"
 	ReasonServerFirst   = "the server speaks first"
 	ReasonEarlyAnswer   = "answered before the first line of the request was whole"

@@ -48,6 +48,8 @@ func shown(events []follow.Event) string {
 			lines = append(lines, "named "+e.Authority)
 		case follow.Unread:
 			lines = append(lines, fmt.Sprintf("unread %s: %s", []string{"requests", "answers"}[e.Side], e.Reason))
+		case follow.Open:
+			lines = append(lines, fmt.Sprintf("open %d %d", e.Exchange, e.Lasted))
 		}
 	}
 	return strings.Join(lines, "\n")

@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 )
 
+const microseconds = 1000 // of a millisecond
+
 // About is what the lines of a connection have in common.
 type About struct {
 	Connection          uint64 // its number in the proxy
@@ -24,6 +26,8 @@ func (a About) AppendLine(to []byte, e Event) []byte {
 		kind = "tls"
 	case Unread:
 		event, kind = "Unread", "tcp"
+	case Open:
+		event = "DownstreamPeriodic"
 	default:
 	}
 	to = append(to, `{"event":"`+event+`","key":"`...)
@@ -44,6 +48,10 @@ func (a About) AppendLine(to []byte, e Event) []byte {
 		to = field(to, `","authority`, e.Authority)
 		to = field(to, `","path`, e.Path)
 	}
+	if e.Kind == Open {
+		to = strconv.AppendInt(append(to, `","duration_ms":`...), e.Lasted/microseconds, 10)
+		return append(to, "}\n"...)
+	}
 	return append(to, "\"}\n"...)
 }
 
@@ -63,7 +71,6 @@ func (a About) appendKey(to []byte, e Event) []byte {
 
 // appendEnd writes "E KEY CODE FLAGS DETAILS RECEIVED SENT MILLISECONDS HEADERS UPSTREAM".
 func (a About) appendEnd(to []byte, e Event) []byte {
-	const microseconds = 1000
 	to = a.appendKey(append(to, "E "...), e)
 	to = strconv.AppendInt(append(to, ' '), int64(e.Status), 10)
 	to = append(to, " - "...)

@@ -174,6 +174,7 @@ func (c *Connection) beginRequest() {
 		if !c.answers.unread {
 			c.waiting = append(c.waiting, exchange{
 				number: number, stamp: stamp, version: r.head.version, head: r.head.method == "HEAD", connect: r.head.method == "CONNECT",
+				target: target{r.head.method, r.fields.authority, r.head.path, r.head.cut || r.fields.cut},
 			})
 		}
 	} else {

@@ -12,6 +12,7 @@ type stream struct {
 	stamp                 int64
 	status                int
 	received, sent, inner int64 // inner: of an upgraded request, what it sent before
+	target
 }
 
 // count adds bytes of a body.
@@ -54,7 +55,7 @@ func (t *two) begin(c *Connection, s Side, id uint32, b *block) {
 	t.last[s] = max(t.last[s], id)
 	number, stamp := c.number()
 	if len(t.streams) < maxStreams && !c.answers.unread {
-		t.streams[id] = &stream{number: number, stamp: stamp}
+		t.streams[id] = &stream{number: number, stamp: stamp, target: target{b.method, b.authority, b.path, b.cut}}
 	}
 	c.report(Event{
 		Kind: Began, Exchange: number, Stamp: stamp, Protocol: protocolHTTP2, Method: b.method, Authority: b.authority, Path: b.path, Cut: b.cut,
@@ -74,8 +75,12 @@ func (t *two) end(c *Connection, id uint32) {
 
 // endAll ends each request whose answer will not be read, in their order.
 func (t *two) endAll(c *Connection) {
-	ids := slices.SortedFunc(maps.Keys(t.streams), func(a, b uint32) int { return cmp.Compare(t.streams[a].number, t.streams[b].number) })
-	for _, id := range ids {
+	for _, id := range t.inOrder() {
 		t.end(c, id)
 	}
+}
+
+// inOrder returns the streams of the requests that wait, in their order.
+func (t *two) inOrder() []uint32 {
+	return slices.SortedFunc(maps.Keys(t.streams), func(a, b uint32) int { return cmp.Compare(t.streams[a].number, t.streams[b].number) })
 }

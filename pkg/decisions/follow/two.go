@@ -61,7 +61,7 @@ func newTwo(preface string) *two {
 
 // upgradedFrom makes a request of HTTP/1 the first stream (RFC 7540, 3.2).
 func (t *two) upgradedFrom(e exchange) {
-	t.streams[1] = &stream{number: e.number, stamp: e.stamp, inner: e.bytes}
+	t.streams[1] = &stream{number: e.number, stamp: e.stamp, inner: e.bytes, target: e.target}
 	t.last[Requests] = 1
 }
 

@@ -16,12 +16,13 @@ type Namespace struct {
 	Installation types.UID
 }
 
-// ConfigMap is the wanted configuration of the namespace's proxies; envoyYAML is the whole file.
-func ConfigMap(ns Namespace, envoyYAML string) *corev1.ConfigMap {
+// ConfigMap is the wanted configuration of the namespace's proxies: the whole file of those in which Envoy parses HTTP, and of those in which the
+// module reads along. It has both, whatever the webhook is set to: pods that were injected before a change start again with theirs.
+func ConfigMap(ns Namespace, envoyYAML, moduleYAML string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: meta(ns, apis.EnvoyConfigMapName),
-		Data:       map[string]string{apis.EnvoyConfigKey: envoyYAML},
+		Data:       map[string]string{apis.EnvoyConfigKey: envoyYAML, apis.EnvoyModuleConfigKey: moduleYAML},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 func wanted() (*corev1.ConfigMap, *networkingv1.NetworkPolicy) {
 	ns := guard.Namespace{Name: "pharma-space", Installation: "1"}
-	return guard.ConfigMap(ns, "admin: {}"), guard.NetworkPolicy(ns, "pharma", guard.DNS{Namespace: "d", PodLabels: map[string]string{"a": "b"}})
+	return guard.ConfigMap(ns, "admin: {}", "admin: {}"), guard.NetworkPolicy(ns, "pharma", guard.DNS{Namespace: "d", PodLabels: map[string]string{"a": "b"}})
 }
 
 func fields(step guard.Step) []string {
@@ -39,7 +39,7 @@ func TestAConfigMapIsRestoredByTheMildestMeans(t *testing.T) {
 		}, guard.Keep, nil},
 		"mutable":    {func(c *corev1.ConfigMap) { c.Immutable = new(false) }, guard.Keep, nil},
 		"edited":     {func(c *corev1.ConfigMap) { c.Data[apis.EnvoyConfigKey] = "{}" }, guard.Apply, []string{"data.envoy.yaml"}},
-		"emptied":    {func(c *corev1.ConfigMap) { c.Data = nil }, guard.Apply, []string{"data.envoy.yaml"}},
+		"emptied":    {func(c *corev1.ConfigMap) { c.Data = nil }, guard.Apply, []string{"data.envoy-module.yaml", "data.envoy.yaml"}},
 		"unlabelled": {func(c *corev1.ConfigMap) { c.Labels = nil }, guard.Apply, []string{"metadata.labels"}},
 		"disowned":   {func(c *corev1.ConfigMap) { c.OwnerReferences = nil }, guard.Apply, []string{"metadata.ownerReferences"}},
 		"of an installation before": {
@@ -64,7 +64,7 @@ func TestAConfigMapIsRestoredByTheMildestMeans(t *testing.T) {
 				c.Data = nil
 				c.Immutable = new(true)
 			},
-			guard.Release, []string{"metadata.finalizers", "data.envoy.yaml", "immutable"},
+			guard.Release, []string{"metadata.finalizers", "data.envoy-module.yaml", "data.envoy.yaml", "immutable"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -207,14 +207,14 @@ func TestAProxyOutOfABackupIsReplacedWithItsVolumes(t *testing.T) {
 	older.Image = "docker.io/data-spacer/envoy:before"
 	pod := asking(t, `{}`, `{}`)
 	pod.Spec.InitContainers = []corev1.Container{{Name: "first", Image: "first:1"}, older}
-	pod.Spec.Volumes = volumes()
+	pod.Spec.Volumes = Settings{}.volumes()
 	pod.Spec.Volumes[0].ConfigMap.Name = "data-space-config-before"
 	result, problems := Inject(pod, settings())
 	require.Empty(t, problems)
 	raw, err := jsonOf(pod)
 	require.NoError(t, err)
 	now := decode(t, apply(t, raw, result.Patch))
-	require.Equal(t, volumes(), now.Spec.Volumes)
+	require.Equal(t, Settings{}.volumes(), now.Spec.Volumes)
 	require.Len(t, now.Spec.InitContainers, 2)
 	require.Empty(t, Judge(now, settings()))
 	require.Empty(t, Missing(now, settings()))

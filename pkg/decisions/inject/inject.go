@@ -29,7 +29,7 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	s, problems := s.fitted(&pod.Spec, path)
 	problems = append(judgeMark(pod.Annotations, s.Guest), problems...)
 	if sidecarIndex(pod.Spec.InitContainers) < 0 {
-		problems = append(problems, judgeOwnVolumes(pod.Spec.Volumes, path.Child("volumes"))...)
+		problems = append(problems, judgeOwnVolumes(pod.Spec.Volumes, s, path.Child("volumes"))...)
 	}
 	if len(problems) > 0 {
 		return Result{}, problems
@@ -42,7 +42,7 @@ func Inject(pod *corev1.Pod, s Settings) (Result, field.ErrorList) {
 	warnings := addPriority(p, &pod.Spec, s, path)
 	warnings = append(warnings, changeContainers(p, &pod.Spec, s, path)...)
 	warnings = append(warnings, s.Room.quotaWarnings(proxy.Resources)...)
-	addVolumes(p, pod.Spec.Volumes, path.Child("volumes"))
+	addVolumes(p, pod.Spec.Volumes, s, path.Child("volumes"))
 	addSeal(p, pod, proxy, s)
 	// Last, since it moves the indexes of the init containers that the operations before it name.
 	warnings = append(warnings, placeSidecar(p, &pod.Spec, proxy, path)...)
@@ -101,9 +101,9 @@ func changeContainers(p *patch, spec *corev1.PodSpec, s Settings, path *field.Pa
 }
 
 // addVolumes adds the proxy's volumes; one of another kind, which came with a proxy that is replaced, is replaced as well.
-func addVolumes(p *patch, present []corev1.Volume, path *field.Path) {
+func addVolumes(p *patch, present []corev1.Volume, s Settings, path *field.Path) {
 	count := len(present)
-	for _, wanted := range volumes() {
+	for _, wanted := range s.volumes() {
 		switch index := volumeIndex(present, wanted.Name); {
 		case index < 0:
 			p.appendTo(pointer(path), count, wanted)

@@ -84,7 +84,7 @@ func sealed(spec *corev1.PodSpec) []any {
 
 // addSeal seals the pod that the patch so far makes. A seal that still verifies stays, so that a second call changes nothing.
 func addSeal(p *patch, pod *corev1.Pod, proxy corev1.Container, s Settings) {
-	after := corev1.PodSpec{InitContainers: []corev1.Container{proxy}, Volumes: volumes()}
+	after := corev1.PodSpec{InitContainers: []corev1.Container{proxy}, Volumes: s.volumes()}
 	if profile, ok := s.Seal.verified(pod.Annotations, &after); ok && profile == s.SeccompProfile {
 		return
 	}

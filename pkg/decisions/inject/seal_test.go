@@ -104,3 +104,32 @@ func TestASealThatAPodBringsCountsForNothing(t *testing.T) {
 		require.NotContains(t, operation.Path, "seal")
 	}
 }
+
+// While --proxy-reader changes, replicas of either value accept what the other injects, and nothing else.
+func TestReplicasOfTwoReadersAcceptEachOthersProxies(t *testing.T) {
+	for _, injects := range []bool{false, true} {
+		one, other := settings(), settings()
+		one.Module, other.Module = injects, !injects
+		one.Seal, other.Seal = sealing("key"), sealing("key")
+		pod := sealedBy(t, one)
+		require.Empty(t, append(Judge(pod, other), Missing(pod, other)...))
+		require.Empty(t, append(Judge(pod, one), Missing(pod, one)...))
+		again, problems := Inject(pod, other)
+		require.Empty(t, problems)
+		require.NotEmpty(t, again.Patch, "a pod that is created again has the proxy of today")
+		other.Seal = Seal{}
+		require.NotEmpty(t, Judge(pod, other))
+	}
+}
+
+func TestTheModuleHasItsOwnConfigurationAndItsPartOfTheMemory(t *testing.T) {
+	s := settings()
+	s.Module = true
+	proxy, codec := Sidecar(s), Sidecar(settings())
+	require.Equal(t, "/etc/envoy/envoy-module.yaml", proxy.Command[2])
+	require.Equal(t, "/etc/envoy/envoy.yaml", codec.Command[2])
+	require.Equal(t, "envoy-module.yaml", s.volumes()[0].ConfigMap.Items[0].Key)
+	require.Equal(t, codec.Env, proxy.Env[:2])
+	require.Equal(t, corev1.EnvVar{Name: "GOMEMLIMIT", Value: "44739242"}, proxy.Env[2])
+	require.NotEqual(t, codec.Command, proxy.Command)
+}

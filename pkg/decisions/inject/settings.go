@@ -29,6 +29,8 @@ type Settings struct {
 	AnyNode bool
 	// SeccompProfile is the profile of the node that every container gets (localhostProfile); empty: the runtime's own.
 	SeccompProfile string
+	// Module has the proxies pass all connections as bytes, while a module reads along; otherwise Envoy parses HTTP.
+	Module bool
 	// HTTPProxy adds http_proxy and HTTP_PROXY to containers that have neither.
 	HTTPProxy bool
 	// Room is what the pod's namespace asks of its containers.
@@ -43,6 +45,15 @@ func (s Settings) requests() corev1.ResourceList {
 	maps.Copy(all, s.Limits)
 	maps.Copy(all, s.Requests)
 	return all
+}
+
+// ParseReader reads what reads the requests that proxies record, and returns whether it is the module.
+func ParseReader(text string) (module bool, err error) {
+	switch text {
+	case "codec", "module":
+		return text == "module", nil
+	}
+	return false, fmt.Errorf("%q is unknown; give codec or module", text)
 }
 
 // The grammar of an image reference, from the OCI distribution specification and its reference implementation.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,8 +29,8 @@ func Sidecar(s Settings) corev1.Container {
 	return corev1.Container{
 		Name:                     apis.ProxyContainerName,
 		Image:                    s.Image,
-		Command:                  command(s.Limits),
-		Env:                      []corev1.EnvVar{fromField("POD_NAME", "metadata.name"), fromField("POD_NAMESPACE", "metadata.namespace")},
+		Command:                  s.command(),
+		Env:                      s.environment(),
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Resources:                corev1.ResourceRequirements{Requests: s.requests(), Limits: s.Limits},
 		RestartPolicy:            &always,
@@ -49,9 +50,9 @@ func Sidecar(s Settings) corev1.Container {
 
 // command is how the proxy is started. The memory limit is handed over, since the configuration, which the controller writes,
 // does not know it.
-func command(limits corev1.ResourceList) []string {
+func (s Settings) command() []string {
 	all := []string{
-		"envoy", "-c", apis.ProxyConfigDir + "/" + apis.EnvoyConfigKey,
+		"envoy", "-c", apis.ProxyConfigDir + "/" + s.configKey(),
 		// One worker: the scripts that pair connections (package envoy) act on sockets that no other thread may close.
 		"--disable-hot-restart", "--concurrency", "1", "--log-level", "warning",
 		// The proxy's own log is written before the proxy goes on: which request or connection began is on the node when it is killed.
@@ -60,8 +61,9 @@ func command(limits corev1.ResourceList) []string {
 		"--file-flush-interval-msec", "250",
 	}
 	runtime := envoy.Runtime()
-	if memory, limited := limits[corev1.ResourceMemory]; limited {
-		runtime[envoy.HeapKey] = envoy.Heap(memory.Value())
+	if memory, limited := s.Limits[corev1.ResourceMemory]; limited {
+		heap, _ := envoy.Heaps(memory.Value(), s.Module)
+		runtime[envoy.HeapKey] = heap
 	}
 	var values []string
 	for _, key := range slices.Sorted(maps.Keys(runtime)) {
@@ -70,13 +72,32 @@ func command(limits corev1.ResourceList) []string {
 	return append(all, "--config-yaml", fmt.Sprintf("layered_runtime: {layers: [{name: sidecar, static_layer: {%s}}]}", strings.Join(values, ", ")))
 }
 
+// environment has the module's part of the memory, by the name that Go's runtime reads.
+func (s Settings) environment() []corev1.EnvVar {
+	all := []corev1.EnvVar{fromField("POD_NAME", "metadata.name"), fromField("POD_NAMESPACE", "metadata.namespace")}
+	if memory, limited := s.Limits[corev1.ResourceMemory]; limited && s.Module {
+		_, module := envoy.Heaps(memory.Value(), true)
+		all = append(all, corev1.EnvVar{Name: "GOMEMLIMIT", Value: strconv.FormatInt(module, 10)})
+	}
+	return all
+}
+
+// configKey is the key of the configuration in the controller's ConfigMap. A pod mounts the one of its proxy only, so that a change of the
+// setting leaves proxies that run, or start again, as they are.
+func (s Settings) configKey() string {
+	if s.Module {
+		return apis.EnvoyModuleConfigKey
+	}
+	return apis.EnvoyConfigKey
+}
+
 // volumes returns what the proxy mounts: its configuration, read-only, and a place for its admin socket.
-func volumes() []corev1.Volume {
+func (s Settings) volumes() []corev1.Volume {
 	mode := int32(0o444)
 	size := resource.MustParse(runtimeSize)
 	config := corev1.ConfigMapVolumeSource{
 		LocalObjectReference: corev1.LocalObjectReference{Name: apis.EnvoyConfigMapName},
-		Items:                []corev1.KeyToPath{{Key: apis.EnvoyConfigKey, Path: apis.EnvoyConfigKey}},
+		Items:                []corev1.KeyToPath{{Key: s.configKey(), Path: s.configKey()}},
 		DefaultMode:          &mode,
 	}
 	memory := corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &size}

@@ -29,7 +29,7 @@ func Judge(pod *corev1.Pod, s Settings) field.ErrorList {
 	if _, sealed := s.asSealed(pod); sealed {
 		return judgeSealed(&pod.Spec, s, path)
 	}
-	return append(judgeSidecar(&pod.Spec, s, path), judgeOwnVolumes(pod.Spec.Volumes, path.Child("volumes"))...)
+	return append(judgeSidecar(&pod.Spec, s, path), judgeOwnVolumes(pod.Spec.Volumes, s, path.Child("volumes"))...)
 }
 
 // judgeSealed judges the one part of a sealed proxy that the seal leaves open.
@@ -91,7 +91,7 @@ func differs(at *field.Path, differing []string) *field.Error {
 
 // Brought refuses the proxy and its volumes in what pods are made of: the author of a ShadowPod has no reason to include them.
 func Brought(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
-	problems := judgeOwnVolumes(spec.Volumes, path.Child("volumes"))
+	problems := judgeOwnVolumes(spec.Volumes, Settings{}, path.Child("volumes"))
 	if index := sidecarIndex(spec.InitContainers); index >= 0 {
 		problems = append(problems, field.Forbidden(path.Child("initContainers").Index(index), fmt.Sprintf(
 			"the container %s is Data Spacer's own; remove it, the pod gets it by itself", apis.ProxyContainerName)))
@@ -120,9 +120,9 @@ func withoutDefaults(list, ours corev1.ResourceList) corev1.ResourceList {
 }
 
 // judgeOwnVolumes refuses volumes that bear a name of the proxy's and are of another kind.
-func judgeOwnVolumes(list []corev1.Volume, path *field.Path) field.ErrorList {
+func judgeOwnVolumes(list []corev1.Volume, s Settings, path *field.Path) field.ErrorList {
 	var problems field.ErrorList
-	for _, ours := range volumes() {
+	for _, ours := range s.volumes() {
 		index := volumeIndex(list, ours.Name)
 		if index < 0 || apiequality.Semantic.DeepEqual(list[index], ours) {
 			continue

@@ -21,6 +21,7 @@ const viaUpstream = "via_upstream"
 
 // ParseAnswer reads the line by which a request or a connection ended. Lines about those that go on, and all others, are none.
 func ParseAnswer(e Entry) (Answer, bool) {
+	e = e.unwrapped()
 	if e.Text != "" {
 		ended, ok := ParseEnded(e.Text)
 		return Answer{Event: ended.Event, Code: ended.Code, Flags: ended.Flags, Details: ended.Details}, ok

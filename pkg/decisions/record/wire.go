@@ -10,12 +10,15 @@ import (
 
 // The proxy's lines as they are on the wire and on the disk (package envoy has their formats):
 //
-//   - a value of Envoy's own log says that a request or a connection began, with a key; so does a JSON object of the module that reads along;
+//   - a value of Envoy's own log says that a request or a connection began, with a key; so does a JSON object of the module that reads along, which
+//     also says what it could not read, and writes some of its lines, the long ones among them, as texts of Envoy's own log;
 //   - "E KEY …" says how a request ended that a server answered;
 //   - a JSON object is an access log line that says it all, or a line of a proxy of an earlier release.
 const (
 	valuePrefix = `{"event":"config",`
 	beginPrefix = `{"event":"Begin","key":"` // package follow
+	unreadEvent = "Unread"                   // of the same
+	loggedStart = `{"event":"dynamic_modules",`
 	valueText   = "Created the filter state '"
 	valueMiddle = "' from value '"
 	endPrefix   = "E "
@@ -143,6 +146,7 @@ const (
 // Whole returns the entry with the line of a proxy as the JSON object that docs/record.md has. Other entries it returns as they are.
 // Entries are given in the order of the record.
 func (p *Pairing) Whole(e Entry) Entry {
+	e = e.unwrapped()
 	switch {
 	case e.Log != nil:
 		begun, ok := ParseBegun(e.Log)
@@ -166,6 +170,31 @@ func (p *Pairing) Whole(e Entry) Entry {
 		return e.says(ended)
 	}
 	return e
+}
+
+// unwrapped returns the entry with a line of the module that Envoy's own log has as a text.
+func (e Entry) unwrapped() Entry {
+	var l struct{ Text string }
+	if !bytes.HasPrefix(e.Log, []byte(loggedStart)) || json.Unmarshal(e.Log, &l) != nil {
+		return e
+	}
+	if _, ended := ParseEnded(l.Text); ended {
+		e.Log, e.Text = nil, l.Text
+	} else if strings.HasPrefix(l.Text, "{") && json.Valid([]byte(l.Text)) {
+		e.Log = json.RawMessage(l.Text)
+	}
+	return e
+}
+
+// ParseUnread reads the line by which a proxy reports that it does not read the bytes of a connection any more. reason is one of package
+// follow's.
+func ParseUnread(e Entry) (reason string, ok bool) {
+	e = e.unwrapped()
+	var l struct{ Event, Reason string }
+	if !bytes.HasPrefix(e.Log, []byte(`{"event":"`+unreadEvent+`"`)) || json.Unmarshal(e.Log, &l) != nil {
+		return "", false
+	}
+	return l.Reason, true
 }
 
 func (e Entry) says(what any) Entry {

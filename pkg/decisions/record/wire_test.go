@@ -75,6 +75,39 @@ func TestTheLinesOfTheFollower(t *testing.T) {
 	unread := wire("a", line(follow.Event{Kind: follow.Unread, Reason: follow.ReasonLength}))
 	require.Equal(t, unread, p.Whole(unread))
 	require.Equal(t, "an unclear Content-Length", fields(t, unread)["reason"])
+	reason, is := record.ParseUnread(unread)
+	require.True(t, is)
+	require.Equal(t, follow.ReasonLength, reason)
+	_, is = record.ParseUnread(wire("a", line(follow.Event{Kind: follow.Began, Method: "GET", Path: `/{"event":"Unread"`})))
+	require.False(t, is)
+}
+
+// Long lines of the module, and those of its own thread, are texts of Envoy's own log.
+func TestTheLinesOfTheFollowerInEnvoysLog(t *testing.T) {
+	var p record.Pairing
+	about := follow.About{Connection: 7, Direction: "egress", Caller: "192.0.2.1:5", Destination: "192.0.2.9:80"}
+	logged := func(e follow.Event) record.Entry {
+		text, err := json.Marshal(strings.TrimSpace(string(about.AppendLine(nil, e))))
+		require.NoError(t, err)
+		return wire("a", `{"event":"dynamic_modules","level":"warning","text":`+string(text)+`}`)
+	}
+	long := "/" + strings.Repeat("\"\\", 2000)
+	e := follow.Event{Kind: follow.Began, Stamp: 1764435600123456, Method: "GET", Authority: "h", Path: long}
+	began := p.Whole(logged(e))
+	require.Equal(t, "Begin", fields(t, began)["event"])
+	require.Equal(t, long, fields(t, began)["path"])
+	ended := logged(follow.Event{Kind: follow.Ended, Stamp: e.Stamp, Status: 404})
+	_, is := record.ParseAnswer(ended)
+	require.True(t, is)
+	require.Equal(t, long, fields(t, p.Whole(ended))["path"])
+	_, is = record.ParseUnread(logged(follow.Event{Kind: follow.Unread, Reason: follow.ReasonMemory}))
+	require.True(t, is)
+	open := fields(t, p.Whole(logged(follow.Event{Kind: follow.Open, Stamp: e.Stamp, Lasted: 600_000_000, Method: "GET", Path: "/events"})))
+	require.Equal(t, "DownstreamPeriodic", open["event"])
+	require.Equal(t, "/events", open["path"])
+	require.EqualValues(t, 600_000, open["duration_ms"])
+	other := wire("a", `{"event":"dynamic_modules","level":"warning","text":"Envoy's own"}`)
+	require.Equal(t, other, p.Whole(other))
 }
 
 func TestOtherLinesStayAsTheyAre(t *testing.T) {

@@ -46,3 +46,8 @@ func (a *Agent) ProxyEnded(s decided.Source, own string) {
 
 // ProxyGone forgets what was counted of a pod.
 func (a *Agent) ProxyGone(s decided.Source) { a.answered.tally.Forget(s) }
+
+// ProxyUnread counts a connection that a proxy does not read any more, or one side of it.
+func (a *Agent) ProxyUnread(reason string) {
+	a.metrics.unread.WithLabelValues(a.answered.name(reason)).Inc()
+}

@@ -25,6 +25,7 @@ type Metrics struct {
 	frames   *prometheus.CounterVec
 	found    prometheus.Counter
 	answers  *prometheus.CounterVec
+	unread   *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -60,7 +61,11 @@ func NewMetrics() *Metrics {
 		Name: "data_space_agent_proxy_answers_total",
 		Help: "Requests and connections of foreign pods that their proxy answered or closed itself, in the server's place, by the reason in its access log.",
 	}, []string{"reason"})
-	m.Registry.MustRegister(m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
+	m.unread = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "data_space_agent_proxy_unread_total",
+		Help: "Connections of foreign pods that their proxy passed on from some point on without reading them, by the reason.",
+	}, []string{"reason"})
+	m.Registry.MustRegister(m.unread, m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range failure.Reasons() {
 		m.failures.WithLabelValues(reason)

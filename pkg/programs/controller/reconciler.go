@@ -116,7 +116,12 @@ func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObje
 	if err != nil {
 		return nil, err
 	}
-	return guard.ConfigMap(guard.Namespace{Name: ns.Name, Installation: owner}, string(config)), nil
+	settings.Reader = apis.ProxyModule
+	module, err := envoy.Bootstrap(settings)
+	if err != nil {
+		return nil, err
+	}
+	return guard.ConfigMap(guard.Namespace{Name: ns.Name, Installation: owner}, string(config), string(module)), nil
 }
 
 func (r *reconciler) wantedNetworkPolicy(ns guard.Namespace, verdict guard.Verdict, narrow bool) *networkingv1.NetworkPolicy {

@@ -38,6 +38,8 @@ type Config struct {
 	// Answered is given the end of each request and connection of a pod that is recorded, and why the proxy answered itself, or "". nil: it
 	// is not asked for.
 	Answered func(s record.Source, own string)
+	// Unread is given why a proxy does not read the bytes of a connection any more. nil: it is not asked for.
+	Unread func(reason string)
 	// Forgotten is given each source that is no longer followed; nil: it is not asked for.
 	Forgotten func(record.Source)
 
@@ -201,6 +203,8 @@ func (r *Recorder) answers(s record.Source, entries []record.Entry) {
 	for _, e := range entries {
 		if answer, ended := record.ParseAnswer(e); ended {
 			r.Answered(s, answer.Own())
+		} else if reason, unread := record.ParseUnread(e); unread && r.Unread != nil {
+			r.Unread(reason)
 		}
 	}
 }

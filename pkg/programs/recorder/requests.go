@@ -159,6 +159,8 @@ type logged struct {
 	Destination string `json:"original_destination"`
 	SNI         string `json:"sni"`
 	Text        string `json:"text"` // of the proxy's own log
+	Side        string `json:"side"` // of bytes that are not read
+	Reason      string `json:"reason"`
 	Code        int    `json:"response_code"`
 }
 
@@ -180,6 +182,8 @@ func row(w io.Writer, e record.Entry) {
 		l.Event, what = "gap", fmt.Sprintf("%s, %d bytes", e.Gap.Reason, e.Gap.Bytes)
 	case e.Ended:
 		l.Event = "ended"
+	case l.Reason != "":
+		what = l.Destination + " " + l.Side + ": " + l.Reason
 	case l.Method != "":
 		what = l.Method + " " + l.Authority + l.Path
 	case l.Text != "":

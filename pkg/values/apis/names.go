@@ -52,20 +52,22 @@ const GuestPriorityClass = "data-space-guest"
 
 // Objects that the controller makes in each foreign namespace.
 const (
-	EnvoyConfigMapName       = "data-space-envoy-config"
-	EnvoyConfigKey           = "envoy.yaml"
-	NetworkPolicyName        = "data-space-network-policy"
-	ControllerName           = "data-space-controller" // also its field manager and its LabelManagedBy value
-	SystemNamespace          = "data-spacer"
-	ProxyContainerName       = "data-space-proxy"
-	SeccompFolder            = "data-spacer" // of our profiles, below the kubelet's folder of seccomp profiles
-	ProxyConfigVolume        = "data-space-envoy-config"
-	ProxyRuntimeVolume       = "data-space-proxy-run"
-	ProxyConfigDir           = "/etc/envoy"
-	ProxyRuntimeDir          = "/run/data-space"
-	ProxyAdminSocket         = ProxyRuntimeDir + "/admin.sock"
-	ProxyReadyPath           = "/ready"
-	ProxyUID           int64 = 1303
+	EnvoyConfigMapName         = "data-space-envoy-config"
+	EnvoyConfigKey             = "envoy.yaml"
+	EnvoyModuleConfigKey       = "envoy-module.yaml" // the same for proxies whose module reads along
+	ProxyModule                = "/usr/local/lib/libfollower.so"
+	NetworkPolicyName          = "data-space-network-policy"
+	ControllerName             = "data-space-controller" // also its field manager and its LabelManagedBy value
+	SystemNamespace            = "data-spacer"
+	ProxyContainerName         = "data-space-proxy"
+	SeccompFolder              = "data-spacer" // of our profiles, below the kubelet's folder of seccomp profiles
+	ProxyConfigVolume          = "data-space-envoy-config"
+	ProxyRuntimeVolume         = "data-space-proxy-run"
+	ProxyConfigDir             = "/etc/envoy"
+	ProxyRuntimeDir            = "/run/data-space"
+	ProxyAdminSocket           = ProxyRuntimeDir + "/admin.sock"
+	ProxyReadyPath             = "/ready"
+	ProxyUID             int64 = 1303
 )
 
 // The guests' resolver, in SystemNamespace.

@@ -80,6 +80,13 @@ func (b *Builder) one(ctx context.Context, i Image) (Built, error) {
 		}
 		files = append(files, to)
 	}
+	for _, dir := range i.Modules {
+		to := filepath.Join(contextDir, "lib"+filepath.Base(dir)+".so")
+		if err := b.module(ctx, dir, to); err != nil {
+			return Built{}, err
+		}
+		files = append(files, to)
+	}
 	digest, err := digestOf(baseStamp(), files...)
 	if err != nil {
 		return Built{}, err

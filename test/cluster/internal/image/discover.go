@@ -20,6 +20,8 @@ type Image struct {
 	Package, Program string
 	// More are the directories of Go programs that go in besides.
 	More []string
+	// Modules are the directories of Go packages that go in as shared objects: libNAME.so.
+	Modules []string
 	// Debian says that the image stands on Debian's files; otherwise on nothing.
 	Debian bool
 }
@@ -66,6 +68,9 @@ func describe(root, sources, dockerfile string, dirs plan.Dirs) (Image, bool, er
 		return image, false, fmt.Errorf("read Dockerfile: %w", err)
 	}
 	image.Debian = strings.HasPrefix(defaultBase(string(text)), "debian")
+	for _, match := range regexp.MustCompile(`(?m)^COPY\s.*\blib(\w+)\.so\s+/usr/local/lib/`).FindAllStringSubmatch(string(text), -1) {
+		image.Modules = append(image.Modules, filepath.Join(filepath.Dir(dockerfile), match[1]))
+	}
 	program, err := filepath.Glob(filepath.Join(root, sources, image.Name, "*.go"))
 	if err != nil {
 		return image, false, fmt.Errorf("find the program of image %s: %w", image.Name, err)

@@ -27,7 +27,7 @@ func TestImagesAreFoundByTheirDockerfiles(t *testing.T) {
 	dirs := plan.Dirs{Cache: t.TempDir()}
 	put(t, filepath.Join(root, "build/agent/Dockerfile"), "ARG BASE=debian:bookworm-slim\nFROM ${BASE}\n")
 	put(t, filepath.Join(root, "cmd/agent/main.go"), "package main")
-	put(t, filepath.Join(root, "build/envoy/Dockerfile"), "ARG BASE=debian:bookworm-slim\nFROM ${BASE}\n")
+	put(t, filepath.Join(root, "build/envoy/Dockerfile"), "ARG BASE=debian:bookworm-slim\nFROM ${BASE}\nCOPY --chmod=0755 libreader.so /usr/local/lib/\n")
 	put(t, dirs.Program("envoy"), "")
 	put(t, filepath.Join(root, "demo/build/app/Dockerfile"), "ARG BASE=scratch\nFROM ${BASE}\n")
 	put(t, filepath.Join(root, "demo/build/app/main.go"), "package main")
@@ -37,7 +37,8 @@ func TestImagesAreFoundByTheirDockerfiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Image{
 		{Name: "agent", Dockerfile: filepath.Join(root, "build/agent/Dockerfile"), Package: "./cmd/agent", Debian: true},
-		{Name: "envoy", Dockerfile: filepath.Join(root, "build/envoy/Dockerfile"), Program: dirs.Program("envoy"), Debian: true},
+		{Name: "envoy", Dockerfile: filepath.Join(root, "build/envoy/Dockerfile"), Program: dirs.Program("envoy"), Debian: true,
+			Modules: []string{filepath.Join(root, "build/envoy/reader")}},
 		{Name: "app", Dockerfile: filepath.Join(root, "demo/build/app/Dockerfile"), Package: "./demo/build/app"},
 	}, images)
 	require.Equal(t, []string{"no image later: cmd/later has no program yet"}, notes)

@@ -30,6 +30,8 @@ func tools() []tool {
 		{"sysctl", "procps"},
 		{"nsenter", "util-linux"},
 		{"mount", "mount"},
+		{"cc", "gcc"}, // for the proxy's module; a compiler without the C library's headers is of no use
+		{"cc", "libc6-dev"},
 	}
 }
 

@@ -9,3 +9,8 @@ const (
 	// DebianSuite is where the packages inside of base images come from.
 	DebianSuite = "bookworm"
 )
+
+// ModuleFlags are go build's arguments for a shared object that is the same wherever it is built.
+func ModuleFlags() []string {
+	return []string{"-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -extldflags=-Wl,--build-id=none"}
+}

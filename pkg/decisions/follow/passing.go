@@ -1,0 +1,103 @@
+package follow
+
+// Passing is a connection whose bytes pass, and that has each that is to be recorded turned into lines.
+type Passing struct {
+	About
+	// Carries is what the connection carries, as far as it is known: CarriesHTTP, CarriesTLS, CarriesTCP or "".
+	Carries string
+	// Name is the server name that a TLS client asked for.
+	Name string
+
+	read   Connection
+	unread [2]bool
+}
+
+// What a connection carries.
+const (
+	CarriesHTTP = "http" // a server has answered a request, and no byte was unread
+	CarriesTLS  = "tls"
+	CarriesTCP  = "tcp" // a side is unread
+)
+
+// Lines are what is to be written. What is in Begins has to be written before the bytes go on, with all lines before; Ends can wait.
+type Lines struct{ Begins, Ends []byte }
+
+// None reports whether there is nothing to write.
+func (l Lines) None() bool { return len(l.Begins) == 0 && len(l.Ends) == 0 }
+
+// Done reports whether no byte of a side needs to be passed to Pass any more. What a server answers is of interest while its
+// client's side is read: it shows which request is not whole.
+func (p *Passing) Done(s Side) bool { return p.unread[s] && (s == Requests || p.unread[Requests]) }
+
+// Pass reads bytes of a side, which came at that time in microseconds.
+func (p *Passing) Pass(now int64, s Side, pieces ...[]byte) Lines {
+	return p.lines(now, func(c *Connection) (events []Event) {
+		for _, piece := range pieces {
+			if s == Requests {
+				events = append(events, c.Sent(piece)...)
+			} else {
+				events = append(events, c.Answered(piece)...)
+			}
+		}
+		return events
+	})
+}
+
+// Close ends what has not ended.
+func (p *Passing) Close(now int64) Lines {
+	return p.lines(now, func(c *Connection) []Event { return c.Closed() })
+}
+
+// Stop ends the reading.
+func (p *Passing) Stop(now int64, reason string) Lines {
+	return p.lines(now, func(c *Connection) []Event { return c.Stop(reason) })
+}
+
+// Open returns lines about the requests that are open for longer than that many microseconds.
+func (p *Passing) Open(now, age int64) Lines {
+	return p.lines(now, func(c *Connection) []Event { return c.Open(age) })
+}
+
+// Holds is Connection.Holds.
+func (p *Passing) Holds() int64 { return p.read.Holds() }
+
+// lines survives a defect of the reader: the connection counts as unread from there on.
+func (p *Passing) lines(now int64, read func(*Connection) []Event) (lines Lines) {
+	defer func() {
+		if recover() != nil {
+			p.read = Connection{}
+			lines = p.add(Lines{}, []Event{{Kind: Unread, Side: Requests, Reason: ReasonDefect, Stamp: now}})
+			p.unread[Answers] = true
+		}
+	}()
+	p.read.Now = now
+	return p.add(lines, read(&p.read))
+}
+
+func (p *Passing) add(to Lines, events []Event) Lines {
+	for _, e := range events {
+		switch e.Kind {
+		case Ended:
+			to.Ends = p.AppendLine(to.Ends, e)
+			if e.Status > 0 && !p.unread[Requests] && !p.unread[Answers] {
+				p.Carries = CarriesHTTP
+			}
+			continue
+		case Named:
+			p.Carries, p.Name = CarriesTLS, e.Authority
+		case Unread:
+			// Nothing is known of the answers to requests that are not read, so a line about them adds nothing.
+			second := e.Side == Answers && p.unread[Requests]
+			p.unread[e.Side] = true
+			if p.Carries == CarriesTLS {
+				continue
+			}
+			if p.Carries = CarriesTCP; second {
+				continue
+			}
+		case Began, Open:
+		}
+		to.Begins = p.AppendLine(to.Begins, e)
+	}
+	return to
+}

@@ -1,0 +1,84 @@
+package follow
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func passing() *Passing {
+	return &Passing{About: About{Connection: 7, Direction: "egress", Caller: "192.0.2.1:5", Destination: "192.0.2.9:80"}}
+}
+
+// A defect of the reader leaves bytes as they are, and is in the record.
+func TestADefectOfTheReaderIsALine(t *testing.T) {
+	for side, feed := range map[Side]string{Requests: "\x00\x00\x01\x01\x00\x00\x00\x00\x01x", Answers: "\x00\x00\x01\x01\x00\x00\x00\x00\x01x"} {
+		p := passing()
+		p.read = Connection{known: true, two: &two{}} // has no tables, without which nothing can be read
+		lines := p.Pass(1, side, []byte(feed))
+		require.Equal(t, 1, strings.Count(string(lines.Begins), ReasonDefect))
+		require.True(t, p.Done(Requests))
+		require.True(t, p.Done(Answers))
+		require.Equal(t, CarriesTCP, p.Carries)
+		require.True(t, p.Close(2).None())
+	}
+}
+
+func TestWhatAConnectionCarriesIsKnown(t *testing.T) {
+	const get, ok = "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+	for name, row := range map[string]struct {
+		sent, answered string
+		carries        string
+		begins, unread int // lines
+	}{
+		"HTTP":                           {get, ok, CarriesHTTP, 1, 0},
+		"HTTP that is not answered":      {get, "", "", 1, 0},
+		"an unclear request behind HTTP": {get, ok + "x", CarriesTCP, 1, 1},
+		"an upgrade":                     {get, "HTTP/1.1 101 X\r\nUpgrade: own\r\n\r\nbytes", CarriesTCP, 1, 1},
+		"TLS":                            {"\x16\x03\x01\x00\x05\x01\x00\x00\x01x", "\x16", CarriesTLS, 1, 0},
+		"bytes":                          {"\x00own", "own", CarriesTCP, 0, 1},
+		"the server speaks first":        {"", "220 hello\r\n", CarriesTCP, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := passing()
+			lines := p.Pass(1, Requests, []byte(row.sent)).Begins
+			lines = append(lines, p.Pass(2, Answers, []byte(row.answered)).Begins...)
+			require.Equal(t, row.carries, p.Carries)
+			require.Equal(t, row.begins, strings.Count(string(lines), `"event":"Begin"`), "%s", lines)
+			require.Equal(t, row.unread, strings.Count(string(lines), `"event":"Unread"`), "%s", lines)
+		})
+	}
+}
+
+func TestWhatStaysOpenAndWhatIsStopped(t *testing.T) {
+	p := passing()
+	p.Pass(1, Requests, []byte("GET /long HTTP/1.1\r\nHost: h\r\n\r\nGET /partial HTTP/1.1\r\nX: "+strings.Repeat("x", 4000)))
+	require.True(t, p.Open(1000, 2000).None())
+	require.Contains(t, string(p.Open(2_001_000, 2000).Begins), `"path":"/long","duration_ms":2000}`)
+	require.Greater(t, p.Holds(), int64(4000))
+	lines := p.Stop(2_002_000, ReasonMemory)
+	require.Contains(t, string(lines.Begins), `"path":"/partial"`)
+	require.Equal(t, 1, strings.Count(string(lines.Begins), ReasonMemory))
+	require.Less(t, p.Holds(), int64(100))
+	require.Equal(t, 2, strings.Count(string(lines.Ends), "E 7."))
+}
+
+func TestLinesAreWrittenWhole(t *testing.T) {
+	short, long := strings.Repeat("a", 9)+"\n", strings.Repeat("b", 99)+"\n"
+	for text, want := range map[string][]string{
+		"":                                nil,
+		short + short:                     {short + short},
+		short + short + short + long:      {short + short, short, long},
+		long + short:                      {long, short},
+		strings.Repeat("c", 30) + "\nend": {strings.Repeat("c", 30) + "\n", "end"},
+	} {
+		var got []string
+		for piece := range Writes([]byte(text), 25) {
+			got = append(got, string(piece))
+		}
+		require.Equal(t, want, got, "%q", text)
+	}
+	require.Len(t, slices.Collect(Writes([]byte(short), 25)), 1)
+}
