@@ -13,6 +13,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/follow"
+	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -55,9 +56,14 @@ func requireFollowed(t *testing.T, p *place, destination string, e exchange) {
 	}
 	require.Eventually(t, func() bool {
 		got, unread := map[string]int{}, false
+		var pairing record.Pairing
 		for raw := range strings.Lines(p.proxy.stderr.String()) {
-			var line struct{ Event, Kind, Path, Side, Destination string }
-			if !strings.Contains(raw, destination) || json.Unmarshal([]byte(strings.Replace(raw, "original_destination", "destination", 1)), &line) != nil {
+			if !strings.Contains(raw, destination) {
+				continue
+			}
+			entry := pairing.Whole(record.Line(record.Source{}, record.Position{}, record.Piece{Content: []byte(raw)}, 0))
+			var line struct{ Event, Kind, Path, Side string }
+			if json.Unmarshal(entry.Log, &line) != nil {
 				continue
 			}
 			switch {

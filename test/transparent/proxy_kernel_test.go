@@ -53,7 +53,7 @@ install -o 1303 -m 0400 %[3]s /run/envoy.yaml
 exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
   /run/envoy -c /run/envoy.yaml "$@"`, apis.ProxyRuntimeDir, kit.Envoy(p.t), file)
 	p.proxy = &proxy{stdout: &kit.Output{}, stderr: &kit.Output{}}
-	p.proxy.command = box.Command(p.t, "unshare", append([]string{"--mount", "sh", "-ec", script, "sh"}, arguments()...)...)
+	p.proxy.command = box.Command(p.t, "unshare", append([]string{"--mount", "sh", "-ec", script, "sh"}, arguments(settings.Reader != "")...)...)
 	p.proxy.command.Env = append(os.Environ(), "POD_NAME="+p.name)
 	p.proxy.command.Stdout, p.proxy.command.Stderr = p.proxy.stdout, p.proxy.stderr
 	p.start(p.proxy.command)
@@ -77,9 +77,9 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 }
 
 // arguments are the sidecar's, without its configuration file.
-func arguments() []string {
+func arguments(module bool) []string {
 	limits := corev1.ResourceList{corev1.ResourceMemory: *resource.NewQuantity(256<<20, resource.BinarySI)}
-	return inject.Sidecar(inject.Settings{Limits: limits}).Command[3:]
+	return inject.Sidecar(inject.Settings{Limits: limits, Module: module}).Command[3:]
 }
 
 // dial opens a connection from the pod.
