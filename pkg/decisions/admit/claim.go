@@ -55,7 +55,7 @@ func judgeClaim(meta *metav1.ObjectMeta, spec *corev1.PersistentVolumeClaimSpec,
 	if class := spec.StorageClassName; class != nil {
 		f.when(*class == "", "storageClassName", noVolumeOfOthers)
 		f.when(*class != "" && len(s.StorageClasses) > 0 && !slices.Contains(s.StorageClasses, *class), "storageClassName",
-			fmt.Sprintf("the class %s is not granted; name one of the webhook's --storage-classes, or have the Hospital add it there", *class))
+			fmt.Sprintf("the class %s is not granted; name one of %s, or have the Hospital add it there", *class, s.grantedBy("workload.storageClasses", "--storage-classes")))
 	}
 	if from := spec.DataSource; from != nil {
 		f.when(!ordinarySource(from.APIGroup, from.Kind), "dataSource", noSource)

@@ -14,7 +14,7 @@ import (
 func Connect(container string, s Settings) field.ErrorList {
 	problems := s.suspended()
 	if s.NoExec {
-		problems = append(problems, field.Forbidden(field.NewPath("container"), noExec))
+		problems = append(problems, field.Forbidden(field.NewPath("container"), noExec(s)))
 	}
 	if container == apis.ProxyContainerName {
 		problems = append(problems, field.Forbidden(field.NewPath("container"),
@@ -24,7 +24,9 @@ func Connect(container string, s Settings) field.ErrorList {
 }
 
 // noExec is the reason for refusing exec, attach and ephemeral containers.
-const noExec = "the Hospital allows no exec, attach or ephemeral container in this guest's pods; have it set spec.workload.exec of the GuestPolicy to Allowed"
+func noExec(s Settings) string {
+	return "the Hospital allows no exec, attach or ephemeral container in this guest's pods; have it set " + s.grantedBy("workload.exec", "") + " to Allowed"
+}
 
 // PortForward judges the ports that a request names. Most clients name them only once they are connected, where no
 // admission sees them: the rules in the pod close the proxy's ports by themselves.
@@ -32,7 +34,7 @@ func PortForward(ports []int32, s Settings) field.ErrorList {
 	problems := s.suspended()
 	if s.NoPortForward {
 		problems = append(problems, field.Forbidden(field.NewPath("ports"),
-			"the Hospital allows no port-forward to this guest's pods; have it set spec.workload.portForward of the GuestPolicy to Allowed"))
+			"the Hospital allows no port-forward to this guest's pods; have it set "+s.grantedBy("workload.portForward", "")+" to Allowed"))
 	}
 	for i, port := range ports {
 		if ofProxy(corev1.ProtocolTCP, int64(port)) {

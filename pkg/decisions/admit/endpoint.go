@@ -55,7 +55,7 @@ func judgeAddress(text string, s Settings, path *field.Path) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(path, fmt.Sprintf("%s is not the address of a pod that Kubernetes has found here: a Service that leads there "+
-		"is a way out; give the Service a selector, or have the Hospital name the network in the webhook's --endpoint-networks", text))}
+		"is a way out; give the Service a selector, or have the Hospital name the network in %s", text, s.grantedBy("workload.endpointNetworks", "--endpoint-networks")))}
 }
 
 // special names the kind of an address that is never a pod's, or is empty.

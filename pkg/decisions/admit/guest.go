@@ -10,8 +10,10 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// For returns the settings of one guest: what the Hospital's GuestPolicies say, and s where they say nothing.
-func (s Settings) For(guest string, policy v1alpha1.GuestPolicySpec) Settings {
+// For returns the settings of one guest: what the Hospital's GuestPolicies say, and s where they say nothing. setters has the name of the
+// GuestPolicy that sets a field, by the field's path (guestsettings.Setters).
+func (s Settings) For(guest string, policy v1alpha1.GuestPolicySpec, setters map[string]string) Settings {
+	s.guest, s.setters = guest, setters
 	if policy.State == v1alpha1.Suspended {
 		s.SuspendedGuest = guest
 	}
@@ -32,6 +34,7 @@ func (s Settings) For(guest string, policy v1alpha1.GuestPolicySpec) Settings {
 	s.StorageClasses = names(s.StorageClasses, w.StorageClasses)
 	s.IngressClasses = names(s.IngressClasses, w.IngressClasses)
 	s.ServiceTypes = names(s.ServiceTypes, w.ServiceTypes)
+	s.NodePorts = portRanges(w.NodePorts)
 	if w.EndpointNetworks != nil {
 		s.EndpointNetworks = networks(w.EndpointNetworks)
 	}
@@ -65,8 +68,8 @@ func (s Settings) suspended() field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(field.NewPath("metadata", "namespace"), fmt.Sprintf(
-		"guest %q is suspended: its pods are closed and no new one starts; the Hospital ends this by spec.state of the GuestPolicy %q or %q",
-		s.SuspendedGuest, s.SuspendedGuest, v1alpha1.DefaultGuestPolicy))}
+		"guest %q is suspended: its pods are closed and no new one starts; the Hospital ends this by %s, set to Active",
+		s.SuspendedGuest, s.grantedBy("state", "")))}
 }
 
 // names returns the list of the policy, or that of the flags where the policy has none.

@@ -15,19 +15,26 @@ import (
 
 func TestAGuestsSettingsAreThoseOfItsPolicyAndElseTheFlags(t *testing.T) {
 	flags := Settings{PodSecurity: Baseline, Devices: []string{"example.org/gpu"}, IngressClasses: []string{"nginx"}, Tolerations: []string{"a"}}
-	require.Equal(t, flags, flags.For("pharma", v1alpha1.GuestPolicySpec{}))
-	require.Equal(t, flags, flags.For("pharma", v1alpha1.GuestPolicySpec{State: v1alpha1.Active, Workload: &v1alpha1.Workload{}}))
+	none := v1alpha1.GuestPolicySpec{}
+	settings := func(s Settings) Settings {
+		require.Equal(t, "pharma", s.guest)
+		s.guest, s.setters = "", nil
+		return s
+	}
+	require.Equal(t, flags, settings(flags.For("pharma", none, nil)))
+	require.Equal(t, flags, settings(flags.For("pharma", v1alpha1.GuestPolicySpec{State: v1alpha1.Active, Workload: &v1alpha1.Workload{}}, nil)))
 
-	own := flags.For("pharma", v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended, Workload: &v1alpha1.Workload{
+	own := settings(flags.For("pharma", v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended, Workload: &v1alpha1.Workload{
 		Mode: v1alpha1.Audit, PodSecurity: "restricted", RuntimeClasses: []v1alpha1.ObjectName{"kata"}, Devices: []v1alpha1.ExtendedResource{},
 		SeccompProfiles: []string{"p"}, PriorityClasses: []v1alpha1.ObjectName{"q"}, StorageClasses: []v1alpha1.ObjectName{"r"},
 		ServiceTypes: []v1alpha1.ServiceType{"NodePort"}, EndpointNetworks: []v1alpha1.CIDR{"203.0.113.0/24", "nonsense"},
-		Exec: v1alpha1.Denied, PortForward: v1alpha1.Denied,
-	}})
+		NodePorts: []v1alpha1.PortRange{"30500", "30600-30609", "nonsense", "0-9", "7-99999999999"},
+		Exec:      v1alpha1.Denied, PortForward: v1alpha1.Denied,
+	}}, nil))
 	require.Equal(t, Settings{
 		PodSecurity: Restricted, RuntimeClasses: []string{"kata"}, Devices: []string{}, SeccompProfiles: []string{"p"}, PriorityClasses: []string{"q"},
 		StorageClasses: []string{"r"}, IngressClasses: []string{"nginx"}, ServiceTypes: []corev1.ServiceType{"NodePort"}, Tolerations: []string{"a"},
-		EndpointNetworks: networks([]v1alpha1.CIDR{"203.0.113.0/24"}), NoExec: true, NoPortForward: true, SuspendedGuest: "pharma", Audit: true,
+		EndpointNetworks: networks([]v1alpha1.CIDR{"203.0.113.0/24"}), NodePorts: []PortRange{{30500, 30500}, {30600, 30609}}, NoExec: true, NoPortForward: true, SuspendedGuest: "pharma", Audit: true,
 	}, own)
 }
 
@@ -72,7 +79,7 @@ func TestAuditReleasesWhatDoesNotLeadPastTheProxyAndNothingElse(t *testing.T) {
 }
 
 func TestAPodOfAGuestDoesNotChooseOtherNodesThanTheGuests(t *testing.T) {
-	s := Settings{}.For("pharma", v1alpha1.GuestPolicySpec{Scheduling: &v1alpha1.Scheduling{NodeSelector: map[string]string{"pool": "guests", "zone": "a"}}})
+	s := Settings{}.For("pharma", v1alpha1.GuestPolicySpec{Scheduling: &v1alpha1.Scheduling{NodeSelector: map[string]string{"pool": "guests", "zone": "a"}}}, nil)
 	judged := func(selector map[string]string) []string {
 		spec := corev1.PodSpec{NodeSelector: selector, Containers: []corev1.Container{{Name: "app"}}}
 		return fields(Pod(&metav1.ObjectMeta{}, &spec, s, field.NewPath("spec")))
@@ -84,7 +91,7 @@ func TestAPodOfAGuestDoesNotChooseOtherNodesThanTheGuests(t *testing.T) {
 }
 
 func TestASuspendedGuestStartsNothingAndNobodyEntersItsPods(t *testing.T) {
-	suspended := judgements(Settings{}.For("pharma", v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended}).Audited())
+	suspended := judgements(Settings{}.For("pharma", v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended}, nil).Audited())
 	for _, what := range []string{"level", "exec", "debug", "forward"} {
 		require.Len(t, suspended[what], 1, what)
 		require.ErrorContains(t, suspended[what].ToAggregate(), `guest "pharma" is suspended`, what)

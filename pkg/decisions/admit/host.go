@@ -47,7 +47,7 @@ func judgePlace(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorL
 	f := forbidder{path: path}
 	if name := spec.RuntimeClassName; name != nil && *name != "" && !slices.Contains(s.RuntimeClasses, *name) {
 		f.when(true, "runtimeClassName", fmt.Sprintf("the runtime behind %s may have a network stack that the rules do not see; "+
-			"remove it, or have the Hospital name it in the webhook's --runtime-classes", *name))
+			"remove it, or have the Hospital name it in %s", *name, s.grantedBy("workload.runtimeClasses", "--runtime-classes")))
 	}
 	f.when(spec.NodeName != "", "nodeName",
 		"a pod that names its node passes by the scheduler and the nodes' taints; remove nodeName, nodeSelector and affinity serve as well")
@@ -60,7 +60,7 @@ func judgePlace(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorL
 	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
 		if value, set := spec.NodeSelector[key]; set && value != s.NodeSelector[key] {
 			f.problems = append(f.problems, field.Forbidden(path.Child("nodeSelector").Key(key), fmt.Sprintf("pods of this guest run on nodes with %s=%s only; "+
-				"remove it, it is added by itself, or have the Hospital change spec.scheduling.nodeSelector of the GuestPolicy", key, s.NodeSelector[key])))
+				"remove it, it is added by itself, or have the Hospital change %s", key, s.NodeSelector[key], s.grantedBy("scheduling.nodeSelector", ""))))
 		}
 	}
 	for i, toleration := range spec.Tolerations {

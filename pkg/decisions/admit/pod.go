@@ -44,7 +44,7 @@ func EphemeralContainers(now, before *corev1.Pod, s Settings) field.ErrorList {
 	problems := s.suspended()
 	for _, c := range added {
 		if s.NoExec {
-			problems = append(problems, field.Forbidden(c.path, noExec))
+			problems = append(problems, field.Forbidden(c.path, noExec(s)))
 		}
 		problems = append(problems, judgeContainer(c, s)...)
 	}

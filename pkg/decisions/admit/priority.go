@@ -24,7 +24,7 @@ func Priority(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorLis
 	f := forbidder{path: path}
 	name := spec.PriorityClassName
 	f.when(name != "" && !strings.HasPrefix(name, systemClasses) && !s.MayHaveClass(name), "priorityClassName",
-		"pods of this class may preempt the Hospital's; remove it, or have the Hospital name it in the webhook's --priority-classes")
+		"pods of this class may preempt the Hospital's; remove it, or have the Hospital name it in "+s.PriorityGrant())
 	f.when(spec.Priority != nil, "priority", "the priority of a pod follows from its class; remove it")
 	f.when(spec.PreemptionPolicy != nil && *spec.PreemptionPolicy != corev1.PreemptNever, "preemptionPolicy",
 		"whether a pod preempts others follows from its class; remove it")

@@ -41,7 +41,7 @@ func judgeResources(list corev1.ResourceList, s Settings, path *field.Path) fiel
 	for _, name := range slices.Sorted(maps.Keys(list)) {
 		if strings.Contains(string(name), "/") && !slices.Contains(s.Devices, string(name)) {
 			problems = append(problems, field.Forbidden(path.Key(string(name)), "a device of the node can carry packets past the proxy; "+
-				"remove it, or have the Hospital name it in the webhook's --devices"))
+				"remove it, or have the Hospital name it in "+s.grantedBy("workload.devices", "--devices")))
 		}
 	}
 	return problems

@@ -24,7 +24,7 @@ func judgeSeccomp(profile *corev1.SeccompProfile, s Settings, at *field.Path) fi
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(at.Child("localhostProfile"), "a profile of the node may allow sockets that carry data past the proxy; "+
-		"remove it, or have the Hospital name it in the webhook's --seccomp-profiles")}
+		"remove it, or have the Hospital name it in "+s.grantedBy("workload.seccompProfiles", "--seccomp-profiles"))}
 }
 
 // ParseProfiles reads "profiles/a.json,profiles/b.json": paths below the kubelet's folder of seccomp profiles.

@@ -23,13 +23,15 @@ func Service(now, before *corev1.Service, s Settings) field.ErrorList {
 			"a name outside the cluster is a way out that no policy sees; use type ClusterIP"))
 	default:
 		problems = append(problems, field.Forbidden(path.Child("type"),
-			fmt.Sprintf("a Service of type %s publishes a foreign pod outside the cluster; use type ClusterIP", kind)))
+			fmt.Sprintf("a Service of type %s publishes a foreign pod outside the cluster; use type ClusterIP, or have the Hospital name the type in %s",
+				kind, s.grantedBy("workload.serviceTypes", ""))))
 	}
 	if len(now.Spec.ExternalIPs) > 0 {
 		problems = append(problems, field.Forbidden(path.Child("externalIPs"),
 			"external addresses take over what others send there; remove them"))
 	}
 	problems = append(problems, judgeBalancer(now, path)...)
+	problems = append(problems, judgeNodePorts(&now.Spec, before, s, path)...)
 	return append(problems, judgeClusterIPs(&now.Spec, before, path)...)
 }
 
@@ -108,7 +110,7 @@ const deprecatedClass = "kubernetes.io/ingress.class"
 // Ingress refuses Ingresses but of the classes that the Hospital has named: each publishes a guest's pods. One without a
 // class would get the cluster's default class.
 func Ingress(ingress *networkingv1.Ingress, s Settings) field.ErrorList {
-	const wayOut = "an Ingress publishes a foreign pod outside the cluster; have the Hospital name its class in the webhook's --ingress-classes"
+	wayOut := "an Ingress publishes a foreign pod outside the cluster; have the Hospital name its class in " + s.grantedBy("workload.ingressClasses", "--ingress-classes")
 	if s.AnyIngressClass {
 		return nil
 	}

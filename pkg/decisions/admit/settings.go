@@ -35,6 +35,8 @@ type Settings struct {
 	NodeSelector map[string]string
 	// ServiceTypes are the types of Services, beside ClusterIP, that a guest may have.
 	ServiceTypes []corev1.ServiceType
+	// NodePorts are the port numbers of nodes that a Service may choose for itself.
+	NodePorts []PortRange
 	// AnyIngressClass admits Ingresses of each class, and without one.
 	AnyIngressClass bool
 	// NoExec refuses exec, attach and new ephemeral containers; NoPortForward refuses port-forward.
@@ -45,6 +47,9 @@ type Settings struct {
 	Audit bool
 
 	standards standards
+	// guest is whose settings these are, and setters has the GuestPolicies that set their fields (guestsettings.Setters): for messages only.
+	guest   string
+	setters map[string]string
 }
 
 // ParseNames reads "a,b". Each is the name of an object of the cluster (RFC 1123).

@@ -45,11 +45,11 @@ func judgeStandards(spec *corev1.PodSpec, containers []located, s Settings, path
 	for _, check := range s.checks(s.level()) {
 		*shown = bareOf(spec)
 		if answer := check.judge(&metav1.ObjectMeta{}, shown); !answer.Allowed {
-			problems = append(problems, check.refusal(path, check.pod, answer))
+			problems = append(problems, check.refusal(path, check.pod, answer, s))
 			// The containers inherit what was found: what they add to it is asked of each.
 			shown.SecurityContext = nil
 		}
-		problems = append(problems, check.containers(shown, containers, alone)...)
+		problems = append(problems, check.containers(shown, containers, alone, s)...)
 	}
 	return problems
 }
@@ -68,7 +68,7 @@ func judgeContainerStandards(spec corev1.PodSpec, containers []located, s Settin
 	var problems field.ErrorList
 	alone, shown := eachAlone(containers), bareOf(&spec)
 	for _, check := range s.checks(s.level()) {
-		problems = append(problems, check.containers(&shown, containers, alone)...)
+		problems = append(problems, check.containers(&shown, containers, alone, s)...)
 	}
 	return problems
 }
@@ -79,7 +79,7 @@ func judgeAnnotationStandards(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s S
 	bare := &corev1.PodSpec{OS: spec.OS}
 	for _, check := range s.checks(Baseline) {
 		if answer := check.judge(meta, bare); !answer.Allowed {
-			problems = append(problems, check.refusal(path, "", answer))
+			problems = append(problems, check.refusal(path, "", answer, s))
 		}
 	}
 	return problems
@@ -89,26 +89,32 @@ func judgeAnnotationStandards(meta *metav1.ObjectMeta, spec *corev1.PodSpec, s S
 type check struct {
 	advice
 	level Level
+	// own reports whether the rule is one of the level, and not of baseline as well.
+	own   bool
 	judge policy.CheckPodFn
 }
 
 // containers judges each container in the pod that is shown, by itself.
-func (c check) containers(shown *corev1.PodSpec, containers []located, alone [][]corev1.Container) field.ErrorList {
+func (c check) containers(shown *corev1.PodSpec, containers []located, alone [][]corev1.Container, s Settings) field.ErrorList {
 	var problems field.ErrorList
 	for i, one := range containers {
 		shown.Containers = alone[i]
 		if answer := c.judge(&metav1.ObjectMeta{}, shown); !answer.Allowed {
-			problems = append(problems, c.refusal(one.path, c.container, answer))
+			problems = append(problems, c.refusal(one.path, c.container, answer, s))
 		}
 	}
 	return problems
 }
 
-func (c check) refusal(at *field.Path, name string, answer policy.CheckResult) *field.Error {
+func (c check) refusal(at *field.Path, name string, answer policy.CheckResult, s Settings) *field.Error {
 	if name != "" {
 		at = at.Child(name)
 	}
-	return field.Forbidden(at, fmt.Sprintf("%s at the Pod Security level %s: %s; %s", answer.ForbiddenReason, c.level, answer.ForbiddenDetail, c.wayOut))
+	wayOut := c.wayOut
+	if c.own {
+		wayOut += ", or have the Hospital set " + s.grantedBy("workload.podSecurity", "--pod-security") + " to " + string(Baseline)
+	}
+	return field.Forbidden(at, fmt.Sprintf("%s at the Pod Security level %s: %s; %s", answer.ForbiddenReason, c.level, answer.ForbiddenDetail, wayOut))
 }
 
 // bareOf returns the pod without its containers and without what package admit judges more strictly by itself.
@@ -146,7 +152,7 @@ func checksOf(level Level) []check {
 			}
 			overridden = append(overridden, newest.OverrideCheckIDs...)
 		}
-		all = append(all, check{advice: adviceOn(c.ID), level: level, judge: newest.CheckPod})
+		all = append(all, check{advice: adviceOn(c.ID), level: level, own: c.Level == psa.LevelRestricted, judge: newest.CheckPod})
 	}
 	return slices.DeleteFunc(all, func(c check) bool { return slices.Contains(overridden, c.id) })
 }

@@ -28,7 +28,7 @@ func TestOnlyServicesInsideTheClusterAreLetIn(t *testing.T) {
 	}
 }
 
-// Where load balancers are allowed, a guest takes over no address that the Hospital uses or has released.
+// Where load balancers are allowed, a guest takes over no address that the Hospital uses or has released: neither mode nor a way by an update.
 func TestALoadBalancerChoosesNoAddress(t *testing.T) {
 	allowed := Settings{ServiceTypes: []corev1.ServiceType{corev1.ServiceTypeLoadBalancer}}
 	paths := func(kind corev1.ServiceType, address string, annotations map[string]string, s Settings) []string {
@@ -44,6 +44,38 @@ func TestALoadBalancerChoosesNoAddress(t *testing.T) {
 	require.Empty(t, paths(corev1.ServiceTypeClusterIP, "198.51.100.1", shared, Settings{}), "it has no balancer")
 	for _, key := range balancerAddresses() {
 		require.Len(t, paths(corev1.ServiceTypeLoadBalancer, "", map[string]string{key: ""}, allowed), 1, key)
+	}
+}
+
+func TestAServiceChoosesNoPortOfTheNodes(t *testing.T) {
+	of := func(health int32, numbers ...int32) *corev1.Service {
+		service := &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, HealthCheckNodePort: health}}
+		for _, number := range numbers {
+			service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{NodePort: number})
+		}
+		return service
+	}
+	allowed := Settings{ServiceTypes: []corev1.ServiceType{corev1.ServiceTypeNodePort}}
+	granted := allowed
+	granted.NodePorts = []PortRange{{30500, 30509}, {30700, 30700}}
+	for _, c := range []struct {
+		what        string
+		now, before *corev1.Service
+		s           Settings
+		paths       []string
+	}{
+		{"none", of(0, 0), nil, allowed, nil},
+		{"one", of(0, 0, 30555), nil, allowed, []string{"spec.ports[1].nodePort"}},
+		{"of the health check", of(30556, 0), nil, allowed, []string{"spec.healthCheckNodePort"}},
+		{"mode Audit", of(30556, 30555), nil, allowed.Audited(), []string{"spec.ports[0].nodePort", "spec.healthCheckNodePort"}},
+		{"what the cluster chose, in another order", of(30003, 30002, 30001), of(30003, 30001, 30002), allowed, nil},
+		{"one more", of(30003, 30001, 30002), of(30003, 30001), allowed, []string{"spec.ports[1].nodePort"}},
+		{"another", of(30004, 30002), of(30003, 30001), allowed, []string{"spec.ports[0].nodePort", "spec.healthCheckNodePort"}},
+		{"granted ones", of(30700, 30500, 30509), nil, granted, nil},
+		{"beside granted ones", of(30701, 30499, 30510), nil, granted, []string{"spec.ports[0].nodePort", "spec.ports[1].nodePort", "spec.healthCheckNodePort"}},
+		{"granted, and not the type", of(0, 30500), nil, Settings{NodePorts: granted.NodePorts}, []string{"spec.type"}},
+	} {
+		require.Equal(t, c.paths, fields(Service(c.now, c.before, c.s)), c.what)
 	}
 }
 

@@ -39,6 +39,7 @@ func workload(base, own v1alpha1.Workload) v1alpha1.Workload {
 		StorageClasses:   list(base.StorageClasses, own.StorageClasses),
 		IngressClasses:   list(base.IngressClasses, own.IngressClasses),
 		ServiceTypes:     list(base.ServiceTypes, own.ServiceTypes),
+		NodePorts:        list(base.NodePorts, own.NodePorts),
 		EndpointNetworks: list(base.EndpointNetworks, own.EndpointNetworks),
 		Exec:             text(base.Exec, own.Exec),
 		PortForward:      text(base.PortForward, own.PortForward),

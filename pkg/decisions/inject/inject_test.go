@@ -21,6 +21,7 @@ var update = flag.Bool("update", false, "write the goldens in testdata anew")
 
 func settings() Settings {
 	return Settings{
+		PriorityGrant:  "the webhook's --priority-classes",
 		Image:          "docker.io/data-spacer/envoy:dev",
 		Guest:          "pharma-1",
 		SeccompProfile: "data-spacer/sockets-1.json",

@@ -35,7 +35,7 @@ func addPriority(p *patch, spec *corev1.PodSpec, s Settings, at *field.Path) []s
 		return nil
 	}
 	return []string{fmt.Sprintf("%s: the class %s is not granted to guests, so the pod gets %s, which preempts no pod; "+
-		"the Hospital grants classes by the webhook's --priority-classes", at.Child("priorityClassName"), spec.PriorityClassName, apis.GuestPriorityClass)}
+		"the Hospital grants classes by %s", at.Child("priorityClassName"), spec.PriorityClassName, apis.GuestPriorityClass, s.PriorityGrant)}
 }
 
 // preempting warns of a class that was granted and lets a guest's pods drive out others: the API server has resolved its policy by now.

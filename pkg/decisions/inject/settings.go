@@ -21,6 +21,8 @@ type Settings struct {
 	Guest string
 	// PriorityClasses are the PriorityClasses that a pod keeps; any other is replaced by apis.GuestPriorityClass.
 	PriorityClasses []string
+	// PriorityGrant names where the Hospital grants PriorityClasses, for a warning.
+	PriorityGrant string
 	// GuestPriority is the value of apis.GuestPriorityClass in the cluster; nil: unknown, so that the API server resolves it.
 	GuestPriority *int32
 	// NodeSelector is added to the node selector of each pod.

@@ -1,6 +1,7 @@
 package tolerations
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"strconv"
@@ -132,7 +133,8 @@ func (p *Policy) Absent(s Subject, node string, path *field.Path) []Finding {
 // grant says what gives a subject the right to a protected taint.
 func grant(s Subject, p *Taint) string {
 	if s.Guest != "" {
-		return fmt.Sprintf("add the taint to scheduling.taints of the guest's GuestPolicy, or the guest to allowedGroups of ProtectedTaint %s", quote(p.Name))
+		return fmt.Sprintf("add the taint to spec.scheduling.taints of the GuestPolicy %s, or the guest to allowedGroups of ProtectedTaint %s",
+			quote(cmp.Or(s.Policy, s.Guest)), quote(p.Name))
 	}
 	return fmt.Sprintf("add the user or one of its groups to allowedUsers or allowedGroups of ProtectedTaint %s, or grant the verb tolerate on it by RBAC", quote(p.Name))
 }

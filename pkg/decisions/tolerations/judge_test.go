@@ -36,7 +36,9 @@ func TestARefusalNamesTaintSubjectFieldAndWayOut(t *testing.T) {
 	require.ErrorContains(t, found[0].Error, `no user may have it, user "alice" included; use operator Equal with another value, or remove the toleration`)
 
 	found = policy.Tolerations(Subject{Guest: "pharma", User: "alice"}, list(equal("study", "")), nil, path())
-	require.ErrorContains(t, found[0].Error, `guest "pharma" has no right to it; remove the toleration, or have the Hospital add the taint to scheduling.taints of the guest's GuestPolicy`)
+	require.ErrorContains(t, found[0].Error, `guest "pharma" has no right to it; remove the toleration, or have the Hospital add the taint to spec.scheduling.taints of the GuestPolicy "pharma"`)
+	found = policy.Tolerations(Subject{Guest: "pharma", Policy: "default"}, list(equal("study", "")), nil, path())
+	require.ErrorContains(t, found[0].Error, `spec.scheduling.taints of the GuestPolicy "default"`)
 }
 
 func TestOnlyAddedTolerationsCount(t *testing.T) {

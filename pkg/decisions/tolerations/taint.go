@@ -52,6 +52,8 @@ type Subject struct {
 	Guest string
 	// Granted is what the guest may tolerate.
 	Granted []Grant
+	// Policy is the GuestPolicy that sets Granted; empty: none does.
+	Policy string
 }
 
 // Grant is a taint that a guest may tolerate: with any value if Value is nil, and with each effect if Effect is empty.

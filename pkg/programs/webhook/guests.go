@@ -3,13 +3,11 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/guestsettings"
@@ -24,57 +22,114 @@ type guestPolicies struct {
 	flags admit.Settings
 	// policies holds the GuestPolicies; nil: there are none.
 	policies client.Reader
+	// prepared keeps what was made of the policies until one of them changes; nil: nothing is kept.
+	prepared *prepared
+}
+
+// holding is what holds for a guest, ready for decisions. It is immutable.
+type holding struct {
+	settings admit.Settings
+	// subject is the guest with what it may tolerate; audited says that other tolerations are reported only (mode Audit).
+	subject tolerations.Subject
+	audited bool
 }
 
 // Settings returns the settings of a guest, by the watch of GuestPolicies. While that watch has not been filled yet, it waits for it.
 func (g guestPolicies) Settings(ctx context.Context, guest string) (admit.Settings, error) {
-	if g.policies == nil {
-		return g.flags, nil
-	}
-	merged, err := g.merged(ctx, guest)
+	found, err := g.holding(ctx, guest)
 	if err != nil {
 		return g.flags, err
 	}
-	return g.flags.For(guest, merged), nil
+	return found.settings, nil
 }
 
-// Tolerations returns the taints that a guest may tolerate, and whether others are reported only (mode Audit).
-func (g guestPolicies) Tolerations(ctx context.Context, guest string) (granted []tolerations.Grant, audited bool, err error) {
+// Tolerations returns a guest with the taints that it may tolerate, and whether others are reported only (mode Audit).
+func (g guestPolicies) Tolerations(ctx context.Context, guest string) (who tolerations.Subject, audited bool, err error) {
+	found, err := g.holding(ctx, guest)
+	return found.subject, found.audited, err
+}
+
+// holding returns what the guest's own GuestPolicy and the default one say together.
+func (g guestPolicies) holding(ctx context.Context, guest string) (holding, error) {
 	if g.policies == nil {
-		return nil, false, nil
+		return holding{settings: g.flags, subject: tolerations.Subject{Guest: guest}}, nil
 	}
-	merged, err := g.merged(ctx, guest)
-	if err != nil || merged.Scheduling == nil {
-		return nil, false, err
-	}
-	for _, taint := range merged.Scheduling.Taints {
-		granted = append(granted, tolerations.Grant{Key: string(taint.Key), Value: taint.Value, Effect: taint.Effect})
-	}
-	return granted, merged.Scheduling.Mode == v1alpha1.Audit, nil
-}
-
-// merged returns what the guest's own GuestPolicy and the default one say together.
-func (g guestPolicies) merged(ctx context.Context, guest string) (v1alpha1.GuestPolicySpec, error) {
 	ctx, cancel := context.WithTimeout(ctx, liveReadTimeout)
 	defer cancel()
-	base, err := g.spec(ctx, v1alpha1.DefaultGuestPolicy)
+	base, err := g.policy(ctx, v1alpha1.DefaultGuestPolicy)
 	if err != nil {
-		return base, err
+		return holding{}, err
 	}
-	own := v1alpha1.GuestPolicySpec{}
+	own := &v1alpha1.GuestPolicy{}
 	if guest != "" && guest != v1alpha1.DefaultGuestPolicy {
-		own, err = g.spec(ctx, guest)
+		if own, err = g.policy(ctx, guest); err != nil {
+			return holding{}, err
+		}
 	}
-	return guestsettings.Merge(base, own), err
+	return g.prepared.of(guest, base, own, g.prepare), nil
 }
 
-// spec returns the spec of a GuestPolicy, an empty one where there is no such policy.
-func (g guestPolicies) spec(ctx context.Context, name string) (v1alpha1.GuestPolicySpec, error) {
+// policy returns a GuestPolicy, an empty one where there is none of that name. It is the cache's own: read it only.
+func (g guestPolicies) policy(ctx context.Context, name string) (*v1alpha1.GuestPolicy, error) {
 	policy := &v1alpha1.GuestPolicy{}
-	if err := g.policies.Get(ctx, client.ObjectKey{Name: name}, policy); err != nil && !apierrors.IsNotFound(err) {
-		return v1alpha1.GuestPolicySpec{}, fmt.Errorf("cannot read GuestPolicy %q: %w; try again, and see the log of %s if it stays", name, err, Name)
+	if err := g.policies.Get(ctx, client.ObjectKey{Name: name}, policy, client.UnsafeDisableDeepCopy); err != nil && !apierrors.IsNotFound(err) {
+		return policy, fmt.Errorf("cannot read GuestPolicy %q: %w; try again, and see the log of %s if it stays", name, err, Name)
 	}
-	return policy.Spec, nil
+	return policy, nil
+}
+
+func (g guestPolicies) prepare(guest string, base, own v1alpha1.GuestPolicySpec) holding {
+	merged, setters := guestsettings.Merge(base, own), guestsettings.Setters(guest, base, own)
+	made := holding{settings: g.flags.For(guest, merged, setters), subject: tolerations.Subject{Guest: guest, Policy: setters["spec.scheduling.taints"]}}
+	if merged.Scheduling == nil {
+		return made
+	}
+	for _, taint := range merged.Scheduling.Taints {
+		made.subject.Granted = append(made.subject.Granted, tolerations.Grant{Key: string(taint.Key), Value: taint.Value, Effect: taint.Effect})
+	}
+	made.audited = merged.Scheduling.Mode == v1alpha1.Audit
+	return made
+}
+
+// maxPrepared is for how many guests what holds is kept.
+const maxPrepared = 1024
+
+// prepared keeps what holds for guests. It is safe for concurrent use; nil keeps nothing.
+type prepared struct {
+	mutex sync.Mutex
+	kept  map[string]keptHolding
+}
+
+// keptHolding is what was made of two policies as they were then.
+type keptHolding struct {
+	base, own version
+	holding   holding
+}
+
+// version identifies a stored object as it is now; an object that does not exist has the zero version.
+type version struct{ uid, resource string }
+
+func versionOf(policy *v1alpha1.GuestPolicy) version {
+	return version{string(policy.UID), policy.ResourceVersion}
+}
+
+// of returns what was made of a guest's policies, made again if one of them has changed.
+func (p *prepared) of(guest string, base, own *v1alpha1.GuestPolicy, prepare func(guest string, base, own v1alpha1.GuestPolicySpec) holding) holding {
+	if p == nil {
+		return prepare(guest, base.Spec, own.Spec)
+	}
+	now := keptHolding{base: versionOf(base), own: versionOf(own)}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if kept, found := p.kept[guest]; found && kept.base == now.base && kept.own == now.own {
+		return kept.holding
+	}
+	now.holding = prepare(guest, base.Spec, own.Spec)
+	if p.kept == nil || len(p.kept) >= maxPrepared {
+		p.kept = map[string]keptHolding{}
+	}
+	p.kept[guest] = now
+	return now.holding
 }
 
 // audit judges a request whose guest's settings are s by what mode Audit still refuses, if that mode is on. It returns the reasons to
@@ -91,29 +146,11 @@ func audit(s admit.Settings, judge func(admit.Settings) (field.ErrorList, error)
 	return nil, problems, nil
 }
 
-// auditWarnings are what the author of an object is told that mode Audit has admitted.
-func auditWarnings(reported field.ErrorList) []string {
+// auditWarnings are what the author of an object is told that mode Audit of a section has admitted.
+func auditWarnings(section string, reported field.ErrorList) []string {
 	var warnings []string
 	for _, problem := range reported {
-		warnings = append(warnings, "admitted, since the section workload of the guest's GuestPolicy is in mode Audit: "+problem.Error())
+		warnings = append(warnings, "admitted, since the section "+section+" of the guest's GuestPolicy is in mode Audit: "+problem.Error())
 	}
 	return limits.Warnings(warnings)
-}
-
-// auditCounter counts what mode Audit has admitted, by guest and by what the request was about.
-type auditCounter struct{ *prometheus.CounterVec }
-
-// newAuditCounter registers the counter.
-func newAuditCounter() (auditCounter, error) {
-	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "data_space_webhook_audited_total",
-		Help: "Objects that a guest's GuestPolicy does not allow and that were admitted since its section workload is in mode Audit.",
-	}, []string{"guest", "resource"})
-	return auditCounter{counter}, metrics.Registry.Register(counter)
-}
-
-func (c auditCounter) count(guest string, req admission.Request) {
-	if c.CounterVec != nil {
-		c.WithLabelValues(guest, about(req)).Inc()
-	}
 }

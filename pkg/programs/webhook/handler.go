@@ -77,7 +77,7 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		i.log.ErrorContext(ctx, "cannot read what holds for a pod's guest: refused", "namespace", req.Namespace, "guest", settings.Guest, "error", err)
 		return admission.Errored(http.StatusInternalServerError, err)
 	}
-	settings.PriorityClasses, settings.NodeSelector = grants.PriorityClasses, grants.NodeSelector
+	settings.PriorityClasses, settings.NodeSelector, settings.PriorityGrant = grants.PriorityClasses, grants.NodeSelector, grants.PriorityGrant()
 	var result inject.Result
 	problems, reported, err := audit(grants, func(grants admit.Settings) (field.ErrorList, error) {
 		return bounded(ctx, func(req admission.Request) (problems field.ErrorList, err error) {
@@ -89,8 +89,8 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		return undecided(err)
 	}
 	if len(reported) > 0 && about(req) != "/pods" { // of pods the judge reports it, which sees them last
-		i.audited.count(settings.Guest, req)
-		warnings = append(warnings, auditWarnings(reported)...)
+		i.audited.count(settings.Guest, req, sectionWorkload)
+		warnings = append(warnings, auditWarnings(sectionWorkload, reported)...)
 	}
 	response := i.answer(ctx, req, result, problems)
 	response.Warnings = limits.Warnings(slices.Concat(inject.LabelWarnings(labels), warnings, spaceWarnings(req.Namespace, labels, i.spaces), result.Warnings))

@@ -67,9 +67,9 @@ func (j *judge) Handle(ctx context.Context, req admission.Request) admission.Res
 func (j *judge) admitted(ctx context.Context, req admission.Request, guest string, reported field.ErrorList, logger *slog.Logger) admission.Response {
 	response := admission.Allowed("")
 	if len(reported) > 0 {
-		j.audited.count(guest, req)
+		j.audited.count(guest, req, sectionWorkload)
 		logger.WarnContext(ctx, "admitted by mode Audit", "guest", guest, "problems", reported.ToAggregate().Error())
-		response.Warnings = auditWarnings(reported)
+		response.Warnings = auditWarnings(sectionWorkload, reported)
 	}
 	return response
 }

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"data-space.liqo.io/pkg/decisions/tolerations"
 )
@@ -54,4 +55,15 @@ func (q *question) findings(s tolerations.Subject) ([]tolerations.Finding, error
 	}
 	byClass := q.policy.Tolerations(s, slices.All(q.added), nil, q.now.path.Child("runtimeClassName").Key(q.class).Child("tolerations"))
 	return slices.Concat(found, byNode, byClass), nil
+}
+
+// byTemplate decides about a pod that a controller makes of a template with a node's name. Its tolerations were decided about when the template
+// was written; the node may have become a reserved one since then.
+func (q *question) byTemplate() (field.ErrorList, error) {
+	if q.node == "" {
+		return nil, nil
+	}
+	var failed error
+	found := q.policy.NodeOfTemplate(q.node, q.taints, q.absent, decoded(q.now.tolerations, &failed), q.now.nodePath())
+	return errorsOf(found), failed
 }

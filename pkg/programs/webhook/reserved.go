@@ -32,6 +32,7 @@ func taintShares() turns.Limits {
 type taintSources struct {
 	namespaces namespaceReader
 	guests     guestPolicies
+	audited    auditCounter
 	clients    kubernetes.Interface
 }
 
@@ -46,7 +47,7 @@ func serveTaints(mgr manager.Manager, server webhook.Server, o Options, d drain,
 		trusted = TrustedControllers()
 	}
 	handler := &taintJudge{
-		policy: taints.Policy, namespaces: from.namespaces, cluster: liveCluster{clients: from.clients}, granted: from.guests.Tolerations,
+		policy: taints.Policy, namespaces: from.namespaces, cluster: liveCluster{clients: from.clients}, granted: from.guests.Tolerations, audited: from.audited,
 		trusted: trusted, exempt: o.ExemptNamespaces, places: placements(), log: logger,
 	}
 	turns := newFair(from.namespaces.Guest, taintShares(), logger)

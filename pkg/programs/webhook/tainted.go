@@ -38,8 +38,9 @@ type taintJudge struct {
 	policy     func() *tolerations.Policy
 	namespaces namespaceLabels
 	cluster    cluster
-	// granted returns what a guest may tolerate, and whether other tolerations are reported only.
-	granted func(ctx context.Context, guest string) (grants []tolerations.Grant, audited bool, err error)
+	// granted returns a guest with what it may tolerate, and whether other tolerations are reported only.
+	granted func(ctx context.Context, guest string) (who tolerations.Subject, audited bool, err error)
+	audited auditCounter
 	// trusted are the users that make objects of others' templates; exempt are namespaces.
 	trusted, exempt []string
 	places          map[string][]string
@@ -53,7 +54,7 @@ func (j *taintJudge) Handle(ctx context.Context, req admission.Request) admissio
 	if policy.Empty() || !known || req.Operation != admissionv1.Create && req.Operation != admissionv1.Update || j.exempted(req) {
 		return admission.Allowed("")
 	}
-	problems, audited, err := j.judge(ctx, policy, req, at)
+	problems, who, err := j.judge(ctx, policy, req, at)
 	if err != nil {
 		j.log.ErrorContext(ctx, "tolerations cannot be decided: refused", "namespace", req.Namespace, "resource", about(req), "error", err)
 		return undecided(err)
@@ -62,12 +63,10 @@ func (j *taintJudge) Handle(ctx context.Context, req admission.Request) admissio
 		return admission.Allowed("")
 	}
 	report := limits.Report(problems)
-	if audited {
+	if who.audited {
+		j.audited.count(who.Guest, req, sectionScheduling)
 		response := admission.Allowed("")
-		for _, problem := range report {
-			response.Warnings = append(response.Warnings, "admitted, since the section scheduling of the guest's GuestPolicy is in mode Audit: "+problem.Error())
-		}
-		response.Warnings = limits.Warnings(response.Warnings)
+		response.Warnings = auditWarnings(sectionScheduling, report)
 		return response
 	}
 	j.log.WarnContext(ctx, "toleration refused", "namespace", req.Namespace, "resource", about(req), "name", shownName(req), "operation", req.Operation,
@@ -87,45 +86,52 @@ func (j *taintJudge) exempted(req admission.Request) bool {
 	return json.Unmarshal(limits.Find(req.Object.Raw, "metadata", "annotations", corev1.MirrorPodAnnotationKey), &mirror) == nil && mirror != ""
 }
 
-func (j *taintJudge) judge(ctx context.Context, policy *tolerations.Policy, req admission.Request, at []string) (problems field.ErrorList, audited bool, err error) {
+func (j *taintJudge) judge(ctx context.Context, policy *tolerations.Policy, req admission.Request, at []string) (problems field.ErrorList, who asking, err error) {
 	now, before := placementOf(about(req), at, req.Object.Raw), placementOf(about(req), at, req.OldObject.Raw)
 	asked, err := newQuestion(ctx, policy, now, before, j.cluster)
 	if err != nil {
-		return nil, false, err
+		return nil, who, err
 	}
 	// A subject without any right shows whether the right matters: for most objects the namespace need not be read.
 	found, err := asked.findings(tolerations.Subject{})
 	if err != nil || len(found) == 0 {
-		return nil, false, err
+		return nil, who, err
 	}
-	who, err := j.subject(ctx, req)
-	if err != nil || who.exempt {
-		return nil, false, err
+	if who, err = j.subject(ctx, req); err != nil {
+		return nil, who, err
+	}
+	if who.exempt {
+		if who.maker {
+			problems, err = asked.byTemplate()
+		}
+		return problems, who, err
 	}
 	if found, err = asked.findings(who.Subject); err != nil || len(found) == 0 {
-		return nil, false, err
+		return nil, who, err
 	}
 	if who.Guest == "" {
 		problems, err = j.withoutGranted(ctx, req.UserInfo, found)
-		return problems, false, err
+		return problems, who, err
 	}
-	return errorsOf(found), who.audited, nil
+	return errorsOf(found), who, nil
 }
 
 // asking is the subject of a request, and what holds for it beside its rights.
 type asking struct {
 	tolerations.Subject
 	exempt, audited bool
+	// maker says that the subject is exempt since it makes pods of templates.
+	maker bool
 }
 
 // subject returns whose right decides: the guest's in its namespaces, else the user's. Who makes pods of templates, or binds what may be bound,
-// is exempt elsewhere; the templates were decided about when they were written.
+// is exempt elsewhere; the templates were decided about when they were written. Not decided then was about a node that was reserved later.
 func (j *taintJudge) subject(ctx context.Context, req admission.Request) (asking, error) {
 	trusted := slices.Contains(j.trusted, req.UserInfo.Username)
 	if binds := about(req) == "/pods/binding" || about(req) == "/bindings"; binds && trusted {
 		return asking{exempt: true}, nil
 	}
-	user := asking{Subject: tolerations.Subject{User: req.UserInfo.Username, Groups: req.UserInfo.Groups}, exempt: trusted}
+	user := asking{Subject: tolerations.Subject{User: req.UserInfo.Username, Groups: req.UserInfo.Groups}, exempt: trusted, maker: trusted && about(req) == "/pods"}
 	if req.Namespace == "" {
 		return user, nil
 	}
@@ -136,8 +142,9 @@ func (j *taintJudge) subject(ctx context.Context, req admission.Request) (asking
 	guest, named := labels[apis.LabelRemoteCluster]
 	switch {
 	case apis.IsForeign(labels):
-		granted, audited, err := j.granted(ctx, guest)
-		return asking{Subject: tolerations.Subject{Guest: cmp.Or(guest, req.Namespace), Granted: granted}, audited: audited}, err
+		who, audited, err := j.granted(ctx, guest)
+		who.Guest = cmp.Or(guest, req.Namespace)
+		return asking{Subject: who, audited: audited}, err
 	case named: // Liqo's own namespace for a guest.
 		return asking{exempt: true}, nil
 	}

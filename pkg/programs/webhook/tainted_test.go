@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -59,7 +60,9 @@ func (c *fakeCluster) MayTolerate(_ context.Context, _ authenticationv1.UserInfo
 func taintJudging(cluster *fakeCluster, taints ...tolerations.Taint) *taintJudge {
 	policy := tolerations.New(taints)
 	return &taintJudge{
-		policy: func() *tolerations.Policy { return policy }, cluster: cluster, granted: func(context.Context, string) ([]tolerations.Grant, bool, error) { return nil, false, nil },
+		policy: func() *tolerations.Policy { return policy }, cluster: cluster, granted: func(context.Context, string) (tolerations.Subject, bool, error) {
+			return tolerations.Subject{}, false, nil
+		},
 		namespaces: known{
 			"hospital": nil, "pharma": {apis.LabelRemoteCluster: "pharma"}, "tenant": {apis.LabelRemoteCluster: "pharma", apis.LabelTenantNamespace: "true"},
 		},
@@ -111,11 +114,13 @@ func TestWhoseRightDecides(t *testing.T) {
 		require.Equal(t, c.allowed, response.Allowed, what)
 	}
 	granted := taintJudging(&fakeCluster{}, protected())
-	granted.granted = func(context.Context, string) ([]tolerations.Grant, bool, error) {
-		return []tolerations.Grant{{Key: "k"}}, false, nil
+	granted.granted = func(context.Context, string) (tolerations.Subject, bool, error) {
+		return tolerations.Subject{Granted: []tolerations.Grant{{Key: "k"}}}, false, nil
 	}
 	require.True(t, granted.Handle(t.Context(), taintRequest("/pods", "bob", "pharma", reservedPod)).Allowed)
-	granted.granted = func(context.Context, string) ([]tolerations.Grant, bool, error) { return nil, true, nil }
+	granted.granted = func(context.Context, string) (tolerations.Subject, bool, error) {
+		return tolerations.Subject{}, true, nil
+	}
 	audited := granted.Handle(t.Context(), taintRequest("/pods", "bob", "pharma", reservedPod))
 	require.True(t, audited.Allowed)
 	require.Len(t, audited.Warnings, 1)
@@ -123,6 +128,45 @@ func TestWhoseRightDecides(t *testing.T) {
 	require.True(t, taintJudging(&fakeCluster{rights: map[string]bool{"nodes": true}}, protected()).Handle(t.Context(), taintRequest("/pods", "bob", "hospital", reservedPod)).Allowed)
 	require.False(t, taintJudging(&fakeCluster{rights: map[string]bool{"nodes": true}}, protected()).Handle(t.Context(), taintRequest("/pods", "bob", "pharma", reservedPod)).Allowed,
 		"rights of users do not count where the guest is the subject")
+}
+
+func TestANodeThatWasReservedAfterATemplateWasWrittenIsDecidedAgain(t *testing.T) {
+	const controller = "system:serviceaccount:kube-system:replicaset-controller"
+	for object, allowed := range map[string]bool{
+		`{"spec":{"nodeName":"reserved"}}`: false, `{"spec":{"nodeName":"absent"}}`: false, `{"spec":{"nodeName":"free"}}`: true,
+		`{"spec":{"nodeName":"reserved","tolerations":[{"key":"k","value":"v"}]}}`: true,
+		`{"spec":{"nodeName":"reserved","tolerations":[{"key":"k","value":"w"}]}}`: false,
+		`{"spec":{"nodeName":"reserved","tolerations":{}}}`:                        false,
+	} {
+		response := taintJudging(&fakeCluster{}, protected()).Handle(t.Context(), taintRequest("/pods", controller, "hospital", object))
+		require.Equal(t, allowed, response.Allowed, object)
+	}
+	template := `{"spec":{"template":{"spec":{"nodeName":"reserved"}}}}`
+	require.True(t, taintJudging(&fakeCluster{}, protected()).Handle(t.Context(), taintRequest("apps/replicasets", controller, "hospital", template)).Allowed,
+		"a ReplicaSet copies its Deployment's template; its pods are decided about")
+	require.True(t, taintJudging(&fakeCluster{}, protected()).Handle(t.Context(), taintRequest("/pods/binding", "system:kube-scheduler", "hospital", `{"target":{"name":"reserved"}}`)).Allowed)
+}
+
+func TestWhatModeAuditAdmitsIsCounted(t *testing.T) {
+	judge := taintJudging(&fakeCluster{}, protected())
+	judge.audited = makeAuditCounter()
+	judge.granted = func(context.Context, string) (tolerations.Subject, bool, error) {
+		return tolerations.Subject{}, true, nil
+	}
+	require.True(t, judge.Handle(t.Context(), taintRequest("/pods", "bob", "pharma", reservedPod)).Allowed)
+	judge.Handle(t.Context(), taintRequest("/pods", "bob", "hospital", reservedPod))
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(judge.audited))
+	counted, err := registry.Gather()
+	require.NoError(t, err)
+	require.Len(t, counted, 1)
+	require.Len(t, counted[0].GetMetric(), 1)
+	labels := map[string]string{}
+	for _, label := range counted[0].GetMetric()[0].GetLabel() {
+		labels[label.GetName()] = label.GetValue()
+	}
+	require.Equal(t, map[string]string{"guest": "pharma", "resource": "/pods", "section": "scheduling"}, labels)
+	require.InDelta(t, 1, counted[0].GetMetric()[0].GetCounter().GetValue(), 0)
 }
 
 func TestOnlyWhatMattersIsAskedOfTheCluster(t *testing.T) {

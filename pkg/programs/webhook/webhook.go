@@ -57,7 +57,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	guests := guestPolicies{flags: o.Grants.WithStandards(), policies: mgr.GetCache()}
+	guests := guestPolicies{flags: o.Grants.WithStandards(), policies: mgr.GetCache(), prepared: &prepared{}}
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
 	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
 	drain := drain{ending: ctx.Done()}
@@ -67,7 +67,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
 		JudgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), audited: audited, log: logger},
 	})
-	if err := serveTaints(mgr, server, o, drain, taintSources{namespaces: namespaces, guests: guests, clients: clients}, logger); err != nil {
+	if err := serveTaints(mgr, server, o, drain, taintSources{namespaces: namespaces, guests: guests, audited: audited, clients: clients}, logger); err != nil {
 		return err
 	}
 	if err := addServer(mgr, server, cert, o, logger); err != nil {

@@ -56,6 +56,12 @@ type Workload struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=3
 	ServiceTypes []ServiceType `json:"serviceTypes,omitzero"`
+	// nodePorts are the port numbers of the nodes, such as 30500 or 30500-30509, that the guest's Services of type NodePort and LoadBalancer
+	// may choose for themselves (nodePort, healthCheckNodePort). Left out everywhere: none, and the cluster chooses each number.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	NodePorts []PortRange `json:"nodePorts,omitzero"`
 	// endpointNetworks are the networks, in CIDR notation, in which the addresses of the guest's own EndpointSlices may be. It overrides
 	// --endpoint-networks.
 	// +optional
@@ -78,6 +84,12 @@ type PodSecurity string
 // ServiceType is a type of Services that a guest may have. Type ExternalName is none: it is a way out that no policy sees.
 // +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer
 type ServiceType string
+
+// PortRange is a port number, or a first and a last one with a hyphen between them.
+// +kubebuilder:validation:MaxLength=11
+// +kubebuilder:validation:Pattern=`^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$`
+// +kubebuilder:validation:XValidation:rule="self.split('-').all(p, int(p) <= 65535 && int(p) >= int(self.split('-')[0]))",message="not a range of ports; write the smaller number first and none above 65535, for example 30500-30509"
+type PortRange string
 
 // ObjectName is the name of an object of the cluster (a DNS subdomain, RFC 1123).
 // +kubebuilder:validation:MinLength=1

@@ -690,6 +690,11 @@ func (in *Workload) DeepCopyInto(out *Workload) {
 		*out = make([]ServiceType, len(*in))
 		copy(*out, *in)
 	}
+	if in.NodePorts != nil {
+		in, out := &in.NodePorts, &out.NodePorts
+		*out = make([]PortRange, len(*in))
+		copy(*out, *in)
+	}
 	if in.EndpointNetworks != nil {
 		in, out := &in.EndpointNetworks, &out.EndpointNetworks
 		*out = make([]CIDR, len(*in))

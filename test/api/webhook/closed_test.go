@@ -4,9 +4,6 @@ package webhook
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -140,15 +137,9 @@ func noted(e *eventsv1.Event, reason, note string) *eventsv1.Event {
 // close installs the component as its users do, with kubectl.
 func (w *world) close(t *testing.T) {
 	t.Helper()
-	directory := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(directory, "deploy"), os.DirFS(filepath.Join(root, "deploy"))))
-	require.NoError(t, os.Mkdir(filepath.Join(directory, "mine"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(directory, "mine/kustomization.yaml"),
-		[]byte("resources: [../deploy]\ncomponents: [../deploy/closed-output]\n"), 0o600))
-	rendered, err := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", filepath.Join(directory, "mine")).Output()
-	require.NoError(t, err)
-	require.Contains(t, string(rendered), "- --api-output=closed")
-	for _, object := range decode(t, rendered) {
+	closed := false
+	for _, object := range w.withComponent(t, "closed-output") {
+		closed = closed || object.GetName() == name && strings.Contains(jsonOf(t, object.Object), "--api-output=closed")
 		if object.GetKind() != "MutatingWebhookConfiguration" {
 			continue
 		}
@@ -159,6 +150,7 @@ func (w *world) close(t *testing.T) {
 		before.Webhooks = wanted.Webhooks
 		require.NoError(t, w.client.Update(t.Context(), before))
 	}
+	require.True(t, closed, "the Deployment gets the flag")
 	w.process.stop()
 	w.start(t, "--api-output=closed")
 }

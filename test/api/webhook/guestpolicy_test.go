@@ -69,6 +69,7 @@ func guestPolicies(t *testing.T, w *world) {
 	require.Equal(t, []string{"spec.hostNetwork"}, causes(t, w.client.Create(t.Context(), escaping)), "what leads past the proxy is refused all the same")
 
 	serviceTypes(t, w, policy, namespace)
+	balancers(t, w, policy, namespace)
 	nodeSelector(t, w, policy, namespace)
 
 	require.NoError(t, w.client.Delete(t.Context(), policy))
@@ -98,6 +99,60 @@ func serviceTypes(t *testing.T, w *world, policy *v1alpha1.GuestPolicy, namespac
 	for _, kind := range []corev1.ServiceType{"LoadBalancer", "ExternalName"} {
 		require.Equal(t, []string{"spec.type"}, causes(t, publish(kind)), kind)
 	}
+}
+
+// balancers: a Service that publishes pods chooses neither a load balancer's address nor a port of the nodes, when it is created and later, in both modes.
+func balancers(t *testing.T, w *world, policy *v1alpha1.GuestPolicy, namespace string) {
+	t.Helper()
+	policy.Spec.Workload = &v1alpha1.Workload{ServiceTypes: []v1alpha1.ServiceType{"NodePort", "LoadBalancer"}, NodePorts: []v1alpha1.PortRange{"30500-30509"}}
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	note := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+apis.AnnotationServiceTypes+`":"LoadBalancer,NodePort"}}}`))
+	require.NoError(t, w.client.Patch(t.Context(), ns, note))
+	published := func(name string, change func(*corev1.Service)) *corev1.Service {
+		s := service(name, corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal})
+		s.Namespace = namespace
+		change(s)
+		return s
+	}
+	tenant, kept := w.tenant(t), published("kept", func(*corev1.Service) {})
+	require.Eventually(t, func() bool { return tenant.Create(t.Context(), kept.DeepCopy(), client.DryRunAll) == nil }, waitLong, waitStep, "%s", w.process)
+	require.NoError(t, tenant.Create(t.Context(), kept))
+	require.NotZero(t, kept.Spec.Ports[0].NodePort)
+	require.NotZero(t, kept.Spec.HealthCheckNodePort)
+	kept.Spec.Ports[0].Port = 81
+	require.NoError(t, tenant.Update(t.Context(), kept), "what the cluster chose stays")
+
+	choices := map[string]func(*corev1.Service){
+		"spec.loadBalancerIP": func(s *corev1.Service) { s.Spec.LoadBalancerIP = "198.51.100.7" },
+		"metadata.annotations[metallb.io/loadBalancerIPs]": func(s *corev1.Service) {
+			metav1.SetMetaDataAnnotation(&s.ObjectMeta, "metallb.io/loadBalancerIPs", "198.51.100.7")
+		},
+		"metadata.annotations[lbipam.cilium.io/sharing-key]": func(s *corev1.Service) {
+			metav1.SetMetaDataAnnotation(&s.ObjectMeta, "lbipam.cilium.io/sharing-key", "hospital")
+		},
+		"spec.ports[0].nodePort":   func(s *corev1.Service) { s.Spec.Ports[0].NodePort = 30777 },
+		"spec.healthCheckNodePort": func(s *corev1.Service) { s.Spec.HealthCheckNodePort = 30778 },
+	}
+	refused := func(when string) {
+		for field, change := range choices {
+			require.Equal(t, []string{field}, causes(t, tenant.Create(t.Context(), published("chosen", change), client.DryRunAll)), when)
+			if field == "spec.healthCheckNodePort" {
+				continue // It is immutable.
+			}
+			changed := kept.DeepCopy()
+			change(changed)
+			require.Equal(t, []string{field}, causes(t, tenant.Update(t.Context(), changed, client.DryRunAll)), when)
+		}
+	}
+	refused("mode Enforce")
+	require.NoError(t, tenant.Create(t.Context(), published("granted", func(s *corev1.Service) {
+		s.Spec.Ports[0].NodePort, s.Spec.HealthCheckNodePort = 30500, 30509
+	}), client.DryRunAll), "the Hospital grants these numbers")
+	policy.Spec.Workload.Mode = v1alpha1.Audit
+	require.NoError(t, w.client.Update(t.Context(), policy))
+	refused("mode Audit")
+	require.NoError(t, w.client.Delete(t.Context(), kept))
 }
 
 // nodeSelector: pods are stored with the guest's, and another value is refused.

@@ -306,7 +306,7 @@ func reservedGuests(t *testing.T, w *world, _ string) {
 		shadow.SetNamespace(namespace)
 		err := user.Create(t.Context(), shadow)
 		require.Equal(t, []string{"spec.pod.tolerations[0]"}, causes(t, err), what)
-		require.ErrorContains(t, err, `guest "pharma" has no right to it; remove the toleration, or have the Hospital add the taint to scheduling.taints`, what)
+		require.ErrorContains(t, err, `guest "pharma" has no right to it; remove the toleration, or have the Hospital add the taint to spec.scheduling.taints of the GuestPolicy "pharma"`, what)
 	}
 	require.Equal(t, []string{"spec.tolerations[0]"}, causes(t, w.as(t, "alice").Create(t.Context(), bearing(namespace, "guest", reserved()))))
 	opted := w.guestSpace(t, "data-space/apply-webhook", "false")
@@ -332,6 +332,43 @@ func reservedControllers(t *testing.T, w *world, namespace string) {
 	forged := bearing(namespace, "forged", reserved())
 	forged.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(&sets.Items[0], appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))}
 	require.Equal(t, []string{"spec.tolerations[0]"}, causes(t, w.as(t, "bob").Create(t.Context(), forged)))
+	w.reservedLater(t, namespace)
+}
+
+// reservedLater: a template names a node, the node is reserved, and only then a controller makes pods of the template.
+func (w *world) reservedLater(t *testing.T, namespace string) {
+	t.Helper()
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "later"}}
+	w.create(t, node)
+	w.deleteLater(t, node)
+	node.Spec.Taints = nil // the API server's own taint of new nodes
+	require.NoError(t, w.client.Update(t.Context(), node))
+	owner, tolerant := deployment(namespace, "later"), deployment(namespace, "later-tolerant")
+	for _, d := range []*appsv1.Deployment{owner, tolerant} {
+		d.Spec.Replicas, d.Spec.Template.Spec.NodeName = ptr(int32(0)), "later"
+	}
+	tolerant.Spec.Template.Spec.Tolerations = []corev1.Toleration{reserved()}
+	require.NoError(t, w.as(t, "bob").Create(t.Context(), owner), "the node is nobody's yet")
+	require.NoError(t, w.as(t, "alice").Create(t.Context(), tolerant))
+	node.Spec.Taints = []corev1.Taint{{Key: reservedKey, Value: reservedValue, Effect: corev1.TaintEffectNoSchedule}}
+	require.NoError(t, w.client.Update(t.Context(), node))
+	for _, d := range []*appsv1.Deployment{owner, tolerant} {
+		require.NoError(t, w.as(t, "bob").SubResource("scale").Update(t.Context(), d, client.WithSubResourceBody(scaleOf(d, 1))))
+	}
+	sets := &appsv1.ReplicaSetList{}
+	require.Eventually(t, func() bool {
+		return w.client.List(t.Context(), sets, client.InNamespace(namespace), client.MatchingLabels{"app": "later"}) == nil && len(sets.Items) == 1 &&
+			slices.ContainsFunc(sets.Items[0].Status.Conditions, func(c appsv1.ReplicaSetCondition) bool {
+				return c.Type == appsv1.ReplicaSetReplicaFailure && strings.Contains(c.Message, `node "later" has the taint example.com/reserved=study`) &&
+					strings.Contains(c.Message, "remove nodeName from the template")
+			})
+	}, waitLong, waitStep, "the controller's pod is not refused:\n%s", w.process)
+	pods := &corev1.PodList{}
+	require.Eventually(t, func() bool {
+		return w.client.List(t.Context(), pods, client.InNamespace(namespace), client.MatchingLabels{"app": "later-tolerant"}) == nil && len(pods.Items) == 1
+	}, waitLong, waitStep, "who may tolerate the taint may name the node:\n%s", w.process)
+	require.NoError(t, w.client.List(t.Context(), pods, client.InNamespace(namespace), client.MatchingLabels{"app": "later"}))
+	require.Empty(t, pods.Items)
 }
 
 func reservedMany(t *testing.T, w *world, namespace string) {

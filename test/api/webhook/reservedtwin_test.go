@@ -3,12 +3,18 @@
 package webhook
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,6 +52,57 @@ func reservedTwin(t *testing.T, w *world, namespace string) {
 	guest.SetNamespace(guests)
 	require.Error(t, w.tenant(t).Create(t.Context(), guest), "in a guest's namespace nothing passes without the webhook")
 	w.agreeOnTolerations(t, namespace)
+	w.closeTolerations(t, namespace)
+}
+
+// closeTolerations installs the component deploy/closed-tolerations as its users do, while the webhook is away.
+func (w *world) closeTolerations(t *testing.T, namespace string) {
+	t.Helper()
+	bob := w.as(t, "bob")
+	tolerant, plain := deployment(namespace, "closed-tolerant"), deployment(namespace, "closed-plain")
+	tolerant.Spec.Template.Spec.Tolerations = []corev1.Toleration{{Key: "mine"}}
+	named := pod(namespace, "closed-named")
+	named.Spec.NodeName = "node-1"
+	require.NoError(t, bob.Create(t.Context(), tolerant.DeepCopy(), client.DryRunAll), "without the component, no protected taint is tolerated here")
+	require.NoError(t, bob.Create(t.Context(), named.DeepCopy(), client.DryRunAll))
+
+	rendered, current := &admissionregistrationv1.MutatingWebhookConfiguration{}, w.configuration(t)
+	for _, object := range w.withComponent(t, "closed-tolerations") {
+		if object.GetKind() == "MutatingWebhookConfiguration" {
+			require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, rendered))
+		}
+	}
+	require.Len(t, rendered.Webhooks, len(current.Webhooks))
+	var changed []string
+	for i := range current.Webhooks {
+		if *current.Webhooks[i].FailurePolicy != *rendered.Webhooks[i].FailurePolicy {
+			changed = append(changed, current.Webhooks[i].Name)
+			current.Webhooks[i].FailurePolicy = rendered.Webhooks[i].FailurePolicy
+		}
+	}
+	require.Equal(t, []string{"judge-tolerations.data-space.liqo.io"}, changed)
+	require.NoError(t, w.client.Update(t.Context(), current))
+	require.Eventually(t, func() bool {
+		err := bob.Create(t.Context(), tolerant.DeepCopy(), client.DryRunAll)
+		return err != nil && isOutage(err)
+	}, waitLong, waitStep, "an object with a toleration of its own waits")
+	require.ErrorContains(t, bob.Create(t.Context(), named.DeepCopy(), client.DryRunAll), "failed calling webhook", "a node by name does as well")
+	require.NoError(t, bob.Create(t.Context(), plain, client.DryRunAll), "what adds no placement does not")
+	require.NoError(t, bob.Create(t.Context(), bearing(metav1.NamespaceSystem, "closed", corev1.Toleration{Key: "mine"}), client.DryRunAll))
+	require.NoError(t, w.as(t, "system:serviceaccount:kube-system:replicaset-controller", "system:authenticated").
+		Create(t.Context(), bearing(namespace, "closed-made", corev1.Toleration{Key: "mine"}), client.DryRunAll))
+}
+
+// withComponent renders deploy with one of its components, with kubectl.
+func (*world) withComponent(t *testing.T, component string) []*unstructured.Unstructured {
+	t.Helper()
+	directory := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(directory, "deploy"), os.DirFS(filepath.Join(root, "deploy"))))
+	require.NoError(t, os.Mkdir(filepath.Join(directory, "mine"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "mine/kustomization.yaml"), []byte("resources: [../deploy]\ncomponents: [../deploy/"+component+"]\n"), 0o600))
+	rendered, err := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", filepath.Join(directory, "mine")).Output()
+	require.NoError(t, err)
+	return decode(t, rendered)
 }
 
 // agreeOnTolerations compares the policy with the decision, for every form of a toleration. ShadowPods hold what the API server would not let into a pod.
