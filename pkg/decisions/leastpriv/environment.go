@@ -3,6 +3,7 @@ package leastpriv
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -28,6 +29,8 @@ const (
 	workLimit = 1 << 20
 	// NamesLimit is how many names of one workload are followed.
 	NamesLimit = 1000
+	// KeptLimit is how many bytes the names of one workload take, with the places that mention them.
+	KeptLimit = 128 << 10
 	// SourcesLimit is how many ConfigMaps and Secrets of one workload are read.
 	SourcesLimit = 100
 )
@@ -45,6 +48,27 @@ type Wishes struct {
 	Missing []Source
 	// Cut says that more is there than is read.
 	Cut bool
+	// Full says that nothing is kept, because the workloads of the namespace mention too much.
+	Full bool
+}
+
+// wishOverhead is what a Wish takes beside its texts.
+const wishOverhead = 100
+
+// Size is about how many bytes of memory the wishes take.
+func (w Wishes) Size() int {
+	size := wishOverhead
+	for _, one := range w.All {
+		size += one.size()
+	}
+	for _, s := range w.Missing {
+		size += wishOverhead + len(s.Name)
+	}
+	return size
+}
+
+func (w Wish) size() int {
+	return wishOverhead + len(w.Service) + len(w.Pod) + len(w.Namespace) + len(w.Where)
 }
 
 // Sources returns the ConfigMaps and Secrets that containers get variables from, sorted.
@@ -70,7 +94,7 @@ func Sources(pod corev1.PodSpec) []Source {
 	}
 	slices.SortFunc(all, compareSources)
 	all = slices.Compact(all)
-	return all[:min(len(all), SourcesLimit)]
+	return slices.Clone(all[:min(len(all), SourcesLimit)]) // the others are not kept
 }
 
 func compareSources(a, b Source) int {
@@ -109,7 +133,7 @@ func FindAll(pod corev1.PodSpec, namespace, domain string, contents map[Source]m
 type reader struct {
 	namespace, domain string
 	contents          map[Source]map[string]string
-	left              int
+	left, kept        int
 	seen              map[Name]bool
 	missing           map[Source]bool
 	wishes            Wishes
@@ -207,11 +231,14 @@ func (r *reader) read(text, where string) {
 		if r.seen[name] {
 			continue
 		}
-		if len(r.wishes.All) == NamesLimit {
+		wish := Wish{name, where}
+		if len(r.wishes.All) == NamesLimit || r.kept+wish.size() > KeptLimit {
 			r.wishes.Cut = true
 			return
 		}
-		r.seen[name] = true
-		r.wishes.All = append(r.wishes.All, Wish{name, where})
+		wish.Service, wish.Pod, wish.Namespace = strings.Clone(name.Service), strings.Clone(name.Pod), strings.Clone(name.Namespace) // not the text that they are in
+		r.kept += wish.size()
+		r.seen[wish.Name] = true
+		r.wishes.All = append(r.wishes.All, wish)
 	}
 }

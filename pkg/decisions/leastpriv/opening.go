@@ -22,6 +22,7 @@ type opening struct {
 	ports []networkingv1.NetworkPolicyPort // none: all
 	why   string
 	last  bool   // is left out first if there are too many
+	owned bool   // ports are of this opening alone
 	name  string // key, once merged
 }
 
@@ -79,9 +80,12 @@ func merge(all []opening) []opening {
 // add opens what another opening to the same peer does.
 func (o *opening) add(more opening) {
 	if len(o.ports) > 0 && len(more.ports) > 0 {
-		o.ports = append(slices.Clip(o.ports), more.ports...)
+		if !o.owned {
+			o.ports, o.owned = slices.Clone(o.ports), true
+		}
+		o.ports = append(o.ports, more.ports...)
 	} else {
-		o.ports = nil
+		o.ports, o.owned = nil, true
 	}
 	if len(o.why) < reasonLimit && !strings.Contains(o.why, more.why) {
 		o.why += "; " + more.why
@@ -97,12 +101,14 @@ const (
 	portSize       = 48 // as JSON
 )
 
+func (o opening) size() int { return 2*len(o.name) + portSize*len(o.ports) }
+
 // fitting returns the openings without those that are too long, or for which there is no room after those before them.
-func fitting(all []opening) []opening {
+func fitting(all []opening, room int) []opening {
 	var kept []opening
-	left := directionLimit
+	left := min(directionLimit, room)
 	for _, o := range all {
-		size := 2*len(o.name) + portSize*len(o.ports)
+		size := o.size()
 		if size > openingLimit || size > left {
 			continue
 		}

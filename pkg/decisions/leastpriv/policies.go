@@ -38,7 +38,10 @@ func Policies(w World) Result {
 	w.Pods = slices.SortedFunc(slices.Values(w.Pods), func(a, b Pod) int { return compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	w.Workloads = selectable(w)
 	slices.SortFunc(w.Workloads, func(a, b Workload) int { return compare(a.String(), b.String()) })
-	p := plan{index: newIndex(w), out: map[*Workload][]opening{}, in: map[*Workload][]opening{}}
+	p := plan{
+		index: newIndex(w), out: map[*Workload][]opening{}, in: map[*Workload][]opening{},
+		work: map[string]int{}, written: map[string]int{}, poor: map[*Workload]bool{}, found: map[*Workload]int{},
+	}
 	for i := range w.Workloads {
 		p.follow(&w.Workloads[i])
 	}
@@ -62,9 +65,17 @@ type plan struct {
 	*index
 	out, in map[*Workload][]opening
 	result  Result
+	// work is what has been done for the workloads of each namespace, written the bytes of their policies, and poor are the workloads for which
+	// no more is done.
+	work, written map[string]int
+	poor          map[*Workload]bool
+	found         map[*Workload]int
 }
 
 func (p *plan) find(w *Workload, format string, args ...any) {
+	if p.found[w]++; p.found[w] > findingsLimit {
+		return
+	}
 	p.result.Findings = append(p.result.Findings, Finding{*w, fmt.Sprintf(format, args...)})
 }
 
@@ -76,31 +87,54 @@ func (p *plan) follow(w *Workload) {
 	if w.Wishes.Cut {
 		p.find(w, "its variables and arguments are longer than what is read: names at their end are not followed")
 	}
+	if w.Wishes.Full {
+		p.find(w, "the workloads of its namespace mention more than is kept of one namespace: what it mentions is not followed")
+	}
 	if w.Selector == nil {
 		return
 	}
 	for _, wish := range w.Wishes.All {
-		found, note := p.resolve(wish.Name, externalNameHops)
-		if note != "" {
-			p.find(w, "%s: %s", wish.Where, note)
-		}
-		for _, o := range found {
-			target := o.why
-			o.why = wish.Where + " names " + target
-			if p.Namespaces[w.Namespace].foreign() {
-				var ok bool
-				if o, ok = p.allowed(w.Namespace, o); !ok {
-					if wish.Pod != "" { // which pod has an address is not the guest's to learn
-						target = fmt.Sprintf("Pod %s in namespace %s", wish.Pod, wish.Namespace)
-					}
-					p.find(w, "%s names %s, which the Hospital does not allow to this guest", wish.Where, target)
-					continue
-				}
-			}
-			p.out[w] = append(p.out[w], o)
-			p.admit(w, o)
+		if !p.affords(w, 1) || !p.followOne(w, wish) {
+			return
 		}
 	}
+}
+
+// followOne resolves a name; it returns false if no more may be followed for the workload.
+func (p *plan) followOne(w *Workload, wish Wish) bool {
+	found, note := p.resolve(wish.Name, externalNameHops)
+	if note != "" {
+		p.find(w, "%s: %s", wish.Where, note)
+	}
+	for _, o := range found {
+		o, ok := p.wished(w, wish, o)
+		if !ok {
+			continue
+		}
+		if !p.affords(w, 1+len(o.ports)) {
+			return false
+		}
+		p.out[w] = append(p.out[w], o)
+		p.admit(w, o)
+	}
+	return true
+}
+
+// wished returns what a workload may have of an opening that it mentions.
+func (p *plan) wished(w *Workload, wish Wish, o opening) (opening, bool) {
+	target := o.why
+	o.why = wish.Where + " names " + target
+	if !p.Namespaces[w.Namespace].foreign() {
+		return o, true
+	}
+	narrowed, ok := p.allowed(w.Namespace, o)
+	if !ok {
+		if wish.Pod != "" { // which pod has an address is not the guest's to learn
+			target = fmt.Sprintf("Pod %s in namespace %s", wish.Pod, wish.Namespace)
+		}
+		p.find(w, "%s names %s, which the Hospital does not allow to this guest", wish.Where, target)
+	}
+	return narrowed, ok
 }
 
 // admit opens the other end of an opening, where it is closed by us. A guest's wish opens no pod of the Hospital's: what rule 3 opens does
@@ -120,6 +154,9 @@ func (p *plan) admit(from *Workload, o opening) {
 				p.find(from, "%s, and the Hospital does not allow this guest to be reached from here", o.why)
 				continue
 			}
+		}
+		if !p.affords(from, 1+len(o.ports)) {
+			return
 		}
 		p.in[target] = append(p.in[target], back)
 	}
@@ -151,6 +188,9 @@ func (p *plan) selected(o opening) []*Workload {
 
 // policy writes one workload's.
 func (p *plan) policy(w *Workload) {
+	if !p.admitted(w) {
+		return
+	}
 	self := opening{namespace: w.Namespace, pods: w.Selector, why: "pods of the same workload"}
 	foreign := p.Namespaces[w.Namespace].foreign()
 	if foreign {
@@ -173,7 +213,10 @@ func (p *plan) bounded(w *Workload, direction string, all []opening) []opening {
 		p.find(w, "%d of %d %s peers are left out: a policy has at most %d", more, len(all), direction, p.MaxPeers)
 		all = all[:p.MaxPeers]
 	}
-	fitting := fitting(all)
+	fitting := fitting(all, p.room(w.Namespace))
+	for _, o := range fitting {
+		p.written[w.Namespace] += o.size()
+	}
 	if more := len(all) - len(fitting); more > 0 {
 		p.find(w, "%d of %d %s peers are left out: their labels and ports are too long for a policy", more, len(all), direction)
 	}
@@ -271,8 +314,10 @@ func selectable(w World) []Workload {
 	for _, one := range all {
 		note(one.Namespace, one.Labels)
 	}
+	uncounted := map[string]bool{}
 	for _, pod := range w.Pods {
 		note(pod.Namespace, pod.Labels)
+		uncounted[pod.Namespace] = uncounted[pod.Namespace] || pod.Unread
 	}
 	for i := range all {
 		one := &all[i]
@@ -284,7 +329,7 @@ func selectable(w World) []Workload {
 		case one.Kind == KindCronJob && len(one.Jobs) > 0:
 			jobs := slices.Sorted(slices.Values(one.Jobs))
 			rules = append(rules, metav1.LabelSelectorRequirement{Key: "batch.kubernetes.io/job-name", Operator: metav1.LabelSelectorOpIn, Values: jobs})
-		case one.Kind == KindPod && len(keys[one.Namespace]) <= keysLimit:
+		case one.Kind == KindPod && len(keys[one.Namespace]) <= keysLimit && !uncounted[one.Namespace]:
 			for _, k := range sortedKeys(keys[one.Namespace]) {
 				rules = append(rules, metav1.LabelSelectorRequirement{Key: k, Operator: metav1.LabelSelectorOpDoesNotExist})
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +99,73 @@ func TestAServiceOfAGuestDoesNotOutgrowThePolicyThatNamesIt(t *testing.T) {
 			require.Less(t, len(text), 1_400_000, what)
 		}
 	}
+}
+
+// A guest chooses how many pods it has, what each mentions, and which pods a Service selects: what is done and kept for them is bounded for each of
+// its namespaces. The Hospital's own workloads have no such bound.
+func TestWhatAGuestsWorkloadsMakeTheControllerDoIsBounded(t *testing.T) {
+	world := func(pods int, guests map[string]string) leastpriv.World {
+		labels := map[string]string{"app": "same", apis.LabelNetpolAllow: "true"}
+		w := leastpriv.World{Settings: leastpriv.DefaultSettings(), Namespaces: map[string]leastpriv.Namespace{"a": {Mode: leastpriv.Enforce, Labels: guests}}}
+		w.Services = []*corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "all"}, Spec: corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: labels}}}
+		var wishes leastpriv.Wishes
+		for port := range uint16(leastpriv.NamesLimit) {
+			wishes.All = append(wishes.All, leastpriv.Wish{Name: leastpriv.Name{Service: "all", Namespace: "a", Port: port + 1}, Where: "x"})
+		}
+		for i := range pods { // each mentions 1,000 ports of all
+			w.Workloads = append(w.Workloads, leastpriv.Workload{
+				Kind: leastpriv.KindPod, Namespace: "a", Name: fmt.Sprint("p", i), Labels: labels, Wishes: wishes, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			})
+		}
+		return w
+	}
+	takes := func(w leastpriv.World) (leastpriv.Result, uint64) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		result := leastpriv.Policies(w)
+		runtime.ReadMemStats(&after)
+		return result, after.TotalAlloc - before.TotalAlloc
+	}
+	pharma := map[string]string{apis.LabelRemoteCluster: "pharma"}
+	_, unbounded := takes(world(12, nil))
+	result, bounded := takes(world(100, pharma))
+	t.Logf("100 pods: %d MiB; without the bound 12: %d MiB", bounded>>20, unbounded>>20)
+	require.Greater(t, unbounded, uint64(50<<20), "the premise: without the bound it grows with the square of the number of pods")
+	require.Less(t, bounded, 2*unbounded)
+	require.Len(t, result.Policies, 100)
+	require.True(t, slices.ContainsFunc(result.Findings, func(f leastpriv.Finding) bool {
+		return strings.Contains(f.Message, "more peers and ports than are followed for one namespace of a guest")
+	}))
+}
+
+func TestThePoliciesOfAGuestsNamespaceAreBoundedTogether(t *testing.T) {
+	w := leastpriv.World{Settings: leastpriv.DefaultSettings(), Namespaces: map[string]leastpriv.Namespace{
+		"a": {Mode: leastpriv.Enforce, Labels: map[string]string{apis.LabelRemoteCluster: "pharma"}}, "b": {Mode: leastpriv.Enforce},
+	}}
+	for i := range 400 {
+		labels := map[string]string{"app": fmt.Sprint(i)}
+		for j := range 70 {
+			labels[fmt.Sprint("label", j)] = strings.Repeat("x", 63)
+		}
+		for _, ns := range []string{"a", "b"} {
+			w.Workloads = append(w.Workloads, leastpriv.Workload{
+				Kind: leastpriv.KindPod, Namespace: ns, Name: fmt.Sprint("p", i), Labels: labels, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			})
+		}
+	}
+	result, size, others := leastpriv.Policies(w), 0, 0
+	for _, p := range result.Policies {
+		text, err := json.Marshal(p)
+		require.NoError(t, err)
+		if p.Namespace == "a" {
+			size += len(text)
+		} else {
+			others++
+		}
+	}
+	require.Equal(t, 401, others, "the guest's take no room of the Hospital's")
+	require.Less(t, size, 8<<20)
+	require.Contains(t, result.Findings[0].Message, "it has no policy of its own and its pods stay closed")
 }
 
 func TestTheOrderOfObjectsChangesNothing(t *testing.T) {

@@ -29,12 +29,12 @@ const (
 // Labels and annotations of the policies.
 const (
 	// LabelPolicy is on each policy; its value is the mode in lower case. Without it a policy is not ours.
-	LabelPolicy = "data-space.liqo.io/workload-policy"
+	LabelPolicy = apis.LabelWorkloadPolicy
 	// AnnotationWorkload names the workload, and AnnotationReasons says why each peer is there.
 	AnnotationWorkload = "data-space.liqo.io/workload"
-	AnnotationReasons  = "data-space.liqo.io/reasons"
+	AnnotationReasons  = apis.AnnotationReasons
 	// AnnotationSelects is, in mode Audit, the selector that the policy would have.
-	AnnotationSelects = "data-space.liqo.io/would-select"
+	AnnotationSelects = apis.AnnotationWouldSelect
 )
 
 // ClosedName is the name of the policy that closes a namespace's pods until a policy of their own selects them.

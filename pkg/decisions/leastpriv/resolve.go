@@ -44,6 +44,9 @@ func newIndex(w World) *index {
 		x.slices[k] = append(x.slices[k], s)
 	}
 	for _, p := range w.Pods {
+		if p.Unread {
+			continue
+		}
 		for _, a := range p.Addresses {
 			x.pods[a] = p
 		}

@@ -30,6 +30,7 @@ type Index struct {
 	policies map[string]*policyChain
 	tree     [2]map[iptables.Family]*tree
 
+	audits   int // policies in mode Audit
 	lists    [kinds]listing
 	rendered map[iptables.Family]map[string][]iptables.Rule // what the kernel holds, own chains
 	tx       *transaction
@@ -45,6 +46,7 @@ type namespace struct {
 	local    map[*pod]struct{}
 	policies map[string]*policy
 	targets  byLabel[*policy] // by target selector
+	audited  byLabel[*policy] // by what they would select, those in mode Audit
 	groups   byLabel[*set]    // groups about this namespace, or whose namespace selector selects it
 }
 

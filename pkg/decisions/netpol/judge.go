@@ -24,6 +24,7 @@ type Verdict struct {
 	Allowed         bool
 	Egress, Ingress Finding
 	Unknown         bool // an end of it is an address that no known pod holds, and such are closed
+	Audit           []WouldRefuse
 }
 
 // Finding is one direction's part of a verdict.
@@ -34,6 +35,7 @@ type Finding struct {
 	Allowed bool            // also true where nothing is judged
 	Policy  netpolicy.Key   // the policy that allows it
 	Rule    string          // its rule, as the kernel's comment names it
+	Place   int             // of the rule in its direction of the policy
 	Against []netpolicy.Key // the policies that judge the direction and do not allow it, if none does
 }
 
@@ -57,7 +59,9 @@ func (x *Index) Allowed(p Packet) bool {
 // Explain judges a packet and says why.
 func (x *Index) Explain(p Packet) Verdict {
 	v := Verdict{Unknown: x.unknown(p), Egress: x.find(egress, p), Ingress: x.find(ingress, p)}
-	v.Allowed = !v.Unknown && v.Egress.Allowed && v.Ingress.Allowed
+	if v.Allowed = !v.Unknown && v.Egress.Allowed && v.Ingress.Allowed; v.Allowed {
+		v.Audit = x.Audit(p)
+	}
 	return v
 }
 
@@ -74,7 +78,7 @@ func (x *Index) find(d direction, p Packet) Finding {
 	f.Chain = t.name
 	by, clause := x.allows(t, p)
 	if by != nil {
-		f.Policy, f.Rule = by.policy.Key, clause.comment(by)
+		f.Policy, f.Rule, f.Place = by.policy.Key, clause.comment(by), clause.rule
 		return f
 	}
 	f.Allowed = false
@@ -192,6 +196,9 @@ func (v Verdict) Lines() []string {
 			f = v.Ingress
 		}
 		parts = append(parts, f.describe(d))
+	}
+	for _, w := range v.Audit {
+		parts = append(parts, w.describe())
 	}
 	return parts
 }

@@ -20,8 +20,10 @@ func (c PolicySeen) apply(x *Index) {
 	}
 	old := p.Target
 	ns.targets.remove(old, p)
+	x.unaudit(ns, p)
 	p.Policy = c.Policy
 	ns.targets.add(p.Target, p)
+	x.audit(ns, p)
 	for chain := range p.chains {
 		x.reload(chain)
 	}
@@ -35,6 +37,7 @@ func (c PolicyGone) apply(x *Index) {
 	}
 	p := ns.policies[c.Key.Name]
 	ns.targets.remove(p.Target, p)
+	x.unaudit(ns, p)
 	delete(ns.policies, c.Key.Name)
 	x.retargetIn(ns, p.Target)
 	x.tx.emptied(ns)

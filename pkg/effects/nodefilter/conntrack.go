@@ -78,13 +78,44 @@ type forbidden struct {
 // MatchConntrackFlow judges the packet that opened the connection: from whom it came, and where it went after DNAT,
 // which is where the answers come from.
 func (f forbidden) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
+	return !f.allowed(opening(flow, f.own))
+}
+
+// opening returns the packet that opened a connection.
+func opening(flow *netlink.ConntrackFlow, own map[netip.Addr]struct{}) netpol.Packet {
 	p := netpol.Packet{
 		From: address(flow.Forward.SrcIP), To: address(flow.Reverse.SrcIP), Port: flow.Reverse.SrcPort,
 		Protocol: protocol(flow.Forward.Protocol),
 	}
-	_, p.Node = f.own[p.From]
-	_, p.ToNode = f.own[p.To]
-	return !f.allowed(p)
+	_, p.Node = own[p.From]
+	_, p.ToNode = own[p.To]
+	return p
+}
+
+// Connection is a connection by the packet that opened it.
+type Connection struct {
+	netpol.Packet
+	FromPort uint16
+}
+
+// Connections calls visit for each connection that the kernel knows. It looks at every entry: off the hot path.
+func (f *Filter) Connections(visit func(Connection), families ...iptables.Family) error {
+	return f.node.Do(func() error {
+		own, err := addresses()
+		if err != nil {
+			return err
+		}
+		for _, family := range families {
+			flows, err := netlink.ConntrackTableList(netlink.ConntrackTable, inet(family))
+			if err != nil {
+				return fmt.Errorf("list connections (%s): %w", family, err)
+			}
+			for _, flow := range flows {
+				visit(Connection{Packet: opening(flow, own), FromPort: flow.Forward.SrcPort})
+			}
+		}
+		return nil
+	})
 }
 
 func protocol(number uint8) netpolicy.Protocol {

@@ -27,6 +27,7 @@ type Watch struct {
 	feeds  []*feed
 	queue  *queue
 	core   corev1client.CoreV1Interface
+	named  networkingv1client.NetworkPoliciesGetter
 	api    *witness
 	synced atomic.Bool
 }
@@ -44,7 +45,7 @@ func New(cfg *rest.Config, log *slog.Logger) (*Watch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare the client of the API server: %w", err)
 	}
-	w := &Watch{core: core, api: seen, queue: newQueue("namespaces", "networkpolicies", "pods")}
+	w := &Watch{core: core, named: networking, api: seen, queue: newQueue("namespaces", "networkpolicies", "pods")}
 	for _, f := range []struct {
 		kind   kind
 		client rest.Interface

@@ -8,6 +8,9 @@ import (
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
+// maxAudited is how many policies in mode Audit are shown, those that would refuse most.
+const maxAudited = 20
+
 // PrintPolicyStatus writes the state of NetworkPolicy for people. Ages are relative to now.
 func PrintPolicyStatus(w io.Writer, s agentapi.PolicyStatus, now time.Time) error {
 	state, verified := "not in force yet", "never"
@@ -23,6 +26,9 @@ func PrintPolicyStatus(w io.Writer, s agentapi.PolicyStatus, now time.Time) erro
 		if r.Packets > 0 {
 			fmt.Fprintf(w, "refused: %d packets, %s, %s\n", r.Packets, r.Reason, r.Family)
 		}
+	}
+	for _, a := range s.Audited[:min(len(s.Audited), maxAudited)] {
+		fmt.Fprintf(w, "mode Audit: %d connections would be refused, %s of the pods of %s\n", a.Connections, a.Direction, a.Policy)
 	}
 	for _, p := range s.Problems {
 		fmt.Fprintf(w, "problem: %s\n", p)

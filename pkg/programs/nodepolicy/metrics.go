@@ -15,6 +15,7 @@ type metrics struct {
 	drift    prometheus.Counter
 	cut      prometheus.Counter
 	refused  *prometheus.CounterVec
+	audited  *prometheus.CounterVec
 
 	before map[nodefilter.Refused]uint64 // the kernel's counts at the last look, by family and reason
 }
@@ -34,13 +35,16 @@ func newMetrics(p *Policies, to prometheus.Registerer) *metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "refused_packets_total", Help: "Packets refused, as the kernel counted them at the last look.",
 		}, []string{"family", "reason"}),
+		audited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "audit_connections_total", Help: "Connections that policies of workloads in mode Audit would have refused.",
+		}, []string{"policy", "direction"}),
 		before: map[nodefilter.Refused]uint64{},
 	}
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: prefix + "info", Help: "How refused packets are answered, and which unknown addresses are closed.",
 		ConstLabels: prometheus.Labels{"denial": string(p.Denial), "unknown": string(p.Unknown), "backend": p.Backend},
 	}, func() float64 { return 1 })
-	to.MustRegister(m.duration, m.failures, m.drift, m.cut, m.refused, info, newGauges(p))
+	to.MustRegister(m.duration, m.failures, m.drift, m.cut, m.refused, m.audited, info, newGauges(p))
 	return m
 }
 

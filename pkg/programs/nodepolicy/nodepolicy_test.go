@@ -48,6 +48,7 @@ type world struct {
 	retired  bool
 	slow     chan struct{}
 	refused  []nodefilter.Refused
+	audited  map[nodefilter.Connection][]netpol.WouldRefuse
 }
 
 var own = netip.MustParseAddr("198.51.100.1")
@@ -141,7 +142,17 @@ func (a *api) Node(context.Context, string) (policywatch.Node, error) {
 	return a.node, a.nodeErr
 }
 
+func (a *api) Reasons(_ context.Context, policy netpolicy.Key) (policywatch.Reasons, error) {
+	return policywatch.Reasons{Egress: []string{"to pods app=pg: because " + policy.String()}}, nil
+}
+
 type kernel world
+
+func (k *kernel) Audit() (map[nodefilter.Connection][]netpol.WouldRefuse, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.audited, nil
+}
 
 func (k *kernel) Apply(_ context.Context, changes ...netpol.Change) error {
 	if k.slow != nil {
@@ -361,8 +372,9 @@ func TestTheSocketAnswers(t *testing.T) {
 	var e agentapi.Explanation
 	require.Equal(t, http.StatusOK, w.asks(http.MethodGet, agentapi.ExplainPath+"?"+q.Values().Encode(), &e))
 	require.Equal(t, agentapi.Explanation{
-		Node: "node-1", Egress: agentapi.Side{Pod: "x/a", Allowed: true, Policy: "x/p", Rule: "r", Chain: "C"},
-		Ingress: agentapi.Side{Pod: "x/b", Against: []string{"x/q"}, Chain: "D"}, Text: "egress of x/a: allowed by \"r\" in C\ningress of x/b: refused, none of its policies allows it (x/q) in D",
+		Node: "node-1", Egress: agentapi.Side{Pod: "x/a", Allowed: true, Policy: "x/p", Rule: "r", Chain: "C", Reason: "to pods app=pg: because x/p"},
+		Ingress: agentapi.Side{Pod: "x/b", Against: []string{"x/q"}, Chain: "D"}, Text: "egress of x/a: allowed by \"r\" in C\ningress of x/b: refused, none of its policies allows it (x/q) in D\n" +
+			"why x/p has the rule: to pods app=pg: because x/p",
 	}, e)
 	require.Equal(t, http.StatusBadRequest, w.asks(http.MethodGet, agentapi.ExplainPath, nil))
 	q.Port = 1

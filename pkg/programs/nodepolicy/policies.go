@@ -26,6 +26,8 @@ type Cluster interface {
 	Problem() string
 	// Node reads the Node. errors.Is policywatch.ErrRefused if the agent may not.
 	Node(ctx context.Context, name string) (policywatch.Node, error)
+	// Reasons returns why the rules of a policy are there, in their order; none if the policy does not say.
+	Reasons(ctx context.Context, policy netpolicy.Key) (policywatch.Reasons, error)
 }
 
 // Filter is what the node's kernel holds, kept as the changes say.
@@ -48,7 +50,14 @@ type Sight interface {
 	Holds([]netip.Addr) (bool, error)
 	// Escapes returns the bridges whose pods reach each other past the filter.
 	Escapes() ([]nodefilter.Escape, error)
+	Auditor
 	Census
+}
+
+// Auditor knows what policies in mode Audit would do.
+type Auditor interface {
+	// Audit returns the connections that policies in mode Audit would refuse.
+	Audit() (map[nodefilter.Connection][]netpol.WouldRefuse, error)
 }
 
 // Census counts.
@@ -95,6 +104,7 @@ type Policies struct {
 	look  chan struct{} // the kernel is to be looked at now
 	cut   chan struct{} // connections may be forbidden since
 	seen  account
+	audit audit
 
 	marksAt time.Time // when marks were looked for; of verify alone
 }
@@ -134,6 +144,7 @@ func (p *Policies) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { p.verify(ctx); return nil })
 	group.Go(func() error { p.cuts(ctx); return nil })
+	group.Go(func() error { p.audits(ctx); return nil })
 	return group.Wait()
 }
 

@@ -14,6 +14,7 @@ func (p *Policies) Status() agentapi.PolicyStatus {
 	out := agentapi.PolicyStatus{
 		Node: p.Node, InForce: p.Ready(), Backend: p.Backend, Denial: string(p.Denial), Unknown: string(p.Unknown), PodCIDRs: p.sight.PodCIDRs(),
 		Policies: s.Policies, PoliciesOn: s.PoliciesOn, Pods: s.Pods, LocalPods: s.LocalPods, Isolated: s.Isolated, Refused: refusedPackets(p.sight.Refused()),
+		Audited: p.audit.shown(),
 	}
 	p.seen.mu.Lock()
 	defer p.seen.mu.Unlock()
@@ -69,7 +70,7 @@ func (p *Policies) Handler() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		e, err := p.Explain(q)
+		e, err := p.Explain(r.Context(), q)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return

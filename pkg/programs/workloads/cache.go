@@ -21,16 +21,19 @@ import (
 	"data-space.liqo.io/pkg/decisions/leastpriv"
 )
 
+const kindNamespace = "Namespace"
+
 // byAddress is the index of pods by their addresses.
 const byAddress = "address"
 
 // newCache keeps of each object what a policy depends on. It is apart from the manager's own cache, which holds foreign namespaces only.
-func newCache(ctx context.Context, manager ctrl.Manager) (cache.Cache, error) {
+func newCache(ctx context.Context, manager ctrl.Manager, r *reducer) (cache.Cache, error) {
 	shared := true // readers copy what they change
 	store, err := cache.New(manager.GetConfig(), cache.Options{
 		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
 		DefaultUnsafeDisableDeepCopy: &shared,
-		DefaultTransform:             slim,
+		DefaultTransform:             r.reduce,
+		NewInformer:                  pagedInformer(r.reduce),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}: {Field: fields.AndSelectors(
 				fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)), fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
@@ -63,71 +66,102 @@ func notKubernetesSlices() labels.Selector {
 	return labels.NewSelector().Add(*r)
 }
 
-// slim drops what no policy depends on: of a pod that something followed has made, all of its variables; of others, all but these.
-func slim(object any) (any, error) {
+// slim drops what no policy depends on. Names that the containers mention were taken note of before.
+func slim(object any) {
 	switch o := object.(type) {
 	case *corev1.Pod:
+		labels := o.Labels
 		slimMeta(&o.ObjectMeta)
-		o.Spec = slimSpec(o.Spec, !leastpriv.Followed(o))
+		o.Labels, o.Spec = labels, slimSpec(o.Spec)
 		o.Status = corev1.PodStatus{PodIPs: o.Status.PodIPs, Phase: o.Status.Phase}
 	case *appsv1.Deployment:
 		slimMeta(&o.ObjectMeta)
-		o.Spec, o.Status = appsv1.DeploymentSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.DeploymentStatus{}
+		o.Spec, o.Status = appsv1.DeploymentSpec{Selector: o.Spec.Selector, Template: slimTemplate(o.Spec.Template)}, appsv1.DeploymentStatus{}
 	case *appsv1.StatefulSet:
 		slimMeta(&o.ObjectMeta)
-		o.Spec, o.Status = appsv1.StatefulSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.StatefulSetStatus{}
+		o.Spec, o.Status = appsv1.StatefulSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o.Spec.Template)}, appsv1.StatefulSetStatus{}
 	case *appsv1.DaemonSet:
 		slimMeta(&o.ObjectMeta)
-		o.Spec, o.Status = appsv1.DaemonSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.DaemonSetStatus{}
+		o.Spec, o.Status = appsv1.DaemonSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o.Spec.Template)}, appsv1.DaemonSetStatus{}
 	case *appsv1.ReplicaSet:
 		slimMeta(&o.ObjectMeta)
-		o.Spec, o.Status = appsv1.ReplicaSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, appsv1.ReplicaSetStatus{}
+		o.Spec, o.Status = appsv1.ReplicaSetSpec{Selector: o.Spec.Selector, Template: slimTemplate(o.Spec.Template)}, appsv1.ReplicaSetStatus{}
 	case *batchv1.Job:
 		slimMeta(&o.ObjectMeta)
-		o.Spec, o.Status = batchv1.JobSpec{Selector: o.Spec.Selector, Template: slimTemplate(o, o.Spec.Template)}, batchv1.JobStatus{}
+		o.Spec, o.Status = batchv1.JobSpec{Selector: o.Spec.Selector, Template: slimTemplate(o.Spec.Template)}, batchv1.JobStatus{}
 	case *batchv1.CronJob:
 		slimMeta(&o.ObjectMeta)
-		template := slimTemplate(o, o.Spec.JobTemplate.Spec.Template)
+		template := slimTemplate(o.Spec.JobTemplate.Spec.Template)
 		o.Spec, o.Status = batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: template}}}, batchv1.CronJobStatus{}
 	case *corev1.Service:
 		slimMeta(&o.ObjectMeta)
 		o.Spec = corev1.ServiceSpec{Type: o.Spec.Type, Selector: o.Spec.Selector, Ports: o.Spec.Ports, ClusterIP: o.Spec.ClusterIP, ExternalName: o.Spec.ExternalName}
 		o.Status = corev1.ServiceStatus{}
 	case *discoveryv1.EndpointSlice:
+		service := o.Labels[discoveryv1.LabelServiceName]
 		slimMeta(&o.ObjectMeta)
+		o.Labels = map[string]string{discoveryv1.LabelServiceName: service}
 		for i, e := range o.Endpoints {
 			o.Endpoints[i] = discoveryv1.Endpoint{Addresses: e.Addresses}
 		}
 	case *metav1.PartialObjectMetadata:
+		labels := o.Labels
 		slimMeta(&o.ObjectMeta)
+		if o.Kind == kindNamespace {
+			o.Labels = labels
+		}
 	}
-	return object, nil
 }
 
+// empty drops all but the name of an object that is too large to be kept.
+func empty(object any) {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		o.Labels, o.Spec = nil, corev1.PodSpec{HostNetwork: o.Spec.HostNetwork} // it keeps its addresses
+	case *appsv1.Deployment:
+		o.Spec = appsv1.DeploymentSpec{}
+	case *appsv1.StatefulSet:
+		o.Spec = appsv1.StatefulSetSpec{}
+	case *appsv1.DaemonSet:
+		o.Spec = appsv1.DaemonSetSpec{}
+	case *appsv1.ReplicaSet:
+		o.Spec = appsv1.ReplicaSetSpec{}
+	case *batchv1.Job:
+		o.Spec = batchv1.JobSpec{}
+	case *batchv1.CronJob:
+		o.Spec = batchv1.CronJobSpec{}
+	case *corev1.Service:
+		o.Spec = corev1.ServiceSpec{}
+	case *discoveryv1.EndpointSlice:
+		o.Endpoints, o.Ports = nil, nil
+	}
+}
+
+// slimMeta keeps of an object's owners the controller, and no label.
 func slimMeta(m *metav1.ObjectMeta) {
-	m.ManagedFields, m.Annotations, m.Finalizers = nil, nil, nil
-}
-
-func slimTemplate(owner metav1.Object, template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
-	return corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: template.Labels}, Spec: slimSpec(template.Spec, !leastpriv.Followed(owner)),
+	m.ManagedFields, m.Labels, m.Annotations, m.Finalizers, m.GenerateName = nil, nil, nil, nil, ""
+	owner := metav1.GetControllerOfNoCopy(m)
+	m.OwnerReferences = nil
+	if owner != nil {
+		m.OwnerReferences = []metav1.OwnerReference{*owner}
 	}
 }
 
-func slimSpec(pod corev1.PodSpec, variables bool) corev1.PodSpec {
-	return corev1.PodSpec{
-		HostNetwork: pod.HostNetwork, InitContainers: slimContainers(pod.InitContainers, variables), Containers: slimContainers(pod.Containers, variables),
-	}
+func slimTemplate(template corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: template.Labels}, Spec: slimSpec(template.Spec)}
 }
 
-func slimContainers(all []corev1.Container, variables bool) []corev1.Container {
+func slimSpec(pod corev1.PodSpec) corev1.PodSpec {
+	return corev1.PodSpec{HostNetwork: pod.HostNetwork, InitContainers: slimContainers(pod.InitContainers), Containers: slimContainers(pod.Containers)}
+}
+
+// slimContainers keeps the ports of those that have some.
+func slimContainers(all []corev1.Container) []corev1.Container {
 	var slimmed []corev1.Container
 	for _, c := range all {
-		s := corev1.Container{Name: c.Name, Ports: c.Ports}
-		if variables {
-			s.Command, s.Args, s.Env, s.EnvFrom = c.Command, c.Args, c.Env, c.EnvFrom
+		if len(c.Ports) > 0 {
+			slimmed = append(slimmed, corev1.Container{Name: c.Name, Ports: c.Ports})
 		}
-		slimmed = append(slimmed, s)
 	}
 	return slimmed
 }

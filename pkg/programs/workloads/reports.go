@@ -54,6 +54,10 @@ func (r *reports) round(v *view, result leastpriv.Result, restored map[client.Ob
 	for _, group := range grouped(result.Findings) {
 		say(reference(group.workload), ReasonIncomplete, note(group.messages))
 	}
+	for _, o := range v.oversize {
+		w := leastpriv.Workload{Kind: o.kind, Namespace: o.object.GetNamespace(), Name: o.object.GetName(), UID: o.object.GetUID()}
+		say(reference(w), ReasonIncomplete, oversizeNote(o.kind))
+	}
 	for _, w := range v.Workloads {
 		if key := (client.ObjectKey{Namespace: w.Namespace, Name: leastpriv.PolicyName(w.Kind, w.Name)}); taken[key] {
 			say(reference(w), ReasonNameTaken, fmt.Sprintf("NetworkPolicy %s is not the controller's and is left as it is: the workload has no policy of its own; rename one of them", key))
@@ -111,11 +115,20 @@ func note(messages []string) string {
 	return text.String()
 }
 
+func oversizeNote(kind string) string {
+	if kind == "Service" || kind == "EndpointSlice" {
+		return fmt.Sprintf("its selector, ports and addresses have more than %d bytes: no policy opens it; make several of it", slicesLimit)
+	}
+	return fmt.Sprintf("its labels, selector and ports have more than %d bytes: it has no policy of its own, and its pods have what the namespace's other policies open; shorten them", keptLimit)
+}
+
 func reference(w leastpriv.Workload) *corev1.ObjectReference {
 	version := "apps/v1"
 	switch w.Kind {
-	case leastpriv.KindPod:
+	case leastpriv.KindPod, "Service":
 		version = "v1"
+	case "EndpointSlice":
+		version = "discovery.k8s.io/v1"
 	case leastpriv.KindJob, leastpriv.KindCronJob:
 		version = "batch/v1"
 	}

@@ -2,6 +2,7 @@ package workloads
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -27,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"data-space.liqo.io/pkg/decisions/leastpriv"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -48,16 +50,19 @@ func Additions(ctx context.Context, config Config, logger *slog.Logger) []func(c
 
 // setup adds the controller to a manager.
 func setup(ctx context.Context, manager ctrl.Manager, config Config, logger *slog.Logger) error {
-	store, err := newCache(ctx, manager)
-	if err != nil {
-		return fmt.Errorf("prepare the caches of workloads: %w", err)
-	}
-	if err := manager.Add(store); err != nil {
-		return fmt.Errorf("add the caches of workloads: %w", err)
-	}
 	direct, err := newClient(manager)
 	if err != nil {
 		return fmt.Errorf("prepare the client that writes policies: %w", err)
+	}
+	known := newSources(nil, direct, config.ClusterDomain)
+	reducer := &reducer{secret: rand.Text(), sources: known}
+	store, err := newCache(ctx, manager, reducer)
+	if err != nil {
+		return fmt.Errorf("prepare the caches of workloads: %w", err)
+	}
+	known.cached, reducer.on = store, func(namespace string) bool { return isOn(ctx, store, config, namespace) }
+	if err := manager.Add(store); err != nil {
+		return fmt.Errorf("add the caches of workloads: %w", err)
 	}
 	counts, err := newMeters(metrics.Registry)
 	if err != nil {
@@ -65,7 +70,7 @@ func setup(ctx context.Context, manager ctrl.Manager, config Config, logger *slo
 	}
 	r := &rounds{
 		config: config, metrics: counts, pace: &pace{},
-		world: &snapshot{reader: store, sources: newSources(store, direct), config: config},
+		world: &snapshot{reader: store, reducer: reducer, sources: known, config: config},
 		writer: &writer{
 			client: direct, live: direct, metrics: counts, logger: logger,
 			stored: map[client.ObjectKey]storedPolicy{}, taken: map[client.ObjectKey]time.Time{},
@@ -78,6 +83,21 @@ func setup(ctx context.Context, manager ctrl.Manager, config Config, logger *slo
 	}
 	return b.Complete(r)
 }
+
+// isOn reports whether the workloads of a namespace get policies. It waits for the list of namespaces; without an answer what workloads mention is
+// read later.
+func isOn(ctx context.Context, store cache.Cache, config Config, namespace string) bool {
+	ctx, cancel := context.WithTimeout(ctx, namespacesWait)
+	defer cancel()
+	ns := metadata(corev1.SchemeGroupVersion.WithKind(kindNamespace))
+	if err := store.Get(ctx, client.ObjectKey{Name: namespace}, ns); err != nil {
+		return false
+	}
+	mode, _ := config.Of(namespace, ns.GetLabels())
+	return mode != leastpriv.Off
+}
+
+const namespacesWait = 10 * time.Second
 
 // requestRate is how many requests a second are made at most. A namespace of a thousand workloads that is turned on takes seconds; the API
 // server's own fairness comes on top.

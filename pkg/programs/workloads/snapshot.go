@@ -22,6 +22,7 @@ import (
 // snapshot reads from the caches what one round decides over.
 type snapshot struct {
 	reader  client.Reader
+	reducer *reducer
 	sources *sources
 	config  Config
 }
@@ -33,6 +34,8 @@ type view struct {
 	have map[client.ObjectKey]*networkingv1.NetworkPolicy
 	// problems are what the labels of namespaces ask for and do not get, by namespace.
 	problems map[string]string
+	// oversize are objects in namespaces that are on that are too large to be kept.
+	oversize []oversizeObject
 	// due is after how long another round is needed although nothing changes; zero: never.
 	due time.Duration
 }
@@ -53,11 +56,13 @@ func (s *snapshot) read(ctx context.Context) (*view, error) {
 		return nil, fmt.Errorf("list Services: %w", err)
 	}
 	v.Services = pointers(services.Items)
+	s.noteOversize(v, "Service", objects(v.Services))
 	var endpoints discoveryv1.EndpointSliceList
 	if err := s.reader.List(ctx, &endpoints); err != nil {
 		return nil, fmt.Errorf("list EndpointSlices: %w", err)
 	}
 	v.Slices = pointers(endpoints.Items)
+	s.noteOversize(v, "EndpointSlice", objects(v.Slices))
 	if err := s.workloads(ctx, v); err != nil {
 		return nil, err
 	}
@@ -119,10 +124,10 @@ func (s *snapshot) workloads(ctx context.Context, v *view) error {
 			return err
 		}
 		for _, object := range objects {
-			f.add(v, object)
+			s.add(v, &f, object)
 		}
 	}
-	wishes, due := s.sources.wishes(ctx, f.templates, s.config.ClusterDomain)
+	wishes, due := s.sources.wishes(ctx, f.templates)
 	v.due = due
 	for i, t := range f.templates {
 		w := t.Workload(wishes[i])
@@ -140,16 +145,35 @@ type found struct {
 	jobs      map[client.ObjectKey][]string
 }
 
-func (f *found) add(v *view, object client.Object) {
+func (s *snapshot) add(v *view, f *found, object client.Object) {
 	if pod, ok := object.(*corev1.Pod); ok {
-		v.addPod(pod)
+		s.addPod(v, pod)
 	}
 	if owner := metav1.GetControllerOfNoCopy(object); owner != nil && owner.Kind == leastpriv.KindCronJob {
 		key := client.ObjectKey{Namespace: object.GetNamespace(), Name: owner.Name}
 		f.jobs[key] = append(f.jobs[key], object.GetName())
 	}
-	if t, ok := leastpriv.TemplateOf(object); ok && object.GetDeletionTimestamp() == nil {
+	t, ok := leastpriv.TemplateOf(object)
+	switch {
+	case !ok || object.GetDeletionTimestamp() != nil:
+	case s.reducer.isOversize(object):
+		v.oversize = append(v.oversize, oversizeObject{t.Kind, object})
+	default:
 		f.templates = append(f.templates, t)
+	}
+}
+
+// oversizeObject is an object that is too large to be kept.
+type oversizeObject struct {
+	kind   string
+	object client.Object
+}
+
+func (s *snapshot) noteOversize(v *view, kind string, all []client.Object) {
+	for _, o := range all {
+		if s.reducer.isOversize(o) && v.Namespaces[o.GetNamespace()].Mode != leastpriv.Off {
+			v.oversize = append(v.oversize, oversizeObject{kind, o})
+		}
 	}
 }
 
@@ -197,7 +221,7 @@ func (s *snapshot) targets(ctx context.Context, v *view) error {
 		}
 		for i := range list.Items {
 			if v.Namespaces[list.Items[i].Namespace].Mode == leastpriv.Off {
-				v.addPod(&list.Items[i])
+				s.addPod(v, &list.Items[i])
 			}
 		}
 	}
@@ -226,8 +250,9 @@ func (v *view) addresses() map[netip.Addr]bool {
 	return all
 }
 
-func (v *view) addPod(pod *corev1.Pod) {
+func (s *snapshot) addPod(v *view, pod *corev1.Pod) {
 	if p, ok := leastpriv.PodOf(pod); ok {
+		p.Unread = s.reducer.isOversize(pod)
 		v.Pods = append(v.Pods, p)
 	}
 }

@@ -2,12 +2,16 @@ package workloads
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,15 +29,19 @@ const (
 	readers    = 8
 )
 
-// sources finds the names in the variables of workloads. Of ConfigMaps and Secrets it keeps versions and names, never contents.
-// One round at a time uses it; usesMap is safe at any time.
+// sources finds the names in the variables of workloads. Of workloads it keeps the names, of ConfigMaps and Secrets versions and names, never
+// contents. One round at a time uses it; usesMap and put are safe at any time.
 type sources struct {
 	cached, live client.Reader
+	domain       string
 
 	mu       sync.Mutex
 	used     map[sourceKey]bool
 	versions map[sourceKey]seenVersion
 	readings map[types.UID]reading
+	held     map[string]int // bytes of the readings of each namespace
+	// lastRound is when a round last dropped what no workload uses.
+	lastRound time.Time
 }
 
 type sourceKey struct {
@@ -47,15 +55,11 @@ type seenVersion struct {
 	at      time.Time
 }
 
-// reading is what was found for one workload, and of which versions.
-type reading struct {
-	generation int64
-	versions   string
-	wishes     leastpriv.Wishes
-}
-
-func newSources(cached, live client.Reader) *sources {
-	return &sources{cached: cached, live: live, used: map[sourceKey]bool{}, versions: map[sourceKey]seenVersion{}, readings: map[types.UID]reading{}}
+func newSources(cached, live client.Reader, domain string) *sources {
+	return &sources{
+		cached: cached, live: live, domain: domain,
+		used: map[sourceKey]bool{}, versions: map[sourceKey]seenVersion{}, readings: map[types.UID]reading{}, held: map[string]int{}, lastRound: time.Now(),
+	}
 }
 
 // usesMap reports whether a workload gets variables from a ConfigMap.
@@ -66,18 +70,7 @@ func (s *sources) usesMap(object client.Object) bool {
 }
 
 // wishes returns what each workload mentions, and after how long another round is due although nothing changes; zero: never.
-func (s *sources) wishes(ctx context.Context, templates []leastpriv.Template, domain string) ([]leastpriv.Wishes, time.Duration) {
-	used := map[sourceKey]bool{}
-	var due time.Duration
-	for _, t := range templates {
-		for _, source := range leastpriv.Sources(t.Spec) {
-			used[sourceKey{t.Object.GetNamespace(), source}] = true
-			if source.Kind == leastpriv.KindSecret {
-				due = secretPeriod
-			}
-		}
-	}
-	s.keep(used, templates)
+func (s *sources) wishes(ctx context.Context, templates []leastpriv.Template) ([]leastpriv.Wishes, time.Duration) {
 	all := make([]leastpriv.Wishes, len(templates))
 	left := &atomic.Int64{}
 	left.Store(readsLimit)
@@ -85,69 +78,110 @@ func (s *sources) wishes(ctx context.Context, templates []leastpriv.Template, do
 	group.SetLimit(readers)
 	for i, t := range templates {
 		group.Go(func() error {
-			all[i] = s.one(ctx, t, domain, left)
+			all[i] = s.one(ctx, t, left)
 			return nil
 		})
 	}
 	_ = group.Wait() // none returns an error
+	due := s.keep(templates)
 	if left.Load() < 0 {
 		due = time.Second
 	}
 	return all, due
 }
 
-// keep forgets what no workload uses any more.
-func (s *sources) keep(used map[sourceKey]bool, templates []leastpriv.Template) {
+// keep forgets what no workload uses any more, and returns when Secrets in use are due.
+func (s *sources) keep(templates []leastpriv.Template) (due time.Duration) {
+	there := make(map[types.UID]bool, len(templates))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used = used
+	used := map[sourceKey]bool{}
+	for _, t := range templates {
+		there[t.Object.GetUID()] = true
+		for _, source := range s.readings[t.Object.GetUID()].sources {
+			used[sourceKey{t.Object.GetNamespace(), source}] = true
+			if source.Kind == leastpriv.KindSecret {
+				due = secretPeriod
+			}
+		}
+	}
+	s.used, s.lastRound = used, time.Now()
 	for key := range s.versions {
 		if !used[key] {
 			delete(s.versions, key)
 		}
 	}
-	readings := make(map[types.UID]reading, len(templates))
-	for _, t := range templates {
-		if r, there := s.readings[t.Object.GetUID()]; there {
-			readings[t.Object.GetUID()] = r
+	for uid, r := range s.readings {
+		if !there[uid] && time.Since(r.at) > comingLimit {
+			s.drop(uid)
 		}
 	}
-	s.readings = readings
+	return due
 }
 
 // one returns what a workload mentions; without a change, what it did before.
-func (s *sources) one(ctx context.Context, t leastpriv.Template, domain string, left *atomic.Int64) leastpriv.Wishes {
-	uid, generation, namespace := t.Object.GetUID(), t.Object.GetGeneration(), t.Object.GetNamespace()
-	s.mu.Lock()
-	before, known := s.readings[uid]
-	s.mu.Unlock()
-	changed := !known || before.generation != generation
-	needed := leastpriv.Sources(t.Spec)
-	var versions strings.Builder
-	for _, source := range needed {
-		version, ok := s.version(ctx, sourceKey{namespace, source}, changed, left)
-		if !ok && known {
+func (s *sources) one(ctx context.Context, t leastpriv.Template, left *atomic.Int64) leastpriv.Wishes {
+	before, current := s.known(t)
+	changed := !current || before.pending
+	versions, ok := s.versionsOf(ctx, t.Object.GetNamespace(), before.sources, changed, left)
+	if current && (!ok || !changed && before.versions == versions) {
+		return before.wishes
+	}
+	if left.Add(-1) < 0 {
+		return before.wishes
+	}
+	read, err := s.template(ctx, t)
+	if err != nil { // it has gone, which the caches will show, or the API server does not answer, which other requests report
+		return before.wishes
+	}
+	needed := leastpriv.Sources(read.Spec)
+	if !slices.Equal(needed, before.sources) || !current {
+		if versions, ok = s.versionsOf(ctx, t.Object.GetNamespace(), needed, true, left); !ok {
 			return before.wishes
 		}
-		versions.WriteString(version + "/")
-	}
-	if !changed && before.versions == versions.String() {
-		return before.wishes
 	}
 	contents := map[leastpriv.Source]map[string]string{}
 	for _, source := range needed {
 		if left.Add(-1) < 0 {
 			return before.wishes
 		}
-		if data, ok := s.content(ctx, sourceKey{namespace, source}); ok {
+		if data, ok := s.content(ctx, sourceKey{t.Object.GetNamespace(), source}); ok {
 			contents[source] = data
 		}
 	}
-	wishes := leastpriv.FindAll(t.Spec, namespace, domain, contents)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.readings[uid] = reading{generation, versions.String(), wishes}
-	return wishes
+	return s.keepReading(read.Object, reading{sources: needed, versions: versions, wishes: leastpriv.FindAll(read.Spec, t.Object.GetNamespace(), s.domain, contents)})
+}
+
+// template reads a workload whole.
+func (s *sources) template(ctx context.Context, t leastpriv.Template) (leastpriv.Template, error) {
+	object, ok := map[string]client.Object{
+		leastpriv.KindDeployment: &appsv1.Deployment{}, leastpriv.KindStatefulSet: &appsv1.StatefulSet{}, leastpriv.KindDaemonSet: &appsv1.DaemonSet{},
+		leastpriv.KindReplicaSet: &appsv1.ReplicaSet{}, leastpriv.KindJob: &batchv1.Job{}, leastpriv.KindCronJob: &batchv1.CronJob{}, leastpriv.KindPod: &corev1.Pod{},
+	}[t.Kind]
+	if !ok {
+		return leastpriv.Template{}, fmt.Errorf("read a %s: no such kind of workload", t.Kind)
+	}
+	if err := s.live.Get(ctx, client.ObjectKey{Namespace: t.Object.GetNamespace(), Name: t.Object.GetName()}, object); err != nil {
+		return leastpriv.Template{}, err
+	}
+	read, ok := leastpriv.TemplateOf(object)
+	if !ok || object.GetUID() != t.Object.GetUID() {
+		return leastpriv.Template{}, fmt.Errorf("read %s %s/%s: another one has its name", t.Kind, object.GetNamespace(), object.GetName())
+	}
+	return read, nil
+}
+
+// versionsOf returns the present versions of sources; false if one could not be read this time.
+func (s *sources) versionsOf(ctx context.Context, namespace string, of []leastpriv.Source, now bool, left *atomic.Int64) (string, bool) {
+	var versions strings.Builder
+	for _, source := range of {
+		version, ok := s.version(ctx, sourceKey{namespace, source}, now, left)
+		if !ok {
+			return "", false
+		}
+		versions.WriteString(version + "/")
+	}
+	return versions.String(), true
 }
 
 // version returns the present version of a source, empty if there is none. It returns false if it could not be read this time.

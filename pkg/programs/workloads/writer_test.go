@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,27 +55,6 @@ func TestTheTextOfAnEventIsBounded(t *testing.T) {
 	require.Regexp(t, "; and 96 more$", note(many))
 	require.Len(t, note([]string{strings.Repeat("x", 5000)}), noteLimit)
 	require.Equal(t, "a; b", note([]string{"a", "b"}))
-}
-
-func TestOfAPodIsKeptWhatDecides(t *testing.T) {
-	pod := func(version, node, ip string, owner bool) *corev1.Pod {
-		p := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Name: "p", ResourceVersion: version, Annotations: map[string]string{"big": "x"}},
-			Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "c", Image: "i", Env: []corev1.EnvVar{{Name: "A"}}}}},
-			Status:     corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: ip}}, Message: node},
-		}
-		if owner {
-			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "r", Controller: new(true)}}
-		}
-		kept, err := slim(p)
-		require.NoError(t, err)
-		return kept.(*corev1.Pod)
-	}
-	require.True(t, same(pod("1", "a", "192.0.2.1", false), pod("2", "b", "192.0.2.1", false)), "what changes all the time asks for no round")
-	require.False(t, same(pod("1", "a", "192.0.2.1", false), pod("2", "a", "192.0.2.2", false)))
-	require.Len(t, pod("1", "a", "192.0.2.1", false).Spec.Containers[0].Env, 1)
-	require.Empty(t, pod("1", "a", "192.0.2.1", true).Spec.Containers[0].Env, "its owner has them")
-	require.Empty(t, pod("1", "a", "192.0.2.1", true).Annotations)
 }
 
 func TestRoundsTakeAQuarterOfACore(t *testing.T) {

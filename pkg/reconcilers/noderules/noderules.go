@@ -137,6 +137,27 @@ func (e *Reconciler) Cut() (int, error) {
 	return n, err
 }
 
+// auditLimit is how many connections an Audit returns.
+const auditLimit = 10_000
+
+// Audit returns the connections that policies in mode Audit would refuse, were they in force. It is slow where there is such a policy.
+func (e *Reconciler) Audit() (map[nodefilter.Connection][]netpol.WouldRefuse, error) {
+	e.reading.RLock()
+	audits := e.index.Audits()
+	e.reading.RUnlock()
+	if !audits {
+		return nil, nil
+	}
+	found := map[nodefilter.Connection][]netpol.WouldRefuse{}
+	return found, e.filter.Connections(func(c nodefilter.Connection) {
+		e.reading.RLock()
+		defer e.reading.RUnlock()
+		if refuses := e.index.Audit(c.Packet); len(refuses) > 0 && len(found) < auditLimit {
+			found[c] = refuses
+		}
+	}, e.families...)
+}
+
 // Explain says what becomes of a packet, and why. Whether an end of it is the node itself is found out here.
 func (e *Reconciler) Explain(p netpol.Packet) (netpol.Verdict, error) {
 	own, err := e.filter.Addresses()

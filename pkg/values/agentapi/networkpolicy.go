@@ -29,6 +29,7 @@ type PolicyStatus struct {
 	DriftRepaired int            `json:"driftRepaired"`
 	LastDrift     []PolicyDrift  `json:"lastDrift,omitempty"`
 	Refused       []Refused      `json:"refused,omitempty"`
+	Audited       []Audited      `json:"audited,omitempty"` // by policies of workloads in mode Audit
 	Problems      []string       `json:"problems,omitempty"`
 }
 
@@ -45,6 +46,13 @@ type Refused struct {
 	Family  string `json:"family"`
 	Reason  string `json:"reason"`
 	Packets uint64 `json:"packets"`
+}
+
+// Audited is how many connections a policy in mode Audit would have refused in one direction.
+type Audited struct {
+	Policy      string `json:"policy"`
+	Direction   string `json:"direction"`
+	Connections uint64 `json:"connections"`
 }
 
 // Explanation is what NetworkPolicy does to a connection on this node, and why.
@@ -64,6 +72,7 @@ type Side struct {
 	Allowed bool     `json:"allowed"`
 	Policy  string   `json:"policy,omitempty"`  // that allows it
 	Rule    string   `json:"rule,omitempty"`    // of that policy
+	Reason  string   `json:"reason,omitempty"`  // why a generated policy has the rule
 	Against []string `json:"against,omitempty"` // the policies that select the pod, where none of them allows it
 	Chain   string   `json:"chain,omitempty"`   // that decides in the kernel; empty: no policy judges this direction of the pod
 }

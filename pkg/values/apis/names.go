@@ -19,6 +19,12 @@ const (
 	// LabelHTTPProxy = "true" on a namespace: its containers get http_proxy and HTTP_PROXY, naming the explicit proxy.
 	LabelHTTPProxy = "data-space/http-proxy"
 	// LabelWorkloadNetpol on a namespace: "true" for a least-privilege NetworkPolicy of each workload, "audit" for policies that select no
+	// LabelWorkloadPolicy is on each policy that the controller generates for a workload; its value is the mode in lower case.
+	LabelWorkloadPolicy = "data-space.liqo.io/workload-policy"
+	// AnnotationReasons of a generated policy has a line for each rule, why it is there: "from" for ingress, then "to" for egress.
+	AnnotationReasons = "data-space.liqo.io/reasons"
+	// AnnotationWouldSelect of a generated policy in mode Audit is the selector that it would have.
+	AnnotationWouldSelect = "data-space.liqo.io/would-select"
 	// pod, "false" for none.
 	LabelWorkloadNetpol = "data-space/workload-netpol"
 	// LabelName tells which program of Data Spacer a pod runs.

@@ -1,12 +1,16 @@
 package netpolicy
 
 import (
+	"encoding/json"
 	"net/netip"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilnet "k8s.io/utils/net"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // PolicyOf reads a policy. The policy is always usable: what was not understood allows nothing, and every such place is
@@ -20,6 +24,7 @@ func PolicyOf(p *networkingv1.NetworkPolicy) (Policy, field.ErrorList) {
 		r.problem(field.Invalid(spec.Child("podSelector"), p.Spec.PodSelector, err.Error()+"; all pods of the namespace are closed instead"))
 		out.Target = Everything()
 	}
+	out.Audited = audited(p, out.Target)
 	out.Ingress.Isolates, out.Egress.Isolates = directions(p.Spec)
 	if out.Ingress.Isolates {
 		for i, rule := range p.Spec.Ingress {
@@ -32,6 +37,24 @@ func PolicyOf(p *networkingv1.NetworkPolicy) (Policy, field.ErrorList) {
 		}
 	}
 	return out, r.problems
+}
+
+// audited reads what a generated policy in mode Audit would select. A policy that selects pods is in force, whatever it says of itself; what is not
+// understood is not audited.
+func audited(p *networkingv1.NetworkPolicy, target Selector) *Selector {
+	text, says := p.Annotations[apis.AnnotationWouldSelect]
+	if !says || p.Labels[apis.LabelWorkloadPolicy] != "audit" || target.All() {
+		return nil
+	}
+	var selector metav1.LabelSelector
+	if err := json.Unmarshal([]byte(text), &selector); err != nil {
+		return nil
+	}
+	would, err := selectorOf(&selector)
+	if err != nil {
+		return nil
+	}
+	return &would
 }
 
 // directions fills in policyTypes: ingress always, egress if there is an egress rule.

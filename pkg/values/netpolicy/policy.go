@@ -10,7 +10,9 @@ import (
 // Policy is a NetworkPolicy with every default filled in.
 type Policy struct {
 	Key
-	Target  Selector
+	Target Selector
+	// Audited selects the pods that the policy would select, in mode Audit, in which Target selects none. Otherwise it is nil.
+	Audited *Selector
 	Ingress Side
 	Egress  Side
 }

@@ -469,3 +469,34 @@ func TestOneWorkloadHasOnePolicyWhateverKubernetesMakesForIt(t *testing.T) {
 	require.NoError(t, w.client.Patch(t.Context(), &pod, before))
 	w.eventuallyPolicies(t, ns, web, closed, "data-space-pod-"+pod.Name)
 }
+
+// What workloads mention is taken note of only where a namespace is on: the API server is asked when one is turned on. API servers that do not stream
+// lists are read page by page.
+func TestANamespaceThatIsTurnedOnIsReadThen(t *testing.T) {
+	for way, streams := range map[string]string{"streamed": "true", "paged": "false"} {
+		t.Run(way, func(t *testing.T) {
+			w := newWorkloads(t)
+			ns := w.on(t, apis.LabelWorkloadNetpol, "false")
+			w.serve(t, ns, "db", 80, 8080)
+			w.deploy(t, ns, "web", "DB", "db."+ns)
+			for i := range 25 { // more than a page
+				w.deploy(t, ns, fmt.Sprint("more", i))
+			}
+			t.Setenv("KUBE_FEATURE_WatchListClient", streams)
+			w.startWorkloads(t)
+			crowded := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "crowded", Labels: map[string]string{}}, Spec: podOf()}
+			for i := range 200 {
+				crowded.Labels[fmt.Sprint("label", i)] = strings.Repeat("x", 63)
+			}
+			require.NoError(t, w.client.Create(t.Context(), crowded))
+			w.label(t, ns, apis.LabelWorkloadNetpol, "true")
+			w.eventuallyReason(t, ns, web, "ports TCP/8080: container app, variable DB names Service "+ns+"/db")
+			eventually(t, "each has its policy", func() bool { return len(w.policyNames(t, ns)) == 27 })
+			w.eventuallyNote(t, ns, workloads.ReasonIncomplete, "its labels, selector and ports have more than 8192 bytes: it has no policy of its own")
+			t.Log("What is turned on is followed.")
+			w.edit(t, ns, func(d *appsv1.Deployment) { d.Spec.Template.Spec = podOf("URL", "http://db:80") })
+			w.eventuallyReason(t, ns, web, "variable URL names Service "+ns+"/db")
+			w.eventuallyNoReason(t, ns, web, "variable DB")
+		})
+	}
+}
