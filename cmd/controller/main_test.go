@@ -44,6 +44,7 @@ func TestABadCommandLineIsOneMessageThatNamesTheFlag(t *testing.T) {
 		"--protocol-detection-timeout=quickly": "-protocol-detection-timeout",
 		"--server-first-ports=ssh":             "\"--server-first-ports\" flag: \"ssh\" is not a port; write for example 22,25,3306, or none",
 		"--max-connections=0":                  "\"--max-connections\" flag: \"0\" is not a number above zero; write for example 1024",
+		"--closed-networks=10.0.0.1/8":         "\"--closed-networks\" flag: \"10.0.0.1/8\" is not a network; write the network's own address",
 		"--opaque-ports=http":                  "\"--opaque-ports\" flag: \"http\" is not a port",
 		"--opaque-ports=13031":                 "opaquePorts[0]: Invalid value: 13031: is DNS's or the proxy's own",
 		"--metrics-bind-address=8443":          "\"--metrics-bind-address\" flag: \"8443\" is not host:port; write for example :8081, or 0 for none",
@@ -69,7 +70,7 @@ func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 	var out bytes.Buffer
 	require.Zero(t, run(t, &out, "--help"))
 	for _, flag := range []string{
-		"-agent-lease-duration", "-startup-taint", "-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout", "-server-first-ports", "-max-connections", "-opaque-ports",
+		"-agent-lease-duration", "-startup-taint", "-kubeconfig", "-cluster-dns", "-cluster-domain", "-guest-namespace-pattern", "-dns-forward-domains", "-dns-service", "-dns-namespace", "-dns-pod-labels", "-ipv6", "-protocol-detection-timeout", "-server-first-ports", "-max-connections", "-opaque-ports", "-closed-networks",
 		"-leader-elect", "-metrics-bind-address", "-health-bind-address", "-log-level", "-v",
 	} {
 		require.Contains(t, out.String(), flag)
@@ -79,7 +80,7 @@ func TestHelpListsTheFlagsAndIsNoError(t *testing.T) {
 func TestFlagsArriveWhereTheyBelong(t *testing.T) {
 	s, err := parse([]string{
 		"--kubeconfig=k", "--cluster-dns=192.0.2.1, 2001:db8::1", "--dns-service=s", "--dns-namespace=n", "--dns-pod-labels=a=b,c=d",
-		"--ipv6=false", "--protocol-detection-timeout=1s", "--server-first-ports=22, 25", "--max-connections=2048", "--opaque-ports=3128, 8081", "--leader-elect", "--metrics-bind-address=0", "--health-bind-address=[::1]:81", "-v",
+		"--ipv6=false", "--protocol-detection-timeout=1s", "--server-first-ports=22, 25", "--max-connections=2048", "--opaque-ports=3128, 8081", "--closed-networks=10.3.0.0/16, fd00::/64", "--leader-elect", "--metrics-bind-address=0", "--health-bind-address=[::1]:81", "-v",
 	})
 	require.NoError(t, err)
 	require.Equal(t, "k", s.kubeconfig)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"data-space.liqo.io/pkg/decisions/envoy"
+	"data-space.liqo.io/pkg/decisions/guestnet"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
 )
@@ -21,8 +22,8 @@ func proxyFlags(f *pflag.FlagSet, c *controller.Config) {
 	cli.Var(f, "server-first-ports", "`ports` where servers speak first, comma-separated: proxies pass their connections on at once and log them as TCP,"+
 		" in both directions; none for no port (default "+joinPorts(envoy.DefaultServerFirstPorts())+")", &c.ServerFirstPorts, parsePorts)
 	cli.Var(f, "opaque-ports", "`ports` whose connections proxies pass on as bytes and log as TCP, comma-separated, for programs that notice its HTTP (default none)", &c.OpaquePorts, parsePorts)
-	cli.Var(f, "max-connections", "`number` of connections that a proxy holds open at a time for each of outgoing, incoming and explicit calls (default "+
-		strconv.Itoa(envoy.DefaultMaxConnections)+")", &c.MaxConnections, parseConnections)
+	cli.Var(f, "closed-networks", "`networks` that no GuestPolicy opens by address, beside nodes, their pods and the API server, comma-separated (default none)", &c.ClosedNetworks, guestnet.ParseNetworks)
+	cli.Var(f, "max-connections", "`number` of connections that a proxy holds open at a time for each of outgoing, incoming and explicit calls (default "+strconv.Itoa(envoy.DefaultMaxConnections)+")", &c.MaxConnections, parseConnections)
 }
 
 // parseDetection leaves the bounds to the proxy's settings, where zero means the default.

@@ -38,6 +38,25 @@ func NarrowNetworkPolicy(ns Namespace, dns DNS) *networkingv1.NetworkPolicy {
 	return policy
 }
 
+// GuestNetworkPolicy is the wanted policy of the namespace for what a GuestPolicy opens beyond NetworkPolicy; nil, if that is nothing.
+func GuestNetworkPolicy(ns Namespace, ingress []networkingv1.NetworkPolicyIngressRule, egress []networkingv1.NetworkPolicyEgressRule) *networkingv1.NetworkPolicy {
+	policy := &networkingv1.NetworkPolicy{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
+		ObjectMeta: meta(ns, apis.GuestNetworkPolicyName),
+		Spec:       networkingv1.NetworkPolicySpec{Ingress: ingress, Egress: egress},
+	}
+	if len(ingress) > 0 {
+		policy.Spec.PolicyTypes = append(policy.Spec.PolicyTypes, networkingv1.PolicyTypeIngress)
+	}
+	if len(egress) > 0 {
+		policy.Spec.PolicyTypes = append(policy.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
+	}
+	if len(policy.Spec.PolicyTypes) == 0 {
+		return nil
+	}
+	return policy
+}
+
 // allowed are the peers in either direction. The webhook labels every foreign pod as allowed, so that a guest's pods
 // reach each other; a bare "any pod so labelled in any namespace" would therefore join all guests to one another.
 func allowed(guestID string) []networkingv1.NetworkPolicyPeer {

@@ -54,12 +54,3 @@ func (m Marks) Patch() map[string]any {
 		"annotations": map[string]any{apis.AnnotationServiceTypes: types},
 	}
 }
-
-// Unserved returns the fields that are set and that no program acts on yet.
-func Unserved(spec v1alpha1.GuestPolicySpec) []string {
-	var fields []string
-	if spec.Network != nil {
-		fields = append(fields, "spec.network")
-	}
-	return fields
-}

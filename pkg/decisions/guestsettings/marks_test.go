@@ -42,10 +42,3 @@ func TestAPatchSetsWhatAGuestHasAndRemovesTheRest(t *testing.T) {
 		map[string]string{"data-space.liqo.io/suspended": "true"}, map[string]string{"data-space.liqo.io/service-types": "NodePort"}))
 	require.Equal(t, Marks{}, MarksIn(map[string]string{"data-space.liqo.io/suspended": "false"}, nil))
 }
-
-func TestWhatNoProgramActsOnIsNamed(t *testing.T) {
-	require.Empty(t, Unserved(v1alpha1.GuestPolicySpec{Workload: &v1alpha1.Workload{}, Scheduling: &v1alpha1.Scheduling{}}))
-	require.Equal(t, []string{"spec.network"}, Unserved(v1alpha1.GuestPolicySpec{
-		Network: &v1alpha1.Network{}, Visibility: &v1alpha1.Visibility{},
-	}))
-}

@@ -34,6 +34,9 @@ type Config struct {
 	MaxConnections    uint32
 	OpaquePorts       []uint16
 
+	// ClosedNetworks are networks that no GuestPolicy opens by address, beside those of nodes, their pods and the API server.
+	ClosedNetworks []netip.Prefix
+
 	// AgentLease is how long a node is offered to foreign pods after its agent's last renewal.
 	AgentLease time.Duration
 	// StartupTaint, if set, is taken off a node that is offered, and put back when the offer ends.

@@ -34,12 +34,13 @@ type guestKeeper struct {
 	events    recorder
 	logger    *slog.Logger
 	kinds     kinds
+	cluster   clusterReader
 	suspended *prometheus.GaugeVec
 }
 
 // Reconcile does this for one guest, named as its cluster id, or for the GuestPolicy default and the guests that have no other.
 func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	base, err := k.policy(ctx, v1alpha1.DefaultGuestPolicy)
+	base, err := policyOf(ctx, k.reader, v1alpha1.DefaultGuestPolicy)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -47,7 +48,7 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 		again, err := k.report(ctx, base, base, nil)
 		return again, errors.Join(k.markPolicyless(ctx, specOf(base)), err)
 	}
-	own, err := k.policy(ctx, request.Name)
+	own, err := policyOf(ctx, k.reader, request.Name)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -83,10 +84,10 @@ func (k *guestKeeper) markPolicyless(ctx context.Context, spec v1alpha1.GuestPol
 	return problems
 }
 
-// policy returns a GuestPolicy, nil where there is none of that name.
-func (k *guestKeeper) policy(ctx context.Context, name string) (*v1alpha1.GuestPolicy, error) {
+// policyOf returns a GuestPolicy, nil where there is none of that name.
+func policyOf(ctx context.Context, reader client.Reader, name string) (*v1alpha1.GuestPolicy, error) {
 	found := &v1alpha1.GuestPolicy{}
-	err := k.reader.Get(ctx, client.ObjectKey{Name: name}, found)
+	err := reader.Get(ctx, client.ObjectKey{Name: name}, found)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

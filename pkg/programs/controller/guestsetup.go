@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -16,16 +17,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// setupGuests adds what keeps the marks of guests' namespaces.
-func setupGuests(manager ctrl.Manager, logger *slog.Logger) error {
+// setupGuests adds what keeps the marks of guests' namespaces, the NetworkPolicies of GuestPolicies, and the status of these.
+func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error {
+	own, err := newGuestCache(manager)
+	if err != nil {
+		return err
+	}
+	cluster := clusterReader{nodes: manager.GetCache(), own: own, more: config.ClosedNetworks}
+	if err := setupNetworks(manager, config, cluster, own, logger); err != nil {
+		return err
+	}
 	k := &guestKeeper{
 		reader: manager.GetCache(), writer: manager.GetClient(), events: manager.GetEventRecorder(apis.ControllerName), logger: logger,
-		kinds: manager.GetRESTMapper(),
+		kinds: manager.GetRESTMapper(), cluster: cluster,
 		suspended: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "data_space_controller_guest_suspended", Help: "Whether a guest is suspended by its GuestPolicy.",
 		}, []string{"guest"}),
@@ -37,7 +47,27 @@ func setupGuests(manager ctrl.Manager, logger *slog.Logger) error {
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(itsGuests(manager.GetCache()))).
 		// A namespace that becomes a guest's, or whose marks somebody changes.
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(itsGuest), builder.OnlyMetadata).
+		// Where nodes are decides what a section network opens.
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())), builder.WithPredicates(nodeMoved())).
+		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())))).
 		Complete(k)
+}
+
+// withNetworks returns the GuestPolicies that have a section network.
+func withNetworks(reader client.Reader) handler.MapFunc {
+	return func(ctx context.Context, _ client.Object) []reconcile.Request {
+		policies := &v1alpha1.GuestPolicyList{}
+		if reader.List(ctx, policies) != nil {
+			return nil // the cache ends only with the program
+		}
+		var requests []reconcile.Request
+		for _, p := range policies.Items {
+			if p.Spec.Network != nil {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: p.Name}})
+			}
+		}
+		return requests
+	}
 }
 
 func itsGuest(_ context.Context, ns client.Object) []reconcile.Request {

@@ -13,7 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"data-space.liqo.io/pkg/decisions/guestsettings"
+	"data-space.liqo.io/pkg/decisions/guestnet"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
@@ -26,10 +26,11 @@ func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.Guest
 	if policy == nil {
 		return ctrl.Result{}, nil
 	}
-	again, unshown := ctrl.Result{}, unshown(policy, k.kinds)
-	if len(unshown) > 0 {
+	again, problems := ctrl.Result{}, unshown(policy, k.kinds)
+	if len(problems) > 0 {
 		again.RequeueAfter = kindsAgain
 	}
+	closed := k.closed(ctx, policy)
 	next := policy.DeepCopy()
 	next.Status.ObservedGeneration = policy.Generation
 	if policy.Name != v1alpha1.DefaultGuestPolicy {
@@ -37,7 +38,7 @@ func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.Guest
 		next.Status.NamespaceCount = ptr.To(int32(len(names))) //nolint:gosec // a cluster has not that many namespaces
 		next.Status.Namespaces = names[:min(len(names), namespacesShown)]
 	}
-	for _, condition := range []metav1.Condition{accepted(policy, unshown), suspension(merged, len(names))} {
+	for _, condition := range []metav1.Condition{accepted(problems, closed), suspension(merged, len(names))} {
 		condition.ObservedGeneration = policy.Generation
 		meta.SetStatusCondition(&next.Status.Conditions, condition)
 	}
@@ -50,16 +51,35 @@ func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.Guest
 	return again, nil
 }
 
-func accepted(policy *v1alpha1.GuestPolicy, unshown []string) metav1.Condition {
+// closed returns what of the policy's own section network opens nothing.
+func (k *guestKeeper) closed(ctx context.Context, policy *v1alpha1.GuestPolicy) []string {
+	if policy.Spec.Network == nil {
+		return nil
+	}
+	cluster, err := k.cluster.read(ctx)
+	if err != nil {
+		return []string{"spec.network: opens nothing yet: " + err.Error()}
+	}
+	return guestnet.Rules(policy.Spec.Network, cluster).Closed
+}
+
+// problemsShown bounds the condition's message.
+const problemsShown = 8
+
+func accepted(unknown, closed []string) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: "InForce", Message: "all that it says is in force"}
-	if len(unshown) > 0 {
-		c.Status, c.Reason = metav1.ConditionFalse, "UnknownKind"
-		c.Message = strings.Join(unshown, ". ") + ". All else is in force"
+	problems := append(closed, unknown...)
+	if len(problems) == 0 {
+		return c
 	}
-	if fields := guestsettings.Unserved(policy.Spec); len(fields) > 0 {
-		c.Status, c.Reason = metav1.ConditionFalse, "NotServed"
-		c.Message = strings.Join(fields, ", ") + ": this release does not act on it yet; remove it, or take it for a note. All else is in force"
+	c.Status, c.Reason = metav1.ConditionFalse, "NeverOpened"
+	if len(closed) == 0 {
+		c.Reason = "UnknownKind"
 	}
+	if more := len(problems) - problemsShown; more > 0 {
+		problems = append(problems[:problemsShown], fmt.Sprintf("%d more", more))
+	}
+	c.Message = strings.Join(problems, ". ") + ". All else is in force"
 	return c
 }
 

@@ -161,7 +161,7 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	if err := setupVoucher(manager, config, logger); err != nil {
 		return err
 	}
-	if err := setupGuests(manager, logger); err != nil {
+	if err := setupGuests(manager, config, logger); err != nil {
 		return fmt.Errorf("keep guests as their GuestPolicies say: %w; apply deploy, whose crds define the kind", err)
 	}
 	return b.Complete(r)

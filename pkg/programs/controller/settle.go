@@ -131,7 +131,7 @@ func object[T interface {
 
 func describe(o client.Object) string {
 	kind := "ConfigMap"
-	if o.GetName() == apis.NetworkPolicyName {
+	if o.GetName() == apis.NetworkPolicyName || o.GetName() == apis.GuestNetworkPolicyName {
 		kind = "NetworkPolicy"
 	}
 	return fmt.Sprintf("%s %s/%s", kind, o.GetNamespace(), o.GetName())

@@ -40,7 +40,7 @@ func narrowToNodes(narrow map[client.Object]cache.ByObject) {
 	}
 }
 
-// slimNode keeps the label, the taints and the boot id: a Node is some kilobytes, most of them its images.
+// slimNode keeps the label, the taints, the addresses and the boot id: a Node is some kilobytes, most of them its images.
 func slimNode(o any) (any, error) {
 	node, ok := o.(*corev1.Node)
 	if !ok {
@@ -49,8 +49,8 @@ func slimNode(o any) (any, error) {
 	slim := &corev1.Node{
 		TypeMeta:   node.TypeMeta,
 		ObjectMeta: metav1.ObjectMeta{Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion},
-		Spec:       corev1.NodeSpec{Taints: node.Spec.Taints},
-		Status:     corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{BootID: node.Status.NodeInfo.BootID}},
+		Spec:       corev1.NodeSpec{Taints: node.Spec.Taints, PodCIDRs: node.Spec.PodCIDRs},
+		Status:     corev1.NodeStatus{Addresses: node.Status.Addresses, NodeInfo: corev1.NodeSystemInfo{BootID: node.Status.NodeInfo.BootID}},
 	}
 	if value, set := node.Labels[apis.LabelEnforced]; set {
 		slim.Labels = map[string]string{apis.LabelEnforced: value}

@@ -76,6 +76,9 @@ const (
 	ProxyUID             int64 = 1303
 )
 
+// GuestNetworkPolicyName names the NetworkPolicy of what a GuestPolicy opens, beside NetworkPolicyName.
+const GuestNetworkPolicyName = "data-space-guest-policy"
+
 // The guests' resolver, in SystemNamespace.
 const (
 	// ResolverName names its Deployment, its Service, the ConfigMap that the controller makes for it, and its pods' LabelName.

@@ -53,7 +53,8 @@ type GuestPolicySpec struct {
 	Scheduling *Scheduling `json:"scheduling,omitempty"`
 	// network says what the guest's pods may reach, and be reached from, beyond the labels data-space/netpol-allow and the pods of the
 	// guest's own namespaces. What it allows becomes the NetworkPolicy data-space-guest-policy in each of the guest's namespaces. It only
-	// adds: all traffic still passes the pods' proxies, and is recorded there.
+	// adds: all traffic still passes the pods' proxies, and is recorded there. Nodes and their pods, the API server, link-local and
+	// metadata addresses, and the namespace of Data Spacer are never opened, whatever is written here.
 	// +optional
 	Network *Network `json:"network,omitempty"`
 	// visibility says which cluster-scoped objects the guest's users see through the API proxy, and what they may do with them. Where no

@@ -35,6 +35,7 @@ type EgressRule struct {
 }
 
 // IngressRule allows traffic from peers to the guest's pods, at ports.
+// +kubebuilder:validation:XValidation:rule="!has(self.ports) || self.ports.all(p, !has(p.port) || has(p.endPort) || type(p.port) != int || !(int(p.port) in [13031, 13032, 13041, 13043, 13053]))",message="ports: the proxy of each pod listens on this port, and no rule opens it; use another"
 type IngressRule struct {
 	// from are the sources. At least one is needed: nothing opens the pods to every source by being left out.
 	// +required
@@ -42,7 +43,7 @@ type IngressRule struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	From []Peer `json:"from"`
-	// ports are the ports of the guest's pods; left out: all ports.
+	// ports are the ports of the guest's pods; left out: all ports but those of the pods' proxies.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
@@ -53,21 +54,26 @@ type IngressRule struct {
 // +kubebuilder:validation:XValidation:rule="has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",message="a peer is either an ipBlock, or a podSelector, a namespaceSelector or both; name one of these, and write a second peer for the other"
 type Peer struct {
 	// namespaceSelector selects namespaces by their labels. Alone it selects all their pods, with podSelector those pods in them. The
-	// empty selector {} selects all namespaces.
+	// empty selector {} selects all namespaces, except for those of Kubernetes, Liqo, other guests and Data Spacer. It selects kube-system
+	// and the like only if it requires the label kubernetes.io/metadata.name by value, and guests' namespaces only if it requires the label
+	// liqo.io/remote-cluster-id. It never selects the namespace of Data Spacer.
 	// +optional
 	NamespaceSelector *Selector `json:"namespaceSelector,omitempty"`
 	// podSelector selects pods by their labels. Without namespaceSelector it selects pods of the guest's own namespace.
 	// +optional
 	PodSelector *Selector `json:"podSelector,omitempty"`
-	// ipBlock is a network. It selects no pod of this cluster's Services: name those by selectors.
+	// ipBlock is a network outside the cluster. It opens neither nodes nor their pods: select pods by their labels.
 	// +optional
 	IPBlock *IPBlock `json:"ipBlock,omitempty"`
 }
 
 // IPBlock is a network, without parts of it.
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self.cidr) || !['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.0.0.0/4', '::/96', 'fe80::/10', 'ff00::/8'].exists(c, cidr(c).containsCIDR(cidr(self.cidr)))",message="cidr: loopback, link-local (with the metadata services of clouds) and multicast addresses are never opened; remove it"
 // +kubebuilder:validation:XValidation:rule="!has(self.except) || !isCIDR(self.cidr) || self.except.all(e, !isCIDR(e) || cidr(self.cidr).containsCIDR(cidr(e)) && e != self.cidr)",message="except: each network must lie within cidr, and be smaller than it; correct it, or remove it"
 type IPBlock struct {
-	// cidr is the network, such as 203.0.113.0/24 or 2001:db8::/32.
+	// cidr is the network, such as 203.0.113.0/24 or 2001:db8::/32. A network that contains a private one (10.0.0.0/8, 100.64.0.0/10,
+	// 172.16.0.0/12, 192.168.0.0/16, fc00::/7) opens only the rest: 0.0.0.0/0 is the Internet. Private networks are opened where they, or
+	// networks within them, are named.
 	// +required
 	CIDR CIDR `json:"cidr"`
 	// except are networks within cidr that are not allowed.
@@ -81,7 +87,8 @@ type IPBlock struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.endPort) || has(self.port) && type(self.port) == int && int(self.port) <= self.endPort",message="endPort: a range begins at port, a number that is not above endPort; correct port, or remove endPort"
 // +kubebuilder:validation:XValidation:rule="!has(self.port) || type(self.port) != int || int(self.port) >= 1 && int(self.port) <= 65535",message="port: not a port; use 1 to 65535"
 type Port struct {
-	// protocol is TCP, UDP or SCTP.
+	// protocol is TCP, UDP or SCTP. Pods with a proxy send and receive TCP only (and DNS): the others matter in namespaces with
+	// data-space/apply-webhook=false.
 	// +optional
 	// +kubebuilder:default=TCP
 	// +kubebuilder:validation:Enum=TCP;UDP;SCTP

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -80,12 +81,21 @@ func startWorld() (*world, error) {
 		server.InstallKinds(ctx, root+"/deploy/crds"),
 		server.Apply(ctx, root+"/deploy/namespace.yaml", root+"/deploy/controller.yaml"),
 		w.makeResolver(),
+		w.makeAPIServerSlice(),
 	)
 }
 
 // makeResolver is the Service of deploy/resolver.yaml, with an address that is known.
 func (w *world) makeResolver() error {
 	return w.client.Create(context.Background(), resolverService("10.0.0.10"))
+}
+
+// makeAPIServerSlice is what an API server writes that has an address: this one listens on loopback.
+func (w *world) makeAPIServerSlice() error {
+	return w.client.Create(context.Background(), &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: corev1.NamespaceDefault, Name: "kubernetes", Labels: map[string]string{discoveryv1.LabelServiceName: "kubernetes"}},
+		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.36.0.9"}}},
+	})
 }
 
 func resolverService(ip string) *corev1.Service {

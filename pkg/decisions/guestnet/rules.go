@@ -1,0 +1,107 @@
+package guestnet
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"data-space.liqo.io/pkg/values/v1alpha1"
+)
+
+// Cluster is what a GuestPolicy never opens in this cluster.
+type Cluster struct {
+	// Addresses are those of nodes and of their pods, of the API server, and what the Hospital has added.
+	Addresses []netip.Prefix
+	// Installation is the namespace of Data Spacer.
+	Installation string
+}
+
+// Opened is what a section network opens.
+type Opened struct {
+	Ingress []networkingv1.NetworkPolicyIngressRule
+	Egress  []networkingv1.NetworkPolicyEgressRule
+	// Closed are the peers and rules that open nothing, each with its field, the reason and the remedy. All others are opened.
+	Closed []string
+}
+
+// Empty reports whether nothing is opened.
+func (o Opened) Empty() bool { return len(o.Ingress) == 0 && len(o.Egress) == 0 }
+
+// Rules decides what a section opens. A rule without a peer or a port that is left is left out: NetworkPolicy would take it for all.
+func Rules(n *v1alpha1.Network, c Cluster) Opened {
+	r := &renderer{cluster: c}
+	if n == nil {
+		return r.opened
+	}
+	for i, rule := range n.Egress {
+		if to := r.peers(fmt.Sprintf("spec.network.egress[%d].to", i), rule.To); len(to) > 0 {
+			r.opened.Egress = append(r.opened.Egress, networkingv1.NetworkPolicyEgressRule{To: to, Ports: outward(rule.Ports)})
+		}
+	}
+	for i, rule := range n.Ingress {
+		at := fmt.Sprintf("spec.network.ingress[%d]", i)
+		from := r.peers(at+".from", rule.From)
+		ports, open := inward(rule.Ports)
+		if !open {
+			r.close(at+".ports", "the proxy of each pod listens on these ports, and no rule opens them; use others")
+		}
+		if open && len(from) > 0 {
+			r.opened.Ingress = append(r.opened.Ingress, networkingv1.NetworkPolicyIngressRule{From: from, Ports: ports})
+		}
+	}
+	if r.exceptions > mostExceptionsAll {
+		return Opened{Closed: []string{fmt.Sprintf("spec.network: opens nothing: %d parts of its networks are never opened, which is more than %d;"+
+			" name fewer or smaller networks", r.exceptions, mostExceptionsAll)}}
+	}
+	return r.opened
+}
+
+type renderer struct {
+	cluster    Cluster
+	opened     Opened
+	exceptions int
+}
+
+func (r *renderer) close(field, problem string) {
+	r.opened.Closed = append(r.opened.Closed, field+": "+problem)
+}
+
+func (r *renderer) peers(at string, peers []v1alpha1.Peer) []networkingv1.NetworkPolicyPeer {
+	var out []networkingv1.NetworkPolicyPeer
+	for i, p := range peers {
+		field := fmt.Sprintf("%s[%d]", at, i)
+		if p.IPBlock != nil {
+			block, err := r.cluster.block(*p.IPBlock)
+			if err != nil {
+				r.close(field+".ipBlock", fmt.Sprintf("%s: %v", p.IPBlock.CIDR, err))
+				continue
+			}
+			r.exceptions += len(block.Except)
+			out = append(out, networkingv1.NetworkPolicyPeer{IPBlock: block})
+			continue
+		}
+		peer := networkingv1.NetworkPolicyPeer{NamespaceSelector: r.cluster.namespaces(p.NamespaceSelector), PodSelector: p.PodSelector.LabelSelector()}
+		if problem := invalid(peer); problem != nil {
+			r.close(field, problem.Error())
+			continue
+		}
+		out = append(out, peer)
+	}
+	return out
+}
+
+// invalid finds what the schema refuses, should it come past it: an empty peer, and selectors that the API server would not take.
+func invalid(peer networkingv1.NetworkPolicyPeer) error {
+	if peer.NamespaceSelector == nil && peer.PodSelector == nil {
+		return errors.New("has no selector; name pods or a network")
+	}
+	for _, s := range []*metav1.LabelSelector{peer.NamespaceSelector, peer.PodSelector} {
+		if _, err := metav1.LabelSelectorAsSelector(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
