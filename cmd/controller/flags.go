@@ -57,8 +57,7 @@ func dnsFlags(f *pflag.FlagSet, c *controller.Config) {
 	cli.Var(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
 	f.IntVar(&c.Resolver.QueriesPerSecond, "dns-queries-per-second", c.Resolver.QueriesPerSecond, "`number` of DNS questions that each foreign pod"+
 		" may ask in a second, and ten times as many at once after a rest; the resolver refuses those above")
-	cli.Var(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change",
-		&c.DNSService, parseName)
+	cli.Var(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change", &c.DNSService, parseName)
 	cli.Var(f, "dns-namespace", "`namespace` of that Service and its pods (default "+c.DNS.Namespace+")", &c.DNS.Namespace, parseName)
 	cli.Var(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")",
 		&c.DNS.PodLabels, parseLabels)
