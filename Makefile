@@ -37,6 +37,10 @@ lab-up: $(LAB)
 	$(call stage,lab: a two-node Kubernetes in network namespaces)
 	@$(LAB) up
 
+.PHONY: plugin
+plugin: ## build kubectl-dataspace, for "kubectl dataspace"
+	@mkdir -p $(BIN) && go build -o $(BIN)/kubectl-dataspace ./cmd/kubectl-dataspace && echo $(BIN)/kubectl-dataspace
+
 .PHONY: images
 images: $(LAB) ## build the images from build/ and demo/build/
 	@$(LAB) images

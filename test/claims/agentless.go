@@ -39,6 +39,9 @@ func (w *World) agentless(ctx context.Context) (observed string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if err := w.confirmsNothing(ctx, away); err != nil {
+		return "", err
+	}
 	if err := w.refusedByKubelet(ctx, away, image); err != nil {
 		return "", err
 	}

@@ -51,6 +51,10 @@ func (w *World) containedRows() []Row {
 			"20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20),
 		},
 		{
+			"kubectl dataspace shows it from anywhere: audit has both nodes read their kernels, explain names the policy that decides, requests prints both nodes' record",
+			"no problem; refused by data-space-network-policy; lines of the record (and where a node has no agent: a problem, in the row about that)", 60 * time.Second, w.audited,
+		},
+		{
 			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",
 			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks nobody; a line with the pod and the name", 30 * time.Second, w.namesStay,
 		},

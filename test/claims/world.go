@@ -11,6 +11,9 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"data-space.liqo.io/pkg/effects/agentexec"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // Names of demo/manifests.
@@ -29,6 +32,7 @@ const (
 // really does is seen from there.
 type World struct {
 	kube    kubernetes.Interface
+	agents  *agentexec.Cluster // as "kubectl dataspace" asks them
 	kubectl string
 	root    string // the repository
 	say     func(format string, args ...any)
@@ -49,6 +53,10 @@ func Open(root string, say func(format string, args ...any)) (*World, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect by KUBECONFIG %s: %w", path, err)
 	}
+	agents, err := agentexec.New(config, apis.SystemNamespace)
+	if err != nil {
+		return nil, err
+	}
 	kubectl := os.Getenv("KUBECTL")
 	if kubectl == "" {
 		kubectl = "kubectl"
@@ -56,7 +64,7 @@ func Open(root string, say func(format string, args ...any)) (*World, error) {
 	if _, err := kube.Discovery().ServerVersion(); err != nil {
 		return nil, fmt.Errorf("the cluster does not answer (is the lab up? go run ./test/cluster up): %w", err)
 	}
-	return &World{kube: kube, kubectl: kubectl, root: root, say: say}, nil
+	return &World{kube: kube, agents: agents, kubectl: kubectl, root: root, say: say}, nil
 }
 
 // run starts kubectl and returns what it prints; the error carries its complaint.

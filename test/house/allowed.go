@@ -107,7 +107,7 @@ func decisionsOnly() []permit {
 
 // effectsOnly gives each outside thing to the effects that wrap it.
 func effectsOnly() []permit {
-	client := []string{"pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch"}
+	client := []string{"pkg/effects/agentexec", "pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch"}
 	return []permit{
 		{paths: []string{"golang.org/x/sys/unix"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
@@ -123,6 +123,7 @@ func effectsOnly() []permit {
 		{paths: []string{"github.com/containerd/nri/..."}, only: []string{"pkg/effects/nri"}},
 		{paths: []string{"k8s.io/cri-api/...", "google.golang.org/grpc/..."}, only: []string{"pkg/effects/sandbox"}},
 		{paths: []string{"k8s.io/client-go/..."}, only: client},
+		{paths: []string{"k8s.io/apimachinery/pkg/util/httpstream"}, only: []string{"pkg/effects/agentexec"}}, // the errors of an upgrade
 		{paths: []string{"sigs.k8s.io/controller-runtime/pkg/cache", "sigs.k8s.io/controller-runtime/pkg/client"}, only: []string{"pkg/effects/podwatch"}},
 	}
 }
@@ -135,6 +136,7 @@ func programsOnly() []permit {
 		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
 		{paths: []string{"github.com/containernetworking/cni/..."}, only: []string{"pkg/programs/cniplugin"}},
 		{paths: []string{"crypto/rand"}, only: []string{"pkg/programs/workloads"}}, // a mark of its own on what it keeps
+		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/programs/kubectlplugin"}},
 		{paths: []string{"github.com/prometheus/client_golang/..."}},
 		{paths: []string{"k8s.io/client-go/util/workqueue"}},
 		{paths: []string{"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, only: []string{"pkg/programs/controller"}},

@@ -59,7 +59,9 @@ func prepare(root *cobra.Command) {
 	root.Flags().Bool("version", false, "print the version, the commit and the version of Go, and exit")
 	root.SetFlagErrorFunc(explained)
 	for _, c := range append(root.Commands(), root) {
-		c.Args = noArguments
+		if c.Args == nil {
+			c.Args = noArguments
+		}
 		c.Flags().SortFlags = false
 	}
 }
@@ -71,6 +73,16 @@ func explained(c *cobra.Command, err error) error {
 		err = fmt.Errorf("%w; %s --help lists the flags", err, c.CommandPath())
 	}
 	return usageError{err}
+}
+
+// OneArgument has a command take one argument; what names it in the messages.
+func OneArgument(c *cobra.Command, what string) {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usageError{fmt.Errorf("%d arguments; %s takes one, %s, see %[2]s --help", len(args), c.CommandPath(), what)}
+		}
+		return nil
+	}
 }
 
 // noArguments refuses arguments that are no flags: what is left of a misspelt command, or of a flag without its dashes.

@@ -32,10 +32,10 @@ func Choice(f *pflag.FlagSet, name, usage string, target *string, of ...string) 
 	f.Var(choice{target, of}, name, usage)
 }
 
-// Output adds the flag for the form of a command's answer: the given one by default, or JSON.
-func Output(f *pflag.FlagSet, target *string, form string) {
+// Output adds the flag for the form of a command's answer: the given one by default, JSON, or one of others.
+func Output(f *pflag.FlagSet, target *string, form string, others ...string) {
 	*target = form
-	f.VarP(choice{target, []string{form, "json"}}, "output", "o", "form of the answer")
+	f.VarP(choice{target, append([]string{form, "json"}, others...)}, "output", "o", "form of the answer")
 }
 
 // Set implements pflag.Value.

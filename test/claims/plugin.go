@@ -1,0 +1,100 @@
+package claims
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"data-space.liqo.io/pkg/effects/agentexec"
+	"data-space.liqo.io/pkg/programs/kubectlplugin"
+)
+
+// audited has "kubectl dataspace" ask all nodes about the guest's pods, once nothing starts any more.
+func (w *World) audited(ctx context.Context) (string, error) {
+	guests, err := w.guests(ctx)
+	if err != nil {
+		return "", err
+	}
+	var table bytes.Buffer
+	_, err = until(ctx, func(ctx context.Context) (any, error) {
+		report, err := kubectlplugin.Audit(ctx, w.agents)
+		if err != nil {
+			return nil, err
+		}
+		table.Reset()
+		if err := kubectlplugin.Print(&table, report, "table", time.Now()); err != nil {
+			return nil, err
+		}
+		if !report.Healthy || len(report.Pods) < len(guests) || len(report.Nodes) < 2 {
+			return nil, fmt.Errorf("%d of %d pods: %s", len(report.Pods), len(guests), table.String())
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	lines := strings.Split(strings.TrimSpace(table.String()), "\n")
+	observed := lines[len(lines)-1]
+	refused, err := w.explainedRefusal(ctx, guests[0])
+	if err != nil {
+		return "", err
+	}
+	requests, err := w.requestsOf(ctx, guests)
+	return fmt.Sprintf("%s; explain: %s; requests: %d lines of both nodes", observed, refused, requests), err
+}
+
+// explainedRefusal has explain name the policy that keeps a guest's pod from the restricted Service's.
+func (w *World) explainedRefusal(ctx context.Context, guest corev1.Pod) (string, error) {
+	restricted, err := w.pods(ctx, restrictedSpace, "")
+	if err != nil || len(restricted) == 0 {
+		return "", errors.Join(err, errors.New("no pod in "+restrictedSpace))
+	}
+	var text bytes.Buffer
+	question := kubectlplugin.Connection{To: restricted[0].Status.PodIP + ":" + appPort, Protocol: "tcp"}
+	err = kubectlplugin.Explain(ctx, w.agents, &text, guest.Namespace, guest.Name, "text", question)
+	var ended agentexec.Ended
+	if !errors.As(err, &ended) || ended.Status != 3 || !strings.Contains(text.String(), "data-space-network-policy") {
+		return "", fmt.Errorf("explain --to=%s ended with %w: %s", question.To, err, text.String())
+	}
+	first, _, _ := strings.Cut(text.String(), "\n")
+	return first, nil
+}
+
+// requestsOf counts the lines of the record about the guest's application, on all nodes.
+func (w *World) requestsOf(ctx context.Context, guests []corev1.Pod) (int, error) {
+	lines := 0
+	for _, guest := range guests {
+		var text bytes.Buffer
+		query := kubectlplugin.Query{Pod: guest.Namespace + "/" + guest.Name, Form: "json"}
+		if err := kubectlplugin.Requests(ctx, w.agents, &text, query); err != nil {
+			return 0, err
+		}
+		lines += strings.Count(text.String(), "\n")
+	}
+	if lines == 0 {
+		return 0, errors.New("requests prints nothing about the guest's pods, which have called the hospital")
+	}
+	return lines, nil
+}
+
+// confirmsNothing returns an error unless "kubectl dataspace audit" names a node without an agent.
+func (w *World) confirmsNothing(ctx context.Context, node string) error {
+	report, err := kubectlplugin.Audit(ctx, w.agents)
+	if err != nil {
+		return err
+	}
+	for _, p := range report.Pods {
+		if p.Node == node && p.Problem == "" {
+			return fmt.Errorf("audit confirms pod %s/%s on %s, where no agent runs", p.Namespace, p.Name, node)
+		}
+	}
+	if report.Healthy {
+		return fmt.Errorf("audit reports no problem, and no agent runs on %s", node)
+	}
+	return nil
+}
