@@ -86,7 +86,7 @@ func runExplain(ctx context.Context, p place, pod, form string, q kubectlplugin.
 		namespace, pod = before, name
 	}
 	err = kubectlplugin.Explain(ctx, cluster, stdout, namespace, pod, form, q)
-	var ended agentexec.Ended
+	var ended agentexec.StatusError
 	if errors.As(err, &ended) {
 		return cli.Exit(ended.Status)
 	}

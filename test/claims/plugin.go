@@ -57,7 +57,7 @@ func (w *World) explainedRefusal(ctx context.Context, guest corev1.Pod) (string,
 	var text bytes.Buffer
 	question := kubectlplugin.Connection{To: restricted[0].Status.PodIP + ":" + appPort, Protocol: "tcp"}
 	err = kubectlplugin.Explain(ctx, w.agents, &text, guest.Namespace, guest.Name, "text", question)
-	var ended agentexec.Ended
+	var ended agentexec.StatusError
 	if !errors.As(err, &ended) || ended.Status != 3 || !strings.Contains(text.String(), "data-space-network-policy") {
 		return "", fmt.Errorf("explain --to=%s ended with %w: %s", question.To, err, text.String())
 	}

@@ -123,7 +123,7 @@ func effectsOnly() []permit {
 		{paths: []string{"github.com/containerd/nri/..."}, only: []string{"pkg/effects/nri"}},
 		{paths: []string{"k8s.io/cri-api/...", "google.golang.org/grpc/..."}, only: []string{"pkg/effects/sandbox"}},
 		{paths: []string{"k8s.io/client-go/..."}, only: client},
-		{paths: []string{"k8s.io/apimachinery/pkg/util/httpstream"}, only: []string{"pkg/effects/agentexec"}}, // the errors of an upgrade
+		{paths: []string{"k8s.io/streaming/pkg/httpstream"}, only: []string{"pkg/effects/agentexec"}}, // the errors of an upgrade
 		{paths: []string{"sigs.k8s.io/controller-runtime/pkg/cache", "sigs.k8s.io/controller-runtime/pkg/client"}, only: []string{"pkg/effects/podwatch"}},
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/streaming/pkg/httpstream"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
@@ -51,7 +51,7 @@ func (c *Cluster) Stream(ctx context.Context, a Agent, stdout io.Writer, args ..
 	}
 	var ended exec.CodeExitError
 	if errors.As(err, &ended) && len(complaint.kept) == 0 {
-		return Ended{Status: ended.Code}
+		return StatusError{Status: ended.Code}
 	}
 	if said := strings.TrimSpace(string(complaint.kept)); said != "" {
 		return fmt.Errorf("agent of node %s: %s", a.Node, said)
@@ -75,11 +75,11 @@ func (c *Cluster) executor(to *url.URL) (remotecommand.Executor, error) {
 	})
 }
 
-// Ended is the error of a command that ended with a status and printed no complaint: the status is the answer.
-type Ended struct{ Status int }
+// StatusError is the error of a command that ended with a status and printed no complaint: the status is the answer.
+type StatusError struct{ Status int }
 
 // Error implements error.
-func (e Ended) Error() string {
+func (e StatusError) Error() string {
 	return fmt.Sprintf("the agent's command ended with status %d", e.Status)
 }
 

@@ -61,7 +61,7 @@ func (c Connection) other() (netip.Addr, uint16, error) {
 }
 
 // Explain writes which rule of which NetworkPolicy decides on a connection of a pod, as the agent of the pod's node explains it. The
-// error is agentexec.Ended with status 3 if the connection is refused.
+// error is agentexec.StatusError with status 3 if the connection is refused.
 func Explain(ctx context.Context, nodes Nodes, stdout io.Writer, namespace, name, form string, c Connection) error {
 	pod, err := nodes.Pod(ctx, namespace, name)
 	if err != nil {
