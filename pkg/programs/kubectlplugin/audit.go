@@ -53,7 +53,10 @@ func Audit(ctx context.Context, fleet Fleet) (audit.Report, error) {
 			return nil
 		})
 	}
-	return audit.Judge(pods, answers), group.Wait()
+	if err := group.Wait(); err != nil {
+		return audit.Report{}, err
+	}
+	return audit.Judge(pods, answers), nil
 }
 
 func ask(ctx context.Context, fleet Fleet, a agentexec.Agent) audit.Answer {

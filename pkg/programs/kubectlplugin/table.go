@@ -52,7 +52,7 @@ func printTables(w io.Writer, r audit.Report, wide bool, now time.Time) error {
 }
 
 // Widths of the columns whose texts people choose. With the others they make 120.
-const guestWidth, podWidth, nodeWidth, stateWidth = 13, 32, 18, 22
+const guestWidth, podWidth, nodeWidth, stateWidth = 14, 31, 18, 22
 
 func row(w io.Writer, p audit.Row, wide bool, now time.Time) {
 	state := string(p.State)
