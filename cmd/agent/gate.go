@@ -109,7 +109,7 @@ func (g *gateOptions) chain(in cnifolder.Folders, logger *slog.Logger) *cniconf.
 }
 
 // runGate runs the gates until the context ends.
-func runGate(ctx context.Context, n node, parts startgate.Parts, ready func() bool, runtime *sandbox.Client) error {
+func runGate(ctx context.Context, n node, parts startgate.Parts, pods startgate.Pods, runtime *sandbox.Client) error {
 	o := n.gate
 	config := startgate.Config{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
 	var err error
@@ -130,7 +130,7 @@ func runGate(ctx context.Context, n node, parts startgate.Parts, ready func() bo
 	group, ctx := errgroup.WithContext(ctx)
 	if chain != nil {
 		chain.Restored, chain.Placed = g.Restored, g.Placed
-		voucher, err := newVoucher(n, g, ready, runtime)
+		voucher, err := newVoucher(n, g, pods, runtime)
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 			group.Go(func() error { return a.Run(ctx) })
 			group.Go(func() error { conditions.Run(ctx); return nil })
 			group.Go(func() error { return record(ctx) })
-			group.Go(func() error { return runGate(ctx, n, gates, a.Ready, runtime) })
+			group.Go(func() error { return runGate(ctx, n, gates, a, runtime) })
 			return group.Wait()
 		},
 		close: func() { events.Close(); _ = runtime.Close(); _ = host.Close() },

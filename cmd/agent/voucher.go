@@ -9,7 +9,7 @@ import (
 )
 
 // newVoucher makes what renews the Lease of this node.
-func newVoucher(n node, g *startgate.Gate, ready func() bool, runtime *sandbox.Client) (*startgate.Voucher, error) {
+func newVoucher(n node, g *startgate.Gate, pods startgate.Pods, runtime *sandbox.Client) (*startgate.Voucher, error) {
 	boot, err := leases.Boot()
 	if err != nil {
 		return nil, fmt.Errorf("read the boot id of this node: %w", err)
@@ -22,5 +22,5 @@ func newVoucher(n node, g *startgate.Gate, ready func() bool, runtime *sandbox.C
 	if holder == "" {
 		holder = n.node // run outside of a cluster
 	}
-	return &startgate.Voucher{Node: n.node, Pod: holder, Boot: boot, Gate: g, Ready: ready, Leases: writer, Networks: runtime, Log: n.log}, nil
+	return &startgate.Voucher{Node: n.node, Pod: holder, Boot: boot, Gate: g, Pods: pods, Leases: writer, Networks: runtime, Log: n.log}, nil
 }

@@ -21,6 +21,14 @@ type Leases interface {
 	Write(context.Context, nodelease.State) error
 }
 
+// Pods are the foreign pods that the agent knows.
+type Pods interface {
+	// Ready reports whether the agent has looked at every foreign pod that it found.
+	Ready() bool
+	// Guests counts the pods of each guest, for the Lease.
+	Guests() []nodelease.GuestPods
+}
+
 // Networks reports which CNI configuration the runtime has loaded.
 type Networks interface {
 	// Network returns the configuration and its plugins, as far as the runtime reports them.
@@ -41,7 +49,7 @@ const (
 type Voucher struct {
 	Node, Pod, Boot string
 	Gate            *Gate
-	Ready           func() bool // the agent has looked at every foreign pod that it found
+	Pods            Pods
 	Leases          Leases
 	Networks        Networks
 	Log             *slog.Logger
@@ -107,9 +115,9 @@ func (v *Voucher) note(err error, now time.Time) {
 }
 
 func (v *Voucher) write(ctx context.Context, holder string, now time.Time) bool {
-	err := v.Leases.Write(ctx, nodelease.State{
-		Node: v.Node, Holder: holder, Boot: v.Boot, NRI: v.Gate.Announced().Load(), Renewed: now,
-	})
+	state := nodelease.State{Node: v.Node, Holder: holder, Boot: v.Boot, NRI: v.Gate.Announced().Load(), Renewed: now}
+	state.Guests = nodelease.EncodeGuests(v.Pods.Guests())
+	err := v.Leases.Write(ctx, state)
 	if err == nil {
 		if v.failing {
 			v.Log.Info("the Lease of the node is written again")
@@ -132,7 +140,7 @@ func (v *Voucher) problem(ctx context.Context) error {
 		return errors.New("--gate=off: no pod is held until it is enforced")
 	case g.down.Load():
 		return errors.New("the agent was told to stand down")
-	case !v.Ready():
+	case !v.Pods.Ready():
 		return errors.New("not every foreign pod of this node was looked at yet")
 	case !g.serving.Load():
 		return errors.New("the gate is not open yet")

@@ -36,6 +36,7 @@ type State struct {
 	Holder string // the agent's pod; empty: the agent has given the Lease up
 	Boot   string
 	NRI    bool
+	Guests string // what the agent reports of guests' pods, by EncodeGuests
 	// Renewed is when, by the agent's clock. It is compared with other values of the same Lease only.
 	Renewed time.Time
 }
@@ -61,6 +62,9 @@ func Write(l *coordinationv1.Lease, s State) error {
 	l.Name, l.Namespace = name, apis.SystemNamespace
 	l.Labels = with(l.Labels, Label, "true")
 	l.Annotations = with(with(l.Annotations, AnnotationBoot, s.Boot), annotationNRI, fmt.Sprint(s.NRI))
+	if delete(l.Annotations, annotationGuests); s.Guests != "" {
+		l.Annotations[annotationGuests] = s.Guests
+	}
 	seconds, renewed := int32(Duration/time.Second), metav1.NewMicroTime(s.Renewed)
 	if l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity != s.Holder {
 		l.Spec.AcquireTime = &renewed
@@ -76,6 +80,7 @@ func Read(l *coordinationv1.Lease) (s State, ok bool) {
 		return State{}, false
 	}
 	s.Boot, s.NRI = l.Annotations[AnnotationBoot], l.Annotations[annotationNRI] == "true"
+	s.Guests = l.Annotations[annotationGuests]
 	if l.Spec.HolderIdentity != nil {
 		s.Holder = *l.Spec.HolderIdentity
 	}

@@ -1,0 +1,63 @@
+package nodelease
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// annotationGuests is what the agent reports of each guest's pods on its node.
+const annotationGuests = "data-space.liqo.io/guests"
+
+// mostGuests bounds the guests of one node that are reported, mostReport the bytes that are read of a report.
+const (
+	mostGuests = 128
+	mostReport = 16 << 10
+)
+
+// GuestPods is what the agent of a node reports of a guest's pods there.
+type GuestPods struct {
+	Guest string
+	// Pods are those that are guarded, Held those of them whose rules the kernel holds.
+	Pods, Held int
+	// Written is when rules of one of them were last written, in seconds; zero: not by this agent.
+	Written time.Time
+}
+
+// EncodeGuests returns a report as the annotation has it. Equal reports are equal texts.
+func EncodeGuests(all []GuestPods) string {
+	sorted := slices.SortedFunc(slices.Values(all), func(a, b GuestPods) int { return cmp.Compare(a.Guest, b.Guest) })
+	var parts []string
+	for _, g := range sorted[:min(len(sorted), mostGuests)] {
+		var written int64
+		if !g.Written.IsZero() {
+			written = g.Written.Unix()
+		}
+		parts = append(parts, fmt.Sprintf("%s=%d/%d@%d", g.Guest, g.Held, g.Pods, written))
+	}
+	return strings.Join(parts, ",")
+}
+
+// DecodeGuests reads a report. It skips what is none: a node writes its own.
+func DecodeGuests(text string) []GuestPods {
+	if text == "" || len(text) > mostReport {
+		return nil
+	}
+	var all []GuestPods
+	for _, part := range strings.Split(text, ",") {
+		guest, numbers, _ := strings.Cut(part, "=")
+		var held, pods uint16
+		var written uint32
+		if n, err := fmt.Sscanf(numbers, "%d/%d@%d", &held, &pods, &written); n != 3 || err != nil || len(all) == mostGuests {
+			continue
+		}
+		g := GuestPods{Guest: guest, Pods: int(pods), Held: int(held)}
+		if written != 0 {
+			g.Written = time.Unix(int64(written), 0).UTC()
+		}
+		all = append(all, g)
+	}
+	return all
+}
