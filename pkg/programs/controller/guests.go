@@ -35,6 +35,7 @@ type guestKeeper struct {
 	logger    *slog.Logger
 	kinds     kinds
 	cluster   clusterReader
+	reports   *guestReports
 	suspended *prometheus.GaugeVec
 }
 
@@ -52,7 +53,7 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	merged := &v1alpha1.GuestPolicy{Spec: guestsettings.Merge(specOf(base), specOf(own))}
+	merged := &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: request.Name}, Spec: guestsettings.Merge(specOf(base), specOf(own))}
 	spaces, err := k.spaces(ctx, request.Name)
 	if err != nil {
 		return ctrl.Result{}, err

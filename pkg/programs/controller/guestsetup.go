@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,7 +36,7 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 	}
 	k := &guestKeeper{
 		reader: manager.GetCache(), writer: manager.GetClient(), events: manager.GetEventRecorder(apis.ControllerName), logger: logger,
-		kinds: manager.GetRESTMapper(), cluster: cluster,
+		kinds: manager.GetRESTMapper(), cluster: cluster, reports: newGuestReports(),
 		suspended: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "data_space_controller_guest_suspended", Help: "Whether a guest is suspended by its GuestPolicy.",
 		}, []string{"guest"}),
@@ -47,6 +48,8 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(itsGuests(manager.GetCache()))).
 		// A namespace that becomes a guest's, or whose marks somebody changes.
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(itsGuest), builder.OnlyMetadata).
+		// What agents report of its pods.
+		Watches(&coordinationv1.Lease{}, k.reports.handler()).
 		// Where nodes are decides what a section network opens.
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())), builder.WithPredicates(nodeMoved())).
 		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())))).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -24,6 +25,9 @@ const namespacesShown = 256
 // when to look again.
 func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.GuestPolicy, names []string) (ctrl.Result, error) {
 	if policy == nil {
+		if merged != nil {
+			k.reports.forget(merged.Name)
+		}
 		return ctrl.Result{}, nil
 	}
 	again, problems := ctrl.Result{}, unshown(policy, k.kinds)
@@ -37,6 +41,7 @@ func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.Guest
 		slices.Sort(names)
 		next.Status.NamespaceCount = ptr.To(int32(len(names))) //nolint:gosec // a cluster has not that many namespaces
 		next.Status.Namespaces = names[:min(len(names), namespacesShown)]
+		k.reports.status(policy.Name, &next.Status)
 	}
 	for _, condition := range []metav1.Condition{accepted(problems, closed), suspension(merged, len(names))} {
 		condition.ObservedGeneration = policy.Generation
@@ -44,6 +49,9 @@ func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.Guest
 	}
 	if equality.Semantic.DeepEqual(policy.Status, next.Status) {
 		return again, nil
+	}
+	if wait := k.reports.wait(policy.Name, policy.Status, next.Status, time.Now()); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	if err := k.writer.Status().Patch(ctx, next, client.MergeFrom(policy)); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("write the status of GuestPolicy %s: %w", policy.Name, err)

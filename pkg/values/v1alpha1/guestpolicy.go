@@ -21,6 +21,8 @@ const DefaultGuestPolicy = "default"
 // +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`,description="whether all that the policy says is in force"
 // +kubebuilder:printcolumn:name="Suspended",type=string,JSONPath=`.status.conditions[?(@.type=="Suspended")].status`
 // +kubebuilder:printcolumn:name="Namespaces",type=integer,JSONPath=`.status.namespaceCount`
+// +kubebuilder:printcolumn:name="Pods",type=integer,JSONPath=`.status.pods`,description="pods that agents guard"
+// +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.heldPods`,description="pods whose rules the kernel of their node holds"
 // +kubebuilder:printcolumn:name="Pod-Security",type=string,JSONPath=`.spec.workload.podSecurity`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",message="metadata.name: a GuestPolicy is named after the guest's cluster id, the value of the label liqo.io/remote-cluster-id (at most 63 characters, no dot); use that, or default for all guests"

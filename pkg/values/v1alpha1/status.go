@@ -27,4 +27,32 @@ type GuestPolicyStatus struct {
 	// namespaceCount is the number of the guest's namespaces.
 	// +optional
 	NamespaceCount *int32 `json:"namespaceCount,omitempty"`
+	// pods is the number of the guest's pods that agents guard. Agents report with their Leases, every 10 seconds.
+	// +optional
+	Pods *int32 `json:"pods,omitempty"`
+	// heldPods is the number of those whose rules the kernel of their node holds, a quarantined pod included. The others are starting or
+	// have failed: none of them sends a packet, and `agent status` on their nodes has the reason.
+	// +optional
+	HeldPods *int32 `json:"heldPods,omitempty"`
+	// nodes are the nodes with pods of the guest, at most 256 of them.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Nodes []GuestNode `json:"nodes,omitempty"`
+}
+
+// GuestNode is what the agent of a node has last reported of a guest's pods there.
+type GuestNode struct {
+	// name is the node's name.
+	// +required
+	Name string `json:"name"`
+	// pods is the number of the guest's pods that the agent guards.
+	// +optional
+	Pods int32 `json:"pods"`
+	// heldPods is the number of those whose rules the kernel holds.
+	// +optional
+	HeldPods int32 `json:"heldPods"`
+	// lastEnforced is when the agent last wrote rules of one of these pods.
+	// +optional
+	LastEnforced *metav1.Time `json:"lastEnforced,omitempty"`
 }

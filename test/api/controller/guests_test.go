@@ -4,10 +4,13 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -18,6 +21,7 @@ import (
 
 	"data-space.liqo.io/pkg/programs/controller"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/nodelease"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
@@ -111,6 +115,30 @@ func TestOfANamespaceTheControllerWritesItsMarksOnly(t *testing.T) {
 	}
 	require.NoError(t, patch(`{"metadata":{"labels":{"data-space.liqo.io/suspended":"true"},"annotations":{"data-space.liqo.io/service-types":"NodePort"}}}`))
 	require.NoError(t, patch(`{"metadata":{"labels":{"data-space.liqo.io/suspended":null},"annotations":{"data-space.liqo.io/service-types":null}}}`))
+}
+
+func TestTheStatusOfAGuestPolicyHasWhatAgentsReport(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	space := w.namespace(t, foreign(apis.LabelRemoteCluster, "counted"))
+	w.decide(t, "counted", v1alpha1.GuestPolicySpec{})
+	lease := &coordinationv1.Lease{}
+	require.NoError(t, nodelease.Write(lease, nodelease.State{Node: "counting-1", Holder: "agent", Boot: "b", Renewed: time.Now(), Guests: nodelease.EncodeGuests(
+		[]nodelease.GuestPods{{Guest: "counted", Pods: 3, Held: 2, Written: time.Now()}, {Guest: "other", Pods: 1}})}))
+	require.NoError(t, w.client.Create(t.Context(), lease))
+	t.Cleanup(func() { require.NoError(t, client.IgnoreNotFound(w.client.Delete(context.Background(), lease))) })
+	status := func() v1alpha1.GuestPolicyStatus {
+		policy := &v1alpha1.GuestPolicy{}
+		require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: "counted"}, policy))
+		return policy.Status
+	}
+	eventually(t, "the report is in the status, with the namespace", func() bool {
+		s := status()
+		return len(s.Nodes) == 1 && s.Nodes[0].Name == "counting-1" && *s.Pods == 3 && *s.HeldPods == 2 && slices.Equal(s.Namespaces, []string{space})
+	})
+	require.NotNil(t, status().Nodes[0].LastEnforced)
+	require.NoError(t, w.client.Delete(t.Context(), lease))
+	eventually(t, "and goes with the node's Lease", func() bool { return len(status().Nodes) == 0 && *status().Pods == 0 })
 }
 
 func TestAGuestPolicyThatShowsAKindWhichIsNotServedSaysSo(t *testing.T) {
