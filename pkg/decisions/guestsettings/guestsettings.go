@@ -8,11 +8,12 @@ import "data-space.liqo.io/pkg/values/v1alpha1"
 // The result shares lists with its arguments: do not change it.
 func Merge(base, own v1alpha1.GuestPolicySpec) v1alpha1.GuestPolicySpec {
 	return v1alpha1.GuestPolicySpec{
-		State:      text(base.State, own.State),
-		Workload:   section(base.Workload, own.Workload, workload),
-		Scheduling: section(base.Scheduling, own.Scheduling, scheduling),
-		Network:    section(base.Network, own.Network, network),
-		Visibility: section(base.Visibility, own.Visibility, visibility),
+		State:             text(base.State, own.State),
+		SuspendWithTenant: text(base.SuspendWithTenant, own.SuspendWithTenant),
+		Workload:          section(base.Workload, own.Workload, workload),
+		Scheduling:        section(base.Scheduling, own.Scheduling, scheduling),
+		Network:           section(base.Network, own.Network, network),
+		Visibility:        section(base.Visibility, own.Visibility, visibility),
 	}
 }
 

@@ -36,6 +36,7 @@ type guestKeeper struct {
 	kinds     kinds
 	cluster   clusterReader
 	reports   *guestReports
+	tenants   *tenants
 	suspended *prometheus.GaugeVec
 }
 
@@ -46,7 +47,7 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 		return ctrl.Result{}, err
 	}
 	if request.Name == v1alpha1.DefaultGuestPolicy {
-		again, err := k.report(ctx, base, base, nil)
+		again, err := k.report(ctx, base, suspension(specOf(base), guestsettings.Tenant{}, 0), nil)
 		return again, errors.Join(k.markPolicyless(ctx, specOf(base)), err)
 	}
 	own, err := policyOf(ctx, k.reader, request.Name)
@@ -58,18 +59,28 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	tenants, known := k.tenants.of(request.Name)
+	tenant, byTenant := guestsettings.BySuspendingTenant(merged.Spec, tenants)
 	want := guestsettings.MarksOf(merged.Spec)
+	want.Suspended = want.Suspended || byTenant
 	var names []string
 	var problems error
 	for i := range spaces {
 		names = append(names, spaces[i].Name)
-		problems = errors.Join(problems, k.mark(ctx, &spaces[i], request.Name, want))
+		mark := want
+		if guestsettings.WantsTenant(merged.Spec) && !known { // until its Tenant has been read, a guest that is suspended stays so
+			mark.Suspended = mark.Suspended || apis.IsSuspended(spaces[i].Labels)
+		}
+		problems = errors.Join(problems, k.mark(ctx, &spaces[i], request.Name, mark))
 	}
 	k.count(request.Name, want.Suspended, len(names) > 0 || own != nil)
+	if own == nil {
+		k.reports.forget(request.Name)
+	}
 	if problems != nil {
 		return ctrl.Result{}, problems // the status says what holds
 	}
-	return k.report(ctx, own, merged, names)
+	return k.report(ctx, own, suspension(merged.Spec, tenant, len(names)), names)
 }
 
 // markPolicyless marks the namespaces of guests that have no GuestPolicy of their own by their name: without a cluster id, or with "default".
@@ -136,7 +147,7 @@ func (k *guestKeeper) mark(ctx context.Context, ns *metav1.PartialObjectMetadata
 	case want.Suspended && !have.Suspended:
 		k.logger.Warn("guest suspended: agents close its pods, and no new one starts", "guest", guest, "namespace", ns.Name)
 		k.events.Eventf(about, nil, corev1.EventTypeWarning, ReasonSuspended, "Suspend",
-			"guest %q is suspended by its GuestPolicy: all its pods here are closed, and no new one starts", guest)
+			"guest %q is suspended by its GuestPolicy or Tenant: all its pods here are closed, and no new one starts", guest)
 	case !want.Suspended && have.Suspended:
 		k.logger.Info("guest active again", "guest", guest, "namespace", ns.Name)
 		k.events.Eventf(about, nil, corev1.EventTypeNormal, ReasonResumed, "Resume", "guest %q is active again: its pods here are open", guest)

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"data-space.liqo.io/pkg/decisions/guestsettings"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -37,6 +38,12 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 	k := &guestKeeper{
 		reader: manager.GetCache(), writer: manager.GetClient(), events: manager.GetEventRecorder(apis.ControllerName), logger: logger,
 		kinds: manager.GetRESTMapper(), cluster: cluster, reports: newGuestReports(),
+		tenants: &tenants{
+			kinds: manager.GetRESTMapper(), store: own, logger: logger, all: map[string]guestsettings.Tenant{},
+			every: func(ctx context.Context) []reconcile.Request {
+				return itsGuests(manager.GetCache())(ctx, &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.DefaultGuestPolicy}})
+			},
+		},
 		suspended: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "data_space_controller_guest_suspended", Help: "Whether a guest is suspended by its GuestPolicy.",
 		}, []string{"guest"}),
@@ -48,6 +55,7 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(itsGuests(manager.GetCache()))).
 		// A namespace that becomes a guest's, or whose marks somebody changes.
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(itsGuest), builder.OnlyMetadata).
+		WatchesRawSource(k.tenants).
 		// What agents report of its pods.
 		Watches(&coordinationv1.Lease{}, k.reports.handler()).
 		// Where nodes are decides what a section network opens.

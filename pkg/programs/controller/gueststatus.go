@@ -15,19 +15,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/decisions/guestnet"
+	"data-space.liqo.io/pkg/decisions/guestsettings"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // namespacesShown bounds the status.
 const namespacesShown = 256
 
-// report writes the status of a GuestPolicy, if it differs. merged has what holds; names are the namespaces that bear it. The result says
+// report writes the status of a GuestPolicy, if it differs. suspended is its condition; names are the namespaces that bear it. The result says
 // when to look again.
-func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.GuestPolicy, names []string) (ctrl.Result, error) {
+func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, suspended metav1.Condition, names []string) (ctrl.Result, error) {
 	if policy == nil {
-		if merged != nil {
-			k.reports.forget(merged.Name)
-		}
 		return ctrl.Result{}, nil
 	}
 	again, problems := ctrl.Result{}, unshown(policy, k.kinds)
@@ -43,7 +41,7 @@ func (k *guestKeeper) report(ctx context.Context, policy, merged *v1alpha1.Guest
 		next.Status.Namespaces = names[:min(len(names), namespacesShown)]
 		k.reports.status(policy.Name, &next.Status)
 	}
-	for _, condition := range []metav1.Condition{accepted(problems, closed), suspension(merged, len(names))} {
+	for _, condition := range []metav1.Condition{accepted(problems, closed), suspended} {
 		condition.ObservedGeneration = policy.Generation
 		meta.SetStatusCondition(&next.Status.Conditions, condition)
 	}
@@ -91,12 +89,17 @@ func accepted(unknown, closed []string) metav1.Condition {
 	return c
 }
 
-func suspension(merged *v1alpha1.GuestPolicy, spaces int) metav1.Condition {
-	if merged.Spec.State == v1alpha1.Suspended {
-		return metav1.Condition{
-			Type: v1alpha1.ConditionSuspended, Status: metav1.ConditionTrue, Reason: "StateSuspended",
-			Message: fmt.Sprintf("%d namespaces are marked: agents close their pods, and no new one starts; set spec.state to Active to end this", spaces),
-		}
+// suspension is the condition of a guest with these settings, which its Tenant suspends, if one does.
+func suspension(spec v1alpha1.GuestPolicySpec, by guestsettings.Tenant, spaces int) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionSuspended, Status: metav1.ConditionTrue}
+	marked := fmt.Sprintf("%d namespaces are marked: agents close their pods, and no new one starts; ", spaces)
+	switch {
+	case spec.State == v1alpha1.Suspended:
+		c.Reason, c.Message = "StateSuspended", marked+"set spec.state to Active to end this"
+	case by.Guest != "":
+		c.Reason, c.Message = "Tenant"+by.Condition, marked+"set spec.tenantCondition of Liqo's Tenant to Active, or spec.suspendWithTenant to Never, to end this"
+	default:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, "StateActive", "pods run as usual"
 	}
-	return metav1.Condition{Type: v1alpha1.ConditionSuspended, Status: metav1.ConditionFalse, Reason: "StateActive", Message: "pods run as usual"}
+	return c
 }

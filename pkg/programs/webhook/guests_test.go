@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
@@ -68,6 +69,16 @@ func TestWhatHoldsForAGuestIsLookedUpAtEachRequest(t *testing.T) {
 	expect("and active again", true, true, true)
 	policies.specs["other"] = v1alpha1.GuestPolicySpec{State: v1alpha1.Suspended}
 	expect("another guest's is another guest's", true, true, true)
+}
+
+func TestANamespaceThatIsMarkedIsSuspendedWhateverItsPolicySays(t *testing.T) {
+	judge, injector := withPolicies(&stored{specs: map[string]v1alpha1.GuestPolicySpec{"pharma": {State: v1alpha1.Active}}})
+	marked := known{"pharma": {apis.LabelRemoteCluster: "pharma", apis.LabelSuspended: "true"}}
+	judge.namespaces, injector.namespaces = marked, marked
+	require.False(t, judge.Handle(t.Context(), asked(admissionv1.Connect, "/pods/exec", `{"container":"app"}`, "")).Allowed)
+	response := injector.Handle(t.Context(), creation("pharma", plainPod))
+	require.False(t, response.Allowed)
+	require.Contains(t, response.Result.Message, `guest "pharma" is suspended`)
 }
 
 func TestModeAuditAdmitsAndWarns(t *testing.T) {

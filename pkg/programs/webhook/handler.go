@@ -77,6 +77,9 @@ func (i *injector) Handle(ctx context.Context, req admission.Request) admission.
 		i.log.ErrorContext(ctx, "cannot read what holds for a pod's guest: refused", "namespace", req.Namespace, "guest", settings.Guest, "error", err)
 		return admission.Errored(http.StatusInternalServerError, err)
 	}
+	if apis.IsSuspended(labels) { // by Liqo's Tenant, or by hand
+		grants.SuspendedGuest = settings.Guest
+	}
 	settings.PriorityClasses, settings.NodeSelector, settings.PriorityGrant = grants.PriorityClasses, grants.NodeSelector, grants.PriorityGrant()
 	var result inject.Result
 	problems, reported, err := audit(grants, func(grants admit.Settings) (field.ErrorList, error) {

@@ -44,7 +44,9 @@ func (j *judge) Handle(ctx context.Context, req admission.Request) admission.Res
 	if unread != nil {
 		unread = unreadable(req.Namespace, unread)
 	} else if found, err := j.guests.Settings(ctx, guest); err == nil {
-		settings = found
+		if settings = found; apis.IsSuspended(labels) { // by Liqo's Tenant, or by hand
+			settings.SuspendedGuest = guest
+		}
 	} else {
 		unread = err
 	}

@@ -47,6 +47,11 @@ type GuestPolicySpec struct {
 	// new pod is admitted or started. Pods keep running. Active opens them again, without a restart.
 	// +optional
 	State State `json:"state,omitempty"`
+	// suspendWithTenant is whether Liqo's Tenant of the guest suspends it as well: Never, Drained (while spec.tenantCondition of the Tenant is
+	// Drained) or Cordoned (while it is Cordoned or Drained). Left out everywhere, it is Never: a cordoned Tenant keeps the pods that it
+	// has, and the pods of a drained one end in order, for which they need their network. Active in state does not override it.
+	// +optional
+	SuspendWithTenant TenantSuspension `json:"suspendWithTenant,omitempty"`
 	// workload says which pods, Services, Ingresses and claims the guest may create, and whether its users may exec into its pods.
 	// +optional
 	Workload *Workload `json:"workload,omitempty"`
@@ -73,6 +78,17 @@ type State string
 const (
 	Active    State = "Active"
 	Suspended State = "Suspended"
+)
+
+// TenantSuspension is by which condition of Liqo's Tenant a guest is suspended.
+// +kubebuilder:validation:Enum=Never;Drained;Cordoned
+type TenantSuspension string
+
+// The values of a TenantSuspension.
+const (
+	TenantNever    TenantSuspension = "Never"
+	TenantDrained  TenantSuspension = "Drained"
+	TenantCordoned TenantSuspension = "Cordoned"
 )
 
 // Mode is what happens to an object that a section of a GuestPolicy does not allow.

@@ -23,6 +23,7 @@ const whole = `
 metadata: {name: pharma}
 spec:
   state: Active
+  suspendWithTenant: Drained
   workload:
     mode: Audit
     podSecurity: restricted
@@ -68,8 +69,12 @@ func TestAContradictionIsRefusedByFieldAndRemedy(t *testing.T) {
 		return spec(`{network: {egress: [{to: [{podSelector: {}}], ports: [` + text + `]}]}}`)
 	}
 	for object, messages := range map[string][]string{
-		`metadata: {name: pharma.example}`:                                                                  {"named after the guest's cluster id", "default for all guests"},
-		spec(`{state: Paused}`):                                                                             {"spec.state", `"Active", "Suspended"`},
+		`metadata: {name: pharma.example}`:  {"named after the guest's cluster id", "default for all guests"},
+		spec(`{state: Paused}`):             {"spec.state", `"Active", "Suspended"`},
+		spec(`{suspendWithTenant: Always}`): {"spec.suspendWithTenant", `"Never", "Drained", "Cordoned"`},
+		spec(`{network: {egress: [{to: [{ipBlock: {cidr: 169.254.169.254/32}}]}]}}`):                        {"spec.network.egress[0].to[0].ipBlock", "are never opened; remove it"},
+		spec(`{network: {egress: [{to: [{ipBlock: {cidr: "fe80::/64"}}]}]}}`):                               {"are never opened"},
+		spec(`{network: {ingress: [{from: [{podSelector: {}}], ports: [{port: 13041}]}]}}`):                 {"spec.network.ingress[0]", "the proxy of each pod listens on this port"},
 		spec(`{workload: {podSecurity: privileged}}`):                                                       {"spec.workload.podSecurity", `"baseline", "restricted"`},
 		spec(`{workload: {devices: [gpu]}}`):                                                                {"spec.workload.devices[0]"},
 		spec(`{workload: {serviceTypes: [ExternalName]}}`):                                                  {"spec.workload.serviceTypes[0]", `"ClusterIP", "NodePort", "LoadBalancer"`},
@@ -81,11 +86,11 @@ func TestAContradictionIsRefusedByFieldAndRemedy(t *testing.T) {
 		spec(`{network: {egress: [{to: [{podSelector: {}, ipBlock: {cidr: 203.0.113.0/24}}]}]}}`):           {"spec.network.egress[0].to[0]", "write a second peer"},
 		spec(`{network: {egress: [{to: [{ipBlock: {cidr: 203.0.113.0/24, except: [198.51.100.0/24]}}]}]}}`): {"spec.network.egress[0].to[0].ipBlock", "must lie within cidr"},
 		spec(`{network: {egress: [{to: [{ipBlock: {cidr: 203.0.113.0/24, except: [203.0.113.0/24]}}]}]}}`):  {"be smaller than it"},
-		port(`{endPort: 90}`):                                                                               {"ports[0]", "a range begins at port"},
-		port(`{port: 100, endPort: 90}`):                                                                    {"ports[0]", "correct port, or remove endPort"},
-		port(`{port: web, endPort: 90}`):                                                                    {"ports[0]", "a range begins at port, a number"},
-		port(`{port: 70000}`):                                                                               {"ports[0]", "use 1 to 65535"},
-		port(`{protocol: ICMP, port: 1}`):                                                                   {"ports[0].protocol", `"TCP", "UDP", "SCTP"`},
+		port(`{endPort: 90}`):             {"ports[0]", "a range begins at port"},
+		port(`{port: 100, endPort: 90}`):  {"ports[0]", "correct port, or remove endPort"},
+		port(`{port: web, endPort: 90}`):  {"ports[0]", "a range begins at port, a number"},
+		port(`{port: 70000}`):             {"ports[0]", "use 1 to 65535"},
+		port(`{protocol: ICMP, port: 1}`): {"ports[0].protocol", `"TCP", "UDP", "SCTP"`},
 		spec(`{scheduling: {nodeSelector: {data-space.liqo.io.node-restriction.kubernetes.io/enforced: "false"}}}`):                                          {"spec.scheduling.nodeSelector", "remove it here"},
 		spec(`{scheduling: {taints: [{key: a, effect: Never}]}}`):                                                                                            {"spec.scheduling.taints[0].effect", `"NoSchedule"`},
 		spec(`{visibility: {nodes: [{names: [a], pattern: b}]}}`):                                                                                            {"spec.visibility.nodes[0]", "keep one"},
