@@ -17,6 +17,7 @@ func exceptions() []edge {
 		{"pkg/effects/ledger", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/seccompfile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/spacefile", "pkg/effects/atomicfile", "it replaces files on the node"},
+		{"pkg/reconcilers/podrules", "pkg/reconcilers/socketmemory", "a proxy's memory is kept from when its rules are bound to its control group"},
 		{"pkg/effects/dataplane", "pkg/effects/fault", "tests end the agent between two tables"},
 	}
 }

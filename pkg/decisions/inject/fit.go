@@ -17,9 +17,9 @@ const (
 	fallbackStorageLimit, fallbackStorage = "256Mi", "64Mi" // of storage the proxy takes its log: what the kubelet keeps of it, by default 50 MiB
 )
 
-// Below these the proxy does not work. With 128Mi, test/envoy's attempt of clients that do not read has it killed, with 192Mi none has:
-// measured on cgroup v1, which does not count the data in the buffers of sockets (docs/threat-model.md says what cgroup v2 adds). And it
-// must start within its startup probe.
+// Below these the proxy does not work. With 128Mi, test/envoy's attempt of clients that do not read has it killed, with 192Mi none has: on
+// cgroup v1, and on cgroup v2, which counts the data in the buffers of sockets as well, where the agent keeps these (package proxymemory).
+// And it must start within its startup probe.
 const (
 	minCPULimit    = "50m"
 	MinMemoryLimit = "192Mi"

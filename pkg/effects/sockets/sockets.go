@@ -99,8 +99,13 @@ func leaves(family uint8, id []byte) bool {
 }
 
 func ask(kind, flags int, family, protocol uint8, id []byte) ([][]byte, error) {
+	return askWith(0, kind, flags, family, protocol, id)
+}
+
+// askWith is ask for more about each socket: bit n asks for attribute n+1.
+func askWith(more uint8, kind, flags int, family, protocol uint8, id []byte) ([][]byte, error) {
 	request := make([]byte, requestSize)
-	request[0], request[1] = family, protocol
+	request[0], request[1], request[2] = family, protocol, more
 	binary.NativeEndian.PutUint32(request[4:], ^uint32(1<<listening))
 	copy(request[8:], id)
 	message := nl.NewNetlinkRequest(kind, flags)

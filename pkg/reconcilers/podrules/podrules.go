@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/pkg/reconcilers/socketmemory"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/iptables"
@@ -31,6 +33,7 @@ type Reconciler struct {
 	parts     Parts
 	memory    memory
 	listeners *listeners
+	keeper    *socketmemory.Keeper
 	suspended atomic.Pointer[map[string]bool] // namespaces; nil: not told yet
 }
 
@@ -50,11 +53,19 @@ func New(s redirect.Settings, p Parts) *Reconciler {
 			return sockets.MarkListeners(o, redirect.SocketMark, redirect.MarkedPorts()...)
 		}
 	}
-	return &Reconciler{settings: s, parts: p, memory: memory{process: p.Process}, listeners: newListeners(p.Log, p.Mark)}
+	return &Reconciler{
+		settings: s, parts: p, memory: memory{process: p.Process},
+		listeners: newListeners(p.Log, p.Mark), keeper: socketmemory.New(p.Log, p.Open),
+	}
 }
 
-// Run marks the listeners of proxies that are not there yet, until the context ends.
-func (e *Reconciler) Run(ctx context.Context) { e.listeners.run(ctx) }
+// Run marks the listeners of proxies that are not there yet, and keeps the memory of proxies' sockets, until the context ends.
+func (e *Reconciler) Run(ctx context.Context) {
+	var keeping sync.WaitGroup
+	keeping.Go(func() { e.keeper.Run(ctx) })
+	e.listeners.run(ctx)
+	keeping.Wait()
+}
 
 // Update makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
 // alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors are
@@ -147,6 +158,7 @@ func (e *Reconciler) put(ctx context.Context, ns *netns.Namespace, t endpoint.Ta
 		if last.Plan == entry.Plan && last.Netns == entry.Netns {
 			out.Repaired = append(out.Repaired, findings(out.Prepared)...)
 		}
+		e.keeper.Watch(t)
 	}
 	if err := e.parts.Store.Put(entry); err != nil {
 		return out, failure.New(failure.Ledger, err)

@@ -1,0 +1,92 @@
+//go:build kernel
+
+package sockets_test
+
+import (
+	"net/netip"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/effects/sockets"
+	"data-space.liqo.io/test/kit"
+)
+
+func TestWhatTheSocketsOfAControlGroupHold(t *testing.T) {
+	const much, long = 100 << 10, 30 * time.Second
+	p, pod := kit.NewPod(t), kit.NewCgroup(t, "pod")
+	own, other := pod.Child(t, "proxy"), pod.Child(t, "app")
+	node := kit.NewActor(t, kit.Identity{NS: p.Node})
+	for port, l := range map[uint16]kit.Listen{80: {Bulk: much}, 81: {Hold: true}} {
+		l.Network, l.At = "tcp", netip.AddrPortFrom(netip.IPv6Unspecified(), port)
+		_, err := node.Listen(l)
+		require.NoError(t, err)
+	}
+	dial := func(who *kit.Actor, to netip.Addr, port uint16) int {
+		t.Helper()
+		id, err := who.Dial(kit.Dial{Network: "tcp", To: netip.AddrPortFrom(to, port)})
+		require.NoError(t, err)
+		return id
+	}
+	held := func() []sockets.Held {
+		t.Helper()
+		all, err := sockets.HeldBy(p.NS, inode(t, own))
+		require.NoError(t, err)
+		slices.SortFunc(all, func(a, b sockets.Held) int { return int(b.Bytes - a.Bytes) })
+		return all
+	}
+	who := kit.NewActor(t, kit.Identity{NS: p.NS, Cgroup: own})
+	stranger := kit.NewActor(t, kit.Identity{NS: p.NS, Cgroup: other})
+	require.NoError(t, stranger.Write(dial(stranger, kit.FarV4(), 80), "x"))
+	require.Empty(t, held())
+
+	idle := dial(who, kit.FarV4(), 81)
+	var full []int
+	for _, to := range []netip.Addr{kit.FarV4(), kit.FarV6()} {
+		id := dial(who, to, 80)
+		require.NoError(t, who.Write(id, "x"))
+		full = append(full, id)
+	}
+	require.Eventually(t, func() bool {
+		all := held()
+		return len(all) == 3 && all[1].Bytes >= much && all[2].Bytes < much/4
+	}, long, 10*time.Millisecond, "two hold what they have received, the third holds little")
+
+	ended, err := sockets.Reset(p.NS, held()[:2])
+	require.NoError(t, err)
+	require.Equal(t, 2, ended)
+	require.Len(t, held(), 1)
+	for _, id := range full {
+		require.Error(t, who.Write(id, "still there"))
+	}
+	require.NoError(t, who.Write(idle, "still there"))
+
+	t.Run("closed with something left to send", func(t *testing.T) {
+		id := dial(who, kit.FarV4(), 81)
+		require.NoError(t, who.WriteBulk(id, 4*much))
+		require.NoError(t, who.Close(id))
+		var all []sockets.Held
+		require.Eventually(t, func() bool {
+			all = held()
+			return len(all) == 2 && all[0].Bytes > much
+		}, long, 10*time.Millisecond)
+		ended, err := sockets.Reset(p.NS, all[:1])
+		require.NoError(t, err)
+		require.Equal(t, 1, ended)
+		require.Len(t, held(), 1)
+		again, err := sockets.Reset(p.NS, all[:1])
+		require.NoError(t, err)
+		require.Zero(t, again)
+	})
+}
+
+func inode(t *testing.T, c kit.Cgroup) uint64 {
+	t.Helper()
+	info, err := os.Stat(c.Dir)
+	require.NoError(t, err)
+	return info.Sys().(*syscall.Stat_t).Ino
+}

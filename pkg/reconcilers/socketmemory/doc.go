@@ -1,0 +1,2 @@
+// Package socketmemory keeps the memory that the kernel holds for proxies' sockets below the proxies' memory limits.
+package socketmemory
