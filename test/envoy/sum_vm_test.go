@@ -56,6 +56,7 @@ func smallest(t *testing.T) *world {
 	w := &world{cage: newCage(t), args: arguments(limit.Value())}
 	require.NoError(t, os.WriteFile(filepath.Join(w.cage.dir, w.cage.limit), []byte(strconv.FormatInt(limit.Value(), 10)), 0o600))
 	w.fillable(t)
+	in(t, w.peer, "iptables -A INPUT -p tcp --dport 7009 -j DROP")
 	return w
 }
 
@@ -67,7 +68,7 @@ func (w *world) keep(t *testing.T) *lines {
 	info, err := os.Stat(w.cage.dir)
 	require.NoError(t, err)
 	k.Watch(endpoint.Target{Sandbox: "pod", Proxy: workload.Process{
-		Cgroup: strings.TrimPrefix(w.cage.dir, "/sys/fs/cgroup"), CgroupInode: info.Sys().(*syscall.Stat_t).Ino,
+		PID: w.proxy.Process.Pid, Cgroup: strings.TrimPrefix(w.cage.dir, "/sys/fs/cgroup"), CgroupInode: info.Sys().(*syscall.Stat_t).Ino,
 	}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -93,7 +94,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// flood tries all forms of stalls at the same time until enough returns true, and after a while fills the heap as well: the kernel gives sockets
+// flood tries the forms of stalls at the same time until enough returns true, and after a while fills the heap as well: the kernel gives sockets
 // nothing when the limit is met, but ends a program that needs one page more.
 func (w *world) flood(t *testing.T, limit time.Duration, enough func() bool) {
 	t.Helper()
@@ -102,32 +103,56 @@ func (w *world) flood(t *testing.T, limit time.Duration, enough func() bool) {
 	try := func(f filling, times int, after time.Duration) {
 		for range times {
 			group.Go(func() {
-				for wait := time.After(after); ; wait = nil {
+				for pause := after; ; pause = time.Second {
 					select {
 					case <-done:
 						return
-					case <-wait:
-					case <-time.After(after + waitStep):
+					case <-time.After(pause):
+						w.stall(f, done)
 					}
-					w.stall(f, done)
 				}
 			})
 		}
 	}
-	for _, f := range stalls() {
-		try(f, 50, 0)
+	for _, f := range forms() {
+		try(f, connectionsOfAForm, 0)
 	}
-	for _, name := range []string{"header lists to the explicit proxy", "HTTP/1 long headers that wait"} {
-		try(fillings()[name], 60, 8*time.Second)
-	}
+	try(fillings()["header lists to the explicit proxy"], 60, heapAfter)
 	for end := time.Now().Add(limit); time.Now().Before(end) && !enough(); time.Sleep(10 * waitStep) {
 		if os.Getenv("DS_VERBOSE") != "" {
-			t.Log(w.cage.read(t, "memory.current"), w.cage.read(t, "memory.events"), strings.Join(strings.Fields(w.cage.read(t, "memory.stat"))[:14], " "))
+			t.Log(w.cage.read(t, "memory.current"), strings.Fields(w.cage.read(t, "memory.events")), strings.Fields(w.cage.read(t, "memory.stat"))[:14])
 			time.Sleep(time.Second)
 		}
 	}
 	close(done)
 	group.Wait()
+}
+
+// silence4 is an address that does not answer.
+const silence4 = other4 + ":7009"
+
+const (
+	connectionsOfAForm = 70
+	heapAfter          = 8 * time.Second
+)
+
+// forms are those that take the least work of a slow machine, or all.
+func forms() map[string]filling {
+	if os.Getenv("LONG") != "" {
+		return stalls()
+	}
+	all := map[string]filling{
+		"TCP, out":    {0, slow(unknown), out, chatty4},
+		"TCP, in":     {0, slow(unknown), into, podChatty},
+		"HTTP/1, out": {0, slow("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), out, chatty4},
+		// Nothing is to be sent: what waits is received alone.
+		"a destination that does not answer": {0, raw, out, silence4},
+		"HTTP/1, in":                         {0, slow("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), into, podChatty},
+	}
+	for _, name := range []string{"TCP, neither reads", "h2c, the server does not read"} {
+		all[name] = stalls()[name]
+	}
+	return all
 }
 
 // stall is one connection, until it or the attempt ends.

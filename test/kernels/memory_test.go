@@ -48,7 +48,7 @@ func TestTheProxyLivesOnCgroup2(t *testing.T) {
 				Log: io.MultiWriter(console, logFile(t, filepath.Base(filepath.Dir(file))+"-memory.console")),
 				Job: vm.Job{
 					Command: []string{filepath.Join(programs, "envoy.test"), "-test.v", "-test.run=^TestTheProxyLivesWhateverItsSocketsHold$", "-test.timeout=" + limit.String()},
-					Env:     []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/tmp", "ENVOY=" + os.Getenv("ENVOY")},
+					Env:     []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/tmp", "ENVOY=" + os.Getenv("ENVOY"), "LONG=" + os.Getenv("LONG"), "DS_VERBOSE=" + os.Getenv("DS_VERBOSE")},
 				},
 			}
 			started := time.Now()

@@ -56,13 +56,22 @@ func TestWhatTheSocketsOfAControlGroupHold(t *testing.T) {
 		return len(all) == 3 && all[1].Bytes >= much && all[2].Bytes < much/4
 	}, long, 10*time.Millisecond, "two hold what they have received, the third holds little")
 
-	ended, err := sockets.Reset(p.NS, held()[:2])
+	most := held()[:2]
+	ended, err := sockets.Reset(p.NS, most)
 	require.NoError(t, err)
 	require.Equal(t, 2, ended)
 	require.Len(t, held(), 1)
+	owner := sockets.Owner{PID: who.PID(), Cgroup: own.Path}
+	require.ErrorIs(t, sockets.Drain(sockets.Owner{PID: who.PID(), Cgroup: other.Path}, most), sockets.ErrGone, "it is not the process")
+	require.NoError(t, sockets.Drain(owner, most[:1]))
+	left := 0
 	for _, id := range full {
+		if got, _ := who.Read(id, time.Second); got.Bytes > 0 {
+			left++
+		}
 		require.Error(t, who.Write(id, "still there"))
 	}
+	require.Equal(t, 1, left, "what was received stays until it is drained")
 	require.NoError(t, who.Write(idle, "still there"))
 
 	t.Run("closed with something left to send", func(t *testing.T) {

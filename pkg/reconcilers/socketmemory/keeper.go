@@ -2,6 +2,7 @@ package socketmemory
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"sync"
@@ -16,7 +17,7 @@ import (
 
 const (
 	// interval is the time between two looks. A look at a proxy that is not pressed costs one system call.
-	interval = 100 * time.Millisecond
+	interval = 50 * time.Millisecond
 	// brakeInterval is the time between two looks at the brake, which systemd takes away when it reads its units again.
 	brakeInterval = 10 * time.Second
 	// quiet is the shortest time between two lines in the log about one proxy.
@@ -187,5 +188,9 @@ func (k *Keeper) relieve(w *watch) error {
 	}
 	ended, err := sockets.Reset(ns, ending)
 	w.ended += ended
-	return err
+	drained := sockets.Drain(sockets.Owner{PID: w.target.Proxy.PID, Cgroup: w.target.Proxy.Cgroup}, ending)
+	if errors.Is(drained, sockets.ErrGone) {
+		drained = nil // and with it what it held
+	}
+	return errors.Join(err, drained)
 }
