@@ -29,6 +29,7 @@ type options struct {
 	gate                    gateOptions
 	policy                  policyOptions
 	record                  recordOptions
+	facts                   factOptions
 }
 
 // Values of --enable.
@@ -69,12 +70,13 @@ func (o *options) flags(f *pflag.FlagSet, getenv func(string) string) {
 	o.gate.flags(f)
 	o.policy.flags(f)
 	o.record.flags(f)
+	o.facts.flags(f)
 	o.log.Flags(f)
 }
 
 // check reports everything that is wrong with the flags.
 func (o *options) check() error {
-	return errors.Join(o.checkOwn(), o.gate.check(), o.policy.check(), o.record.check())
+	return errors.Join(o.checkOwn(), o.gate.check(), o.policy.check(), o.record.check(), o.facts.check())
 }
 
 func (o *options) checkOwn() error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -15,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/pkg/effects/policywatch"
@@ -26,7 +23,6 @@ import (
 	"data-space.liqo.io/pkg/programs/nodepolicy"
 	"data-space.liqo.io/pkg/reconcilers/noderules"
 	"data-space.liqo.io/pkg/values/agentapi"
-	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // policyOptions are the flags of NetworkPolicy's enforcement.
@@ -169,7 +165,11 @@ func explainCommand() *cobra.Command {
 			if err != nil {
 				return cli.Usage(err)
 			}
-			return explain(c.Context(), o, q, c.OutOrStdout())
+			allowed, err := agentcli.Explain(c.Context(), o.socket, o.output == "json", q, c.OutOrStdout())
+			if err == nil && !allowed {
+				err = cli.Exit(statusDenied)
+			}
+			return err
 		},
 	}
 	f := c.Flags()
@@ -181,53 +181,18 @@ func explainCommand() *cobra.Command {
 	return c
 }
 
-func explain(ctx context.Context, o asking, q agentapi.Question, stdout io.Writer) error {
-	var e agentapi.Explanation
-	err := localsock.Ask(ctx, o.socket, http.MethodGet, agentapi.ExplainPath+"?"+q.Values().Encode(), &e)
-	if errors.Is(err, localsock.ErrNotServed) {
-		return fmt.Errorf("the agent does not enforce NetworkPolicy: %w; give it --enable=networkpolicy", err)
-	}
-	if err != nil {
-		return err
-	}
-	if o.output == "json" {
-		err = printJSON(stdout, e)
-	} else {
-		err = agentcli.PrintExplanation(stdout, e)
-	}
-	if err == nil && !e.Allowed {
-		err = cli.Exit(statusDenied)
-	}
-	return err
-}
-
 // cleanupCommand takes everything that is ours out of the node's own filter.
 func cleanupCommand() *cobra.Command {
 	var socket string
 	c := &cobra.Command{
 		Use:   "cleanup",
 		Short: "remove the rules and sets of NetworkPolicy from this node",
-		RunE:  func(c *cobra.Command, _ []string) error { return cleanup(c.Context(), socket, c.OutOrStdout()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return agentcli.Cleanup(c.Context(), socket, nodeLock, c.OutOrStdout())
+		},
 	}
 	statusSocket(c.Flags(), &socket)
 	return c
-}
-
-// cleanup asks a running agent to leave the filter alone first.
-func cleanup(ctx context.Context, socket string, stdout io.Writer) error {
-	var nothing struct{}
-	err := localsock.Ask(ctx, socket, http.MethodPost, agentapi.RetirePath, &nothing)
-	if err != nil && !errors.Is(err, localsock.ErrNobody) && !errors.Is(err, localsock.ErrNotServed) {
-		return fmt.Errorf("ask the agent to leave the node's filter alone: %w", err)
-	}
-	here, err := netns.Own()
-	if err != nil {
-		return err
-	}
-	defer here.Close()
-	removed, err := nodefilter.Clean(ctx, here, nodeLock, iptables.V4, iptables.V6)
-	fmt.Fprintf(stdout, "removed: %d chains, %d sets\n", removed.Chains, removed.Sets)
-	return err
 }
 
 // chooseBackend returns the backend that --iptables-backend names, or that the node shows.

@@ -12,7 +12,6 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/logfollow"
-	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/recordfile"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/cli"
@@ -60,7 +59,7 @@ func (o *recordOptions) check() error {
 }
 
 // newRecord returns what copies the logs of the agent's pods, and those of the resolver, until its context ends.
-func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Context) error, error) {
+func newRecord(n node, a *agent.Agent, guests recorder.Guests) (func(context.Context) error, error) {
 	if n.record.folder == "" {
 		return func(context.Context) error { return nil }, nil
 	}
@@ -74,7 +73,7 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 		Shared: logfollow.Limits{Rate: nodeRate, Burst: nodeRate, Lag: podLag},
 		Sources: func() []record.Source {
 			polled = guests()
-			return append(proxies(a), names(resolvers(), polled)...)
+			return append(proxies(a), recorder.Names(resolvers(), polled)...)
 		},
 		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, polled) },
 		Known:    func() bool { return polled != nil },
@@ -86,27 +85,6 @@ func newRecord(n node, a *agent.Agent, guests guestNamespaces) (func(context.Con
 	return r.Run, nil
 }
 
-// guestNamespaces returns the guest of each foreign namespace.
-type guestNamespaces func() map[string]string
-
-// guestsOf reads them from the watch of the API server at most once a second.
-func guestsOf(ctx context.Context, watch *podwatch.Watch) guestNamespaces {
-	var known map[string]string
-	var at time.Time
-	return func() map[string]string {
-		if time.Since(at) < time.Second {
-			return known
-		}
-		if spaces, err := watch.Namespaces(ctx); err == nil && watch.Synced() {
-			known, at = map[string]string{}, time.Now()
-			for _, s := range spaces {
-				known[s.Name] = apis.Guest(s.Labels)
-			}
-		}
-		return known
-	}
-}
-
 // proxies are the logs of the foreign pods' proxies.
 func proxies(a *agent.Agent) []record.Source {
 	var all []record.Source
@@ -114,26 +92,6 @@ func proxies(a *agent.Agent) []record.Source {
 		all = append(all, record.Source{
 			Guest: p.Guest, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Container: apis.ProxyContainerName,
 		})
-	}
-	return all
-}
-
-// names are the logs of the resolver's pods on this node: one for each guest, and one for what is no known guest's. Without the
-// guests (the API server has not answered yet) nothing is followed, since each line would be taken for none's.
-func names(resolvers []record.Source, guests map[string]string) []record.Source {
-	if guests == nil || len(resolvers) == 0 {
-		return nil
-	}
-	ids := map[string]bool{"": true}
-	for _, id := range guests {
-		ids[id] = true
-	}
-	var all []record.Source
-	for _, s := range resolvers {
-		for id := range ids {
-			s.Guest = id
-			all = append(all, s)
-		}
 	}
 	return all
 }

@@ -17,6 +17,7 @@ import (
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/agentserver"
+	"data-space.liqo.io/pkg/programs/recorder"
 	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/reconcilers/podisolation"
 	"data-space.liqo.io/pkg/reconcilers/podrules"
@@ -64,15 +65,17 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		Settings: quarantine.Settings{Handlers: list(n.handlers)}, Runtime: runtime, Wall: host, Log: n.log,
 	})
 	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: n.metrics.Dropped})
+	guests := recorder.GuestsOf(ctx, watch)
+	reporter := n.facts.Reporting(events, guests.Of)
 	a := agent.New(config, agent.Parts{
-		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: events, Rules: rules, Metrics: n.metrics,
+		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: reporter, Rules: rules, Metrics: n.metrics, Emit: n.facts.Emit,
 		Quarantine: isolation, Conditions: conditions, Frames: frames,
 	})
 	gates := startgate.Parts{
-		Rules: rules, Binder: rules, Frames: frames, Examiner: isolation, Rounds: a, Cluster: watch, Spaces: watch, Reporter: events,
+		Rules: rules, Binder: rules, Frames: frames, Examiner: isolation, Rounds: a, Cluster: watch, Spaces: watch, Reporter: reporter,
 		Counters: n.metrics, Registry: n.registry, Log: n.log,
 	}
-	record, err := newRecord(n, a, guestsOf(ctx, watch))
+	record, err := newRecord(n, a, guests)
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}

@@ -16,6 +16,8 @@ import (
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/agentserver"
 	"data-space.liqo.io/pkg/programs/cli"
+	"data-space.liqo.io/pkg/programs/facts"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 const component = "data-space-agent"
@@ -29,6 +31,7 @@ type node struct {
 	backend  xtables.Backend
 	sign     string // how the backend is known
 	registry *prometheus.Registry
+	facts    *facts.Emitter                                                      // nil: facts are not recorded
 	metrics  *agent.Metrics                                                      // the redirect's; nil without it
 	address  func(ctx context.Context, namespace, name string, ips []netip.Addr) // who wants to hear of pods' addresses; may be nil
 }
@@ -55,7 +58,9 @@ func serve(ctx context.Context, o options, logger *slog.Logger) error {
 		return err
 	}
 	n.measure()
+	n.facts = facts.New(o.facts.config(o.node, logger), n.registry)
 	jobs, err := n.jobs(ctx)
+	jobs = append(jobs, job{run: n.facts.Run, part: agentserver.Part{Path: agentapi.RecordPath, Answers: n.facts.Handler()}})
 	for _, j := range jobs {
 		if j.close != nil {
 			defer j.close()

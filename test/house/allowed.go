@@ -97,6 +97,7 @@ func valuesOnly() []permit {
 func decisionsOnly() []permit {
 	return []permit{
 		{paths: []string{"net"}, only: []string{"pkg/decisions/quarantine"}}, // HardwareAddr
+		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/ed25519"}, only: []string{"pkg/decisions/translog"}},
 		{paths: []string{"golang.org/x/net/http2/hpack"}, only: []string{"pkg/decisions/follow"}},
 		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},                                     // GOARCH
 		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy", "pkg/decisions/tolerations"}}, // the bootstrap and the settings are documents of YAML
@@ -110,6 +111,7 @@ func effectsOnly() []permit {
 	client := []string{"pkg/effects/agentexec", "pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch"}
 	return []permit{
 		{paths: []string{"golang.org/x/sys/unix"}},
+		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
 		{paths: []string{"net/http"}, only: []string{"pkg/effects/localsock", "pkg/effects/policywatch"}},
 		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},

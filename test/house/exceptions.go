@@ -14,6 +14,7 @@ func exceptions() []edge {
 		{"pkg/effects/podnet", "pkg/effects/netns", "sysctls and routes are set from within the pod's network namespace"},
 		{"pkg/effects/sockets", "pkg/effects/netns", "sockets are listed from within the pod's network namespace"},
 		{"pkg/effects/cniconf", "pkg/effects/atomicfile", "it replaces files on the node"},
+		{"pkg/effects/factlog", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/ledger", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/seccompfile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/spacefile", "pkg/effects/atomicfile", "it replaces files on the node"},
@@ -37,7 +38,7 @@ func packageSizes() map[string]int {
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{
-		"cmd/agent":             {ceiling: 1351, target: 400},
+		"cmd/agent":             {ceiling: 1339, target: 400},
 		"cmd/cni":               {ceiling: 20, target: 20},
 		"cmd/controller":        {ceiling: 339, target: 150},
 		"cmd/webhook":           {ceiling: 260, target: 150},

@@ -13,6 +13,7 @@ import (
 	"data-space.liqo.io/pkg/reconcilers/podisolation"
 	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/fact"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -68,6 +69,7 @@ type Agent struct {
 	quarantine *podisolation.Quarantine
 	conditions Conditions
 	frames     *podisolation.Frames
+	emit       func(fact.Fact)
 	end        func(endpoint.Target) (ended int, err error)
 	answered   answers
 	queue      workqueue.TypedRateLimitingInterface[string] // pod UIDs
@@ -91,6 +93,7 @@ type Parts struct {
 	Quarantine *podisolation.Quarantine // nil: pods are not judged
 	Conditions Conditions               // of quarantined pods; nil with Quarantine
 	Frames     *podisolation.Frames     // nil: frames are not filtered
+	Emit       func(fact.Fact)          // records a fact, without waiting; nil: facts are not recorded
 	// Cut ends the connections of a pod that are older than its rules; nil: podisolation.Cut.
 	Cut func(endpoint.Target) (ended int, err error)
 }
@@ -99,7 +102,7 @@ type Parts struct {
 func New(c Config, p Parts) *Agent {
 	a := &Agent{
 		Config: c, runtime: p.Runtime, cluster: p.Cluster, authority: p.Authority, reporter: p.Reporter,
-		rules: p.Rules, metrics: p.Metrics, quarantine: p.Quarantine, conditions: p.Conditions, frames: p.Frames, end: p.Cut,
+		rules: p.Rules, metrics: p.Metrics, quarantine: p.Quarantine, conditions: p.Conditions, frames: p.Frames, end: p.Cut, emit: p.Emit,
 		queue: workqueue.NewTypedRateLimitingQueue(
 			workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)),
 		pods:    newStore(),
@@ -107,6 +110,9 @@ func New(c Config, p Parts) *Agent {
 	}
 	if a.end == nil {
 		a.end = podisolation.Cut
+	}
+	if a.emit != nil {
+		a.pods.changed = a.recordChange
 	}
 	a.trouble.Store("")
 	a.relist.Store(true)

@@ -45,6 +45,8 @@ type store struct {
 	mu      sync.Mutex
 	records map[string]record // by UID
 	known   bool              // the decisions were complete once
+
+	changed func(before, after record) // is called with the lock held; nil: nobody asks
 }
 
 func newStore() *store { return &store{records: map[string]record{}} }
@@ -73,10 +75,17 @@ func (s *store) replace(decisions map[string]assign.Assignment, complete bool) [
 	}
 	for uid := range s.records {
 		if _, named := decisions[uid]; !named {
+			s.report(s.records[uid], record{want: s.records[uid].want})
 			delete(s.records, uid)
 		}
 	}
 	return due
+}
+
+func (s *store) report(before, after record) {
+	if s.changed != nil {
+		s.changed(before, after)
+	}
 }
 
 // looked notes that the pod was looked at, whatever came of it.
@@ -110,8 +119,10 @@ func (s *store) update(uid string, change func(*record)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r, ok := s.records[uid]; ok {
+		before := r
 		change(&r)
 		s.records[uid] = r
+		s.report(before, r)
 	}
 }
 

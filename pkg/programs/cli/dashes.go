@@ -33,7 +33,7 @@ func twoDashes(root *cobra.Command, args []string) []string {
 // flagNames returns the names and the one-letter names of all flags of a program and its commands.
 func flagNames(root *cobra.Command) (long, short []string) {
 	long = []string{"help"} // cobra adds it later
-	for _, c := range append(root.Commands(), root) {
+	for _, c := range below(root) {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			long = append(long, f.Name)
 			if f.Shorthand != "" {

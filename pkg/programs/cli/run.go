@@ -58,12 +58,21 @@ func prepare(root *cobra.Command) {
 	root.Version = buildinfo.Version()
 	root.Flags().Bool("version", false, "print the version, the commit and the version of Go, and exit")
 	root.SetFlagErrorFunc(explained)
-	for _, c := range append(root.Commands(), root) {
+	for _, c := range below(root) {
 		if c.Args == nil {
 			c.Args = noArguments
 		}
 		c.Flags().SortFlags = false
 	}
+}
+
+// below returns a command and all commands below it.
+func below(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, sub := range c.Commands() {
+		all = append(all, below(sub)...)
+	}
+	return all
 }
 
 // explained is the error of a flag, with the way out where the flag's own error has none.

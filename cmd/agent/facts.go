@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"data-space.liqo.io/pkg/effects/factlog"
+	"data-space.liqo.io/pkg/programs/cli"
+	"data-space.liqo.io/pkg/programs/facts"
+)
+
+const (
+	defaultFacts = "/var/lib/data-spacer/facts"
+	// A segment of the log of facts is followed by another at this size or age.
+	factSegment, factAge = 8 * mebi, 24 * time.Hour
+)
+
+// factOptions are the flags of the log of facts.
+type factOptions struct {
+	folder    string
+	mebibytes int64
+}
+
+func (o *factOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.folder, "facts-dir", "", "`folder` for the transparency log of what the agent did and found; empty: none. In deploy/: "+defaultFacts)
+	f.Int64Var(&o.mebibytes, "facts-mebibytes", 256, "`size` of the lines of that log; the oldest are removed first")
+}
+
+func (o *factOptions) check() error {
+	var problems []error
+	if o.folder != "" && !strings.HasPrefix(o.folder, "/") {
+		problems = append(problems, fmt.Errorf("--facts-dir=%q: not an absolute path; give one on the node, such as %s", o.folder, defaultFacts))
+	}
+	if o.mebibytes < smallestRecord {
+		problems = append(problems, fmt.Errorf("--facts-mebibytes=%d: too small; give at least %d", o.mebibytes, smallestRecord))
+	}
+	return errors.Join(problems...)
+}
+
+func (o *factOptions) config(node string, logger *slog.Logger) facts.Config {
+	return facts.Config{
+		Folder: o.folder, Options: factlog.Options{Node: node, Total: o.mebibytes * mebi, Segment: factSegment, Age: factAge},
+		Log: logger, Started: os.Args[1:],
+	}
+}
+
+// statusFlawed is the exit status of "agent record verify" for a log that is not intact.
+const statusFlawed = 3
+
+// recordCommand is about the log of facts: its commands read the files, and need no agent.
+func recordCommand() *cobra.Command {
+	var folder, output, proof, to string
+	var keys, others []string
+	var index int64
+	command := func(use, short string, run func(c *cobra.Command) error) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, RunE: func(c *cobra.Command, _ []string) error { return run(c) }}
+	}
+	verify := command("verify", "find lines of the node's log that were altered, removed, reordered or signed again; status 3: there are", func(c *cobra.Command) error {
+		v, err := facts.Verify(folder, keys, others)
+		if err == nil {
+			err = v.Print(c.OutOrStdout(), output == "json")
+		}
+		if err == nil && len(v.Flaws) > 0 {
+			err = cli.Exit(statusFlawed)
+		}
+		return err
+	})
+	verify.Flags().StringArrayVar(&keys, "key", nil, "public `key` of the log, kept elsewhere; may be repeated; none: those in the folder")
+	verify.Flags().StringArrayVar(&others, "against", nil, "`file` with a checkpoint or a proof of the log that was kept elsewhere; may be repeated")
+	cli.Output(verify.Flags(), &output, "text")
+	prove := command("prove", "print the proof that a line is in the node's log", func(c *cobra.Command) error { return facts.Prove(c.OutOrStdout(), folder, index) })
+	prove.Flags().Int64Var(&index, "index", 0, "`number` of the line")
+	check := command("check", "check a proof, offline, and print the line that it proves", func(c *cobra.Command) error {
+		return facts.CheckFile(c.OutOrStdout(), proof, keys, others)
+	})
+	check.Flags().StringVar(&proof, "proof", "/dev/stdin", "`file` with the proof")
+	check.Flags().StringArrayVar(&keys, "key", nil, "public `key` of the log; may be repeated")
+	check.Flags().StringArrayVar(&others, "witness-key", nil, "public `key` of a witness that must have cosigned; may be repeated")
+	public := command("keys", "print the public keys of the node's log, oldest first", func(c *cobra.Command) error { return facts.Keys(c.OutOrStdout(), folder) })
+	export := command("export", "copy the node's log, without its private key, for those who verify it elsewhere", func(*cobra.Command) error { return facts.Export(folder, to) })
+	export.Flags().StringVar(&to, "to", "", "`folder` that is made")
+	all := command("record", "verify, prove and export the transparency log of this node", func(*cobra.Command) error {
+		return cli.Usage(errors.New("name a command: verify, prove, check, keys or export"))
+	})
+	for _, c := range []*cobra.Command{verify, prove, public, export} {
+		c.Flags().StringVar(&folder, "facts-dir", defaultFacts, "`folder` of the log, or of an exported copy")
+	}
+	all.AddCommand(verify, prove, check, public, export)
+	return all
+}

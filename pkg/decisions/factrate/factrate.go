@@ -1,0 +1,111 @@
+package factrate
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"data-space.liqo.io/pkg/values/fact"
+)
+
+// Limits are how many facts are recorded one by one.
+type Limits struct {
+	Burst    int           // of one kind, reason and pod, at once
+	Every    time.Duration // one more after each of these
+	All      int           // of all together: a second, and at once ten times as many
+	Subjects int           // of which a count of its own is kept; what happens to others is counted together
+}
+
+// DefaultLimits are those of the agent.
+func DefaultLimits() Limits {
+	return Limits{Burst: 20, Every: 5 * time.Second, All: 500, Subjects: 4096}
+}
+
+// key is what has a rate of its own.
+type key struct {
+	kind    fact.Kind
+	reason  string
+	subject fact.Subject
+}
+
+// bucket is the rate of one key.
+type bucket struct {
+	left    float64
+	at      time.Time
+	counted int64
+}
+
+// Limiter bounds rates. The zero time is earlier than every fact.
+type Limiter struct {
+	limits  Limits
+	buckets map[key]*bucket
+	all     bucket
+}
+
+// New returns a limiter.
+func New(l Limits) *Limiter { return &Limiter{limits: l, buckets: map[key]*bucket{}} }
+
+// Record reports whether a fact is recorded. If not, it is counted. now never decreases.
+func (l *Limiter) Record(now time.Time, f fact.Fact) bool {
+	b := l.bucket(f)
+	own := b.take(now, float64(l.limits.Burst), l.limits.Every)
+	if own && l.all.take(now, float64(10*l.limits.All), time.Second/time.Duration(l.limits.All)) {
+		return true
+	}
+	b.counted += max(1, f.Count)
+	return false
+}
+
+func (l *Limiter) bucket(f fact.Fact) *bucket {
+	k := key{f.Kind, f.Reason, f.Subject}
+	b := l.buckets[k]
+	if b == nil && len(l.buckets) >= l.limits.Subjects {
+		k = key{kind: f.Kind} // together, and beyond all kinds that the agent has
+		b = l.buckets[k]
+	}
+	if b == nil {
+		b = &bucket{}
+		l.buckets[k] = b
+	}
+	return b
+}
+
+// take takes one, if there is one.
+func (b *bucket) take(now time.Time, burst float64, every time.Duration) bool {
+	if b.at.IsZero() {
+		b.left = burst
+	} else {
+		b.left = min(burst, b.left+float64(now.Sub(b.at))/float64(every))
+	}
+	b.at = now
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}
+
+// Counted returns one fact for each kind, reason and pod of which facts were counted since the last call, and forgets the pods to which
+// nothing happens any more.
+func (l *Limiter) Counted(now time.Time) []fact.Fact {
+	var all []fact.Fact
+	for k, b := range l.buckets {
+		if b.counted > 0 {
+			all = append(all, fact.Fact{
+				Time: now, Kind: fact.FactsCounted, Subject: k.subject, Reason: string(k.kind), Count: b.counted,
+				Message: "so many more happened than are recorded one by one",
+			})
+			if k.reason != "" {
+				all[len(all)-1].Details = map[string]string{"reason": k.reason}
+			}
+			b.counted = 0
+		} else if now.Sub(b.at) > time.Duration(l.limits.Burst)*l.limits.Every {
+			delete(l.buckets, k)
+		}
+	}
+	slices.SortFunc(all, func(a, b fact.Fact) int {
+		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Subject.Namespace, b.Subject.Namespace), cmp.Compare(a.Subject.Pod, b.Subject.Pod),
+			cmp.Compare(a.Subject.UID, b.Subject.UID))
+	})
+	return all
+}

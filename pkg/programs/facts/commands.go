@@ -1,0 +1,126 @@
+package facts
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"data-space.liqo.io/pkg/decisions/translog"
+	"data-space.liqo.io/pkg/effects/factlog"
+)
+
+// Verification is what "agent record verify" found.
+type Verification struct {
+	Origin  string          `json:"origin"`
+	Covered int64           `json:"covered"` // lines that the newest checkpoint covers
+	Read    int64           `json:"read"`    // lines that are on the disk
+	Flaws   []translog.Flaw `json:"flaws"`
+}
+
+// Verify audits the log in a folder. keys are the public keys that its checkpoint may be signed with; none: those in the folder. against
+// are files with checkpoints, or proofs, of this log that were kept elsewhere.
+func Verify(folder string, keys, against []string) (Verification, error) {
+	var kept [][]byte
+	for _, file := range against {
+		text, err := os.ReadFile(file) //nolint:gosec // the caller names it
+		if err != nil {
+			return Verification{}, fmt.Errorf("read a checkpoint to compare with: %w", err)
+		}
+		if p, err := translog.ParseProof(text); err == nil {
+			text = p.Checkpoint
+		}
+		kept = append(kept, text)
+	}
+	a, c, err := factlog.Folder(folder).Audit(keys, kept...)
+	return Verification{Origin: c.Origin, Covered: c.N, Read: a.Lines, Flaws: a.Flaws}, err
+}
+
+// Print writes a verification for people, or as JSON.
+func (v Verification) Print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
+	for _, f := range v.Flaws {
+		at := "the log"
+		if f.Index >= 0 {
+			at = fmt.Sprintf("line %d", f.Index)
+		}
+		fmt.Fprintf(w, "%s: %s: %s\n", f.Reason, at, f.Message)
+	}
+	verdict := "intact"
+	if len(v.Flaws) > 0 {
+		verdict = "NOT intact"
+	}
+	_, err := fmt.Fprintf(w, "%s: %s, %d lines read, %d lines signed\n", v.Origin, verdict, v.Read, v.Covered)
+	return err
+}
+
+// Prove writes the proof that the line of an index is in the log.
+func Prove(w io.Writer, folder string, index int64) error {
+	p, err := factlog.Folder(folder).Prove(index)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(p.Text())
+	return err
+}
+
+// CheckFile is Check with a file.
+func CheckFile(w io.Writer, file string, keys, witnesses []string) error {
+	proof, err := os.Open(file) //nolint:gosec // the caller names it
+	if err != nil {
+		return fmt.Errorf("read the proof: %w", err)
+	}
+	defer proof.Close()
+	return Check(w, proof, keys, witnesses)
+}
+
+// Check reads a proof, and writes the line that it proves. It needs nothing but the proof and the log's public key. Of the keys of witnesses,
+// if some are given, each must have cosigned.
+func Check(w io.Writer, proof io.Reader, keys, witnesses []string) error {
+	text, err := io.ReadAll(io.LimitReader(proof, maxProof))
+	if err != nil {
+		return fmt.Errorf("read the proof: %w", err)
+	}
+	p, err := translog.ParseProof(text)
+	if err != nil {
+		return err
+	}
+	known, err := factlog.Verifiers(keys)
+	if err != nil {
+		return err
+	}
+	c, _, err := p.Check(known)
+	if err != nil {
+		return err
+	}
+	for _, key := range witnesses {
+		at, err := translog.Cosigned(p.Checkpoint, key)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "cosigned at %s\n", at.UTC().Format("2006-01-02T15:04:05Z"))
+	}
+	_, err = fmt.Fprintf(w, "proven: line %d of %d of %s\n%s\n", p.Index, c.N, c.Origin, p.Line)
+	return err
+}
+
+const maxProof = 1 << 20
+
+// Keys writes the public keys of the log, oldest first.
+func Keys(w io.Writer, folder string) error {
+	keys, err := factlog.Folder(folder).Keys()
+	if err != nil {
+		return fmt.Errorf("read the log's public keys: %w", err)
+	}
+	for _, key := range keys {
+		fmt.Fprintln(w, key)
+	}
+	return nil
+}
+
+// Export copies the log for those who verify it elsewhere.
+func Export(folder, to string) error { return factlog.Folder(folder).Export(to) }

@@ -1,0 +1,43 @@
+package facts
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are those of the log of facts.
+type metrics struct {
+	recorded, counted, lost, failures prometheus.Counter
+	lines, signed                     prometheus.Gauge
+	duration                          prometheus.Histogram
+}
+
+// newMetrics returns the metrics, registered.
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		recorded: prometheus.NewCounter(prometheus.CounterOpts{Name: "data_space_agent_facts_recorded_total", Help: "Facts that are in the node's log."}),
+		counted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "data_space_agent_facts_counted_total", Help: "Facts that were only counted, since more of their kind happened to their pod than are recorded one by one."}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "data_space_agent_facts_lost_total", Help: "Facts for which there was no room while the log could not be written. The log says how many are missing."}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "data_space_agent_facts_failures_total", Help: "Times that the log of facts could not be written or signed."}),
+		lines:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "data_space_agent_facts_lines", Help: "Lines of the node's log since it began."}),
+		signed:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "data_space_agent_facts_signed_lines", Help: "Lines that the newest checkpoint of the node's log covers."}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "data_space_agent_facts_append_duration_seconds", Help: "Time until the disk had the facts that were written at once.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 14)}),
+	}
+	r.MustRegister(m.recorded, m.counted, m.lost, m.failures, m.lines, m.signed, m.duration)
+	return m
+}
+
+func (m *metrics) appended(facts int, took time.Duration) {
+	m.recorded.Add(float64(facts))
+	m.duration.Observe(took.Seconds())
+}
+
+func (m *metrics) size(lines, signed int64) {
+	m.lines.Set(float64(lines))
+	m.signed.Set(float64(signed))
+}

@@ -1,0 +1,56 @@
+package fact
+
+import "time"
+
+// Version is the version of the line's form. A reader refuses lines of a version that it does not know.
+const Version = 1
+
+// Kind is what happened. The kinds that an Event of Kubernetes reports as well have the Event's reason as their name.
+type Kind string
+
+// The kinds that no Event reports.
+const (
+	AgentStarted         Kind = "AgentStarted"         // details: version, configuration (SHA-256 of the agent's arguments)
+	AgentStopped         Kind = "AgentStopped"         // the agent ended in order; without it before AgentStarted, it was killed
+	AgentUpgraded        Kind = "AgentUpgraded"        // the version differs from that of the start before
+	ConfigurationChanged Kind = "ConfigurationChanged" // the settings differ from those of the start before
+
+	// PodStateChanged: what the kernel holds for a pod is another than before; details: from, to, backend, rules (their hash), netns, and cgroup and
+	// cgroupInode of the proxy that they are bound to.
+	PodStateChanged Kind = "PodStateChanged"
+
+	LogStarted      Kind = "LogStarted"      // the first line of a log: its origin and its key; the log before it, if there is one
+	KeyRotated      Kind = "KeyRotated"      // from here on a new key signs; details: key
+	TailCut         Kind = "TailCut"         // an unfinished write was found at the end, and removed
+	SegmentsRemoved Kind = "SegmentsRemoved" // the oldest lines were removed, for the disk's sake; their hashes remain
+	FactsLost       Kind = "FactsLost"       // facts were not recorded: count, and why
+	FactsCounted    Kind = "FactsCounted"    // more facts of a kind happened to a pod than are recorded one by one: count
+	ClockStepped    Kind = "ClockStepped"    // the node's clock was set; details: seconds
+	WitnessRefused  Kind = "WitnessRefused"  // a witness did not cosign: the log that it knows is not a part of this one
+)
+
+// Subject is what a fact is about. Empty fields: the node as a whole.
+type Subject struct {
+	Guest     string `json:"guest,omitempty"` // cluster ID
+	Namespace string `json:"namespace,omitempty"`
+	Pod       string `json:"pod,omitempty"`
+	UID       string `json:"uid,omitempty"`
+}
+
+// Fact is one thing that happened.
+type Fact struct {
+	Time    time.Time         // by the node's clock; the index, not the time, gives the order
+	Kind    Kind              //
+	Warning bool              // someone should look at it
+	Subject Subject           //
+	Reason  string            // within the kind, one word
+	Message string            // for people
+	Count   int64             // how many times, if not once
+	Details map[string]string // at most MaxDetails of them are recorded
+}
+
+// Recorded is a fact with its place in a log.
+type Recorded struct {
+	Index int64
+	Fact
+}

@@ -1,0 +1,94 @@
+package fact
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Bounds of one line. A text that is longer is cut, with an ellipsis at its end.
+const (
+	MaxName    = 253  // bytes of a kind, a reason, a name, a detail's key
+	MaxMessage = 1024 // bytes of a message, or of a detail
+	MaxDetails = 8
+	MaxLine    = 32 << 10 // bytes of a whole line; what the bounds above allow is shorter
+)
+
+// wire is the JSON of a line, without its checksum.
+type wire struct {
+	Version int               `json:"v"`
+	Index   int64             `json:"index"`
+	Time    string            `json:"time"`
+	Kind    string            `json:"kind"`
+	Warning bool              `json:"warning,omitempty"`
+	Subject Subject           `json:"subject,omitzero"`
+	Reason  string            `json:"reason,omitempty"`
+	Message string            `json:"message,omitempty"`
+	Count   int64             `json:"count,omitempty"`
+	Details map[string]string `json:"details,omitempty"`
+}
+
+// sum is how a line ends: the CRC-32C of all before it. It finds a write that was torn by the end of the node; it guards against nobody.
+const sum, sumLength = `,"crc":"`, len(`,"crc":"00000000"}`)
+
+// Encode returns the fact as one line without its newline: printable text of at most MaxLine bytes.
+func Encode(index int64, f Fact) ([]byte, error) {
+	w := wire{
+		Version: Version, Index: index, Time: f.Time.UTC().Format(time.RFC3339Nano), Kind: Printable(string(f.Kind), MaxName), Warning: f.Warning,
+		Subject: Subject{
+			Guest: Printable(f.Subject.Guest, MaxName), Namespace: Printable(f.Subject.Namespace, MaxName),
+			Pod: Printable(f.Subject.Pod, MaxName), UID: Printable(f.Subject.UID, MaxName),
+		},
+		Reason: Printable(f.Reason, MaxName), Message: Printable(f.Message, MaxMessage), Count: f.Count,
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.Details)) {
+		if len(w.Details) == MaxDetails {
+			break
+		}
+		if w.Details == nil {
+			w.Details = map[string]string{}
+		}
+		w.Details[Printable(key, MaxName)] = Printable(f.Details[key], MaxMessage)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(w); err != nil {
+		return nil, fmt.Errorf("encode a fact of kind %q: %w", w.Kind, err)
+	}
+	line := bytes.TrimSuffix(b.Bytes(), []byte("}\n"))
+	return fmt.Appendf(line, `%s%08x"}`, sum, crc32.Checksum(line, crc32.MakeTable(crc32.Castagnoli))), nil
+}
+
+// Why a line is not a fact's.
+var (
+	ErrChecksum = errors.New("the line's checksum does not match its text")
+	ErrForm     = errors.New("the line is not a fact of a known version")
+)
+
+// Decode reads a line without its newline.
+func Decode(line []byte) (Recorded, error) {
+	if len(line) > MaxLine || len(line) < sumLength {
+		return Recorded{}, ErrForm
+	}
+	text, end := line[:len(line)-sumLength], line[len(line)-sumLength:]
+	if string(end) != fmt.Sprintf(`%s%08x"}`, sum, crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))) {
+		return Recorded{}, ErrChecksum
+	}
+	var w wire
+	if err := json.Unmarshal(line, &w); err != nil || w.Version != Version {
+		return Recorded{}, ErrForm
+	}
+	at, err := time.Parse(time.RFC3339Nano, w.Time)
+	if err != nil {
+		return Recorded{}, ErrForm
+	}
+	return Recorded{Index: w.Index, Fact: Fact{
+		Time: at, Kind: Kind(w.Kind), Warning: w.Warning, Subject: w.Subject, Reason: w.Reason, Message: w.Message, Count: w.Count, Details: w.Details,
+	}}, nil
+}

@@ -1,0 +1,47 @@
+package fact
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ellipsis ends a text that was cut.
+const ellipsis = "…"
+
+// Printable returns the text with everything escaped that a terminal, a log or a browser would act on or not show: control characters,
+// marks of direction, bytes that are not UTF-8, and, so that an escape can be read back, backslashes. It has at most so many bytes.
+func Printable(text string, most int) string {
+	var b strings.Builder
+	fits := 0 // up to where the text stays if an ellipsis has to follow
+	for i := 0; i < len(text); {
+		part, size := escaped(text[i:])
+		if b.Len()+len(part) > most {
+			return b.String()[:fits] + ellipsis
+		}
+		b.WriteString(part)
+		if b.Len()+len(ellipsis) <= most {
+			fits = b.Len()
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// escaped returns the first rune of a text as it is written, and how many of the text's bytes it takes.
+func escaped(text string) (part string, size int) {
+	r, size := utf8.DecodeRuneInString(text)
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return fmt.Sprintf(`\x%02x`, text[0]), size
+	case r == '\\':
+		return `\\`, size
+	case unicode.IsPrint(r):
+		return text[:size], size
+	case r > 0xffff:
+		return fmt.Sprintf(`\U%08x`, r), size
+	default:
+		return fmt.Sprintf(`\u%04x`, r), size
+	}
+}
