@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -18,7 +19,7 @@ const (
 )
 
 // errCovered: all addresses of a network are among those that a guest never reaches.
-var errCovered = errors.New("each of its addresses is one that a GuestPolicy never opens (nodes, their pods, the API server, link-local and metadata addresses)," +
+var errCovered = errors.New("each of its addresses is one that a GuestPolicy never opens (nodes, their pods, the API server, link-local and metadata addresses, networks of peers)," +
 	" or an exception; remove it, or name pods by selectors")
 
 // block returns a network without what must not be opened. An error says why nothing of it is.
@@ -60,7 +61,7 @@ func (c Cluster) block(b v1alpha1.IPBlock) (*networkingv1.IPBlock, error) {
 
 // closed returns what is never opened of a network.
 func (c Cluster) closed(whole netip.Prefix) []netip.Prefix {
-	cuts := append(never(), c.Addresses...)
+	cuts := slices.Concat(never(), c.Addresses, c.peered(whole))
 	for _, p := range private() {
 		if !within(whole, p) {
 			cuts = append(cuts, p)

@@ -17,6 +17,12 @@ type Cluster struct {
 	Addresses []netip.Prefix
 	// Installation is the namespace of Data Spacer.
 	Installation string
+	// Peers are Liqo's peers.
+	Peers []Peer
+	// Guest is the guest whose section it is; empty: that of all guests.
+	Guest string
+
+	home bool // the guest's own external network is opened
 }
 
 // Opened is what a section network opens.
@@ -41,6 +47,7 @@ func Rules(n *v1alpha1.Network, c Cluster) Opened {
 			r.opened.Egress = append(r.opened.Egress, networkingv1.NetworkPolicyEgressRule{To: to, Ports: outward(rule.Ports)})
 		}
 	}
+	r.homeAPI(n)
 	for i, rule := range n.Ingress {
 		at := fmt.Sprintf("spec.network.ingress[%d]", i)
 		from := r.peers(at+".from", rule.From)

@@ -56,7 +56,7 @@ func scheduling(base, own v1alpha1.Scheduling) v1alpha1.Scheduling {
 }
 
 func network(base, own v1alpha1.Network) v1alpha1.Network {
-	return v1alpha1.Network{Egress: list(base.Egress, own.Egress), Ingress: list(base.Ingress, own.Ingress)}
+	return v1alpha1.Network{Egress: list(base.Egress, own.Egress), Ingress: list(base.Ingress, own.Ingress), HomeAPI: text(base.HomeAPI, own.HomeAPI)}
 }
 
 func visibility(base, own v1alpha1.Visibility) v1alpha1.Visibility {

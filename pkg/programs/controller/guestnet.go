@@ -29,6 +29,8 @@ type clusterReader struct {
 	nodes client.Reader
 	// own has the policies of this keeper, and the EndpointSlice of the API server.
 	own client.Reader
+	// peers are Liqo's.
+	peers *peers
 	// more are networks that the Hospital has added.
 	more []netip.Prefix
 }
@@ -46,6 +48,9 @@ func (k *networkKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	want, err := k.wanted(ctx, ns.Name, verdict)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if _, known := k.cluster.peers.known(); !known && want != nil {
+		return ctrl.Result{}, nil // what there is stays; all are decided when the peers are known
 	}
 	return ctrl.Result{}, k.settle(ctx, ns, guard.NetworkPolicyStep(want, have), object(want), object(have))
 }
@@ -67,6 +72,7 @@ func (k *networkKeeper) wanted(ctx context.Context, namespace string, verdict gu
 	if err != nil {
 		return nil, err
 	}
+	cluster.Guest = verdict.GuestID
 	opened := guestnet.Rules(section, cluster)
 	return guard.GuestNetworkPolicy(guard.Namespace{Name: namespace, Installation: owner}, opened.Ingress, opened.Egress), nil
 }
@@ -84,6 +90,7 @@ func (k *networkKeeper) section(ctx context.Context, guest string) (*v1alpha1.Ne
 // read fails while the API server's own addresses are unknown: nothing is opened before.
 func (r clusterReader) read(ctx context.Context) (guestnet.Cluster, error) {
 	c := guestnet.Cluster{Installation: apis.SystemNamespace, Addresses: append([]netip.Prefix{}, r.more...)}
+	c.Peers, _ = r.peers.known()
 	nodes := &corev1.NodeList{}
 	if err := r.nodes.List(ctx, nodes); err != nil {
 		return c, fmt.Errorf("list the nodes, whose addresses no GuestPolicy opens: %w", err)

@@ -57,6 +57,7 @@ func setupNetworks(manager ctrl.Manager, config Config, cluster clusterReader, o
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(every), builder.WithPredicates(nodeMoved())).
 		WatchesMetadata(installationRole(), handler.EnqueueRequestsFromMapFunc(every)).
 		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(every))).
+		WatchesRawSource(cluster.peers.source(every)).
 		// What is edited or deleted is restored.
 		WatchesRawSource(source.Kind[client.Object](own, &networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(itsNamespace))).
 		Complete(k)

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"data-space.liqo.io/pkg/decisions/guestsettings"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -31,19 +30,17 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	cluster := clusterReader{nodes: manager.GetCache(), own: own, more: config.ClosedNetworks}
+	by := followed{kinds: manager.GetRESTMapper(), store: own, logger: logger}
+	cluster := clusterReader{nodes: manager.GetCache(), own: own, peers: newPeers(by), more: config.ClosedNetworks}
 	if err := setupNetworks(manager, config, cluster, own, logger); err != nil {
 		return err
 	}
 	k := &guestKeeper{
 		reader: manager.GetCache(), writer: manager.GetClient(), events: manager.GetEventRecorder(apis.ControllerName), logger: logger,
 		kinds: manager.GetRESTMapper(), cluster: cluster, reports: newGuestReports(),
-		tenants: &tenants{
-			kinds: manager.GetRESTMapper(), store: own, logger: logger, all: map[string]guestsettings.Tenant{},
-			every: func(ctx context.Context) []reconcile.Request {
-				return itsGuests(manager.GetCache())(ctx, &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.DefaultGuestPolicy}})
-			},
-		},
+		tenants: newTenants(by, func(ctx context.Context) []reconcile.Request {
+			return itsGuests(manager.GetCache())(ctx, &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.DefaultGuestPolicy}})
+		}),
 		suspended: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "data_space_controller_guest_suspended", Help: "Whether a guest is suspended by its GuestPolicy.",
 		}, []string{"guest"}),
@@ -60,6 +57,7 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 		Watches(&coordinationv1.Lease{}, k.reports.handler()).
 		// Where nodes are decides what a section network opens.
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())), builder.WithPredicates(nodeMoved())).
+		WatchesRawSource(cluster.peers.source(withNetworks(manager.GetCache()))).
 		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())))).
 		Complete(k)
 }

@@ -62,9 +62,15 @@ func (k *guestKeeper) closed(ctx context.Context, policy *v1alpha1.GuestPolicy) 
 	if policy.Spec.Network == nil {
 		return nil
 	}
+	if _, known := k.cluster.peers.known(); !known {
+		return []string{"spec.network: opens nothing new yet: the networks of Liqo's peers have not been read"}
+	}
 	cluster, err := k.cluster.read(ctx)
 	if err != nil {
 		return []string{"spec.network: opens nothing yet: " + err.Error()}
+	}
+	if policy.Name != v1alpha1.DefaultGuestPolicy {
+		cluster.Guest = policy.Name
 	}
 	return guestnet.Rules(policy.Spec.Network, cluster).Closed
 }

@@ -17,6 +17,12 @@ type Network struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Ingress []IngressRule `json:"ingress,omitzero"`
+	// homeAPI is whether the guest's pods reach the API server of the guest's own cluster, which Liqo offers to them at an address of the
+	// external network of the peering: Allowed or Denied. Left out everywhere, it is Denied. Allowed opens that network
+	// (status.remote.cidr.external of Liqo's Configuration) for TCP. What passes is encrypted for the guest's cluster: it is recorded as a
+	// connection with its size, and may carry anything that the pods can read.
+	// +optional
+	HomeAPI Permission `json:"homeAPI,omitempty"`
 }
 
 // EgressRule allows traffic from the guest's pods to peers, at ports.

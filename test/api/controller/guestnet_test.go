@@ -10,8 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/programs/controller"
@@ -132,4 +134,39 @@ func TestWhatNoGuestPolicyOpensIsNamedInItsCondition(t *testing.T) {
 	require.Contains(t, w.exceptions(t, one), "169.254.0.0/16")
 	w.decide(t, v1alpha1.DefaultGuestPolicy, v1alpha1.GuestPolicySpec{})
 	eventually(t, "and is revoked", func() bool { return w.guestNetwork(t, one) == nil })
+}
+
+func TestTheGuestsHomeIsOpenedOnlyWhereThePolicySaysSo(t *testing.T) {
+	w := newWorld(t)
+	kind := liqoKind("networking.liqo.io", "configurations", "Configuration")
+	require.NoError(t, w.client.Create(t.Context(), kind))
+	t.Cleanup(func() { require.NoError(t, w.client.Delete(context.Background(), kind)) })
+	home := w.namespace(t, foreign(apis.LabelRemoteCluster, "homesick", apis.LabelTenantNamespace, "true"))
+	configuration := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.liqo.io/v1beta1", "kind": "Configuration",
+		"metadata": map[string]any{"namespace": home, "name": "homesick", "labels": map[string]any{apis.LabelRemoteCluster: "homesick"}},
+		"status":   map[string]any{"remote": map[string]any{"cidr": map[string]any{"pod": []any{"10.41.0.0/16"}, "external": []any{"10.42.0.0/16"}}}},
+	}}
+	eventually(t, "the kind is served", func() bool {
+		err := w.client.Create(t.Context(), configuration)
+		return err == nil || apierrors.IsAlreadyExists(err)
+	})
+	one := w.namespace(t, foreign(apis.LabelRemoteCluster, "homesick"))
+	w.start(t)
+	spec := toNetworks("10.40.0.0/14")
+	w.decide(t, "homesick", spec)
+	eventually(t, "a network that contains the guest's home is opened without it", func() bool {
+		return strings.Join(w.exceptions(t, one), " ") == "10.41.0.0/16 10.42.0.0/16"
+	})
+	spec.Network.HomeAPI = v1alpha1.Allowed
+	w.decide(t, "homesick", spec)
+	eventually(t, "homeAPI opens the external network", func() bool {
+		p := w.guestNetwork(t, one)
+		return len(p.Spec.Egress) == 2 && p.Spec.Egress[1].To[0].IPBlock.CIDR == "10.42.0.0/16"
+	})
+	require.NoError(t, w.client.Delete(t.Context(), configuration))
+	eventually(t, "until the peering ends", func() bool { return len(w.guestNetwork(t, one).Spec.Egress) == 1 })
+	eventually(t, "and the condition names it", func() bool {
+		return strings.Contains(w.accepted(t, "homesick").Message, "spec.network.homeAPI: no external network of this guest is known")
+	})
 }

@@ -4,6 +4,7 @@ package controller
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,14 +17,14 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// tenantKind is Liqo's kind Tenant, as far as it matters here.
-func tenantKind() *unstructured.Unstructured {
+// liqoKind is a kind of Liqo's, as far as it matters here.
+func liqoKind(group, plural, kind string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-		"metadata": map[string]any{"name": "tenants.authentication.liqo.io"},
+		"metadata": map[string]any{"name": plural + "." + group},
 		"spec": map[string]any{
-			"group": "authentication.liqo.io", "scope": "Namespaced",
-			"names": map[string]any{"plural": "tenants", "singular": "tenant", "kind": "Tenant", "listKind": "TenantList"},
+			"group": group, "scope": "Namespaced",
+			"names": map[string]any{"plural": plural, "singular": strings.ToLower(kind), "kind": kind, "listKind": kind + "List"},
 			"versions": []any{map[string]any{"name": "v1beta1", "served": true, "storage": true, "schema": map[string]any{
 				"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true},
 			}}},
@@ -42,7 +43,7 @@ func tenant(namespace, guest, condition string) *unstructured.Unstructured {
 // TestLiqosTenantSuspendsItsGuestWhereThePolicyWantsIt: all other tests here run without the kind.
 func TestLiqosTenantSuspendsItsGuestWhereThePolicyWantsIt(t *testing.T) {
 	w := newWorld(t)
-	kind := tenantKind()
+	kind := liqoKind("authentication.liqo.io", "tenants", "Tenant")
 	require.NoError(t, w.client.Create(t.Context(), kind))
 	t.Cleanup(func() { require.NoError(t, w.client.Delete(context.Background(), kind)) })
 	home := w.namespace(t, foreign(apis.LabelRemoteCluster, "drainable", apis.LabelTenantNamespace, "true"))

@@ -45,6 +45,7 @@ spec:
     egress:
     - to: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: {}}, {ipBlock: {cidr: 203.0.113.0/24, except: [203.0.113.128/25]}}]
       ports: [{port: 5432}, {protocol: UDP, port: dns}, {port: 8000, endPort: 8010}]
+    homeAPI: Allowed
     ingress:
     - from: [{podSelector: {matchLabels: {a: b}}}]
   visibility:

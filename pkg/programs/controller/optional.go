@@ -1,0 +1,93 @@
+package controller
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+)
+
+// optionalAgain is how often the API server is asked whether it serves a kind, until it does.
+const optionalAgain = time.Minute
+
+// followed is by what kinds are found and followed.
+type followed struct {
+	kinds  kinds
+	store  cache.Cache
+	logger *slog.Logger
+}
+
+// optional follows a kind that a cluster may lack, such as Liqo's. The program works without it.
+type optional struct {
+	followed
+	kind schema.GroupKind
+	// set takes an object that is new, has changed or is gone. It may be called at any time from start on.
+	set func(object *unstructured.Unstructured, gone bool)
+	// read is called once, when all objects have been given to set, or the cluster lacks the kind.
+	read func()
+
+	began, known sync.Once
+}
+
+// start follows the kind in the background. Later calls do nothing.
+func (o *optional) start(ctx context.Context) {
+	o.began.Do(func() { go o.follow(ctx) })
+}
+
+func (o *optional) follow(ctx context.Context) {
+	for {
+		mapping, err := o.kinds.RESTMapping(o.kind)
+		if err == nil {
+			err = o.watch(ctx, mapping.GroupVersionKind)
+		}
+		if err == nil || meta.IsNoMatchError(err) {
+			o.known.Do(o.read)
+		}
+		if err == nil {
+			return
+		}
+		if !meta.IsNoMatchError(err) {
+			o.logger.Warn("objects of Liqo cannot be read: what depends on them stays as it is", "kind", o.kind, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(optionalAgain):
+		}
+	}
+}
+
+// watch returns once all objects have been given to set.
+func (o *optional) watch(ctx context.Context, kind schema.GroupVersionKind) error {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+	informer, err := o.store.GetInformer(ctx, object)
+	if err != nil {
+		return err
+	}
+	handler, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc: func(now any) { o.give(now, false) }, UpdateFunc: func(_, now any) { o.give(now, false) }, DeleteFunc: func(last any) { o.give(last, true) },
+	})
+	if err != nil {
+		return err
+	}
+	if !toolscache.WaitForCacheSync(ctx.Done(), handler.HasSynced) {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (o *optional) give(object any, gone bool) {
+	if last, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+		object = last.Obj
+	}
+	if typed, ok := object.(*unstructured.Unstructured); ok {
+		o.set(typed, gone)
+	}
+}
