@@ -160,3 +160,14 @@ func Build(ctx context.Context, program, file string) error {
 	}
 	return nil
 }
+
+// User returns the connection of a user with a client certificate of the API server's own CA.
+func (s *Server) User(name string, groups ...string) (*rest.Config, error) {
+	user, err := s.env.AddUser(envtest.User{Name: name, Groups: groups}, nil)
+	if err != nil {
+		return nil, err
+	}
+	config := user.Config()
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	return config, nil
+}

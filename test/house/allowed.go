@@ -108,12 +108,15 @@ func decisionsOnly() []permit {
 
 // effectsOnly gives each outside thing to the effects that wrap it.
 func effectsOnly() []permit {
-	client := []string{"pkg/effects/agentexec", "pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch"}
+	client := []string{
+		"pkg/effects/agentexec", "pkg/effects/apiserving", "pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch", "pkg/effects/upstream",
+	}
 	return []permit{
 		{paths: []string{"golang.org/x/sys/unix"}},
 		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
-		{paths: []string{"net/http"}, only: []string{"pkg/effects/localsock", "pkg/effects/policywatch"}},
+		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/policywatch", "pkg/effects/upstream"}},
+		{paths: []string{"crypto/tls", "k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
 		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink"}}, // an ioctl's buffer
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
@@ -131,10 +134,11 @@ func effectsOnly() []permit {
 }
 
 func programsOnly() []permit {
-	server := []string{"pkg/programs/controller", "pkg/programs/webhook", "pkg/programs/workloads"}
+	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/webhook", "pkg/programs/workloads"}
 	start := []string{"pkg/programs/cli"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},
+		{paths: []string{"net/http/httputil"}, only: []string{"pkg/programs/apiproxy"}},
 		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
 		{paths: []string{"github.com/containernetworking/cni/..."}, only: []string{"pkg/programs/cniplugin"}},
 		{paths: []string{"crypto/rand"}, only: []string{"pkg/programs/workloads"}}, // a mark of its own on what it keeps

@@ -15,7 +15,7 @@ import (
 // Each of these finds, in Go source, names that an operator meets.
 var (
 	flagName   = regexp.MustCompile(`(?:\b(?:f|Flags\(\))\.[A-Z]\w+\((?:&?[\w.]+, )?|\b(?:cli\.)?(?:Var|Choice)\(f, )"([a-z][a-z0-9-]+)"`)
-	metricName = regexp.MustCompile(`"data_space_(?:agent|controller|webhook)_(\w*[a-z])"`)
+	metricName = regexp.MustCompile(`"data_space_(?:agent|controller|proxy|webhook)_(\w*[a-z])"`)
 	policyName = regexp.MustCompile(`(?:prefix \+ |counter\(|add\()"([a-z_]+)"`)
 	failName   = regexp.MustCompile(`\n\t[A-Z]\w*\s+= "([A-Z]\w+)"`)
 	eventName  = regexp.MustCompile(`\b(?:Event|Reason)[A-Z]\w*\s+(?:\w+ )?= "([A-Z]\w+)"`)

@@ -143,6 +143,11 @@ func (v Visible) Names(kind schema.GroupResource) ([]string, bool) {
 	return slices.Compact(names), true
 }
 
+// ByLabels reports whether labels decide about objects of the kind: one that is shown may then become hidden.
+func (v Visible) ByLabels(kind schema.GroupResource) bool {
+	return slices.ContainsFunc(v.kinds[kind], func(o objects) bool { return o.selector != nil && !o.selector.Empty() })
+}
+
 func (o objects) holds(name string, set labels.Set) bool {
 	switch {
 	case o.selector != nil:

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"data-space.liqo.io/pkg/programs/apiproxy"
+	"data-space.liqo.io/pkg/programs/cli"
+)
+
+type settings struct {
+	kubeconfig string
+	log        cli.Log
+	options    apiproxy.Options
+}
+
+// flags adds all flags. Each is checked as it is read; check has the rest.
+func (s *settings) flags(f *pflag.FlagSet) {
+	s.options = apiproxy.Options{
+		Address: ":9443", MetricsAddress: ":8080", HealthAddress: ":8081", Drain: 10 * time.Second, RequestsPerCaller: 400,
+	}
+	o := &s.options
+	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
+	f.StringVar(&o.Serving.CertFile, "tls-cert-file", "", "`file` of the certificate that the proxy shows; followed when it changes (required)")
+	f.StringVar(&o.Serving.KeyFile, "tls-private-key-file", "", "`file` of its key (required)")
+	f.StringVar(&o.Serving.ClientCAFile, "client-ca-file", "", "`file` of the CA certificates of client certificates, followed when it changes;"+
+		" empty: those of the API server, from the ConfigMap kube-system/extension-apiserver-authentication")
+	cli.Var(f, "bind-address", "`host:port` of the proxy, over TLS (default :9443)", &o.Address, parseAddress)
+	cli.Var(f, "max-requests-per-caller", "`number` of requests of one caller that may be open at a time, watches included (default 400)",
+		&o.RequestsPerCaller, parseCount)
+	cli.Var(f, "drain-time", "`duration` for which the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)",
+		&o.Drain, parseDrain)
+	cli.Var(f, "metrics-bind-address", "`host:port` of the metrics, 0 for none (default :8080)", &o.MetricsAddress, parseMetrics)
+	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz (default :8081)", &o.HealthAddress, parseAddress)
+	s.log.Flags(f)
+}
+
+func (s *settings) check() error {
+	if s.options.Serving.CertFile == "" || s.options.Serving.KeyFile == "" {
+		return errors.New("--tls-cert-file or --tls-private-key-file is missing; name the files of the certificate that the proxy shows")
+	}
+	return nil
+}
+
+func parseCount(text string) (int, error) {
+	count, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || count == 0 {
+		return 0, fmt.Errorf("%q is not a number of 1 to 65535", text)
+	}
+	return int(count), nil
+}
+
+func parseDrain(text string) (time.Duration, error) {
+	drain, err := time.ParseDuration(text)
+	if err != nil || drain < 0 || drain > 20*time.Second {
+		return 0, fmt.Errorf("%q is not a time of 0s to 20s, which with the end of open requests a pod has before it is killed; write for example 10s", text)
+	}
+	return drain, nil
+}
+
+func parseMetrics(text string) (string, error) {
+	if text == "0" {
+		return text, nil
+	}
+	return parseAddress(text)
+}
+
+func parseAddress(text string) (string, error) {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is not host:port; write for example :9443", text)
+	}
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
+		return "", fmt.Errorf("%q has no port of 1 to 65535; write for example :9443", text)
+	}
+	return text, nil
+}

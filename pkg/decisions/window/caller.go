@@ -1,0 +1,96 @@
+package window
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"data-space.liqo.io/pkg/decisions/guestsettings"
+	"data-space.liqo.io/pkg/values/v1alpha1"
+)
+
+// Caller is who sends a request, as authenticated.
+type Caller = guestsettings.Identity
+
+// Guests are the guests that the Hospital knows, and what each of them sees. It does not change.
+type Guests struct {
+	policies []v1alpha1.GuestPolicy
+	visible  map[string]guestsettings.Visible
+}
+
+// NewGuests returns the guests that have namespaces here or a GuestPolicy. The visibility of a guest whose GuestPolicy is malformed shows
+// nothing.
+func NewGuests(ids []string, policies []v1alpha1.GuestPolicy) Guests {
+	g := Guests{policies: policies, visible: map[string]guestsettings.Visible{}}
+	var base v1alpha1.GuestPolicySpec
+	own := map[string]v1alpha1.GuestPolicySpec{}
+	for _, id := range ids {
+		own[id] = v1alpha1.GuestPolicySpec{}
+	}
+	for i := range policies {
+		if policies[i].Name == v1alpha1.DefaultGuestPolicy {
+			base = policies[i].Spec
+			continue
+		}
+		own[policies[i].Name] = policies[i].Spec
+	}
+	for id, spec := range own {
+		visible, err := guestsettings.VisibilityOf(guestsettings.Merge(base, spec))
+		if err != nil {
+			visible = guestsettings.Visible{}
+		}
+		g.visible[id] = visible
+	}
+	return g
+}
+
+// Of returns the cluster ids of the guests that a caller belongs to, in order.
+func (g Guests) Of(c Caller) []string {
+	known := func(id string) bool { _, known := g.visible[id]; return known }
+	return guestsettings.GuestsOf(c, known, g.policies)
+}
+
+// Visible are the objects of one kind that a caller sees: those that one of the caller's guests sees.
+type Visible struct {
+	kind schema.GroupResource
+	by   []guestsettings.Visible
+	// bySelector: the API server has applied the selector, which alone decides.
+	bySelector bool
+}
+
+func (g Guests) visibleTo(ids []string, kind schema.GroupResource) Visible {
+	v := Visible{kind: kind}
+	for _, id := range ids {
+		if visible := g.visible[id]; visible.Grants(kind, v1alpha1.OperationList) {
+			v.by = append(v.by, visible)
+		}
+	}
+	return v
+}
+
+// Shows reports whether an object is visible. An object of a namespace never is: visibility is about cluster-scoped kinds.
+func (v Visible) Shows(name, namespace string, set map[string]string) bool {
+	return namespace == "" && (v.bySelector || v.allows(v1alpha1.OperationList, name, set))
+}
+
+func (v Visible) allows(operation v1alpha1.VisibleOperation, name string, set map[string]string) bool {
+	return slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.Allows(v.kind, operation, name, set) })
+}
+
+// ByLabels reports whether the proxy decides by labels: an object may then become hidden while it exists.
+func (v Visible) ByLabels() bool {
+	return !v.bySelector && slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.ByLabels(v.kind) })
+}
+
+// Unfit returns why a caller is not served, or "". An administrator and a node have no use of the proxy, and the proxy does not need the
+// right to act as one.
+func Unfit(c Caller) string {
+	switch {
+	case c.User == "" || c.User == "system:anonymous":
+		return "the caller has no name"
+	case slices.Contains(c.Groups, "system:masters") || slices.Contains(c.Groups, "system:nodes") || strings.HasPrefix(c.User, "system:node:"):
+		return "the API proxy does not act for system:masters and for nodes; call the API server itself"
+	}
+	return ""
+}

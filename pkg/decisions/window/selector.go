@@ -1,0 +1,65 @@
+package window
+
+import (
+	"net/url"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
+
+// Names of query parameters that the decisions read or write.
+const (
+	labelSelector = "labelSelector"
+	fieldSelector = "fieldSelector"
+)
+
+// listParameters are the query parameters of lists and watches that reach the API server in a request of the proxy's own.
+func listParameters() []string {
+	return []string{
+		labelSelector, fieldSelector, "watch", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds",
+		"allowWatchBookmarks", "sendInitialEvents", "pretty", "includeObject",
+	}
+}
+
+// known returns the parameters of a list. A repeated one is refused: the API server takes the first, others the last.
+func known(query url.Values, names []string) (url.Values, error) {
+	kept := url.Values{}
+	for _, name := range names {
+		values := query[name]
+		if len(values) > 1 {
+			return nil, bad("the query has %s %d times; give it once", name, len(values))
+		}
+		if len(values) == 1 {
+			kept[name] = values
+		}
+	}
+	return kept, nil
+}
+
+// ownNamespaces selects the namespaces of guests. Liqo's tenant namespaces, which bear the label too, are not theirs.
+func ownNamespaces(guests []string) (labels.Requirements, error) {
+	ids, err := labels.NewRequirement(apis.LabelRemoteCluster, selection.In, guests)
+	if err != nil {
+		return nil, bad("the caller's guests are not cluster ids: %v", err)
+	}
+	tenant, err := labels.NewRequirement(apis.LabelTenantNamespace, selection.DoesNotExist, nil)
+	if err != nil {
+		return nil, bad("selecting namespaces: %v", err)
+	}
+	return labels.Requirements{*ids, *tenant}, nil
+}
+
+// intersect adds requirements to the caller's selector. The result is written from what was parsed, never from the caller's text.
+func intersect(text string, own labels.Requirements) (string, error) {
+	selector, err := labels.Parse(text)
+	if err != nil {
+		return "", bad("unable to parse labelSelector: %v", err)
+	}
+	requirements, selectable := selector.Requirements()
+	if !selectable {
+		return "", bad("labelSelector selects nothing")
+	}
+	return labels.NewSelector().Add(requirements...).Add(own...).String(), nil
+}

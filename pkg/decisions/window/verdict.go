@@ -1,0 +1,120 @@
+package window
+
+import (
+	"net/url"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// get is the method of reads.
+const get = "GET"
+
+// Request is what a caller asks for, read as the API server reads it.
+type Request struct {
+	Method string
+	// Resource is false for paths that name no resource, such as /version.
+	Resource        bool
+	Verb            string
+	Kind            schema.GroupResource
+	Version         string
+	Subresource     string
+	Namespace, Name string
+	VerbInPath      bool // the deprecated /watch/ and /proxy/
+	Query           url.Values
+}
+
+// Action is what happens to a request.
+type Action string
+
+// The actions.
+const (
+	// Pass sends the request on in the caller's name.
+	Pass Action = "pass"
+	// Narrow sends a request of the proxy's own, whose selector lets only the caller's objects through.
+	Narrow Action = "narrow"
+	// Filter sends a request of the proxy's own, whose answer is filtered.
+	Filter Action = "filter"
+	// Hide answers that the object does not exist.
+	Hide Action = "hide"
+)
+
+// Verdict is what happens to a request, and what is sent instead of it.
+type Verdict struct {
+	Action Action
+	// Path and Query are those of the proxy's own request.
+	Path  string
+	Query url.Values
+	// One reports that the caller has asked for one object, which is the only item of the list that is answered.
+	One bool
+	// Watch reports that the answer is a stream of events.
+	Watch bool
+	// Visible decides about each object of a filtered answer.
+	Visible Visible
+}
+
+// Decide returns what happens to a request of a caller who belongs to these guests.
+func (g Guests) Decide(ids []string, r Request) (Verdict, error) {
+	reads := r.Method == get && (r.Verb == "get" || r.Verb == "list" || r.Verb == "watch")
+	switch {
+	case len(ids) == 0 || !r.Resource || !reads || r.VerbInPath || r.Subresource != "":
+		return Verdict{Action: Pass}, nil
+	case r.Kind == schema.GroupResource{Resource: "namespaces"}:
+		return narrowNamespaces(ids, r)
+	}
+	visible := g.visibleTo(ids, r.Kind)
+	if r.Namespace != "" || len(visible.by) == 0 {
+		return Verdict{Action: Pass}, nil
+	}
+	return filter(visible, r)
+}
+
+func narrowNamespaces(ids []string, r Request) (Verdict, error) {
+	own, err := ownNamespaces(ids)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v := Verdict{Action: Narrow, Path: collection(r), Watch: r.Verb == "watch"}
+	if r.Verb == "get" {
+		v.One = true
+		v.Query, err = oneByName(r)
+	} else {
+		v.Query, err = known(r.Query, listParameters())
+	}
+	if err != nil {
+		return Verdict{}, err
+	}
+	selector, err := intersect(v.Query.Get(labelSelector), own)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v.Query.Set(labelSelector, selector)
+	return v, nil
+}
+
+// oneByName returns the query of a list that has the one object that is asked for, if it is selected.
+func oneByName(r Request) (url.Values, error) {
+	query, err := known(r.Query, []string{"resourceVersion", "pretty", "includeObject"})
+	if err != nil {
+		return nil, err
+	}
+	if query.Get("resourceVersion") != "" {
+		query.Set("resourceVersionMatch", "NotOlderThan")
+	}
+	query.Set(fieldSelector, fields.OneTermEqualSelector("metadata.name", r.Name).String())
+	return query, nil
+}
+
+// collection returns the path of all objects of the request's kind.
+func collection(r Request) string {
+	if r.Kind.Group == "" {
+		return "/api/" + r.Version + "/" + r.Kind.Resource
+	}
+	return "/apis/" + r.Kind.Group + "/" + r.Version + "/" + r.Kind.Resource
+}
+
+// Same reports whether two verdicts about one request lead to the same answer.
+func (v Verdict) Same(other Verdict) bool {
+	return v.Action == other.Action && v.Path == other.Path && v.Query.Encode() == other.Query.Encode() && reflect.DeepEqual(v.Visible, other.Visible)
+}

@@ -1,0 +1,187 @@
+package apiproxy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"data-space.liqo.io/pkg/decisions/window"
+)
+
+// event is one of a watch.
+type event struct {
+	Type   string          `json:"type"`
+	Object json.RawMessage `json:"object"`
+}
+
+// eventFilter copies the events of objects that the caller sees.
+type eventFilter struct {
+	visible window.Visible
+	out     *bufio.Writer
+	shown   map[string]bool // names of the objects that the caller sees now, where labels decide
+	columns json.RawMessage // of a table, until an event has brought them to the caller
+}
+
+// run copies until the stream or the watch ends.
+func (f *eventFilter) run(ctx context.Context, from io.Reader) error {
+	for in := json.NewDecoder(from); ; {
+		var e event
+		err := in.Decode(&e)
+		switch why := endedHere(ctx); {
+		case err != nil && why == changed:
+			return f.expire()
+		case errors.Is(err, io.EOF), err != nil && why != "":
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := f.pass(e); err != nil {
+			return err
+		}
+		if err := f.out.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// expire has the caller list again.
+func (f *eventFilter) expire() error {
+	return f.write(event{Type: "ERROR", Object: statusDocument(statusOf(apierrors.NewResourceExpired(string(changed))))})
+}
+
+func (f *eventFilter) pass(e event) error {
+	if e.Type == "BOOKMARK" || e.Type == "ERROR" {
+		return f.write(e)
+	}
+	table := map[string]json.RawMessage{}
+	raw := e.Object
+	if err := json.Unmarshal(raw, &table); err != nil {
+		return fmt.Errorf("the API server's answer: %w", err)
+	}
+	isTable := string(table["kind"]) == `"Table"`
+	if isTable {
+		var rows []json.RawMessage
+		if err := json.Unmarshal(table["rows"], &rows); err != nil {
+			return fmt.Errorf("the API server's answer: %w", err)
+		}
+		if len(rows) != 1 {
+			return nil
+		}
+		raw = rows[0]
+		if columns := table["columnDefinitions"]; len(columns) > 0 && string(columns) != "null" && string(columns) != "[]" {
+			f.columns = columns
+		}
+	}
+	object, ok := metadataOf(raw, isTable)
+	if !ok {
+		return nil
+	}
+	kept, gone := f.turn(&e, object)
+	if !kept {
+		return nil
+	}
+	if isTable && f.columns != nil {
+		table["columnDefinitions"], f.columns = f.columns, nil
+		var err error
+		if e.Object, err = json.Marshal(table); err != nil {
+			return err
+		}
+	}
+	if gone && !isTable {
+		return f.write(event{e.Type, stub(table, object)})
+	}
+	if gone {
+		return nil
+	}
+	return f.write(e)
+}
+
+// turn makes the event what the caller sees of it. It reports whether the caller gets an event, and whether an object that still exists is
+// hidden from now on.
+func (f *eventFilter) turn(e *event, object objectDocument) (kept, hidden bool) {
+	name, shows := object.Metadata.Name, shows(f.visible, object)
+	if f.shown == nil {
+		return shows, false
+	}
+	before := f.shown[name]
+	delete(f.shown, name)
+	switch {
+	case e.Type == "DELETED":
+		return before, before && !shows
+	case shows:
+		f.shown[name] = true
+		if !before {
+			e.Type = "ADDED"
+		}
+		return true, false
+	}
+	e.Type = "DELETED"
+	return before, before
+}
+
+// stub is an object that is hidden now, as the caller is told that it is gone.
+func stub(object map[string]json.RawMessage, o objectDocument) json.RawMessage {
+	text, err := json.Marshal(map[string]any{
+		"kind": object["kind"], "apiVersion": object["apiVersion"],
+		"metadata": map[string]string{"name": o.Metadata.Name, "resourceVersion": o.Metadata.ResourceVersion},
+	})
+	if err != nil {
+		return json.RawMessage(`{}`)
+	}
+	return text
+}
+
+func (f *eventFilter) write(e event) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	_, err = f.out.Write(append(text, '\n'))
+	return errors.Join(err, f.out.Flush())
+}
+
+// snapshot returns the names of the objects that the caller saw where a watch begins. A watch that begins with all objects needs none.
+func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, error) {
+	shown := map[string]bool{}
+	version := planned.verdict.Query.Get("resourceVersion")
+	if version == "" || version == "0" || planned.verdict.Query.Get("sendInitialEvents") == "true" {
+		return shown, nil
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://upstream/", nil)
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{"resourceVersion": {version}, "resourceVersionMatch": {"Exact"}}
+	for _, name := range []string{"labelSelector", "fieldSelector"} {
+		if planned.verdict.Query.Has(name) {
+			query.Set(name, planned.verdict.Query.Get(name))
+		}
+	}
+	p.server.Aim(request, planned.verdict.Path, "", query.Encode())
+	request.Header.Set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+	response, err := p.server.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, apierrors.NewResourceExpired("too old resource version: " + version)
+	}
+	var list struct{ Items []objectDocument }
+	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
+		return nil, fmt.Errorf("the API server's answer: %w", err)
+	}
+	for _, object := range list.Items {
+		if shows(planned.verdict.Visible, object) {
+			shown[object.Metadata.Name] = true
+		}
+	}
+	return shown, nil
+}

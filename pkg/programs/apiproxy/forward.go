@@ -1,0 +1,134 @@
+package apiproxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"data-space.liqo.io/pkg/decisions/window"
+	"data-space.liqo.io/pkg/effects/upstream"
+)
+
+// newForward returns what sends planned requests to the API server. Nothing is buffered.
+func (p *proxy) newForward() *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Transport: p.server, FlushInterval: -1, Rewrite: p.rewrite, ModifyResponse: p.read,
+		ErrorHandler: p.failed, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// planOf returns the plan of a request; nil: there is none, and the request must not be sent.
+func planOf(ctx context.Context) *plan {
+	planned, _ := ctx.Value(planKey{}).(*plan)
+	return planned
+}
+
+// rewrite makes the request that is sent: the caller's own, impersonated; or one of the proxy's, of which nothing but what is chosen here
+// is the caller's.
+func (p *proxy) rewrite(r *httputil.ProxyRequest) {
+	planned := planOf(r.In.Context())
+	if planned == nil || planned.caller.Name == "" {
+		r.Out.URL = &url.URL{} // leads nowhere
+		return
+	}
+	r.Out.Trailer = nil
+	if planned.verdict.Action == window.Pass {
+		p.server.Aim(r.Out, r.In.URL.Path, r.In.URL.RawPath, planned.request.Query.Encode())
+		upstream.As(r.Out.Header, planned.caller)
+		r.SetXForwarded()
+		r.Out.Header.Del("X-Forwarded-Host")
+		r.Out.Header.Del("X-Forwarded-Proto")
+		return
+	}
+	p.server.Aim(r.Out, planned.verdict.Path, "", planned.verdict.Query.Encode())
+	r.Out.Body, r.Out.ContentLength, r.Out.TransferEncoding = http.NoBody, 0, nil
+	r.Out.Header = ownHeaders(r.Out.Header, planned)
+}
+
+// ownHeaders returns the headers of a request of the proxy's own.
+func ownHeaders(from http.Header, planned *plan) http.Header {
+	h := http.Header{}
+	names := []string{"Accept", "User-Agent"}
+	v := planned.verdict
+	switch {
+	case v.Action == window.Narrow && v.Watch && strings.EqualFold(from.Get("Upgrade"), "websocket"):
+		names = append(names, "Connection", "Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol", "Origin")
+	case v.Action == window.Narrow && !v.One:
+		names = append(names, "Accept-Encoding")
+	}
+	for _, name := range names {
+		if values := from.Values(name); len(values) > 0 {
+			h[name] = values
+		}
+	}
+	if v.Action == window.Filter || v.One {
+		h.Set("Accept", window.AcceptJSON(strings.Join(from.Values("Accept"), ","), v.One))
+	}
+	return h
+}
+
+// read changes the answer of a request of the proxy's own to what the caller gets.
+func (p *proxy) read(r *http.Response) error {
+	planned := planOf(r.Request.Context())
+	v := planned.verdict
+	if planned.request.Verb == "watch" {
+		endable(r)
+	}
+	switch {
+	case r.StatusCode == http.StatusUnauthorized && planned.request.Subresource != "proxy":
+		return errors.New("the API server refuses the API proxy's own credentials")
+	case v.Action == window.Pass && r.StatusCode == http.StatusForbidden && planned.request.Subresource != "proxy":
+		return inCallersName(planned, r)
+	case v.Action == window.Pass:
+		return nil
+	case r.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("the API proxy lacks the right to list and watch %s; grant it as docs/proxy.md describes", planned.request.Kind.Resource)
+	case v.Action == window.Narrow && !v.One, r.StatusCode != http.StatusOK:
+		return nil
+	}
+	return p.filter(planned, r)
+}
+
+// failed answers a request that the API server has not answered.
+func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+	var status apierrors.APIStatus
+	switch {
+	case errors.As(err, &status):
+		answer(w, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF):
+		answer(w, apierrors.NewServiceUnavailable("the request has ended"))
+	default:
+		p.log.Warn("request failed", "path", r.URL.Path, "error", err)
+		answer(w, apierrors.NewServiceUnavailable("the API proxy cannot have the answer of the API server; see its log"))
+	}
+}
+
+// inCallersName replaces the refusal of an impersonation, which is about the proxy's rights, by that of the request itself: the caller may
+// not send it by this way.
+func inCallersName(planned *plan, r *http.Response) error {
+	const most = 64 << 10
+	head, err := io.ReadAll(io.LimitReader(r.Body, most))
+	if err != nil {
+		return err
+	}
+	if bytes.Contains(head, []byte("impersonate")) {
+		return planned.forbidden
+	}
+	r.Body = unread{io.MultiReader(bytes.NewReader(head), r.Body), r.Body}
+	return nil
+}
+
+// unread is a body of which the beginning has been read.
+type unread struct {
+	io.Reader
+	io.Closer
+}

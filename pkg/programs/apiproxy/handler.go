@@ -1,0 +1,197 @@
+package apiproxy
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"data-space.liqo.io/pkg/decisions/window"
+	"data-space.liqo.io/pkg/effects/apiserving"
+	"data-space.liqo.io/pkg/effects/upstream"
+)
+
+// refused is the verdict of requests that the proxy itself refuses.
+const refused window.Action = "refuse"
+
+// proxy answers requests. It is safe for concurrent use.
+type proxy struct {
+	serving *apiserving.Serving
+	server  *upstream.Upstream
+	guests  *sources
+	open    *turns
+	meters  *meters
+	watches watches
+	forward *httputil.ReverseProxy
+	log     *slog.Logger
+}
+
+// plan is what happens to one request.
+type plan struct {
+	caller  upstream.Identity
+	request window.Request
+	verdict window.Verdict
+	// forbidden is the API server's refusal in the caller's name.
+	forbidden error
+	// holds reports whether the verdict is that of now.
+	holds func() bool
+}
+
+// fact is what is logged and counted of a request.
+type fact struct {
+	caller, remote, verb, kind, namespace, name, path string
+	code                                              int
+	verdict                                           window.Action
+	began                                             time.Time
+}
+
+type planKey struct{}
+
+// ServeHTTP implements http.Handler.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f := fact{remote: r.RemoteAddr, verdict: refused, began: time.Now(), path: r.URL.Path, verb: "unknown"}
+	answered := &recorder{ResponseWriter: w}
+	p.meters.open.Inc()
+	defer func() {
+		p.meters.open.Dec()
+		f.code = answered.code
+		p.report(f)
+	}()
+	planned, err := p.plan(r, &f)
+	if err != nil {
+		answer(answered, err)
+		return
+	}
+	if !p.open.begin(f.caller) {
+		answer(answered, apierrors.NewTooManyRequests("the caller has too many open requests; end some of them", 1))
+		return
+	}
+	defer p.open.end(f.caller)
+	f.verdict = planned.verdict.Action
+	if planned.verdict.Action == window.Hide {
+		answer(answered, absent(planned.request.Kind, planned.request.Name))
+		return
+	}
+	ctx := context.WithValue(r.Context(), planKey{}, planned)
+	if planned.request.Verb == "watch" {
+		var end func()
+		ctx, end = p.watches.begin(ctx, planned.holds)
+		defer end()
+	}
+	p.forward.ServeHTTP(answered, r.WithContext(ctx))
+}
+
+// plan decides about a request, and notes what is known of it.
+func (p *proxy) plan(r *http.Request, f *fact) (*plan, error) {
+	query, err := window.CheckURL(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	user, err := p.serving.Caller(r)
+	if err != nil || user == nil {
+		p.log.Debug("authentication failed", "remote", r.RemoteAddr, "error", err)
+		return nil, apierrors.NewUnauthorized("Unauthorized")
+	}
+	f.caller = user.GetName()
+	caller := window.Caller{User: user.GetName(), Groups: user.GetGroups()}
+	if why := window.Unfit(caller); why != "" {
+		return nil, forbidden(why)
+	}
+	if impersonates(r.Header) {
+		return nil, forbidden("the API proxy does not accept Impersonate-* headers; call the API server itself")
+	}
+	info, err := p.serving.Info(r)
+	if err != nil {
+		return nil, apierrors.NewBadRequest("the path names no resource")
+	}
+	request := window.Request{
+		Method: r.Method, Resource: info.IsResourceRequest, Verb: info.Verb, Kind: schema.GroupResource{Group: info.APIGroup, Resource: info.Resource},
+		Version: info.APIVersion, Subresource: info.Subresource, Namespace: info.Namespace, Name: info.Name, Query: query,
+		VerbInPath: strings.Contains(r.URL.Path, "/watch/") || strings.Contains(r.URL.Path, "/proxy/"),
+	}
+	f.note(request)
+	guests, synced := p.guests.Guests()
+	if !synced {
+		return nil, apierrors.NewServiceUnavailable("the API proxy does not know the guests yet; try again")
+	}
+	ids := guests.Of(caller)
+	verdict, err := guests.Decide(ids, request)
+	if err != nil {
+		return nil, err
+	}
+	if verdict.Action != window.Pass && (verdict.One || verdict.Action == window.Filter) && window.AcceptJSON(strings.Join(r.Header.Values("Accept"), ","), false) == "" {
+		return nil, notAcceptable()
+	}
+	if verdict.Action == window.Filter && r.Header.Get("Upgrade") != "" {
+		return nil, apierrors.NewBadRequest("the API proxy filters this watch, and does not by a websocket; send it as an ordinary request")
+	}
+	return &plan{
+		caller:  upstream.Identity{Name: user.GetName(), UID: user.GetUID(), Groups: user.GetGroups(), Extra: user.GetExtra()},
+		request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, user), holds: p.holds(caller, ids, request, verdict),
+	}, nil
+}
+
+func impersonates(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(strings.ToLower(name), "impersonate-") {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *fact) note(r window.Request) {
+	f.verb, f.namespace, f.name = r.Verb, r.Namespace, r.Name
+	if !r.Resource {
+		f.verb = strings.ToLower(r.Method)
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	default:
+		f.verb = "unknown"
+	}
+	f.kind = r.Kind.Resource
+	if r.Kind.Group != "" {
+		f.kind += "." + r.Kind.Group
+	}
+	if r.Subresource != "" {
+		f.kind += "/" + r.Subresource
+	}
+}
+
+// report logs and counts a request. Queries, headers and bodies are not logged: they may hold secrets.
+func (p *proxy) report(f fact) {
+	p.meters.count(f)
+	p.log.Info("request", "caller", f.caller, "remote", f.remote, "verb", f.verb, "kind", f.kind, "namespace", f.namespace, "name", f.name,
+		"path", f.path, "verdict", string(f.verdict), "code", f.code, "duration", time.Since(f.began))
+}
+
+// recorder remembers the code of an answer. Flushing and upgrades reach the writer behind it.
+type recorder struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(code int) {
+	if code >= 200 || code == http.StatusSwitchingProtocols {
+		r.code = code
+	}
+	r.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets http.ResponseController find what the writer can.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// Hijack implements http.Hijacker: the connection becomes a stream.
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	r.code = http.StatusSwitchingProtocols
+	return http.NewResponseController(r.ResponseWriter).Hijack()
+}

@@ -1,0 +1,21 @@
+package apiproxy
+
+import (
+	"time"
+
+	"data-space.liqo.io/pkg/effects/apiserving"
+)
+
+// Name is the API proxy's Service, ServiceAccount and Deployment.
+const Name = "data-space-proxy"
+
+// Options are the program's settings, each checked where it was read.
+type Options struct {
+	Serving apiserving.Config
+	// Address is host:port of the proxy, over TLS. MetricsAddress is off at "0".
+	Address, MetricsAddress, HealthAddress string
+	// RequestsPerCaller bounds the requests of one caller that are open at a time, watches included.
+	RequestsPerCaller int
+	// Drain is how long the program still serves after SIGTERM.
+	Drain time.Duration
+}

@@ -1,0 +1,123 @@
+package apiproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"data-space.liqo.io/pkg/effects/apiserving"
+	"data-space.liqo.io/pkg/effects/upstream"
+)
+
+// Bounds of what a client can make the program hold.
+const (
+	headerTimeout  = 10 * time.Second // of the TLS handshake and the headers
+	maxHeaderBytes = 128 << 10
+	idleTimeout    = 2 * time.Minute
+	streamsPerConn = 250
+	pingAfter      = 30 * time.Second // a connection that is silent is asked
+	pingTimeout    = 15 * time.Second // and closed without an answer
+	writeTimeout   = 60 * time.Second // of a client that reads nothing
+	endTimeout     = 5 * time.Second  // for requests that are open when the drain has passed
+)
+
+// Run serves until ctx ends. It returns an error when the API server refuses what the program needs.
+func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logger) error {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = 200, 400 // reviews of tokens; requests of callers are not limited by it
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
+	}
+	serving, err := apiserving.New(ctx, o.Serving, clients)
+	if err != nil {
+		return err
+	}
+	server, err := upstream.New(config)
+	if err != nil {
+		return err
+	}
+	known, err := newSources(config)
+	if err != nil {
+		return err
+	}
+	if err := reportRights(ctx, clients, logger); err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	p := &proxy{serving: serving, server: server, guests: known, open: newTurns(o.RequestsPerCaller), meters: newMeters(registry), log: logger}
+	p.forward = p.newForward()
+	known.changed = p.watches.check
+	return p.serve(ctx, o, registry, known)
+}
+
+// serve runs the listeners and what they stand on.
+func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Registry, known *sources) error {
+	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, working := errgroup.WithContext(lasting)
+	group.Go(func() error { p.serving.Run(working); return nil })
+	group.Go(func() error { return known.run(working) })
+	main := p.newServer(lasting, o)
+	ready := &readiness{proxy: p, ending: ctx.Done()}
+	group.Go(func() error { return closed(main.ListenAndServeTLS("", "")) })
+	small := []*http.Server{{Addr: o.HealthAddress, Handler: ready.handler(), ReadHeaderTimeout: headerTimeout}}
+	if o.MetricsAddress != "0" {
+		small = append(small, &http.Server{
+			Addr: o.MetricsAddress, Handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), ReadHeaderTimeout: headerTimeout,
+		})
+	}
+	for _, s := range small {
+		group.Go(func() error { return closed(s.ListenAndServe()) })
+	}
+	group.Go(func() error {
+		defer stop()
+		select {
+		case <-ctx.Done():
+		case <-working.Done():
+			return nil
+		}
+		p.log.Info("shutting down: not ready, still serving until the Service no longer sends requests here", "wait", o.Drain)
+		time.Sleep(o.Drain)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		defer cancel()
+		p.watches.endAll()
+		err := main.Shutdown(ending)
+		for _, s := range small {
+			err = errors.Join(err, s.Close())
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return main.Close() // exec sessions and the like, which have no end of their own
+		}
+		return err
+	})
+	return group.Wait()
+}
+
+func (p *proxy) newServer(ctx context.Context, o Options) *http.Server {
+	return &http.Server{
+		Addr: o.Address, Handler: p, TLSConfig: p.serving.TLS(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, BaseContext: func(net.Listener) context.Context { return ctx },
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: streamsPerConn, SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeTimeout,
+		},
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func closed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

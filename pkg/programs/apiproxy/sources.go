@@ -1,0 +1,150 @@
+package apiproxy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/decisions/window"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
+)
+
+// sources knows the guests: by the label of namespaces, and by their GuestPolicies. It is safe for concurrent use.
+type sources struct {
+	cache   cache.Cache
+	changed func() // runs after each change of policies or of the set of guests
+
+	mu         sync.Mutex
+	namespaces map[types.UID]string // the guest of each namespace that bears a guest's label
+	count      map[string]int       // of each guest's namespaces
+	policies   map[string]v1alpha1.GuestPolicy
+	now        window.Guests // rebuilt at each change, then only read
+	synced     bool
+}
+
+func newSources(config *rest.Config) (*sources, error) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("registering the core API: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("registering data-space.liqo.io: %w", err)
+	}
+	guests, err := labels.Parse(apis.LabelRemoteCluster)
+	if err != nil {
+		return nil, fmt.Errorf("selecting the guests' namespaces: %w", err)
+	}
+	informers, err := cache.New(config, cache.Options{Scheme: scheme, ByObject: map[client.Object]cache.ByObject{
+		&corev1.Namespace{}: {Label: guests}, &v1alpha1.GuestPolicy{}: {Transform: cache.TransformStripManagedFields()},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
+	}
+	return &sources{cache: informers, changed: func() {}, namespaces: map[types.UID]string{}, count: map[string]int{},
+		policies: map[string]v1alpha1.GuestPolicy{}}, nil
+}
+
+// run follows the guests until ctx ends.
+func (s *sources) run(ctx context.Context) error {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	for _, object := range []client.Object{namespace, &v1alpha1.GuestPolicy{}} {
+		informer, err := s.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+		if err != nil {
+			return fmt.Errorf("watching %T: %w; apply deploy, whose crds define the kinds of data-space.liqo.io", object, err)
+		}
+		handler := toolscache.ResourceEventHandlerFuncs{
+			AddFunc:    func(o any) { s.note(o, false) },
+			UpdateFunc: func(_, o any) { s.note(o, false) },
+			DeleteFunc: func(o any) { s.note(o, true) },
+		}
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return fmt.Errorf("watching %T: %w", object, err)
+		}
+	}
+	go func() {
+		if s.cache.WaitForCacheSync(ctx) {
+			s.mu.Lock()
+			s.synced = true
+			s.mu.Unlock()
+		}
+	}()
+	return s.cache.Start(ctx)
+}
+
+// note takes in a namespace or a GuestPolicy that has changed.
+func (s *sources) note(o any, gone bool) {
+	if last, is := o.(toolscache.DeletedFinalStateUnknown); is {
+		o = last.Obj
+	}
+	s.mu.Lock()
+	changed := false
+	switch o := o.(type) {
+	case *metav1.PartialObjectMetadata:
+		changed = s.noteNamespace(o, gone)
+	case *v1alpha1.GuestPolicy:
+		changed = true
+		delete(s.policies, o.Name)
+		if !gone {
+			s.policies[o.Name] = *o
+		}
+	}
+	if changed {
+		s.rebuild()
+	}
+	s.mu.Unlock()
+	if changed {
+		s.changed()
+	}
+}
+
+// noteNamespace reports whether a guest has got its first namespace or lost its last one.
+func (s *sources) noteNamespace(o *metav1.PartialObjectMetadata, gone bool) bool {
+	before, now := s.namespaces[o.UID], apis.Guest(o.Labels)
+	if gone {
+		now = ""
+	}
+	if before == now {
+		return false
+	}
+	changed := false
+	if before != "" {
+		s.count[before]--
+		if s.count[before] == 0 {
+			delete(s.count, before)
+			changed = true
+		}
+		delete(s.namespaces, o.UID)
+	}
+	if now != "" {
+		s.count[now]++
+		changed = changed || s.count[now] == 1
+		s.namespaces[o.UID] = now
+	}
+	return changed
+}
+
+// rebuild makes the view of now.
+func (s *sources) rebuild() {
+	s.now = window.NewGuests(slices.Collect(maps.Keys(s.count)), slices.Collect(maps.Values(s.policies)))
+}
+
+// Guests returns the guests that are known now, and whether all are. The result is not changed.
+func (s *sources) Guests() (window.Guests, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now, s.synced
+}

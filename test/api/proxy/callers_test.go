@@ -1,0 +1,168 @@
+//go:build api
+
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+func who(t *testing.T, config *rest.Config) authenticationv1.UserInfo {
+	t.Helper()
+	review, err := clients(t, config).AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return review.Status.UserInfo
+}
+
+func TestEachCallerIsItself(t *testing.T) {
+	w := newWorld(t)
+	proxied, direct := w.user(t, "dr-alice", "doctors", "Ärzte/Nacht schicht", "a,b")
+	ours, theirs := who(t, proxied), who(t, direct)
+	require.Equal(t, theirs.Username, ours.Username)
+	require.ElementsMatch(t, theirs.Groups, ours.Groups)
+
+	token, err := w.Token(t.Context(), "pharma-a", w.account(t, "pharma-a"))
+	require.NoError(t, err)
+	direct = &rest.Config{Host: w.Config.Host, TLSClientConfig: rest.TLSClientConfig{CAData: w.Config.CAData}, BearerToken: token}
+	ours, theirs = who(t, w.through(direct)), who(t, direct)
+	require.Equal(t, theirs.Username, ours.Username)
+	require.ElementsMatch(t, theirs.Groups, ours.Groups)
+}
+
+func (w *world) account(t *testing.T, namespace string) string {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "account-"}}
+	w.create(t, account)
+	return account.Name
+}
+
+func TestWithoutGoodCredentialsTheAnswerIs401(t *testing.T) {
+	w := newWorld(t)
+	anonymous := &rest.Config{Host: w.Config.Host, TLSClientConfig: rest.TLSClientConfig{CAData: w.Config.CAData}}
+	_, _, theirs := send(t, anonymous, "GET", "/api/v1/namespaces", http.Header{"Authorization": {"Bearer nonsense"}}, nil)
+	for _, header := range []http.Header{
+		nil, {"Authorization": {"Bearer nonsense"}}, {"Authorization": {"Basic YWRtaW46YWRtaW4="}}, {"Authorization": {"Bearer"}},
+		{"X-Remote-User": {"admin"}, "X-Remote-Group": {"system:masters"}},
+		{"Impersonate-User": {"admin"}, "Impersonate-Group": {guest}},
+		{"X-Forwarded-Client-Cert": {"Subject=\"CN=x,O=pharma\""}, "Ssl-Client-Cert": {"-----BEGIN CERTIFICATE-----"}},
+	} {
+		code, _, body := send(t, w.through(anonymous), "GET", "/api/v1/namespaces", header, nil)
+		require.Equal(t, http.StatusUnauthorized, code)
+		require.Equal(t, theirs, body)
+	}
+	stranger, err := w.User("stranger", guest)
+	require.NoError(t, err)
+	foreign := w.through(stranger)
+	foreign.CertData, foreign.KeyData = otherCA(t, "stranger", guest)
+	code, _, body := send(t, foreign, "GET", "/api/v1/namespaces", nil, nil)
+	require.Equal(t, http.StatusUnauthorized, code, "a certificate of another CA")
+	require.Equal(t, theirs, body)
+}
+
+func TestTheProxyActsForNoAdministratorAndNoNode(t *testing.T) {
+	w := newWorld(t)
+	for name, groups := range map[string][]string{"root": {"system:masters"}, "system:node:a": {"system:nodes"}, "system:node:b": nil} {
+		proxied, _ := w.user(t, name, groups...)
+		code, _, body := send(t, proxied, "GET", "/api/v1/namespaces", nil, nil)
+		require.Equal(t, http.StatusForbidden, code, body)
+		require.Contains(t, body, `"reason":"Forbidden"`)
+	}
+}
+
+func TestRefusalsAreInTheCallersName(t *testing.T) {
+	w := newWorld(t)
+	proxied, direct := w.pharma(t)
+	for _, request := range []struct{ method, path string }{
+		{"GET", "/api/v1/namespaces/pharma-a/pods/absent"},      // 404
+		{"GET", "/api/v1/namespaces/rival-a/pods"},              // the API server refuses
+		{"GET", "/api/v1/nodes"},                                // no visibility
+		{"GET", "/api/v1/secrets"},                              // the whole cluster's
+		{"GET", "/apis/apps/v1/namespaces/pharma-a/daemonsets"}, // the proxy has no right to act as the guest for it
+		{"GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin"},
+		{"DELETE", "/api/v1/namespaces/pharma-a"},
+		{"DELETE", "/api/v1/namespaces"},
+		{"GET", "/api/v1/namespaces/pharma-a/status"},
+		{"GET", "/api/v1/watch/namespaces"},
+		{"GET", "/metrics"},
+		{"GET", "/"},
+	} {
+		code, _, ours := send(t, proxied, request.method, request.path, nil, nil)
+		want, _, theirs := send(t, direct, request.method, request.path, nil, nil)
+		require.Equal(t, want, code, "%s: %s", request.path, ours)
+		require.Equal(t, theirs, ours, request.path)
+	}
+}
+
+func TestImpersonationIsRefused(t *testing.T) {
+	w := newWorld(t)
+	proxied, _ := w.pharma(t)
+	for _, header := range []http.Header{{"Impersonate-User": {"system:admin"}}, {"Impersonate-Group": {"system:masters"}}, {"impersonate-uid": {"1"}}, {"Impersonate-Extra-A": {"b"}}} {
+		code, _, body := send(t, proxied, "GET", "/api/v1/namespaces", header, nil)
+		require.Equal(t, http.StatusForbidden, code)
+		var status metav1.Status
+		require.NoError(t, json.Unmarshal([]byte(body), &status))
+		require.Equal(t, metav1.StatusReasonForbidden, status.Reason)
+	}
+	naive := w.naive(t)
+	_, _, body := send(t, naive, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", http.Header{"Impersonate-User": {"somebody-else"}, "Content-Type": {"application/json"}},
+		strings.NewReader(`{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}`))
+	require.Contains(t, body, "somebody-else", "a naive proxy lets the caller be anybody")
+}
+
+func TestTheCallersOwnRightsWork(t *testing.T) {
+	w := newWorld(t)
+	proxied, _ := w.pharma(t)
+	c := clients(t, proxied).CoreV1().ConfigMaps("pharma-a")
+	large := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "large"}, Data: map[string]string{"a": strings.Repeat("x", 900<<10)}}
+	_, err := c.Create(t.Context(), large, metav1.CreateOptions{})
+	require.NoError(t, err)
+	got, err := c.Get(t.Context(), "large", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, large.Data, got.Data)
+	require.NoError(t, c.Delete(t.Context(), "large", metav1.DeleteOptions{}))
+	_, err = clients(t, proxied).CoreV1().ConfigMaps("rival-a").List(t.Context(), metav1.ListOptions{})
+	require.True(t, apierrors.IsForbidden(err))
+	require.Contains(t, err.Error(), `User "slice-0123456789ab"`)
+	_, _, tooLarge := send(t, proxied, "POST", "/api/v1/namespaces/pharma-a/configmaps", http.Header{"Content-Type": {"application/json"}},
+		strings.NewReader(`{"data":{"a":"`+strings.Repeat("x", 4<<20)+`"}}`))
+	require.Contains(t, tooLarge, "RequestEntityTooLarge")
+}
+
+func TestKubectl(t *testing.T) {
+	w := newWorld(t)
+	proxied, _ := w.pharma(t)
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	config := clientcmdapi.NewConfig()
+	config.CurrentContext = "test"
+	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test", Namespace: "pharma-a"}
+	config.Clusters["test"] = &clientcmdapi.Cluster{Server: proxied.Host, CertificateAuthorityData: proxied.CAData}
+	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{ClientCertificateData: proxied.CertData, ClientKeyData: proxied.KeyData}
+	require.NoError(t, clientcmd.WriteToFile(*config, file))
+	kubectl := func(args ...string) string {
+		command := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append(args, "--kubeconfig="+file, "--cache-dir="+t.TempDir())...)
+		out, _ := command.CombinedOutput()
+		return string(out)
+	}
+	require.Equal(t, "namespace/pharma-a\nnamespace/pharma-b\n", kubectl("get", "namespaces", "-o", "name"))
+	table := kubectl("get", "namespaces")
+	require.Contains(t, table, "NAME")
+	require.Contains(t, table, "pharma-b")
+	require.NotContains(t, table, "rival")
+	require.Contains(t, kubectl("get", "namespace", "pharma-a"), "Active")
+	require.Equal(t, "Error from server (NotFound): namespaces \"rival-a\" not found\n", kubectl("get", "namespace", "rival-a"))
+	require.Contains(t, kubectl("get", "pods"), "No resources found in pharma-a namespace.")
+}

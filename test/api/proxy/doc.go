@@ -1,0 +1,2 @@
+// Package proxy tests the API proxy before a theirs API server, with exactly the rights of its manifest.
+package proxy
