@@ -63,6 +63,10 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 		require.Contains(t, c.events(t.Context(), early, agent.EventFoundUnenforced)[0], "without rules since 20")
 		require.Contains(t, get(p.metrics, "/metrics"), "data_space_agent_found_unenforced_total 1")
 		p.reaches("early", agentapi.Closed, "")
+		require.Eventually(t, func() bool {
+			reported := nodelease.DecodeGuests(lease().Guests)
+			return len(reported) == 1 && reported[0].Guest == "pharma-1" && reported[0].Pods == 1 && reported[0].Held == 1 && !reported[0].Written.IsZero()
+		}, 60*time.Second, 100*time.Millisecond, "and the Lease counts it, for the status of its guest")
 	})
 
 	t.Run("a gate that cannot be kept ends it, and one that stands again begins it", func(t *testing.T) {

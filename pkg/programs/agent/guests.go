@@ -13,7 +13,7 @@ import (
 func (a *Agent) Guests() []nodelease.GuestPods {
 	counts := map[string]nodelease.GuestPods{}
 	for _, r := range a.pods.all() {
-		if r.want.Verdict != assign.Enforce {
+		if r.want.Verdict != assign.Enforce && r.want.Verdict != assign.Pending {
 			continue
 		}
 		c := counts[r.want.Guest]
