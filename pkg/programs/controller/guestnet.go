@@ -92,7 +92,7 @@ func (r clusterReader) read(ctx context.Context) (guestnet.Cluster, error) {
 	c := guestnet.Cluster{Installation: apis.SystemNamespace, Addresses: append([]netip.Prefix{}, r.more...)}
 	c.Peers, _ = r.peers.known()
 	nodes := &corev1.NodeList{}
-	if err := r.nodes.List(ctx, nodes); err != nil {
+	if err := r.nodes.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
 		return c, fmt.Errorf("list the nodes, whose addresses no GuestPolicy opens: %w", err)
 	}
 	for i := range nodes.Items {

@@ -54,7 +54,7 @@ func setupNetworks(manager ctrl.Manager, config Config, cluster clusterReader, o
 		For(&corev1.Namespace{}, builder.OnlyMetadata).
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(ofGuest), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// Where nodes and the API server are is left out of what is opened.
-		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(every), builder.WithPredicates(nodeMoved())).
+		Watches(&corev1.Node{}, coalesced(every), builder.WithPredicates(nodeMoved())).
 		WatchesMetadata(installationRole(), handler.EnqueueRequestsFromMapFunc(every)).
 		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(every))).
 		WatchesRawSource(cluster.peers.source(every)).

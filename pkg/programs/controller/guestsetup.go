@@ -56,7 +56,7 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 		// What agents report of its pods.
 		Watches(&coordinationv1.Lease{}, k.reports.handler()).
 		// Where nodes are decides what a section network opens.
-		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())), builder.WithPredicates(nodeMoved())).
+		Watches(&corev1.Node{}, coalesced(withNetworks(manager.GetCache())), builder.WithPredicates(nodeMoved())).
 		WatchesRawSource(cluster.peers.source(withNetworks(manager.GetCache()))).
 		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())))).
 		Complete(k)
