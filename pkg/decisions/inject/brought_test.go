@@ -16,7 +16,7 @@ func TestWhatIsStoredDiffersFromTheProxyInNothing(t *testing.T) {
 	judged := func(change func(*corev1.Container)) field.ErrorList {
 		sidecar := Sidecar(settings())
 		change(&sidecar)
-		return Judge(&corev1.Pod{Spec: corev1.PodSpec{InitContainers: []corev1.Container{sidecar}}}, settings())
+		return judge(&corev1.Pod{Spec: corev1.PodSpec{InitContainers: []corev1.Container{sidecar}}}, settings())
 	}
 	for name, change := range map[string]func(*corev1.Container){
 		"image":               func(c *corev1.Container) { c.Image = "mine" },

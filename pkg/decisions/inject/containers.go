@@ -14,7 +14,7 @@ type located struct {
 }
 
 // tenantContainers lists every container that is not the proxy: containers, init containers and ephemeral ones. A name
-// alone makes no proxy of a container: whether it is ours is Judge's to say.
+// alone makes no proxy of a container: whether it is ours is Stored's to say.
 func tenantContainers(spec *corev1.PodSpec, path *field.Path) []located {
 	var all []located
 	for i := range spec.Containers {

@@ -149,7 +149,7 @@ func TestAGuaranteedPodStaysGuaranteed(t *testing.T) {
 		again, problems := Inject(now, settings())
 		require.Empty(t, problems, name)
 		require.Empty(t, again.Patch, name)
-		require.Empty(t, Judge(now, settings()), name)
+		require.Empty(t, judge(now, settings()), name)
 	}
 }
 
@@ -216,8 +216,8 @@ func TestAProxyOutOfABackupIsReplacedWithItsVolumes(t *testing.T) {
 	now := decode(t, apply(t, raw, result.Patch))
 	require.Equal(t, Settings{}.volumes(), now.Spec.Volumes)
 	require.Len(t, now.Spec.InitContainers, 2)
-	require.Empty(t, Judge(now, settings()))
-	require.Empty(t, Missing(now, settings()))
+	require.Empty(t, judge(now, settings()))
+	require.Empty(t, missing(now, settings()))
 
 	pod.Spec.InitContainers = nil
 	_, problems = Inject(pod, settings())

@@ -33,10 +33,10 @@ func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
 		InitContainers: []corev1.Container{Sidecar(settings()), {Name: "first", SecurityContext: drops("ALL")}},
 		Containers:     []corev1.Container{{Name: "app", SecurityContext: drops("NET_ADMIN", "NET_RAW")}},
 	}}
-	require.Empty(t, Missing(pod, settings()))
+	require.Empty(t, missing(pod, settings()))
 	second := pod.DeepCopy()
 	second.Spec.InitContainers[0], second.Spec.InitContainers[1] = second.Spec.InitContainers[1], second.Spec.InitContainers[0]
-	require.Equal(t, []string{"spec.initContainers"}, fieldsOf(Missing(second, settings())))
+	require.Equal(t, []string{"spec.initContainers"}, fieldsOf(missing(second, settings())))
 	pod.Spec.InitContainers = pod.Spec.InitContainers[1:]
 	// To a runtime the first is no capability at all, and nobody has tried the others.
 	pod.Spec.InitContainers[0].SecurityContext = drops("CAP_NET_RAW", "net_raw", "all", "NET_ADMIN")
@@ -46,18 +46,18 @@ func TestWhatAnotherWebhookTookAwayIsMissed(t *testing.T) {
 	require.Equal(t, []string{
 		"metadata.annotations[data-space.liqo.io/guest]", "spec.priorityClassName", "spec.nodeSelector",
 		"spec.initContainers", "spec.containers[0].securityContext.capabilities.drop", "spec.initContainers[0].securityContext.capabilities.drop",
-	}, fieldsOf(Missing(pod, settings())))
+	}, fieldsOf(missing(pod, settings())))
 
 	granted := settings()
 	granted.PriorityClasses = []string{"hospital"}
 	second.Spec.InitContainers = pod.Spec.InitContainers
 	second.Spec.PriorityClassName, second.Spec.PreemptionPolicy = "hospital", &lower
-	require.NotContains(t, fieldsOf(Missing(second, granted)), "spec.priorityClassName")
+	require.NotContains(t, fieldsOf(missing(second, granted)), "spec.priorityClassName")
 	second.Spec.PriorityClassName = apis.GuestPriorityClass
-	require.Contains(t, fieldsOf(Missing(second, granted)), "spec.preemptionPolicy", "the class was made again, and preempts")
+	require.Contains(t, fieldsOf(missing(second, granted)), "spec.preemptionPolicy", "the class was made again, and preempts")
 	anywhere := settings()
 	anywhere.AnyNode = true
-	require.NotContains(t, fieldsOf(Missing(pod, anywhere)), "spec.nodeSelector", "the Hospital does not ask for it")
+	require.NotContains(t, fieldsOf(missing(pod, anywhere)), "spec.nodeSelector", "the Hospital does not ask for it")
 }
 
 func TestOnlyAddedEphemeralContainersAreChanged(t *testing.T) {

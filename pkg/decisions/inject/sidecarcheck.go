@@ -23,8 +23,19 @@ func volumeIndex(list []corev1.Volume, name string) int {
 	return slices.IndexFunc(list, func(v corev1.Volume) bool { return v.Name == name })
 }
 
-// Judge returns what in a pod, once every webhook is done with it, takes the proxy's place without being it.
-func Judge(pod *corev1.Pod, s Settings) field.ErrorList {
+// Stored returns why a pod that is about to be stored has not what Inject gave it, once every other webhook is done with it. A pod that has exactly what
+// these settings inject needs no seal; one that has not may be another replica's, which a seal shows.
+func Stored(pod *corev1.Pod, s Settings) field.ErrorList {
+	own := s
+	own.Seal = Seal{}
+	if len(judge(pod, own)) == 0 && len(missing(pod, own)) == 0 {
+		return nil
+	}
+	return append(judge(pod, s), missing(pod, s)...)
+}
+
+// judge returns what in a pod, once every webhook is done with it, takes the proxy's place without being it.
+func judge(pod *corev1.Pod, s Settings) field.ErrorList {
 	path := field.NewPath("spec")
 	if _, sealed := s.asSealed(pod); sealed {
 		return judgeSealed(&pod.Spec, s, path)
@@ -41,10 +52,10 @@ func judgeSealed(spec *corev1.PodSpec, s Settings, path *field.Path) field.Error
 	return field.ErrorList{differs(path.Child("initContainers").Index(index), []string{"resources"})}
 }
 
-// Missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
+// missing returns what a pod lacks of what Inject gives it, once every other webhook is done with it: the proxy, first in
 // line, the capabilities that all others lose, the mark of its guest, the selector of its nodes, the seccomp profile, and a priority that preempts no pod.
 // Some other webhook has taken it away, or ours was never asked.
-func Missing(pod *corev1.Pod, s Settings) field.ErrorList {
+func missing(pod *corev1.Pod, s Settings) field.ErrorList {
 	path := field.NewPath("spec")
 	s, _ = s.asSealed(pod)
 	problems := append(missingMark(pod.Annotations), missingPriority(&pod.Spec, s, path)...)

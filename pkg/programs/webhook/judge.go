@@ -25,8 +25,10 @@ type judge struct {
 	namespaces namespaceLabels
 	guests     guestPolicies
 	rules      map[string]func(admit.Settings) rule
-	audited    auditCounter
-	log        *slog.Logger
+	// reserved decides about the pods that the rules admit: whether they may come onto reserved nodes. nil: no node is reserved.
+	reserved admission.Handler
+	audited  auditCounter
+	log      *slog.Logger
 }
 
 // Handle implements admission.Handler.
@@ -54,7 +56,13 @@ func (j *judge) Handle(ctx context.Context, req admission.Request) admission.Res
 	logger := j.log.With("namespace", req.Namespace, "resource", about(req), "name", shownName(req), "operation", req.Operation, "user", req.UserInfo.Username)
 	switch {
 	case err == nil && len(problems) == 0:
-		return j.admitted(ctx, req, guest, reported, logger)
+		response := j.admitted(ctx, req, guest, reported, logger)
+		if j.reserved != nil && about(req) == "/pods" {
+			placed := j.reserved.Handle(ctx, req)
+			placed.Warnings = append(response.Warnings, placed.Warnings...)
+			return placed
+		}
+		return response
 	case unread != nil:
 		logger.ErrorContext(ctx, "cannot read what holds in the namespace: refused", "error", unread)
 		return admission.Errored(http.StatusInternalServerError, unread)

@@ -6,7 +6,6 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"data-space.liqo.io/pkg/decisions/turns"
 )
@@ -36,21 +35,18 @@ type taintSources struct {
 	clients    kubernetes.Interface
 }
 
-// serveTaints adds to the server what decides about reserved nodes.
-func serveTaints(mgr manager.Manager, server webhook.Server, o Options, d drain, from taintSources, logger *slog.Logger) error {
+// newTaintJudge returns what decides about reserved nodes, and the ProtectedTaints by which it does, which mgr follows.
+func newTaintJudge(mgr manager.Manager, o Options, from taintSources, logger *slog.Logger) (*taintJudge, *protectedTaints, error) {
 	taints := &protectedTaints{}
 	if err := taints.follow(mgr, mgr.GetConfig()); err != nil {
-		return fmt.Errorf("watching ProtectedTaints: %w", err)
+		return nil, nil, fmt.Errorf("watching ProtectedTaints: %w", err)
 	}
 	trusted := o.TrustedControllers
 	if len(trusted) == 0 {
 		trusted = TrustedControllers()
 	}
-	handler := &taintJudge{
+	return &taintJudge{
 		policy: taints.Policy, namespaces: from.namespaces, cluster: liveCluster{clients: from.clients}, granted: from.guests.Tolerations, audited: from.audited,
 		trusted: trusted, exempt: o.ExemptNamespaces, places: placements(), log: logger,
-	}
-	turns := newFair(from.namespaces.Guest, taintShares(), logger)
-	server.Register(TaintPath, d.inFrontOf(taints.inFrontOf(turns.inFrontOf(newReviews(handler, logger)))))
-	return nil
+	}, taints, nil
 }

@@ -19,43 +19,56 @@ import (
 // rulebook returns what judges a request by the settings of the guest at that time. What a request is about is named as group/resource,
 // and the subresource where there is one.
 func rulebook(proxy inject.Settings, seals sealer) map[string]func(admit.Settings) rule {
-	book := map[string]func(admit.Settings) rule{}
-	for about := range rules(admit.Settings{}, proxy, seals) {
-		book[about] = func(s admit.Settings) rule { return rules(s, proxy, seals)[about] }
+	book := ways()
+	book["/pods"] = func(s admit.Settings) rule { return podRule(s, proxy, seals) }
+	book[liqoGroup+"/shadowpods"] = func(s admit.Settings) rule {
+		return changed(shadowPodParts, func(p *shadowPod) field.ErrorList { return judgeShadowPod(p, s) })
 	}
+	book["/pods/exec"] = func(s admit.Settings) rule {
+		return on(admissionv1.Connect, func(o *corev1.PodExecOptions) field.ErrorList { return admit.Connect(o.Container, s) })
+	}
+	book["/pods/attach"] = func(s admit.Settings) rule {
+		return on(admissionv1.Connect, func(o *corev1.PodAttachOptions) field.ErrorList { return admit.Connect(o.Container, s) })
+	}
+	book["/pods/portforward"] = func(s admit.Settings) rule {
+		return on(admissionv1.Connect, func(o *corev1.PodPortForwardOptions) field.ErrorList { return admit.PortForward(o.Ports, s) })
+	}
+	guards := func(admit.Settings) rule { return owned }
+	book["/configmaps"], book["networking.k8s.io/networkpolicies"] = guards, guards
 	return book
 }
 
-// rules maps what a request is about to what judges it.
-func rules(s admit.Settings, proxy inject.Settings, seals sealer) map[string]rule {
-	return map[string]rule{
-		"/pods":        podRule(s, proxy, seals),
-		"/pods/exec":   on(admissionv1.Connect, func(o *corev1.PodExecOptions) field.ErrorList { return admit.Connect(o.Container, s) }),
-		"/pods/attach": on(admissionv1.Connect, func(o *corev1.PodAttachOptions) field.ErrorList { return admit.Connect(o.Container, s) }),
-		"/pods/portforward": on(admissionv1.Connect,
-			func(o *corev1.PodPortForwardOptions) field.ErrorList { return admit.PortForward(o.Ports, s) }),
-		liqoGroup + "/shadowpods": changed(shadowPodParts, func(p *shadowPod) field.ErrorList { return judgeShadowPod(p, s) }),
-		"/services": against(func(o *corev1.Service) any { return []any{o.Spec, o.Annotations} },
-			func(now, before *corev1.Service) field.ErrorList { return admit.Service(now, before, s) }),
-		"networking.k8s.io/ingresses": changed(func(o *networkingv1.Ingress) any { return []any{o.Spec, o.Annotations} },
-			func(o *networkingv1.Ingress) field.ErrorList { return admit.Ingress(o, s) }),
-		"/persistentvolumeclaims": func(req admission.Request) (field.ErrorList, error) { return claimRule(s, req) },
-		"/endpoints": unless(admit.EndpointWriters(), changed(endpointsParts,
-			func(o *corev1.Endpoints) field.ErrorList { return admit.Endpoints(o.Subsets, s) })),
-		"discovery.k8s.io/endpointslices": unless(admit.EndpointWriters(), changed(
-			func(o *discoveryv1.EndpointSlice) any { return sliceParts(o.AddressType, o.Endpoints) },
-			func(o *discoveryv1.EndpointSlice) field.ErrorList {
-				return admit.EndpointSlice(o.AddressType, o.Endpoints, s, nil)
-			})),
-		liqoGroup + "/shadowendpointslices": changed(
-			func(o *shadowEndpointSlice) any {
+// ways are the rules about objects that lead to pods, or from pods to somewhere.
+func ways() map[string]func(admit.Settings) rule {
+	return map[string]func(admit.Settings) rule{
+		"/services": func(s admit.Settings) rule {
+			return against(func(o *corev1.Service) any { return []any{o.Spec, o.Annotations} },
+				func(now, before *corev1.Service) field.ErrorList { return admit.Service(now, before, s) })
+		},
+		"networking.k8s.io/ingresses": func(s admit.Settings) rule {
+			return changed(func(o *networkingv1.Ingress) any { return []any{o.Spec, o.Annotations} },
+				func(o *networkingv1.Ingress) field.ErrorList { return admit.Ingress(o, s) })
+		},
+		"/persistentvolumeclaims": func(s admit.Settings) rule {
+			return func(req admission.Request) (field.ErrorList, error) { return claimRule(s, req) }
+		},
+		"/endpoints": func(s admit.Settings) rule {
+			return unless(admit.EndpointWriters(), changed(endpointsParts, func(o *corev1.Endpoints) field.ErrorList { return admit.Endpoints(o.Subsets, s) }))
+		},
+		"discovery.k8s.io/endpointslices": func(s admit.Settings) rule {
+			return unless(admit.EndpointWriters(), changed(func(o *discoveryv1.EndpointSlice) any { return sliceParts(o.AddressType, o.Endpoints) },
+				func(o *discoveryv1.EndpointSlice) field.ErrorList {
+					return admit.EndpointSlice(o.AddressType, o.Endpoints, s, nil)
+				}))
+		},
+		liqoGroup + "/shadowendpointslices": func(s admit.Settings) rule {
+			return changed(func(o *shadowEndpointSlice) any {
 				return sliceParts(o.Spec.Template.AddressType, o.Spec.Template.Endpoints)
 			},
-			func(o *shadowEndpointSlice) field.ErrorList {
-				return admit.EndpointSlice(o.Spec.Template.AddressType, o.Spec.Template.Endpoints, s, field.NewPath("spec", "template"))
-			}),
-		"/configmaps":                       owned,
-		"networking.k8s.io/networkpolicies": owned,
+				func(o *shadowEndpointSlice) field.ErrorList {
+					return admit.EndpointSlice(o.Spec.Template.AddressType, o.Spec.Template.Endpoints, s, field.NewPath("spec", "template"))
+				})
+		},
 	}
 }
 
@@ -67,8 +80,7 @@ func podRule(s admit.Settings, proxy inject.Settings, seals sealer) rule {
 			proxy := proxy
 			proxy.PriorityClasses, proxy.NodeSelector = s.PriorityClasses, s.NodeSelector
 			proxy.Seal = seals.seal(req.Namespace)
-			problems := append(admit.Pod(&o.ObjectMeta, &o.Spec, s, field.NewPath("spec")), inject.Judge(o, proxy)...)
-			return append(problems, inject.Missing(o, proxy)...)
+			return append(admit.Pod(&o.ObjectMeta, &o.Spec, s, field.NewPath("spec")), inject.Stored(o, proxy)...)
 		})(req)
 	}
 }

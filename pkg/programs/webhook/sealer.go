@@ -26,6 +26,7 @@ type keyring struct {
 	path string
 
 	mu     sync.Mutex
+	read   os.FileInfo // of the file that keys was derived from
 	source []byte
 	keys   [][]byte
 }
@@ -35,11 +36,20 @@ func (k *keyring) seal(namespace string) inject.Seal {
 	return inject.Seal{Keys: k.current(), Now: time.Now(), Namespace: namespace}
 }
 
+// current reads the file again where another one has taken its place, or it was written.
 func (k *keyring) current() [][]byte {
-	source := privateKey(k.path)
+	now, err := os.Stat(k.path)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if source == nil || bytes.Equal(source, k.source) {
+	if err != nil || k.read != nil && os.SameFile(k.read, now) && k.read.ModTime().Equal(now.ModTime()) && k.read.Size() == now.Size() {
+		return k.keys
+	}
+	source := privateKey(k.path)
+	if source == nil {
+		return k.keys
+	}
+	k.read = now
+	if bytes.Equal(source, k.source) {
 		return k.keys
 	}
 	key, err := hkdf.Key(sha256.New, source, nil, inject.AnnotationSeal, sha256.Size)

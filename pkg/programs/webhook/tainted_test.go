@@ -19,8 +19,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/tolerations"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
@@ -289,4 +291,29 @@ func decodedWhole(object string, at []string) ([]corev1.Toleration, bool) {
 	text, err := json.Marshal(whole)
 	var list []corev1.Toleration
 	return list, err == nil && json.Unmarshal(text, &list) == nil
+}
+
+// TestAGuestsPodIsJudgedAndPlacedByOneCall: the API server asks once about a pod as it will be stored.
+func TestAGuestsPodIsJudgedAndPlacedByOneCall(t *testing.T) {
+	taints := &protectedTaints{}
+	judging := judging()
+	judging.rules = map[string]func(admit.Settings) rule{"/pods": func(admit.Settings) rule {
+		return func(admission.Request) (field.ErrorList, error) { return nil, nil }
+	}}
+	judging.reserved = taints.decidedBy(taintJudging(&fakeCluster{}, protected()))
+	usual := `{"spec":{"tolerations":[{"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}]}}`
+	allowed := func(object string) bool {
+		return judging.Handle(t.Context(), taintRequest("/pods", "alice", "pharma", object)).Allowed
+	}
+	require.True(t, allowed(usual), "while the taints are not known")
+	require.True(t, allowed(`{"spec":{}}`))
+	for _, object := range []string{reservedPod, `{"spec":{"nodeName":"free"}}`, `{"spec":{"tolerations":[{"key":"other"}]}}`, `{"spec":{"tolerations":7}}`} {
+		require.False(t, allowed(object), "while the taints are not known: %s", object)
+	}
+	taints.synced.Store(true)
+	require.True(t, allowed(usual))
+	require.True(t, allowed(`{"spec":{"tolerations":[{"key":"other"}]}}`))
+	require.False(t, allowed(reservedPod))
+	judging.reserved = nil
+	require.True(t, allowed(reservedPod), "where no node is reserved")
 }

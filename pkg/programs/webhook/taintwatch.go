@@ -2,12 +2,14 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -15,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/decisions/tolerations"
 	"data-space.liqo.io/pkg/values/v1alpha1"
@@ -33,11 +36,41 @@ func (p *protectedTaints) Policy() *tolerations.Policy { return p.policy.Load() 
 func (p *protectedTaints) inFrontOf(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !p.synced.Load() {
-			http.Error(w, "the ProtectedTaints have not been read yet; see that their CustomResourceDefinition is there (deploy/crds)", http.StatusServiceUnavailable)
+			http.Error(w, errUnknownTaints.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+var errUnknownTaints = errors.New("the ProtectedTaints have not been read yet; see that their CustomResourceDefinition is there (deploy/crds)")
+
+// decidedBy returns what asks next about pods. While the taints are not known, it allows the pods that no taint is about.
+func (p *protectedTaints) decidedBy(next admission.Handler) admission.Handler {
+	return admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
+		if p.synced.Load() {
+			return next.Handle(ctx, req)
+		}
+		if usualPod(req) {
+			return admission.Allowed("")
+		}
+		return admission.Errored(http.StatusServiceUnavailable, errUnknownTaints)
+	})
+}
+
+// usualPod reports whether a pod leaves its node to the scheduler, and has the tolerations only that the API server adds to every pod.
+func usualPod(req admission.Request) bool {
+	pod := placementOf(about(req), []string{"spec"}, req.Object.Raw)
+	if textOf(pod.node) != "" {
+		return false
+	}
+	var failed error
+	for _, t := range decoded(pod.tolerations, &failed) {
+		if t.Key != corev1.TaintNodeNotReady && t.Key != corev1.TaintNodeUnreachable || t.Operator != corev1.TolerationOpExists || t.Effect != corev1.TaintEffectNoExecute {
+			return false
+		}
+	}
+	return len(pod.tolerations) == 0 || failed == nil
 }
 
 // follow adds to mgr what watches the objects. It is no cache of mgr's: nothing waits for it, and it also begins if the kind is installed later.

@@ -49,25 +49,9 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 			return err
 		}
 	}
-	priority := &guestPriority{}
-	if err := priority.follow(mgr, config); err != nil {
-		return fmt.Errorf("watching PriorityClass %s: %w", apis.GuestPriorityClass, err)
-	}
-	audited, err := newAuditCounter()
-	if err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
-	}
-	guests := guestPolicies{flags: o.Grants.WithStandards(), policies: mgr.GetCache(), prepared: &prepared{}}
-	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
-	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
 	drain := drain{ending: ctx.Done()}
-	server := newServer(o, cert, drain, newFair(namespaces.Guest, shares(), logger), map[string]admission.Handler{
-		InjectPath:   &injector{namespaces: namespaces, guests: guests, audited: audited, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
-		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
-		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
-		JudgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), audited: audited, log: logger},
-	})
-	if err := serveTaints(mgr, server, o, drain, taintSources{namespaces: namespaces, guests: guests, audited: audited, clients: clients}, logger); err != nil {
+	server, err := serverOf(mgr, o, cert, drain, clients, logger)
+	if err != nil {
 		return err
 	}
 	if err := addServer(mgr, server, cert, o, logger); err != nil {
@@ -79,6 +63,34 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	serving, stop := drained(ctx, o.Drain, logger)
 	defer stop()
 	return mgr.Start(serving)
+}
+
+// serverOf returns the server with everything that decides, whose watches it adds to mgr.
+func serverOf(mgr manager.Manager, o Options, cert *certificate, drain drain, clients kubernetes.Interface, logger *slog.Logger) (webhook.Server, error) {
+	priority := &guestPriority{}
+	if err := priority.follow(mgr, mgr.GetConfig()); err != nil {
+		return nil, fmt.Errorf("watching PriorityClass %s: %w", apis.GuestPriorityClass, err)
+	}
+	audited, err := newAuditCounter()
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	guests := guestPolicies{flags: o.Grants.WithStandards(), policies: mgr.GetCache(), prepared: &prepared{}}
+	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
+	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
+	reserved, taints, err := newTaintJudge(mgr, o, taintSources{namespaces: namespaces, guests: guests, audited: audited, clients: clients}, logger)
+	if err != nil {
+		return nil, err
+	}
+	server := newServer(o, cert, drain, newFair(namespaces.Guest, shares(), logger), map[string]admission.Handler{
+		InjectPath:   &injector{namespaces: namespaces, guests: guests, audited: audited, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
+		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
+		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
+		JudgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), reserved: taints.decidedBy(reserved), audited: audited, log: logger},
+	})
+	ordinary := newFair(namespaces.Guest, taintShares(), logger)
+	server.Register(TaintPath, drain.inFrontOf(taints.inFrontOf(ordinary.inFrontOf(newReviews(reserved, logger)))))
+	return server, nil
 }
 
 // startInformers starts what the first request needs, and does not wait for it.

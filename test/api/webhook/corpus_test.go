@@ -53,6 +53,10 @@ func attempts() []attempt {
 		{"a device that is not granted", func(p *corev1.Pod) {
 			p.Spec.Containers[0].Resources.Limits = corev1.ResourceList{"vendor.example/nic": resource.MustParse("1")}
 		}, false},
+		{"a device for the pod as a whole", func(p *corev1.Pod) {
+			p.Spec.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{"vendor.example/nic": resource.MustParse("1")}}
+		}, false},
+		{"an annotation of the guard", annotating("data-space/anything", "true"), false},
 		{"a label of the guard", func(p *corev1.Pod) { p.Labels[apis.LabelApplyWebhook] = "false" }, false},
 		{"another network by annotation", annotating("v1.multus-cni.io/default-network", "kube-system/macvlan"), true},
 		{"more networks by annotation", annotating("k8s.v1.cni.cncf.io/networks", "sriov"), true},
@@ -137,6 +141,12 @@ func userAttempts() []attempt {
 		{"a sysctl that is not safe", pod(func(s *corev1.PodSecurityContext) {
 			s.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.ip_forward", Value: "1"}}
 		}), false},
+		{"other sizes of TCP's buffers", pod(func(s *corev1.PodSecurityContext) {
+			s.Sysctls = []corev1.Sysctl{{Name: "net.ipv4.tcp_rmem", Value: "4096 131072 104857600"}}
+		}), false},
+		{"a host process of Windows", pod(func(s *corev1.PodSecurityContext) {
+			s.WindowsOptions = &corev1.WindowsSecurityContextOptions{HostProcess: ptr(true)}
+		}), false},
 	}
 }
 
@@ -165,6 +175,11 @@ func containerAttempts() []attempt {
 		{"no seccomp filter for a container", context(func(s *corev1.SecurityContext) {
 			s.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined}
 		}), true},
+		{"no AppArmor profile for a container", context(func(s *corev1.SecurityContext) {
+			s.AppArmorProfile = &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined}
+		}), false},
+		{"another SELinux type for a container", context(func(s *corev1.SecurityContext) { s.SELinuxOptions = &corev1.SELinuxOptions{Type: "spc_t"} }), false},
+		{"a device by a container's claim", app(func(c *corev1.Container) { c.Resources.Claims = []corev1.ResourceClaim{{Name: "nic"}} }), false},
 		{"a port of the node", app(func(c *corev1.Container) {
 			c.Ports = append(c.Ports, corev1.ContainerPort{ContainerPort: 8080, HostPort: 8080})
 		}), true},

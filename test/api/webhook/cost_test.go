@@ -52,7 +52,7 @@ type payer struct {
 func TestWhatAPodCosts(t *testing.T) {
 	w := newWorld(t)
 	w.restartAsDeployed(t)
-	noop := w.noop(t)
+	noop, _ := w.noop(t)
 	for _, concurrency := range []int{8, 1} {
 		all := []*payer{
 			{name: "no webhook", namespace: w.namespace(t, nil)},
@@ -164,8 +164,8 @@ func ordinaryPod(namespace, name string) *corev1.Pod {
 // and by two.
 const labelNoop, labelOnce, labelFixed = "noop", "once", "fixed"
 
-// noop starts the webhook that judges nothing, and returns its process.
-func (w *world) noop(t *testing.T) int {
+// noop starts the webhook that judges nothing, and returns its process and where it answers.
+func (w *world) noop(t *testing.T) (int, string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "noop")
 	output, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", binary, "./noop").CombinedOutput()
@@ -206,7 +206,7 @@ func (w *world) noop(t *testing.T) int {
 	w.create(t, &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: "noop"}, Webhooks: []admissionregistrationv1.ValidatingWebhook{validating(labelFixed, at("/"))},
 	})
-	return process.command.Process.Pid
+	return process.command.Process.Pid, fmt.Sprintf("https://localhost:%d/", port)
 }
 
 // validating returns a webhook for pods of namespaces with a label.

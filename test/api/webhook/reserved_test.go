@@ -21,8 +21,6 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-const reservedKey, reservedValue = "example.com/reserved", "study"
-
 // TestReservedNodes runs every story of ProtectedTaints in one world.
 func TestReservedNodes(t *testing.T) {
 	w := newWorld(t)
@@ -77,21 +75,6 @@ func (w *world) protect(t *testing.T) {
 		err := w.as(t, "bob").Create(t.Context(), bearing(probe, "probe", reserved()), client.DryRunAll)
 		return len(causesOf(err)) == 1 // by the webhook: the policy refuses it without a field, maybe earlier
 	}, waitLong, waitStep, "the ProtectedTaint does not come into force:\n%s", w.process)
-}
-
-func (w *world) createTaint(t *testing.T, taint *v1alpha1.ProtectedTaint) {
-	t.Helper()
-	taint.SetGroupVersionKind(v1alpha1.GroupVersion().WithKind("ProtectedTaint"))
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(taint)
-	require.NoError(t, err)
-	delete(fields, "status")
-	w.create(t, unstructuredOf(fields))
-}
-
-func protectedTaint(name, key, value string) *v1alpha1.ProtectedTaint {
-	return &v1alpha1.ProtectedTaint{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ProtectedTaintSpec{
-		Taint: v1alpha1.Taint{Key: v1alpha1.LabelKey(key), Value: value}, AllowedUsers: []string{"alice"}, AllowedGroups: []string{"team"},
-	}}
 }
 
 func reserved() corev1.Toleration {

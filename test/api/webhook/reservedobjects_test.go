@@ -12,7 +12,6 @@ import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func deployment(namespace, name string) *appsv1.Deployment {
@@ -38,8 +37,4 @@ func jsonOf(t *testing.T, value any) string {
 	text, err := json.Marshal(value)
 	require.NoError(t, err)
 	return string(text)
-}
-
-func unstructuredOf(fields map[string]any) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: fields}
 }
