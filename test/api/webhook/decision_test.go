@@ -27,8 +27,8 @@ import (
 // The bars of a decision, measured where the API server stands: over TLS, at a rate that does not depend on the answers.
 const (
 	decisionRate   = 200 // a second
-	decisionRounds = 5
-	decisionTime   = 4 * time.Second
+	decisionRounds = 4
+	decisionTime   = 3 * time.Second
 	decisionMedian = time.Millisecond
 	policies       = 50
 )
