@@ -159,6 +159,9 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: what a pod's creation costs at the webhook, against a webhook that does nothing)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags bench -run TestWhatAPodCosts -exec "$(CURDIR)/test/isolated" ./test/api/webhook
+	$(call stage,bench: what a decision takes with 50 GuestPolicies and 50 ProtectedTaints, against a webhook that does nothing)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -tags bench -run TestWhatADecisionTakes -exec "$(CURDIR)/test/isolated" ./test/api/webhook
 	$(call stage,bench: policies of 1000 workloads and 300 Services, against as many bare writes, and one change; the memory that pods of a guest take)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags 'api bench' -run 'TestWhatPoliciesOfWorkloadsCost|TestWhatPodsOfAGuestTake' -exec "$(CURDIR)/test/isolated" ./test/api/controller

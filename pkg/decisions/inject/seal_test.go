@@ -112,13 +112,13 @@ func TestReplicasOfTwoReadersAcceptEachOthersProxies(t *testing.T) {
 		one.Module, other.Module = injects, !injects
 		one.Seal, other.Seal = sealing("key"), sealing("key")
 		pod := sealedBy(t, one)
-		require.Empty(t, append(Judge(pod, other), Missing(pod, other)...))
-		require.Empty(t, append(Judge(pod, one), Missing(pod, one)...))
+		require.Empty(t, Stored(pod, other))
+		require.Empty(t, Stored(pod, one))
 		again, problems := Inject(pod, other)
 		require.Empty(t, problems)
 		require.NotEmpty(t, again.Patch, "a pod that is created again has the proxy of today")
 		other.Seal = Seal{}
-		require.NotEmpty(t, Judge(pod, other))
+		require.NotEmpty(t, judge(pod, other))
 	}
 }
 

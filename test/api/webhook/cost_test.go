@@ -53,12 +53,14 @@ func TestWhatAPodCosts(t *testing.T) {
 	w := newWorld(t)
 	w.restartAsDeployed(t)
 	noop, _ := w.noop(t)
+	w.exemptFromPolicy(t)
 	for _, concurrency := range []int{8, 1} {
 		all := []*payer{
 			{name: "no webhook", namespace: w.namespace(t, nil)},
 			{name: "a webhook that does nothing", namespace: w.namespace(t, map[string]string{labelNoop: "true"}), webhook: noop},
 			{name: "the same patch unjudged, one call", namespace: w.namespace(t, map[string]string{labelOnce: "true"}), webhook: noop},
 			{name: "the same patch unjudged, two calls", namespace: w.namespace(t, map[string]string{labelFixed: "true"}), webhook: noop},
+			{name: "ours, without the policy", namespace: w.foreign(t, labelUnpoliced, "true"), webhook: w.process.command.Process.Pid},
 			{name: "ours", namespace: w.foreign(t), webhook: w.process.command.Process.Pid},
 		}
 		for round := range costRounds + 1 {
@@ -163,6 +165,18 @@ func ordinaryPod(namespace, name string) *corev1.Pod {
 // Labels of namespaces whose pods go through the webhook that does nothing, and through the one that injects what ours does, by one call
 // and by two.
 const labelNoop, labelOnce, labelFixed = "noop", "once", "fixed"
+
+// labelUnpoliced exempts a guest's namespace from the policy for pods, to show what it costs.
+const labelUnpoliced = "unpoliced"
+
+func (w *world) exemptFromPolicy(t *testing.T) {
+	t.Helper()
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: "data-space-pods"}, binding))
+	selector := binding.Spec.MatchResources.NamespaceSelector
+	selector.MatchExpressions = append(selector.MatchExpressions, metav1.LabelSelectorRequirement{Key: labelUnpoliced, Operator: metav1.LabelSelectorOpDoesNotExist})
+	require.NoError(t, w.client.Update(t.Context(), binding))
+}
 
 // noop starts the webhook that judges nothing, and returns its process and where it answers.
 func (w *world) noop(t *testing.T) (int, string) {
