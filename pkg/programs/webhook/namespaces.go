@@ -34,8 +34,8 @@ func (r namespaceReader) Labels(ctx context.Context, namespace string) (map[stri
 // Metadata implements guestSpaces.
 func (r namespaceReader) Metadata(ctx context.Context, namespace string) (*metav1.PartialObjectMetadata, error) {
 	key := client.ObjectKey{Name: namespace}
-	found := namespaceMetadata()
-	if err := r.cached.Get(ctx, key, found); err == nil && guarded(namespace, found.Labels) {
+	found := namespaceMetadata() // the cache's own, which is only read
+	if err := r.cached.Get(ctx, key, found, client.UnsafeDisableDeepCopy); err == nil && guarded(namespace, found.Labels) {
 		return found, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, liveReadTimeout)
@@ -56,7 +56,7 @@ func (r namespaceReader) Guest(ctx context.Context, namespace string) string {
 	ctx, cancel := context.WithTimeout(ctx, guestLookup)
 	defer cancel()
 	found := namespaceMetadata()
-	if err := r.cached.Get(ctx, client.ObjectKey{Name: namespace}, found); err == nil && apis.Guest(found.Labels) != "" {
+	if err := r.cached.Get(ctx, client.ObjectKey{Name: namespace}, found, client.UnsafeDisableDeepCopy); err == nil && apis.Guest(found.Labels) != "" {
 		return fmt.Sprintf("guest %q", apis.Guest(found.Labels))
 	}
 	return fmt.Sprintf("namespace %q", limits.Cut(namespace, limits.MaxName))
