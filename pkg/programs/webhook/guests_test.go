@@ -3,17 +3,21 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
@@ -118,4 +122,39 @@ func TestAGuestWhosePolicyCannotBeReadGetsNothingThatAnySettingsRefuse(t *testin
 	require.Equal(t, int32(http.StatusInternalServerError), injector.Handle(t.Context(), creation("pharma", `{}`)).Result.Code)
 	require.True(t, judge.Handle(t.Context(), asked(admissionv1.Create, "/services", `{"metadata":{"name":"app"}}`, "")).Allowed)
 	require.True(t, judge.Handle(t.Context(), asked(admissionv1.Delete, "/pods", "", `{}`)).Allowed)
+}
+
+func TestWhatHoldsIsPreparedWhenAPolicyChanges(t *testing.T) {
+	made, kept := 0, &prepared{}
+	prepare := func(guest string, _, own v1alpha1.GuestPolicySpec) holding {
+		made++
+		return holding{settings: admit.Settings{SuspendedGuest: guest + string(own.State)}}
+	}
+	policy := func(uid, resource string, state v1alpha1.State) *v1alpha1.GuestPolicy {
+		return &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid), ResourceVersion: resource}, Spec: v1alpha1.GuestPolicySpec{State: state}}
+	}
+	none := &v1alpha1.GuestPolicy{}
+	for _, c := range []struct {
+		guest     string
+		base, own *v1alpha1.GuestPolicy
+		want      string
+		made      int
+	}{
+		{"a", none, none, "a", 1},
+		{"a", none, none, "a", 1},
+		{"a", none, policy("1", "7", v1alpha1.Suspended), "aSuspended", 2},
+		{"a", none, policy("1", "7", v1alpha1.Suspended), "aSuspended", 2},
+		{"b", none, none, "b", 3},
+		{"a", none, policy("1", "8", v1alpha1.Active), "aActive", 4},
+		{"a", policy("2", "8", ""), policy("1", "8", v1alpha1.Active), "aActive", 5},
+		{"a", policy("2", "8", ""), policy("3", "8", v1alpha1.Suspended), "aSuspended", 6}, // deleted and created again
+		{"a", none, none, "a", 7},
+	} {
+		require.Equal(t, c.want, kept.of(c.guest, c.base, c.own, prepare).settings.SuspendedGuest)
+		require.Equal(t, c.made, made)
+	}
+	for i := range 2 * maxPrepared {
+		kept.of(fmt.Sprint(i), none, none, prepare)
+		require.LessOrEqual(t, len(kept.kept), maxPrepared)
+	}
 }
