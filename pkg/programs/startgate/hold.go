@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"data-space.liqo.io/pkg/decisions/drift"
 	"data-space.liqo.io/pkg/decisions/hold"
 	"data-space.liqo.io/pkg/effects/fault"
@@ -74,21 +76,28 @@ func (g *Gate) known(ctx context.Context, namespace string, mark gate.Mark) hold
 	return k
 }
 
-// ask asks the API server itself, once for all pods of a namespace that start at the same time.
+// ask asks the API server itself, once for all pods of a namespace that start at the same time. It waits no longer than the context: the runtime
+// may hold its lock meanwhile. Without an answer nothing is known that was not known before.
 func (g *Gate) ask(ctx context.Context, k *hold.Known) {
 	type reply struct {
 		space workload.Namespace
 		found bool
 	}
-	answer, err, _ := g.asking.Do(k.Namespace, func() (any, error) {
+	answer := g.asking.DoChan(k.Namespace, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gateAsking)
 		defer cancel()
 		space, found, err := g.parts.Cluster.Namespace(ctx, k.Namespace)
 		return reply{space, found}, err
 	})
-	r, ok := answer.(reply)
-	if err != nil || !ok {
-		g.parts.Log.Warn("the API server could not be asked about a namespace", "namespace", k.Namespace, "error", err)
+	var got singleflight.Result
+	select {
+	case got = <-answer:
+	case <-ctx.Done():
+		got.Err = context.Cause(ctx)
+	}
+	r, ok := got.Val.(reply)
+	if got.Err != nil || !ok {
+		g.parts.Log.Warn("the API server could not be asked about a namespace", "namespace", k.Namespace, "error", got.Err)
 		return
 	}
 	k.Live, k.Missing = true, !r.found

@@ -37,6 +37,14 @@ type world struct {
 	spaces
 	guests  map[string]string // of the sandboxes that are guarded
 	release chan struct{}     // until it is closed no process can be examined
+	silence chan struct{}     // until it is closed the API server does not answer; nil: it answers that it is away
+}
+
+func (w world) Namespace(ctx context.Context, name string) (workload.Namespace, bool, error) {
+	if w.silence != nil {
+		<-w.silence
+	}
+	return w.spaces.Namespace(ctx, name)
 }
 
 func (w world) Start(context.Context, endpoint.Target) (podrules.Outcome, error) {
@@ -87,6 +95,33 @@ func TestAStartIsAnsweredWithinTheRuntimesPatience(t *testing.T) {
 	err := handler.Starting(ctx, nri.Pod{ID: "box", Namespace: "pharma", Name: "app", Netns: "/n"}, nri.Container{ID: "c", Name: "app"})
 	require.ErrorContains(t, err, "could not examine container app of pod pharma/app in time", "what was not examined does not start")
 	require.Less(t, time.Since(began), 30*time.Second)
+}
+
+// TestAnAPIServerThatDoesNotAnswerDelaysNoRuntime: the runtime waits under its lock, and would go on without the agent.
+func TestAnAPIServerThatDoesNotAnswerDelaysNoRuntime(t *testing.T) {
+	silence := make(chan struct{})
+	defer close(silence)
+	handler := world{silence: silence}.handler(t, true)
+	pod := nri.Pod{ID: "box", Namespace: "new", Name: "app", Netns: "/n"}
+	for name, call := range map[string]func(context.Context) error{
+		"a sandbox": func(ctx context.Context) error { return handler.Made(ctx, pod) },
+		"a proxy": func(ctx context.Context) error {
+			return handler.Starting(ctx, pod, nri.Container{ID: "c", Name: apis.ProxyContainerName})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			answered := make(chan error, 1)
+			go func() { answered <- call(ctx) }()
+			select {
+			case err := <-answered:
+				require.ErrorContains(t, err, "app", "what is not known to be harmless does not start")
+			case <-time.After(30 * time.Second):
+				require.Fail(t, "the runtime waits")
+			}
+		})
+	}
 }
 
 // spaces is what the watches hold, without an API server behind them.
