@@ -26,10 +26,15 @@ const (
 type factOptions struct {
 	folder    string
 	mebibytes int64
+	witnesses []*facts.Witness
 }
 
 func (o *factOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.folder, "facts-dir", "", "`folder` for the transparency log of what the agent did and found; empty: none. In deploy/: "+defaultFacts)
+	cli.Var(f, "witness", "`KEY URL` of a witness that cosigns that log; may be repeated", &o.witnesses, func(text string) ([]*facts.Witness, error) {
+		w, err := facts.ParseWitness(text)
+		return append(o.witnesses, w), err
+	})
 	f.Int64Var(&o.mebibytes, "facts-mebibytes", 256, "`size` of the lines of that log; the oldest are removed first")
 }
 
@@ -47,7 +52,7 @@ func (o *factOptions) check() error {
 func (o *factOptions) config(node string, logger *slog.Logger) facts.Config {
 	return facts.Config{
 		Folder: o.folder, Options: factlog.Options{Node: node, Total: o.mebibytes * mebi, Segment: factSegment, Age: factAge},
-		Log: logger, Started: os.Args[1:],
+		Log: logger, Witnesses: o.witnesses, Started: os.Args[1:],
 	}
 }
 

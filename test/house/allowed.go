@@ -113,7 +113,8 @@ func effectsOnly() []permit {
 	}
 	return []permit{
 		{paths: []string{"golang.org/x/sys/unix"}},
-		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog"}},
+		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog", "pkg/effects/witnessfile"}},
+		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/effects/witnessfile"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
 		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/policywatch", "pkg/effects/upstream"}},
 		{paths: []string{"crypto/tls", "k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
@@ -139,6 +140,9 @@ func programsOnly() []permit {
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},
 		{paths: []string{"net/http/httputil"}, only: []string{"pkg/programs/apiproxy"}},
+		{paths: []string{"golang.org/x/mod/sumdb/note"}, only: []string{"pkg/programs/facts", "pkg/programs/witness"}},
+		{paths: []string{"golang.org/x/mod/sumdb/tlog"}, only: []string{"pkg/programs/facts"}},
+		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/programs/witness"}},
 		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
 		{paths: []string{"github.com/containernetworking/cni/..."}, only: []string{"pkg/programs/cniplugin"}},
 		{paths: []string{"crypto/rand"}, only: []string{"pkg/programs/workloads"}}, // a mark of its own on what it keeps

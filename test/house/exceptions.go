@@ -20,6 +20,7 @@ func exceptions() []edge {
 		{"pkg/effects/seccompfile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/spacefile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/reconcilers/podrules", "pkg/reconcilers/socketmemory", "a proxy's memory is kept from when its rules are bound to its control group"},
+		{"pkg/effects/witnessfile", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/dataplane", "pkg/effects/fault", "tests end the agent between two tables"},
 	}
 }
@@ -39,10 +40,11 @@ func packageSizes() map[string]int {
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{
-		"cmd/agent":             {ceiling: 1339, target: 400},
+		"cmd/agent":             {ceiling: 1344, target: 400},
 		"cmd/cni":               {ceiling: 20, target: 20},
 		"cmd/controller":        {ceiling: 339, target: 150},
 		"cmd/webhook":           {ceiling: 260, target: 150},
+		"cmd/witness":           {ceiling: 56, target: 56},
 		"cmd/kubectl-dataspace": {ceiling: 170, target: 170},
 		"cmd/proxy":             {ceiling: 131, target: 130},
 	}

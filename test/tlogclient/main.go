@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"strings"
@@ -16,8 +18,15 @@ import (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: tlogclient URL KEY [FILE-WITH-PROOF]...")
+		fmt.Fprintln(os.Stderr, "usage: tlogclient URL KEY [FILE-WITH-PROOF]...\n       tlogclient cosign NAME SEED FILE-WITH-COSIGNED-CHECKPOINT")
 		os.Exit(2)
+	}
+	if os.Args[1] == "cosign" && len(os.Args) == 5 {
+		if err := cosign(os.Args[2], os.Args[3], os.Args[4]); err != nil {
+			fmt.Fprintln(os.Stderr, "tlogclient:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	verified, err := read(context.Background(), os.Args[1], os.Args[2])
 	for _, file := range os.Args[3:] {
@@ -78,6 +87,33 @@ func open(signed []byte, key string) (torchwood.Checkpoint, error) {
 		return torchwood.Checkpoint{}, err
 	}
 	return torchwood.ParseCheckpoint(n.Text)
+}
+
+// cosign is the witness of a name and a key: it verifies its cosignature in a file, and prints its public key and the same checkpoint with a
+// cosignature that it makes itself.
+func cosign(name, seed, file string) error {
+	raw, err := hex.DecodeString(seed)
+	if err != nil {
+		return err
+	}
+	signer, err := torchwood.NewCosignatureSigner(name, ed25519.NewKeyFromSeed(raw))
+	if err != nil {
+		return err
+	}
+	signed, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	n, err := note.Open(signed, note.VerifierList(signer.Verifier()))
+	if err != nil {
+		return err
+	}
+	made, err := note.Sign(&note.Note{Text: n.Text}, signer)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Printf("%s\n%s", signer.Verifier(), made)
+	return err
 }
 
 // check verifies a proof in the form of C2SP. The proof's extra data is the line.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"data-space.liqo.io/pkg/decisions/translog"
+	"data-space.liqo.io/pkg/effects/atomicfile"
 	"data-space.liqo.io/pkg/values/fact"
 )
 
@@ -110,6 +111,14 @@ func (f Folder) Covering(index int64) ([]byte, translog.Checkpoint, error) {
 		}
 	}
 	return nil, translog.Checkpoint{}, fmt.Errorf("no checkpoint covers the line of index %d yet; a running agent signs one within some seconds", index)
+}
+
+// KeepCosigned replaces the checkpoint with cosignatures.
+func (f Folder) KeepCosigned(signed []byte) error {
+	if len(signed) > translog.MaxCheckpoint {
+		return fmt.Errorf("a checkpoint of %d bytes is too long to be kept", len(signed))
+	}
+	return atomicfile.Write(f.path(cosignedFile), signed, 0o600)
 }
 
 // Unverified reads a signed checkpoint, whoever signed it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/decisions/factrate"
 	"data-space.liqo.io/pkg/effects/factlog"
@@ -20,6 +21,9 @@ type Config struct {
 	Folder  string // of the log
 	Options factlog.Options
 	Log     *slog.Logger
+	// Witnesses are asked to cosign.
+	Witnesses []*Witness
+
 	Started []string // the arguments that the agent was started with: their hash is in the fact of its start
 }
 
@@ -90,11 +94,18 @@ func (e *Emitter) put(f fact.Fact) {
 
 const reasonQueue = "QueueFull"
 
-// Run records until the context ends; then it records what waits, and the end.
+// Run records, and asks witnesses to cosign, until the context ends; then it records what waits, and the end.
 func (e *Emitter) Run(ctx context.Context) error {
 	if e == nil {
 		return nil
 	}
+	var group errgroup.Group
+	group.Go(func() error { e.attest(ctx); return nil })
+	group.Go(func() error { return e.write(ctx) })
+	return group.Wait()
+}
+
+func (e *Emitter) write(ctx context.Context) error {
 	w := e.open(ctx)
 	if w == nil {
 		return nil // the agent ended before the log could be opened

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +12,7 @@ type metrics struct {
 	recorded, counted, lost, failures prometheus.Counter
 	lines, signed                     prometheus.Gauge
 	duration                          prometheus.Histogram
+	witnessed, refused                *prometheus.GaugeVec
 }
 
 // newMetrics returns the metrics, registered.
@@ -28,7 +30,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "data_space_agent_facts_append_duration_seconds", Help: "Time until the disk had the facts that were written at once.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 14)}),
 	}
-	r.MustRegister(m.recorded, m.counted, m.lost, m.failures, m.lines, m.signed, m.duration)
+	m.witnessed = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "data_space_agent_facts_witnessed_lines", Help: "Lines of the node's log that a witness has cosigned."}, []string{"witness"})
+	m.refused = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "data_space_agent_facts_witness_refused", Help: "1 while a witness refuses the node's log, since the log that it knows is no part of this one."}, []string{"witness"})
+	r.MustRegister(m.witnessed, m.refused, m.recorded, m.counted, m.lost, m.failures, m.lines, m.signed, m.duration)
 	return m
 }
 
@@ -40,4 +46,15 @@ func (m *metrics) appended(facts int, took time.Duration) {
 func (m *metrics) size(lines, signed int64) {
 	m.lines.Set(float64(lines))
 	m.signed.Set(float64(signed))
+}
+
+func (m *metrics) witness(name string, lines, cosigned int64, err error) {
+	refused := 0.0
+	if errors.Is(err, errRefused) {
+		refused = 1
+	}
+	m.refused.WithLabelValues(name).Set(refused)
+	if err == nil {
+		m.witnessed.WithLabelValues(name).Set(float64(min(lines, cosigned)))
+	}
 }
