@@ -40,8 +40,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	cli.Var(f, "envoy-image", "container image of the injected proxy (required)", &proxy.Image, inject.ParseImage)
 	cli.Var(f, "proxy-requests", "what the proxy requests (default cpu=50m,memory=64Mi)", &proxy.Requests, inject.ParseResources)
 	cli.Var(f, "proxy-limits", "what the proxy is limited to (default memory=256Mi)", &proxy.Limits, inject.ParseResources)
-	cli.Choice(f, "seccomp-profile", "seccomp profile of foreign pods: ours, which the agent keeps on each node, or RuntimeDefault", &s.profile,
-		profileOurs, string(corev1.SeccompProfileTypeRuntimeDefault))
+	cli.Var(f, "proxy-reader", "what reads the requests that proxies record: codec (Envoy's), or module, which reads along while all bytes pass unchanged (default codec)", &proxy.Module, inject.ParseReader)
+	cli.Choice(f, "seccomp-profile", "seccomp profile of foreign pods: ours, which the agent keeps on each node, or RuntimeDefault", &s.profile, profileOurs, string(corev1.SeccompProfileTypeRuntimeDefault))
 	grantFlags(f, grants)
 	reservedFlags(f, o)
 	cli.Var(f, "api-output", "what of a foreign pod's output statuses and Events show: allowed or closed, the latter with deploy/closed-output (default allowed)",

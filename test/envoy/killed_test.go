@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/envoy"
 )
 
 // lives is how many proxies the test kills; KILLED_PROXIES asks for more.
@@ -30,12 +32,22 @@ func lives(t *testing.T) int {
 
 // A proxy that is killed at any moment has written that each request and each connection began, whose answer reached the client.
 func TestAKilledProxyLosesNothingThatWasAnswered(t *testing.T) {
-	w := newWorld(t, settings())
+	losesNothing(t, settings(), lives(t), `\n%s'"}`)
+}
+
+func TestAKilledProxyWithTheModuleLosesNothingThatWasAnswered(t *testing.T) {
+	losesNothing(t, following(t), lives(t)/3, `"path":"%s"}`)
+}
+
+// losesNothing kills so many proxies. A line has the path of its request in the form.
+func losesNothing(t *testing.T, s envoy.Settings, lives int, form string) {
+	t.Helper()
+	w := newWorld(t, s)
 	w.listen(t, w.peer, peer4, 8080, brief(waitLong))
 	w.listen(t, w.peer, peer4, 7, echo)
 	var requests, connections atomic.Int64
 	lost := 0
-	for life := range lives(t) {
+	for life := range lives {
 		var answered sync.Map
 		var echoed atomic.Int64
 		var group sync.WaitGroup
@@ -65,7 +77,7 @@ func TestAKilledProxyLosesNothingThatWasAnswered(t *testing.T) {
 		_ = w.proxy.Wait() // and all it wrote is read
 		log := w.stdout.String() + w.stderr.String()
 		answered.Range(func(path, _ any) bool {
-			if !strings.Contains(log, `\n`+path.(string)+`'"}`) {
+			if !strings.Contains(log, fmt.Sprintf(form, path)) {
 				lost++
 			}
 			return true
@@ -75,9 +87,9 @@ func TestAKilledProxyLosesNothingThatWasAnswered(t *testing.T) {
 		connections.Add(echoed.Load())
 		w.stdout.Reset()
 		w.stderr.Reset()
-		w.start(t, settings())
+		w.start(t, s)
 	}
-	t.Logf("%d proxies killed; answered: %d requests, %d TCP connections; not in the log: %d", lives(t), requests.Load(), connections.Load(), lost)
+	t.Logf("%d proxies killed; answered: %d requests, %d TCP connections; not in the log: %d", lives, requests.Load(), connections.Load(), lost)
 	require.Zero(t, lost)
 }
 

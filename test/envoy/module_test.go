@@ -4,9 +4,13 @@ package envoy
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,4 +84,144 @@ func fieldTables(_ *world, c net.Conn, done <-chan struct{}) {
 	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes()})
 	_, _ = c.Write(wire.Bytes())
 	<-done
+}
+
+// A server that overlooks an offer reads what follows it as a request, and so does the module.
+func TestTheModuleReadsBehindAnOffer(t *testing.T) {
+	w := newWorld(t, following(t))
+	got := w.record(t, w.peer, peer4)
+	for i, offered := range []string{"websocket", "h2c", "TLS/1.2", "own"} {
+		c := w.connection(t, w.pod, "tcp", peer4, 8080)
+		fmt.Fprintf(c, "GET /offer/%[1]d HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: %[2]s\r\n\r\nGET /hidden/%[1]d HTTP/1.1\r\nHost: h\r\n\r\n", i, offered)
+		require.Contains(t, take(t, got).head, "Upgrade: "+offered)
+		require.Contains(t, take(t, got).head, "/hidden")
+		w.line(t, byPath(fmt.Sprintf("/offer/%d", i)))
+		w.line(t, byPath(fmt.Sprintf("/hidden/%d", i)))
+	}
+}
+
+// A connection has the lines of its requests, or that of its end.
+func TestAConnectionIsNotInTheRecordTwice(t *testing.T) {
+	w := newWorld(t, following(t))
+	w.record(t, w.peer, peer4)
+	w.listen(t, w.peer, peer4, 7, echo)
+	w.exchange(t, w.pod, peer4, 8080, "GET /once HTTP/1.1\r\nHost: h\r\n\r\n")
+	w.logged(t, byPath("/once"))
+	c := w.connection(t, w.pod, "tcp", peer4, 7)
+	fmt.Fprint(c, "\x00\x01\x02")
+	require.Equal(t, "\x00\x01\x02", readResponse(t, c))
+	require.NoError(t, c.Close())
+	refused := w.connection(t, w.pod, "tcp", peer4, 81)
+	fmt.Fprint(refused, "GET /refused HTTP/1.1\r\nHost: h\r\n\r\n")
+	_, _ = refused.Read(make([]byte, 1))
+	to := func(port, event string) func(map[string]any) bool {
+		return func(l map[string]any) bool {
+			return l["original_destination"] == net.JoinHostPort(peer4, port) && l["event"] == event
+		}
+	}
+	line := w.logged(t, to("7", "TcpConnectionEnd"))
+	require.Equal(t, "tcp", line["kind"])
+	require.EqualValues(t, 3, line["bytes_received"])
+	require.Contains(t, w.logged(t, to("81", "TcpConnectionEnd"))["response_flags"], "UF")
+	count := func(fits func(map[string]any) bool) (n int) {
+		for _, l := range w.log(t) {
+			if fits(l) {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, 2, count(to("8080", "Begin")), "of the connection and of the request")
+	require.Equal(t, 1, count(to("8080", "DownstreamEnd")))
+	require.Equal(t, 0, count(to("8080", "TcpConnectionEnd")))
+	require.Equal(t, 1, count(to("7", "Unread")))
+}
+
+// While nothing reads the proxy's log, long lines wait in it from several writers. None gets into another one.
+func TestLinesOfSeveralWritersDoNotMix(t *testing.T) {
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	w := &world{logs: func(stream string) io.Writer {
+		if stream == "stdout" {
+			return io.Discard
+		}
+		return write
+	}}
+	hold, text := make(chan struct{}), make(chan string)
+	go func() {
+		var all strings.Builder
+		piece := make([]byte, 4096)
+		for {
+			n, err := read.Read(piece)
+			all.Write(piece[:n])
+			if err != nil {
+				text <- all.String()
+				return
+			}
+			if strings.Contains(string(piece[:n]), "/wait/") {
+				<-hold
+			}
+		}
+	}()
+	w.build(t, following(t))
+	w.record(t, w.peer, peer4)
+	var group sync.WaitGroup
+	long := strings.Repeat("x", 3500)
+	for i := range 30 {
+		group.Go(func() { // the module's lines, short and long
+			c, err := w.dial(w.pod, "tcp", peer4+":8080")
+			if err == nil {
+				fmt.Fprintf(c, "GET /wait/%d/%s HTTP/1.1\r\nHost: %s\r\n\r\n", i, long, strings.Repeat("h", 20*i))
+				time.Sleep(time.Second)
+				_ = c.Close()
+			}
+		})
+		group.Go(func() { // Envoy's, of the explicit proxy, from both of its threads
+			c, err := w.dial(w.pod, "tcp", explicit4)
+			if err == nil {
+				fmt.Fprintf(c, "GET http://name-%d.example/%s HTTP/1.1\r\nHost: h\r\n\r\n", i, long+long)
+				time.Sleep(time.Second)
+				_ = c.Close()
+			}
+		})
+	}
+	time.Sleep(500 * time.Millisecond)
+	close(hold)
+	group.Wait()
+	time.Sleep(time.Second)
+	require.NoError(t, w.proxy.Process.Kill())
+	_ = w.proxy.Wait()
+	require.NoError(t, write.Close())
+	long = <-text
+	require.Equal(t, 30, strings.Count(long, "/wait/"))
+	lines := strings.SplitAfter(long, "\n")
+	for _, raw := range lines[:len(lines)-1] {
+		require.True(t, strings.HasPrefix(raw, "E ") || json.Valid([]byte(raw)), "%q", raw)
+	}
+}
+
+// Bytes whose line cannot be written do not go on.
+func TestWhatTheModuleCannotWriteDoesNotPass(t *testing.T) {
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	w := &world{logs: func(stream string) io.Writer {
+		if stream == "stdout" {
+			return io.Discard
+		}
+		return write
+	}}
+	go func() { _, _ = io.Copy(io.Discard, read) }()
+	w.build(t, following(t))
+	got := w.record(t, w.peer, peer4)
+	c := w.connection(t, w.pod, "tcp", peer4, 8080)
+	fmt.Fprint(c, "GET /passes HTTP/1.1\r\nHost: h\r\n\r\n")
+	require.Contains(t, take(t, got).head, "/passes")
+	c = w.connection(t, w.pod, "tcp", peer4, 8080)
+	require.NoError(t, write.Close())
+	require.NoError(t, read.Close())
+	for i := range 3 {
+		fmt.Fprintf(c, "GET /held/%d HTTP/1.1\r\nHost: h\r\n\r\n", i)
+		time.Sleep(100 * time.Millisecond)
+	}
+	require.Empty(t, got)
 }

@@ -278,11 +278,11 @@ func (w *world) listen(t *testing.T, where ns.NetNS, host string, port int, serv
 	}()
 }
 
-// logged waits for the access log line that fits, and returns it. Lines that tell of a beginning are left out.
+// logged waits for the access log line that fits, and returns it. Lines that tell of a beginning, or of bytes that are not read, are left out.
 func (w *world) logged(t *testing.T, fits func(line map[string]any) bool) map[string]any {
 	t.Helper()
 	return w.line(t, func(l map[string]any) bool {
-		return l["event"] != "Begin" && l["event"] != "TcpConnectionStart" && fits(l)
+		return l["event"] != "Begin" && l["event"] != "Unread" && l["event"] != "TcpConnectionStart" && fits(l)
 	})
 }
 

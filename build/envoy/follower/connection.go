@@ -15,6 +15,7 @@ type connection struct {
 	follow.Passing
 	filter  unsafe.Pointer // Envoy's, until the connection is closed
 	carries string         // what Envoy's access log knows of it
+	stopped bool           // what its bytes showed could not be written: none go on any more
 }
 
 // follower is all that the module has. Envoy has one worker, so its functions are called one after the other; the module's own threads are the reason

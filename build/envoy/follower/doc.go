@@ -5,5 +5,5 @@
 //	  -o libfollower.so ./build/envoy/follower
 //
 // It needs a C compiler, and runs with a C library (glibc) that is not older than that of the machine on which it was built. The same source, Go and C
-// compiler give the same bytes. No proxy of a pod uses it yet (docs/adr/0039).
+// compiler give the same bytes. Proxies of pods have it with --proxy-reader=module (docs/adr/0039).
 package main

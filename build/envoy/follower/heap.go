@@ -34,7 +34,7 @@ func (h *heap) limit() {
 		debug.SetMemoryLimit(most)
 	}
 	h.most = uint64(most)
-	const moderate = 50   // percent: the collector runs before the heap is twice what is in use
+	const moderate = 50 // percent: the collector runs before the heap is twice what is in use
 	debug.SetGCPercent(moderate)
 	h.large = largest
 }

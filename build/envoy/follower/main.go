@@ -79,7 +79,7 @@ func envoy_dynamic_module_on_network_filter_new_connection(filter, state unsafe.
 //export envoy_dynamic_module_on_network_filter_read
 func envoy_dynamic_module_on_network_filter_read(filter, state unsafe.Pointer, size C.size_t, end C.bool) C.int { //nolint:revive // C needs names
 	c := kept[*connection](state)
-	if c.Done(follow.Requests) {
+	if c.Done(follow.Requests) && !c.stopped {
 		return proceed
 	}
 	chunks := make([]C.chunk, C.envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(filter))
@@ -93,7 +93,7 @@ func envoy_dynamic_module_on_network_filter_read(filter, state unsafe.Pointer, s
 //export envoy_dynamic_module_on_network_filter_write
 func envoy_dynamic_module_on_network_filter_write(filter, state unsafe.Pointer, size C.size_t, end C.bool) C.int { //nolint:revive // C needs names
 	c := kept[*connection](state)
-	if c.Done(follow.Answers) {
+	if c.Done(follow.Answers) && !c.stopped {
 		return proceed
 	}
 	chunks := make([]C.chunk, C.envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks_size(filter))
@@ -120,15 +120,16 @@ func envoy_dynamic_module_on_network_filter_destroy(state unsafe.Pointer) {
 func pass(c *connection, side follow.Side, chunks []C.chunk) (result C.int) {
 	all.mutex.Lock()
 	defer all.mutex.Unlock()
-	defer func() {
-		if recover() != nil {
-			result = stop
-		}
-	}()
-	if !all.pass(c, side, pieces(chunks)) {
-		return stop
+	defer func() { _ = recover() }()
+	result = stop // unless all goes well
+	if !c.stopped {
+		c.stopped = true
+		c.stopped = !all.pass(c, side, pieces(chunks))
 	}
-	return proceed
+	if !c.stopped {
+		result = proceed
+	}
+	return result
 }
 
 // describe sets what the access log prints of the connection.

@@ -46,8 +46,7 @@ type Settings struct {
 	// OpaquePorts are destinations whose connections pass as bytes, whatever they carry: not a byte is changed, nothing is waited for, and the
 	// record holds connections instead of requests.
 	OpaquePorts []uint16
-	// Reader is the file of the module that reads along while all connections pass as bytes. Empty, as for every proxy of a pod today: Envoy
-	// parses HTTP.
+	// Reader is the file of the module that reads along while all connections pass as bytes. Empty: Envoy parses HTTP.
 	Reader string
 }
 

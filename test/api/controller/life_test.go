@@ -26,6 +26,8 @@ func TestAForeignNamespaceGetsBothObjects(t *testing.T) {
 	require.Contains(t, config.Data[apis.EnvoyConfigKey], "10.0.0.10", "the cluster's DNS as its Service says")
 	require.Contains(t, config.Data[apis.EnvoyConfigKey], "namespace: "+ns)
 	require.Contains(t, config.Data[apis.EnvoyConfigKey], "guest: pharma")
+	require.Contains(t, config.Data[apis.EnvoyModuleConfigKey], "guest: pharma")
+	require.Contains(t, config.Data[apis.EnvoyModuleConfigKey], apis.ProxyModule)
 	policy := w.networkPolicy(t, ns)
 	require.Len(t, policy.Spec.PolicyTypes, 2)
 	owner := &rbacv1.ClusterRole{}

@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func TestWhateverAGuestDoesToItsConfigMapIsUndone(t *testing.T) {
 			eventually(t, "it is as it was", func() bool {
 				have := w.configMap(t, ns)
 				return have != nil && have.DeletionTimestamp == nil &&
-					len(have.Data) == 1 && have.Data[apis.EnvoyConfigKey] == want.Data[apis.EnvoyConfigKey] &&
+					maps.Equal(have.Data, want.Data) &&
 					len(have.BinaryData) == 0 && have.Immutable == nil &&
 					have.Labels[apis.LabelManagedBy] == apis.ControllerName &&
 					len(have.OwnerReferences) == 1 && have.OwnerReferences[0].UID == want.OwnerReferences[0].UID
