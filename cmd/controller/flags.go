@@ -29,6 +29,7 @@ type settings struct {
 	log        cli.Log
 	config     controller.Config
 	workloads  workloads.Config
+	exempt     []string // namespaces whose pods may be on reserved nodes
 }
 
 // flags adds all flags. Each is checked as it is read; check has the rest.
@@ -41,6 +42,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	proxyFlags(f, c)
 	nodeFlags(f, c)
 	workloadFlags(f, &s.workloads)
+	f.StringSliceVar(&s.exempt, "reserved-exempt-namespaces", []string{"liqo"}, "`namespaces`, beside kube-system and data-spacer, whose pods may be on reserved nodes, as the webhook's")
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
 	cli.Var(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
 	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, parseBind)
@@ -52,15 +54,13 @@ func (s *settings) flags(f *pflag.FlagSet) {
 func dnsFlags(f *pflag.FlagSet, c *controller.Config) {
 	cli.Var(f, "dns-forward-domains", "`domains` outside of the cluster that guests may ask for, each with its server or, without one,"+
 		" through the cluster's DNS: example.org=198.51.100.53,example.com (default none)", &c.Resolver.Forward, parseForward)
-	cli.Var(f, "guest-namespace-pattern", "regular `expression` for the names of guests' namespaces, as the webhook's; others are reported (default "+admit.DefaultSpacePattern+")",
-		&c.SpacePattern, admit.ParseSpacePattern)
+	cli.Var(f, "guest-namespace-pattern", "regular `expression` for the names of guests' namespaces, as the webhook's; others are reported (default "+admit.DefaultSpacePattern+")", &c.SpacePattern, admit.ParseSpacePattern)
 	cli.Var(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
 	f.IntVar(&c.Resolver.QueriesPerSecond, "dns-queries-per-second", c.Resolver.QueriesPerSecond, "`number` of DNS questions that each foreign pod"+
 		" may ask in a second, and ten times as many at once after a rest; the resolver refuses those above")
 	cli.Var(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change", &c.DNSService, parseName)
 	cli.Var(f, "dns-namespace", "`namespace` of that Service and its pods (default "+c.DNS.Namespace+")", &c.DNS.Namespace, parseName)
-	cli.Var(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")",
-		&c.DNS.PodLabels, parseLabels)
+	cli.Var(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")", &c.DNS.PodLabels, parseLabels)
 	cli.Var(f, "cluster-dns", "`addresses` that answer guests' names, comma-separated, instead of those of the Service", &c.ClusterDNS, parseAddresses)
 }
 

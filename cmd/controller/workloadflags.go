@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -36,10 +37,8 @@ func workloadFlags(f *pflag.FlagSet, c *workloads.Config) {
 }
 
 func oneOf(text string, accepted ...string) error {
-	for _, a := range accepted {
-		if text == a {
-			return nil
-		}
+	if slices.Contains(accepted, text) {
+		return nil
 	}
 	return fmt.Errorf("%q is not one of %s", text, strings.Join(accepted, ", "))
 }

@@ -21,7 +21,7 @@ func (w *World) Deploy(ctx context.Context) error {
 		limit time.Duration
 		do    func(ctx context.Context) error
 	}{
-		{"kubectl apply -k deploy", 2 * time.Minute, w.apply("-k", "deploy")},
+		{"kubectl apply -k demo/install", 2 * time.Minute, w.apply("-k", "demo/install")},
 		{"the controller, the resolver, the webhook and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
 			"deployment/data-space-controller", "deployment/data-space-resolver", "deployment/data-space-webhook", "daemonset/data-space-agent")},
 		{"the webhook answers the API server", 60 * time.Second, w.webhookAnswers},

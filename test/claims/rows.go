@@ -72,6 +72,14 @@ func (w *World) policyRows() []Row {
 			"It is refused at the restricted service, on its own node and on the other, although this CNI enforces no NetworkPolicy",
 			"its proxy resets each call of a restricted pod, IPv4 and IPv6, but 200 for the hospital's visitor; the kernels count it, the agent names the policy", 60 * time.Second, w.refused,
 		},
+		{
+			"With data-space/workload-netpol a workload of the hospital reaches the Service that its environment names, on the other node, and not the neighbour beside it",
+			"before the label both answer; with it the named one does, the neighbour does not; the agent names the policy", 2 * time.Minute, w.workloadPolicies,
+		},
+		{
+			"A guest that is suspended is silent on the wire within a second, on both nodes, while its connections are open; active again, it works",
+			"packets of open connections until then; none afterwards on the nodes' ends of its pods' links; /results works again", 2 * time.Minute, w.suspended,
+		},
 	}
 }
 

@@ -135,7 +135,7 @@ func effectsOnly() []permit {
 }
 
 func programsOnly() []permit {
-	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/webhook", "pkg/programs/workloads"}
+	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/taintreport", "pkg/programs/webhook", "pkg/programs/workloads"}
 	start := []string{"pkg/programs/cli"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},

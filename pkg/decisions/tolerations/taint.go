@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // Taint is a taint that reserves nodes, and who may tolerate it.
@@ -83,4 +85,22 @@ func (s Subject) granted(p *Taint, effect corev1.TaintEffect) bool {
 	return slices.ContainsFunc(s.Granted, func(g Grant) bool {
 		return g.Key == p.Key && (g.Value == nil || *g.Value == p.Value) && (g.Effect == "" || g.Effect == effect)
 	})
+}
+
+// TaintOf reads a ProtectedTaint.
+func TaintOf(t *v1alpha1.ProtectedTaint) Taint {
+	return Taint{
+		Name: t.Name, Key: string(t.Spec.Taint.Key), Value: t.Spec.Taint.Value, Effect: t.Spec.Taint.Effect, Users: t.Spec.AllowedUsers, Groups: t.Spec.AllowedGroups,
+	}
+}
+
+// Granted returns what a guest may tolerate by its settings, and whether other tolerations are reported only.
+func Granted(spec v1alpha1.GuestPolicySpec) (grants []Grant, audited bool) {
+	if spec.Scheduling == nil {
+		return nil, false
+	}
+	for _, taint := range spec.Scheduling.Taints {
+		grants = append(grants, Grant{Key: string(taint.Key), Value: taint.Value, Effect: taint.Effect})
+	}
+	return grants, spec.Scheduling.Mode == v1alpha1.Audit
 }

@@ -31,9 +31,10 @@ const a, b = "203.0.113.10", "203.0.113.11"
 // followed is an index that follows a real API server.
 type followed struct {
 	*kubernetes.Clientset
-	t  *testing.T
-	mu sync.Mutex
-	x  *netpol.Index
+	watch *policywatch.Watch
+	t     *testing.T
+	mu    sync.Mutex
+	x     *netpol.Index
 }
 
 func follow(t *testing.T, way string) *followed {
@@ -51,6 +52,7 @@ func follow(t *testing.T, way string) *followed {
 	}
 	w, err := policywatch.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
+	f.watch = w
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -133,6 +135,16 @@ func testFollowing(t *testing.T, way string) {
 	_, err = f.CoreV1().Pods("y").Patch(ctx, "b", types.MergePatchType, patch(`{"status":{"phase":"Succeeded"}}`), metav1.PatchOptions{}, "status")
 	require.NoError(t, err)
 	f.becomes(false)
+
+	reasons, err := f.watch.Reasons(ctx, netpolicy.Key{Namespace: "x", Name: "p"})
+	require.NoError(t, err)
+	require.Empty(t, reasons, "a policy that a person wrote has none, whatever it says")
+	_, err = f.NetworkingV1().NetworkPolicies("x").Patch(ctx, "p", types.MergePatchType,
+		patch(`{"metadata":{"labels":{"data-space.liqo.io/workload-policy":"enforce"},"annotations":{"data-space.liqo.io/reasons":"from pods a: b\nto pods c: d\nto pods e: f\n"}}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
+	reasons, err = f.watch.Reasons(ctx, netpolicy.Key{Namespace: "x", Name: "p"})
+	require.NoError(t, err)
+	require.Equal(t, policywatch.Reasons{Ingress: []string{"from pods a: b"}, Egress: []string{"to pods c: d", "to pods e: f"}}, reasons)
 
 	require.NoError(t, f.NetworkingV1().NetworkPolicies("x").Delete(ctx, "p", metav1.DeleteOptions{}))
 	f.becomes(true)

@@ -81,13 +81,7 @@ func (g guestPolicies) policy(ctx context.Context, name string) (*v1alpha1.Guest
 func (g guestPolicies) prepare(guest string, base, own v1alpha1.GuestPolicySpec) holding {
 	merged, setters := guestsettings.Merge(base, own), guestsettings.Setters(guest, base, own)
 	made := holding{settings: g.flags.For(guest, merged, setters), subject: tolerations.Subject{Guest: guest, Policy: setters["spec.scheduling.taints"]}}
-	if merged.Scheduling == nil {
-		return made
-	}
-	for _, taint := range merged.Scheduling.Taints {
-		made.subject.Granted = append(made.subject.Granted, tolerations.Grant{Key: string(taint.Key), Value: taint.Value, Effect: taint.Effect})
-	}
-	made.audited = merged.Scheduling.Mode == v1alpha1.Audit
+	made.subject.Granted, made.audited = tolerations.Granted(merged)
 	return made
 }
 

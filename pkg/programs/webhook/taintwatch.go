@@ -125,10 +125,7 @@ func (p *protectedTaints) set(objects []any) {
 	var taints []tolerations.Taint
 	for _, object := range objects {
 		if taint, is := object.(*v1alpha1.ProtectedTaint); is {
-			taints = append(taints, tolerations.Taint{
-				Name: taint.Name, Key: string(taint.Spec.Taint.Key), Value: taint.Spec.Taint.Value, Effect: taint.Spec.Taint.Effect,
-				Users: taint.Spec.AllowedUsers, Groups: taint.Spec.AllowedGroups,
-			})
+			taints = append(taints, tolerations.TaintOf(taint))
 		}
 	}
 	slices.SortFunc(taints, func(a, b tolerations.Taint) int { return strings.Compare(a.Name, b.Name) })

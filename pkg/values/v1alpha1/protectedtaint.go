@@ -78,7 +78,7 @@ type ProtectedTaintStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are the standard conditions of this object.
+	// conditions has Respected: no running pod tolerates the taint that would be refused now.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

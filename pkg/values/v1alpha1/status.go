@@ -10,6 +10,9 @@ const (
 	ConditionSuspended = "Suspended"
 )
 
+// ConditionRespected in the status of a ProtectedTaint is True if no running pod would be refused now; otherwise its message names some.
+const ConditionRespected = "Respected"
+
 // GuestPolicyStatus is what the controller has observed of a guest.
 type GuestPolicyStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.

@@ -1,0 +1,2 @@
+// Package taintreport reports, in the status of each ProtectedTaint, the pods that run although they would be refused now.
+package taintreport
