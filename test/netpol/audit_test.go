@@ -47,7 +47,7 @@ func TestWhatAPolicyInModeAuditWouldRefuseIsSeenInTheKernel(t *testing.T) {
 				seen++
 			}
 		}
-		require.Equal(t, 1, seen)
+		require.Positive(t, seen)
 
 		require.NoError(t, e.Apply(ctx, c.changes(denyIngress)...))
 		require.False(t, c.reachesBriefly(c.pods["x/b"], c.address("x/a"), 80), "in force it refuses it")
