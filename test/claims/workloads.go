@@ -60,12 +60,12 @@ func (w *World) explained(ctx context.Context, pods map[string]corev1.Pod) (stri
 			return "", err
 		}
 		if said.Allowed != (name == "db") {
-			return "", fmt.Errorf("the agent on %s says otherwise of %s: %s", web.Spec.NodeName, name, said.Text)
+			return "", fmt.Errorf("the agent on %s judges %s otherwise: %s", web.Spec.NodeName, name, said.Text)
 		}
 		reason = said.Egress.Reason
 	}
 	if !strings.Contains(reason, "variable DB names Service "+workloadSpace+"/db") {
-		return "", fmt.Errorf("the agent on %s does not say why db is allowed: %q", web.Spec.NodeName, reason)
+		return "", fmt.Errorf("the agent on %s does not show why db is allowed: %q", web.Spec.NodeName, reason)
 	}
 	return reason, nil
 }

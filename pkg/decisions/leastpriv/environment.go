@@ -48,7 +48,7 @@ type Wishes struct {
 	Missing []Source
 	// Cut says that more is there than is read.
 	Cut bool
-	// Full says that nothing is kept, because the workloads of the namespace mention too much.
+	// Full means that nothing is kept: the workloads of the namespace mention too much.
 	Full bool
 }
 

@@ -96,6 +96,6 @@ type Pod struct {
 	Labels          map[string]string
 	Addresses       []netip.Addr
 	Ports           []corev1.ContainerPort
-	// Unread says that its labels are longer than is kept: it has some, and they are not here.
+	// Unread means that its labels are longer than is kept: it has some, and they are not here.
 	Unread bool
 }

@@ -17,7 +17,7 @@ type WouldRefuse struct {
 	Policies  []netpolicy.Key // those in mode Audit that would select the pod, by name
 }
 
-// describe says it in a sentence.
+// describe returns it as a sentence.
 func (w WouldRefuse) describe() string {
 	names := make([]string, len(w.Policies))
 	for i, k := range w.Policies {
@@ -26,7 +26,7 @@ func (w WouldRefuse) describe() string {
 	return fmt.Sprintf("%s of %s: would be refused if the policies in mode Audit were in force, none of which allows it (%s)", w.Direction, w.Pod, strings.Join(names, ", "))
 }
 
-// audit takes note of a policy in mode Audit, and unaudit forgets it.
+// audit adds a policy in mode Audit to its namespace, and unaudit removes it.
 func (x *Index) audit(ns *namespace, p *policy) {
 	if p.Audited != nil {
 		ns.audited.add(*p.Audited, p)

@@ -11,7 +11,7 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// Reasons say why each rule of a generated policy is there, by its place.
+// Reasons are why each rule of a generated policy is there, by its place.
 type Reasons struct{ Ingress, Egress []string }
 
 // Reasons asks the API server for a policy. Only generated policies have reasons.

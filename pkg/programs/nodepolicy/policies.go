@@ -26,7 +26,7 @@ type Cluster interface {
 	Problem() string
 	// Node reads the Node. errors.Is policywatch.ErrRefused if the agent may not.
 	Node(ctx context.Context, name string) (policywatch.Node, error)
-	// Reasons returns why the rules of a policy are there, in their order; none if the policy does not say.
+	// Reasons returns why the rules of a policy are there, in their order; none for a policy that is not generated.
 	Reasons(ctx context.Context, policy netpolicy.Key) (policywatch.Reasons, error)
 }
 

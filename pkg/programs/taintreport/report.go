@@ -134,7 +134,7 @@ func policyOf(taints []v1alpha1.ProtectedTaint) (*tolerations.Policy, map[string
 	return tolerations.New(all), since
 }
 
-// subjects returns who is judged for a pod; nobody for one that is exempt, or whose guest's settings only report.
+// subjects returns a function that returns the subject of a pod, and false for a pod that is exempt or whose guest's settings only report.
 func (r *reporter) subjects(ctx context.Context) (func(*corev1.Pod) (tolerations.Subject, bool), error) {
 	spaces := &metav1.PartialObjectMetadataList{}
 	spaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))

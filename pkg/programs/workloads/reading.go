@@ -28,7 +28,7 @@ type reading struct {
 	at         time.Time
 	sources    []leastpriv.Source
 	versions   string
-	// pending says that the sources have not been read.
+	// pending means that the sources have not been read.
 	pending bool
 	wishes  leastpriv.Wishes
 }

@@ -39,7 +39,7 @@ func PolicyOf(p *networkingv1.NetworkPolicy) (Policy, field.ErrorList) {
 	return out, r.problems
 }
 
-// audited reads what a generated policy in mode Audit would select. A policy that selects pods is in force, whatever it says of itself; what is not
+// audited reads what a generated policy in mode Audit would select. A policy that selects pods is in force, whatever its label; what is not
 // understood is not audited.
 func audited(p *networkingv1.NetworkPolicy, target Selector) *Selector {
 	text, says := p.Annotations[apis.AnnotationWouldSelect]
