@@ -86,9 +86,9 @@ func TestPodsThatViolateALaterProtectedTaintAreReported(t *testing.T) {
 
 	t.Log("The pod goes.")
 	require.NoError(t, w.client.Delete(t.Context(), old, client.GracePeriodSeconds(0)))
-	policy.Spec.Scheduling.Taints[0].Effect = corev1.TaintEffectNoSchedule // the next look is a minute away, or asked for
-	policy.Spec.Scheduling.Taints = append(policy.Spec.Scheduling.Taints, v1alpha1.TolerableTaint{Key: v1alpha1.LabelKey(key), Value: ptr.To("study")})
-	require.NoError(t, w.client.Update(t.Context(), policy))
+	before := client.MergeFrom(policy.DeepCopy())
+	policy.Spec.Scheduling.Taints = append(policy.Spec.Scheduling.Taints, v1alpha1.TolerableTaint{Key: "report.example/other"})
+	require.NoError(t, w.client.Patch(t.Context(), policy, before), "the next look is a minute away, or asked for")
 	eventually(t, "none is left", status(0, metav1.ConditionTrue))
 	require.Equal(t, 1, notes(), "once")
 }
