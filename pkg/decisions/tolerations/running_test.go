@@ -13,7 +13,7 @@ func TestWhichRunningPodsWouldBeRefusedNow(t *testing.T) {
 	created := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	since := func(string) time.Time { return created }
 	policy := New([]Taint{study(), {Name: "gpu", Key: "gpu"}})
-	any := corev1.Toleration{Operator: corev1.TolerationOpExists}
+	every := corev1.Toleration{Operator: corev1.TolerationOpExists}
 	value := "study"
 	for what, c := range map[string]struct {
 		subject    Subject
@@ -23,8 +23,8 @@ func TestWhichRunningPodsWouldBeRefusedNow(t *testing.T) {
 	}{
 		"older, by its value":                      {Subject{}, -time.Hour, equal("study", "NoSchedule"), []string{"study-nodes"}},
 		"younger, by its value: it was admitted":   {Subject{}, time.Hour, equal("study", "NoSchedule"), nil},
-		"younger, which no user may have":          {Subject{}, time.Hour, any, []string{"gpu", "study-nodes"}},
-		"older, which no user may have":            {Subject{}, -time.Hour, any, []string{"gpu", "study-nodes"}},
+		"younger, which no user may have":          {Subject{}, time.Hour, every, []string{"gpu", "study-nodes"}},
+		"older, which no user may have":            {Subject{}, -time.Hour, every, []string{"gpu", "study-nodes"}},
 		"another value":                            {Subject{}, -time.Hour, equal("other", ""), nil},
 		"a guest's, younger":                       {Subject{Guest: "pharma"}, time.Hour, equal("study", ""), []string{"study-nodes"}},
 		"a guest's, granted":                       {Subject{Guest: "pharma", Granted: []Grant{{Key: "reserved", Value: &value}}}, -time.Hour, equal("study", ""), nil},

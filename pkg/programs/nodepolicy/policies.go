@@ -48,14 +48,14 @@ type Sight interface {
 	Explain(netpol.Packet) (netpol.Verdict, error)
 	// Holds reports whether one of the addresses is the node's own.
 	Holds([]netip.Addr) (bool, error)
-	// Escapes returns the bridges whose pods reach each other past the filter.
-	Escapes() ([]nodefilter.Escape, error)
-	Auditor
+	Checks
 	Census
 }
 
-// Auditor knows what policies in mode Audit would do.
-type Auditor interface {
+// Checks compare the node's traffic with what the policies say.
+type Checks interface {
+	// Escapes returns the bridges whose pods reach each other past the filter.
+	Escapes() ([]nodefilter.Escape, error)
 	// Audit returns the connections that policies in mode Audit would refuse.
 	Audit() (map[nodefilter.Connection][]netpol.WouldRefuse, error)
 }
