@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -43,5 +45,6 @@ func TestWhatPodsOfAGuestTakeOfTheController(t *testing.T) {
 		t.Logf("%d pods of a guest with %d KiB of variables each, lists streamed: %s: the controller's memory at most %d MiB", pods, len(variables)/2*text.Len()>>10, way, kib>>10)
 		require.Less(t, kib>>10, most)
 		p.stop(t)
+		require.NoError(t, w.client.DeleteAllOf(t.Context(), &networkingv1.NetworkPolicy{}, client.InNamespace(guest)))
 	}
 }
