@@ -94,3 +94,16 @@ func Unfit(c Caller) string {
 	}
 	return ""
 }
+
+// Kinds returns the kinds of which a caller of these guests sees its own objects.
+func (g Guests) Kinds(ids []string) []schema.GroupResource {
+	kinds := []schema.GroupResource{{Resource: "namespaces"}}
+	for _, id := range ids {
+		for _, kind := range g.visible[id].Kinds() {
+			if !slices.Contains(kinds, kind) && len(g.visibleTo(ids, kind).by) > 0 {
+				kinds = append(kinds, kind)
+			}
+		}
+	}
+	return kinds
+}

@@ -147,9 +147,9 @@ func (s *Serving) Info(r *http.Request) (*request.RequestInfo, error) {
 }
 
 // Forbidden returns the error by which the API server refuses a request in the caller's name.
-func Forbidden(info *request.RequestInfo, caller user.Info) error {
+func Forbidden(info *request.RequestInfo, caller string) error {
 	return responsewriters.ForbiddenStatusError(authorizer.AttributesRecord{
-		User: caller, Verb: info.Verb, Namespace: info.Namespace, APIGroup: info.APIGroup, APIVersion: info.APIVersion, Resource: info.Resource,
+		User: &user.DefaultInfo{Name: caller}, Verb: info.Verb, Namespace: info.Namespace, APIGroup: info.APIGroup, APIVersion: info.APIVersion, Resource: info.Resource,
 		Subresource: info.Subresource, Name: info.Name, ResourceRequest: info.IsResourceRequest, Path: info.Path,
 	}, "")
 }

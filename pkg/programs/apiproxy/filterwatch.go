@@ -154,17 +154,31 @@ func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, e
 	if version == "" || version == "0" || planned.verdict.Query.Get("sendInitialEvents") == "true" {
 		return shown, nil
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://upstream/", nil)
-	if err != nil {
-		return nil, err
-	}
 	query := url.Values{"resourceVersion": {version}, "resourceVersionMatch": {"Exact"}}
 	for _, name := range []string{"labelSelector", "fieldSelector"} {
 		if planned.verdict.Query.Has(name) {
 			query.Set(name, planned.verdict.Query.Get(name))
 		}
 	}
-	p.server.Aim(request, planned.verdict.Path, "", query.Encode())
+	list, err := p.metadata(ctx, planned.verdict.Path, query)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range list {
+		if shows(planned.verdict.Visible, object) {
+			shown[object.Metadata.Name] = true
+		}
+	}
+	return shown, nil
+}
+
+// metadata lists the metadata of objects, as the proxy itself.
+func (p *proxy) metadata(ctx context.Context, path string, query url.Values) ([]objectDocument, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://upstream/", nil)
+	if err != nil {
+		return nil, err
+	}
+	p.server.Aim(request, path, "", query.Encode())
 	request.Header.Set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
 	response, err := p.server.RoundTrip(request)
 	if err != nil {
@@ -172,16 +186,11 @@ func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, e
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, apierrors.NewResourceExpired("too old resource version: " + version)
+		return nil, apierrors.NewResourceExpired("too old resource version, or the API proxy lacks a right")
 	}
 	var list struct{ Items []objectDocument }
 	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
 		return nil, fmt.Errorf("the API server's answer: %w", err)
 	}
-	for _, object := range list.Items {
-		if shows(planned.verdict.Visible, object) {
-			shown[object.Metadata.Name] = true
-		}
-	}
-	return shown, nil
+	return list.Items, nil
 }

@@ -44,6 +44,9 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	if planned.verdict.Action == window.Pass {
 		p.server.Aim(r.Out, r.In.URL.Path, r.In.URL.RawPath, planned.request.Query.Encode())
 		upstream.As(r.Out.Header, planned.caller)
+		if json := window.AcceptJSON(strings.Join(r.In.Header.Values("Accept"), ","), false); json != "" && asksRules(planned) {
+			r.Out.Header.Set("Accept", json)
+		}
 		r.SetXForwarded()
 		r.Out.Header.Del("X-Forwarded-Host")
 		r.Out.Header.Del("X-Forwarded-Proto")
@@ -88,6 +91,8 @@ func (p *proxy) read(r *http.Response) error {
 		return errors.New("the API server refuses the API proxy's own credentials")
 	case v.Action == window.Pass && r.StatusCode == http.StatusForbidden && planned.request.Subresource != "proxy":
 		return inCallersName(planned, r)
+	case v.Action == window.Pass && r.StatusCode == http.StatusCreated && asksRules(planned) && r.Header.Get("Content-Type") == "application/json":
+		return p.addRules(planned, r)
 	case v.Action == window.Pass:
 		return nil
 	case r.StatusCode == http.StatusForbidden:

@@ -2,6 +2,7 @@ package apiproxy
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -12,18 +13,23 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
 
 	"data-space.liqo.io/pkg/decisions/window"
 	"data-space.liqo.io/pkg/effects/apiserving"
 	"data-space.liqo.io/pkg/effects/upstream"
 )
 
-// refused is the verdict of requests that the proxy itself refuses.
-const refused window.Action = "refuse"
+// Verdicts beside the actions of package window.
+const (
+	refused window.Action = "refuse" // the proxy refuses the request
+	told    window.Action = "tell"   // the proxy answers what it shows the caller
+)
 
 // proxy answers requests. It is safe for concurrent use.
 type proxy struct {
 	serving *apiserving.Serving
+	clients kubernetes.Interface
 	server  *upstream.Upstream
 	guests  *sources
 	open    *turns
@@ -36,6 +42,7 @@ type proxy struct {
 // plan is what happens to one request.
 type plan struct {
 	caller  upstream.Identity
+	ids     []string // of the caller's guests
 	request window.Request
 	verdict window.Verdict
 	// forbidden is the API server's refusal in the caller's name.
@@ -46,10 +53,10 @@ type plan struct {
 
 // fact is what is logged and counted of a request.
 type fact struct {
-	caller, remote, verb, kind, namespace, name, path string
-	code                                              int
-	verdict                                           window.Action
-	began                                             time.Time
+	caller, impersonator, remote, verb, kind, namespace, name, path string
+	code                                                            int
+	verdict                                                         window.Action
+	began                                                           time.Time
 }
 
 type planKey struct{}
@@ -69,14 +76,19 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(answered, err)
 		return
 	}
-	if !p.open.begin(f.caller) {
+	bearer := cmp.Or(f.impersonator, f.caller)
+	if !p.open.begin(bearer) {
 		answer(answered, apierrors.NewTooManyRequests("the caller has too many open requests; end some of them", 1))
 		return
 	}
-	defer p.open.end(f.caller)
+	defer p.open.end(bearer)
 	f.verdict = planned.verdict.Action
 	if planned.verdict.Action == window.Hide {
 		answer(answered, absent(planned.request.Kind, planned.request.Name))
+		return
+	}
+	if p.can(r.Context(), answered, r, planned) {
+		f.verdict = told
 		return
 	}
 	ctx := context.WithValue(r.Context(), planKey{}, planned)
@@ -104,8 +116,16 @@ func (p *proxy) plan(r *http.Request, f *fact) (*plan, error) {
 	if why := window.Unfit(caller); why != "" {
 		return nil, forbidden(why)
 	}
-	if impersonates(r.Header) {
-		return nil, forbidden("the API proxy does not accept Impersonate-* headers; call the API server itself")
+	identity, err := p.assume(r.Context(), upstream.Identity{Name: user.GetName(), UID: user.GetUID(), Groups: user.GetGroups(), Extra: user.GetExtra()}, r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if identity.Name != f.caller {
+		f.caller, f.impersonator = identity.Name, f.caller
+	}
+	caller = window.Caller{User: identity.Name, Groups: identity.Groups}
+	if why := window.Unfit(caller); why != "" {
+		return nil, forbidden(why)
 	}
 	info, err := p.serving.Info(r)
 	if err != nil {
@@ -133,18 +153,8 @@ func (p *proxy) plan(r *http.Request, f *fact) (*plan, error) {
 		return nil, apierrors.NewBadRequest("the API proxy filters this watch, and does not by a websocket; send it as an ordinary request")
 	}
 	return &plan{
-		caller:  upstream.Identity{Name: user.GetName(), UID: user.GetUID(), Groups: user.GetGroups(), Extra: user.GetExtra()},
-		request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, user), holds: p.holds(caller, ids, request, verdict),
+		caller: identity, ids: ids, request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, identity.Name), holds: p.holds(caller, ids, request, verdict),
 	}, nil
-}
-
-func impersonates(h http.Header) bool {
-	for name := range h {
-		if strings.HasPrefix(strings.ToLower(name), "impersonate-") {
-			return true
-		}
-	}
-	return false
 }
 
 func (f *fact) note(r window.Request) {
@@ -169,7 +179,7 @@ func (f *fact) note(r window.Request) {
 // report logs and counts a request. Queries, headers and bodies are not logged: they may hold secrets.
 func (p *proxy) report(f fact) {
 	p.meters.count(f)
-	p.log.Info("request", "caller", f.caller, "remote", f.remote, "verb", f.verb, "kind", f.kind, "namespace", f.namespace, "name", f.name,
+	p.log.Info("request", "caller", f.caller, "impersonator", f.impersonator, "remote", f.remote, "verb", f.verb, "kind", f.kind, "namespace", f.namespace, "name", f.name,
 		"path", f.path, "verdict", string(f.verdict), "code", f.code, "duration", time.Since(f.began))
 }
 

@@ -13,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -107,15 +109,65 @@ func TestRefusalsAreInTheCallersName(t *testing.T) {
 	}
 }
 
-func TestImpersonationIsRefused(t *testing.T) {
+func TestACallerActsAsAnotherByItsOwnRight(t *testing.T) {
+	w := newWorld(t)
+	w.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "acts"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"users"}, ResourceNames: []string{"slice-0123456789ab", "clerk"}, Verbs: []string{"impersonate"}},
+		{APIGroups: []string{""}, Resources: []string{"groups"}, ResourceNames: []string{guest, "system:masters"}, Verbs: []string{"impersonate"}},
+	}})
+	w.create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "acts"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "acts"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "support"}}})
+	proxied, _ := w.user(t, "support")
+	as := func(user string, groups ...string) *rest.Config {
+		config := rest.CopyConfig(proxied)
+		config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+		return config
+	}
+	require.Equal(t, []string{"pharma-a", "pharma-b"}, listed(t, as("slice-0123456789ab", guest), metav1.ListOptions{}), "it sees what the guest sees")
+	require.Equal(t, "clerk", who(t, as("clerk")).Username)
+	for _, config := range []*rest.Config{as("clerk", "rival"), as("admin"), as("clerk", "system:masters"), as("system:serviceaccount:pharma-a:default")} {
+		_, err := clients(t, config).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+		require.True(t, apierrors.IsForbidden(err), "%+v: %v", config.Impersonate, err)
+	}
+}
+
+func TestCanISaysWhatHoldsThroughTheProxy(t *testing.T) {
+	w := newWorld(t)
+	proxied, direct := w.pharma(t)
+	can := func(config *rest.Config, verb, resource, name string) bool {
+		review, err := clients(t, config).AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Name: name}},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		return review.Status.Allowed
+	}
+	for _, c := range []struct {
+		verb, resource, name string
+		direct, proxied      bool
+	}{
+		{"list", "namespaces", "", false, true}, {"watch", "namespaces", "", false, true}, {"get", "namespaces", "pharma-a", false, true},
+		{"get", "namespaces", "rival-a", false, false}, {"get", "namespaces", "not-there", false, false}, {"delete", "namespaces", "pharma-a", false, false},
+		{"list", "nodes", "", false, false}, {"list", "secrets", "", false, false}, {"*", "*", "", false, false},
+	} {
+		require.Equal(t, c.direct, can(direct, c.verb, c.resource, c.name), "%+v", c)
+		require.Equal(t, c.proxied, can(proxied, c.verb, c.resource, c.name), "%+v", c)
+	}
+	rules, err := clients(t, proxied).AuthorizationV1().SelfSubjectRulesReviews().Create(t.Context(),
+		&authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: "pharma-a"}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.Contains(t, rules.Status.ResourceRules, authorizationv1.ResourceRule{Verbs: []string{"get", "list", "watch"}, APIGroups: []string{""}, Resources: []string{"namespaces"}})
+	require.Greater(t, len(rules.Status.ResourceRules), 3, "beside the caller's own")
+}
+
+func TestImpersonationWithoutTheRightIsRefused(t *testing.T) {
 	w := newWorld(t)
 	proxied, _ := w.pharma(t)
 	for _, header := range []http.Header{{"Impersonate-User": {"system:admin"}}, {"Impersonate-Group": {"system:masters"}}, {"impersonate-uid": {"1"}}, {"Impersonate-Extra-A": {"b"}}} {
 		code, _, body := send(t, proxied, "GET", "/api/v1/namespaces", header, nil)
-		require.Equal(t, http.StatusForbidden, code)
+		require.Contains(t, []int{http.StatusForbidden, http.StatusBadRequest}, code) // 400: without a user
 		var status metav1.Status
 		require.NoError(t, json.Unmarshal([]byte(body), &status))
-		require.Equal(t, metav1.StatusReasonForbidden, status.Reason)
+		require.Equal(t, metav1.StatusFailure, status.Status)
 	}
 	naive := w.naive(t)
 	_, _, body := send(t, naive, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", http.Header{"Impersonate-User": {"somebody-else"}, "Content-Type": {"application/json"}},
@@ -164,5 +216,6 @@ func TestKubectl(t *testing.T) {
 	require.NotContains(t, table, "rival")
 	require.Contains(t, kubectl("get", "namespace", "pharma-a"), "Active")
 	require.Equal(t, "Error from server (NotFound): namespaces \"rival-a\" not found\n", kubectl("get", "namespace", "rival-a"))
+	require.Equal(t, "yes\n", kubectl("auth", "can-i", "list", "namespaces"))
 	require.Contains(t, kubectl("get", "pods"), "No resources found in pharma-a namespace.")
 }

@@ -1,0 +1,46 @@
+package apiproxy
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"data-space.liqo.io/pkg/decisions/window"
+	"data-space.liqo.io/pkg/effects/upstream"
+)
+
+// maxImpersonated bounds what one request asks to be: each group and extra value costs a review.
+const maxImpersonated = 32
+
+// assume returns whom a caller acts as: itself, or whom its Impersonate-* headers name, if the API server allows the caller each of them.
+func (p *proxy) assume(ctx context.Context, caller upstream.Identity, h http.Header) (upstream.Identity, error) {
+	wanted, err := window.Impersonated(h)
+	if err != nil || wanted == nil {
+		return caller, err
+	}
+	if len(wanted.Reviews) > maxImpersonated {
+		return caller, apierrors.NewBadRequest(fmt.Sprintf("the Impersonate-* headers have more than %d values", maxImpersonated))
+	}
+	extra := map[string]authorizationv1.ExtraValue{}
+	for key, values := range caller.Extra {
+		extra[key] = values
+	}
+	for _, attributes := range wanted.Reviews {
+		review, err := p.clients.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+			Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: caller.Name, Groups: caller.Groups, UID: caller.UID, Extra: extra, ResourceAttributes: &attributes,
+			},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return caller, fmt.Errorf("asking whether the caller may impersonate: %w", apierrors.NewServiceUnavailable("the API server does not answer"))
+		}
+		if !review.Status.Allowed {
+			return caller, forbidden(fmt.Sprintf("User %q cannot impersonate resource %q in API group %q: %q", caller.Name, attributes.Resource, attributes.Group, attributes.Name))
+		}
+	}
+	return upstream.Identity{Name: wanted.User, UID: wanted.UID, Groups: wanted.Groups, Extra: wanted.Extra}, nil
+}

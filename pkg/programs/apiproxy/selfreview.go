@@ -1,0 +1,75 @@
+package apiproxy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"data-space.liqo.io/pkg/decisions/window"
+)
+
+// maxReview bounds a SelfSubjectAccessReview; a real one has some hundred bytes.
+const maxReview = 64 << 10
+
+// can answers a SelfSubjectAccessReview about what the proxy shows, which the API server would deny. It reports whether it has: every other
+// review passes to the API server, with the body as it was.
+func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request, planned *plan) bool {
+	if planned.request.Verb != "create" || planned.request.Kind != (schema.GroupResource{Group: authorizationv1.GroupName, Resource: "selfsubjectaccessreviews"}) ||
+		len(planned.ids) == 0 || planned.request.Version != "v1" || window.AcceptJSON(r.Header.Get("Accept"), false) == "" {
+		return false
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxReview))
+	r.Body = unread{io.MultiReader(bytes.NewReader(raw), r.Body), r.Body}
+	if err != nil || len(raw) == maxReview {
+		return false
+	}
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(raw, nil, nil) // JSON and protobuf, as their heads show
+	review, is := object.(*authorizationv1.SelfSubjectAccessReview)
+	if err != nil || !is || review.Spec.ResourceAttributes == nil {
+		return false
+	}
+	if !p.shown(ctx, planned.ids, *review.Spec.ResourceAttributes) {
+		return false
+	}
+	review.Kind, review.APIVersion = "SelfSubjectAccessReview", authorizationv1.SchemeGroupVersion.String()
+	review.Status = authorizationv1.SubjectAccessReviewStatus{Allowed: true, Reason: "the API proxy shows the caller's own objects"}
+	text, err := json.Marshal(review)
+	if err != nil {
+		return false
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write(append(text, '\n')) // the client is gone
+	return true
+}
+
+// shown reports whether the proxy itself answers such a request with what the caller sees.
+func (p *proxy) shown(ctx context.Context, ids []string, a authorizationv1.ResourceAttributes) bool {
+	guests, _ := p.guests.Guests()
+	verdict, err := guests.Decide(ids, window.Request{
+		Method: http.MethodGet, Resource: true, Verb: a.Verb, Kind: schema.GroupResource{Group: a.Group, Resource: a.Resource},
+		Version: "v1", Subresource: a.Subresource, Name: a.Name,
+	})
+	switch {
+	case err != nil || verdict.Action == window.Pass || verdict.Action == window.Hide:
+		return false
+	case a.Verb != "get" || a.Name == "":
+		return true
+	}
+	return p.exists(ctx, verdict, a.Name)
+}
+
+// exists reports whether the one object that a verdict is about is there and visible.
+func (p *proxy) exists(ctx context.Context, v window.Verdict, name string) bool {
+	list, err := p.metadata(ctx, v.Path, v.Query)
+	if err != nil || len(list) != 1 || list[0].Metadata.Name != name {
+		return false
+	}
+	return v.Action == window.Narrow || shows(v.Visible, list[0])
+}
