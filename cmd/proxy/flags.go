@@ -30,6 +30,10 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Serving.KeyFile, "tls-private-key-file", "", "`file` of its key (required)")
 	f.StringVar(&o.Serving.ClientCAFile, "client-ca-file", "", "`file` of the CA certificates of client certificates, followed when it changes;"+
 		" empty: those of the API server, from the ConfigMap kube-system/extension-apiserver-authentication")
+	f.StringVar(&o.Serving.ForwardingCAFile, "forwarding-ca-file", "", "`file` of the CA certificates of proxies before this one that may forward client"+
+		" certificates, followed when it changes; empty: none may")
+	f.StringSliceVar(&o.Serving.ForwardingNames, "forwarding-names", nil, "common `names` of these proxies' certificates, comma-separated")
+	f.StringVar(&o.Serving.ForwardedHeader, "forwarded-cert-header", "Ssl-Client-Cert", "`header` in which they forward a certificate: PEM, escaped as in a URL")
 	cli.Var(f, "bind-address", "`host:port` of the proxy, over TLS (default :9443)", &o.Address, parseAddress)
 	cli.Var(f, "max-requests-per-caller", "`number` of requests of one caller that may be open at a time, watches included (default 400)",
 		&o.RequestsPerCaller, parseCount)
@@ -43,6 +47,9 @@ func (s *settings) flags(f *pflag.FlagSet) {
 func (s *settings) check() error {
 	if s.options.Serving.CertFile == "" || s.options.Serving.KeyFile == "" {
 		return errors.New("--tls-cert-file or --tls-private-key-file is missing; name the files of the certificate that the proxy shows")
+	}
+	if (s.options.Serving.ForwardingCAFile == "") != (len(s.options.Serving.ForwardingNames) == 0) {
+		return errors.New("--forwarding-ca-file and --forwarding-names are given together; name both, or neither")
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func effectsOnly() []permit {
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/effects/witnessfile"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
 		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/policywatch", "pkg/effects/upstream"}},
-		{paths: []string{"crypto/tls", "k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
+		{paths: []string{"crypto/tls", "crypto/x509", "k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
 		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink"}}, // an ioctl's buffer
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{

@@ -39,6 +39,10 @@ type Config struct {
 	CertFile, KeyFile string
 	// ClientCAFile verifies client certificates; empty: the cluster's own, from the ConfigMap extension-apiserver-authentication.
 	ClientCAFile string
+	// ForwardingCAFile and ForwardingNames say which proxies before this one may forward client certificates, in ForwardedHeader; no file:
+	// none.
+	ForwardingCAFile, ForwardedHeader string
+	ForwardingNames                   []string
 }
 
 // Serving authenticates requests, and shows the server's certificate. It is safe for concurrent use.
@@ -47,6 +51,7 @@ type Serving struct {
 	info          *request.RequestInfoFactory
 	cert          *dynamiccertificates.DynamicCertKeyPairContent
 	clientCA      clientCA
+	forwarding    *dynamiccertificates.DynamicFileCAContent // nil: no proxy forwards certificates
 	tls           *dynamiccertificates.DynamicServingCertificateController
 }
 
@@ -72,8 +77,16 @@ func New(ctx context.Context, config Config, clients kubernetes.Interface) (*Ser
 	}
 	cached := cache.New(tokens, false, acceptedFor, refusedFor)
 	s := &Serving{cert: cert, clientCA: ca, info: &request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}}
-	s.authenticator = group.NewAuthenticatedGroupAdder(union.New(
-		x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion), bearertoken.New(cached), websocket.NewProtocolAuthenticator(cached)))
+	certificates := x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion)
+	s.authenticator = union.New(certificates, bearertoken.New(cached), websocket.NewProtocolAuthenticator(cached))
+	if config.ForwardingCAFile != "" {
+		if s.forwarding, err = dynamiccertificates.NewDynamicCAContentFromFile("forwarding-ca", config.ForwardingCAFile); err != nil {
+			return nil, fmt.Errorf("--forwarding-ca-file: %w; name a bundle of CA certificates", err)
+		}
+		s.authenticator = union.NewFailOnError(
+			forwarded{s.forwarding.VerifyOptions, config.ForwardingNames, config.ForwardedHeader, certificates}, s.authenticator)
+	}
+	s.authenticator = group.NewAuthenticatedGroupAdder(s.authenticator)
 	base := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, ClientAuth: tls.RequestClientCert}
 	s.tls = dynamiccertificates.NewDynamicServingCertificateController(base, ca, cert, nil, nil)
 	ca.AddListener(s.tls)
@@ -114,6 +127,9 @@ func (s *Serving) Run(ctx context.Context) {
 	var group wait.Group
 	group.StartWithContext(ctx, func(ctx context.Context) { s.cert.Run(ctx, 1) })
 	group.StartWithContext(ctx, func(ctx context.Context) { s.clientCA.Run(ctx, 1) })
+	if s.forwarding != nil {
+		group.StartWithContext(ctx, func(ctx context.Context) { s.forwarding.Run(ctx, 1) })
+	}
 	group.StartWithChannel(ctx.Done(), func(stop <-chan struct{}) { s.tls.Run(1, stop) })
 	group.Wait()
 }
