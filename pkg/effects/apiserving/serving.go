@@ -7,8 +7,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -157,9 +161,21 @@ func (s *Serving) Caller(r *http.Request) (user.Info, error) {
 	return response.User, nil
 }
 
-// Info returns what a request asks for.
+// Info returns what a request asks for. The library logs queries that it cannot read, and queries may hold secrets: it gets none, and the two
+// parameters that matter are read here as it reads them.
 func (s *Serving) Info(r *http.Request) (*request.RequestInfo, error) {
-	return s.info.NewRequestInfo(r)
+	info, err := s.info.NewRequestInfo(&http.Request{Method: r.Method, URL: &url.URL{Path: r.URL.Path}})
+	if err != nil || info.Verb != "list" {
+		return info, err
+	}
+	query := r.URL.Query()
+	if values := query["watch"]; len(values) > 0 && !slices.Contains([]string{"false", "0"}, strings.ToLower(values[0])) {
+		info.Verb = "watch"
+	}
+	if selector, err := fields.ParseSelector(query.Get("fieldSelector")); err == nil {
+		info.Name, _ = selector.RequiresExactMatch("metadata.name")
+	}
+	return info, nil
 }
 
 // Forbidden returns the error by which the API server refuses a request in the caller's name.

@@ -46,6 +46,7 @@ func requireNothingHidden(t *testing.T, answer string, what string) {
 }
 
 func TestNoSelectorWidensWhatIsShown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	proxied, _ := w.pharma(t)
 	naive := w.naive(t)
@@ -73,6 +74,7 @@ func TestNoSelectorWidensWhatIsShown(t *testing.T) {
 }
 
 func TestNoPathLeadsAroundTheVerdict(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	proxied, _ := w.pharma(t)
 	naive := w.naive(t)
@@ -142,6 +144,7 @@ func TestNoHeaderGivesAnotherIdentity(t *testing.T) {
 }
 
 func TestOversizeIsRefusedAndSlowClientsEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	proxied, _ := w.pharma(t)
 	c := w.dial(t, proxied)

@@ -193,6 +193,7 @@ func next(t *testing.T, events <-chan string) string {
 }
 
 func TestAWatchOfOneNamespace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	proxied, _ := w.pharma(t)
 	c := clients(t, proxied).CoreV1().Namespaces()
