@@ -116,6 +116,8 @@ racetest: tools ## 1,000 pods start while agents are killed, 100 at once, every 
 fuzz: ## objects of guests and texts by chance, against the webhook, its limits and the finder of names; the seeds run in test-unit
 	$(call stage,fuzzing)
 	@go test -run '^$$' -fuzz FuzzFind -fuzztime 30s ./pkg/decisions/leastpriv
+	@go test -run '^$$' -fuzz FuzzSelector -fuzztime 30s ./pkg/decisions/window
+	@go test -run '^$$' -fuzz FuzzFilter -fuzztime 30s ./pkg/programs/apiproxy
 	@go test -run '^$$' -fuzz FuzzExceeded -fuzztime 30s ./pkg/decisions/limits
 	@go test -run '^$$' -fuzz FuzzObject -fuzztime 30s ./pkg/programs/webhook
 	@go test -run '^$$' -fuzz FuzzReview -fuzztime 30s ./pkg/programs/webhook
@@ -165,6 +167,10 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	$(call stage,bench: policies of 1000 workloads and 300 Services, against as many bare writes, and one change; the memory that pods of a guest take)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags 'api bench' -run 'TestWhatPoliciesOfWorkloadsCost|TestWhatPodsOfAGuestTake' -exec "$(CURDIR)/test/isolated" ./test/api/controller
+
+	$(call stage,bench: the API proxy beside the bare API server)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -tags 'api bench' -run TestWhatTheProxyCosts -exec "$(CURDIR)/test/isolated" ./test/api/proxy
 
 .PHONY: generate
 generate: ## RULES.md, the map in ARCHITECTURE.md, and deploy/crds with the deep copies of their types

@@ -90,6 +90,9 @@ func (p *proxy) read(r *http.Response) error {
 	case r.StatusCode == http.StatusUnauthorized && planned.request.Subresource != "proxy":
 		return errors.New("the API server refuses the API proxy's own credentials")
 	case v.Action == window.Pass && r.StatusCode == http.StatusForbidden && planned.request.Subresource != "proxy":
+		if merged, err := p.merge(planned, r); merged || err != nil {
+			return err
+		}
 		return inCallersName(planned, r)
 	case v.Action == window.Pass && r.StatusCode == http.StatusCreated && asksRules(planned) && r.Header.Get("Content-Type") == "application/json":
 		return p.addRules(planned, r)
@@ -107,7 +110,7 @@ func (p *proxy) read(r *http.Response) error {
 func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	var status apierrors.APIStatus
 	switch {
-	case errors.As(err, &status):
+	case errors.As(err, &status), errors.As(err, &window.ExpiredError{}), errors.As(err, &window.BadRequestError{}):
 		answer(w, err)
 	case errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF):
 		answer(w, apierrors.NewServiceUnavailable("the request has ended"))

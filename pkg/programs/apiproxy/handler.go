@@ -24,6 +24,7 @@ import (
 const (
 	refused window.Action = "refuse" // the proxy refuses the request
 	told    window.Action = "tell"   // the proxy answers what it shows the caller
+	joined  window.Action = "merge"  // a list of all namespaces is answered by those of the caller's own
 )
 
 // proxy answers requests. It is safe for concurrent use.
@@ -98,6 +99,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer end()
 	}
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))
+	f.verdict = planned.verdict.Action // it may have been answered in another way
 }
 
 // plan decides about a request, and notes what is known of it.

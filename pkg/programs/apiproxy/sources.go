@@ -28,8 +28,8 @@ type sources struct {
 	changed func() // runs after each change of policies or of the set of guests
 
 	mu         sync.Mutex
-	namespaces map[types.UID]string // the guest of each namespace that bears a guest's label
-	count      map[string]int       // of each guest's namespaces
+	namespaces map[types.UID]space // each namespace that bears a guest's label
+	count      map[string]int      // of each guest's namespaces
 	policies   map[string]v1alpha1.GuestPolicy
 	now        window.Guests // rebuilt at each change, then only read
 	synced     bool
@@ -53,7 +53,7 @@ func newSources(config *rest.Config) (*sources, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
 	}
-	return &sources{cache: informers, changed: func() {}, namespaces: map[types.UID]string{}, count: map[string]int{},
+	return &sources{cache: informers, changed: func() {}, namespaces: map[types.UID]space{}, count: map[string]int{},
 		policies: map[string]v1alpha1.GuestPolicy{}}, nil
 }
 
@@ -111,13 +111,22 @@ func (s *sources) note(o any, gone bool) {
 	}
 }
 
+// space is a namespace that bears a guest's label.
+type space struct {
+	guest, name string
+	foreign     bool // it hosts the guest's workloads
+}
+
 // noteNamespace reports whether a guest has got its first namespace or lost its last one.
 func (s *sources) noteNamespace(o *metav1.PartialObjectMetadata, gone bool) bool {
-	before, now := s.namespaces[o.UID], apis.Guest(o.Labels)
+	before, now := s.namespaces[o.UID].guest, apis.Guest(o.Labels)
 	if gone {
 		now = ""
 	}
 	if before == now {
+		if now != "" {
+			s.namespaces[o.UID] = space{now, o.Name, apis.IsForeign(o.Labels)}
+		}
 		return false
 	}
 	changed := false
@@ -132,7 +141,7 @@ func (s *sources) noteNamespace(o *metav1.PartialObjectMetadata, gone bool) bool
 	if now != "" {
 		s.count[now]++
 		changed = changed || s.count[now] == 1
-		s.namespaces[o.UID] = now
+		s.namespaces[o.UID] = space{now, o.Name, apis.IsForeign(o.Labels)}
 	}
 	return changed
 }
@@ -147,4 +156,18 @@ func (s *sources) Guests() (window.Guests, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now, s.synced
+}
+
+// namespacesOf returns the names of the namespaces of guests, in order.
+func (s *sources) namespacesOf(ids []string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for _, one := range s.namespaces {
+		if one.foreign && slices.Contains(ids, one.guest) {
+			names = append(names, one.name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
