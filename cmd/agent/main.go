@@ -1,5 +1,5 @@
 // Command agent enforces the foreign pods and the NetworkPolicies of its node. Its subcommands report what it enforces and
-// why (status, explain, requests), prove what they did (record), undo it (cleanup), and install or remove its CNI plugin (install-cni, uninstall-cni).
+// why (status, rules, explain, requests), prove what they did (record), undo it (cleanup), and install or remove its CNI plugin (install-cni, uninstall-cni).
 package main
 
 import (
@@ -24,6 +24,6 @@ func command(getenv func(string) string) *cobra.Command {
 		RunE:    cli.Serve(&o.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, o, logger) }),
 	}
 	o.flags(c.Flags(), getenv)
-	c.AddCommand(statusCommand(), explainCommand(), requestsCommand(), recordCommand(), cleanupCommand(), installCNICommand(), uninstallCNICommand())
+	c.AddCommand(statusCommand(), rulesCommand(), explainCommand(), requestsCommand(), recordCommand(), cleanupCommand(), installCNICommand(), uninstallCNICommand())
 	return c
 }

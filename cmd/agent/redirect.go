@@ -92,7 +92,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		},
 		close: func() { events.Close(); _ = runtime.Close(); _ = host.Close() },
 		part: agentserver.Part{
-			Path: agentapi.EndpointsPath, Answers: agentserver.Endpoints(a.Status, n.log),
+			Path: agentapi.EndpointsPath, Answers: agentserver.Endpoints(a, n.log),
 			Alive: agentserver.Condition{Good: a.Alive, Otherwise: "no decision was made for too long"},
 			Ready: agentserver.Condition{Good: a.Ready, Otherwise: "not every foreign pod of this node was looked at yet"},
 		},

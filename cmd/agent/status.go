@@ -22,6 +22,22 @@ func statusCommand() *cobra.Command {
 	return c
 }
 
+// rulesCommand asks the agent of this node what the kernel holds for one pod, and why.
+func rulesCommand() *cobra.Command {
+	var o asking
+	var pod string
+	c := &cobra.Command{
+		Use:   "rules",
+		Short: "show the rules that the kernel holds for a foreign pod of this node, each with its reason and its packets",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return agentcli.Rules(c.Context(), o.socket, o.output == "json", pod, c.OutOrStdout())
+		},
+	}
+	c.Flags().StringVar(&pod, "pod", "", "`namespace/name` of the pod")
+	o.flags(c.Flags(), "text")
+	return c
+}
+
 // asking holds the flags of a command that asks the running agent.
 type asking struct{ socket, output string }
 

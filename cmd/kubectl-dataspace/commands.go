@@ -55,12 +55,13 @@ func explainCommand() *cobra.Command {
 	var form string
 	var q kubectlplugin.Connection
 	c := &cobra.Command{
-		Use:   "explain POD (--to ADDRESS:PORT | --from ADDRESS --port PORT)",
-		Short: "show which rule of which NetworkPolicy decides on a connection of a pod",
-		Long: "explain asks the agent of the pod's node what NetworkPolicy makes of a connection of the pod, and which rule decides.\n" +
-			"It ends with status 0 if the connection is allowed, 3 if it is refused, 1 if that is not known.",
+		Use:   "explain POD [--to ADDRESS:PORT | --from ADDRESS --port PORT]",
+		Short: "show the rules of a foreign pod with their reasons, or which NetworkPolicy decides on a connection of a pod",
+		Long: "explain asks the agent of the pod's node which rules the kernel holds for a foreign pod, why, and how many packets each has met.\n" +
+			"With --to or --from it asks what NetworkPolicy makes of a connection of the pod, and which rule decides: it ends with status 0 if\n" +
+			"the connection is allowed, 3 if it is refused, 1 if that is not known.",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := q.Check(); err != nil {
+			if err := q.Check(); q.Asked() && err != nil {
 				return cli.Usage(err)
 			}
 			return runExplain(c.Context(), p, args[0], form, q, c.OutOrStdout())
@@ -84,6 +85,9 @@ func runExplain(ctx context.Context, p place, pod, form string, q kubectlplugin.
 	}
 	if before, name, found := strings.Cut(pod, "/"); found {
 		namespace, pod = before, name
+	}
+	if !q.Asked() {
+		return kubectlplugin.Rules(ctx, cluster, stdout, namespace, pod, form)
 	}
 	err = kubectlplugin.Explain(ctx, cluster, stdout, namespace, pod, form, q)
 	var ended agentexec.StatusError

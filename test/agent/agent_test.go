@@ -18,6 +18,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"data-space.liqo.io/pkg/decisions/redirect"
+	"data-space.liqo.io/pkg/decisions/ruleview"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/ledger"
@@ -307,6 +308,15 @@ func life(t *testing.T, b xtables.Backend) {
 		ns, err := netns.Open(detail.Netns)
 		require.NoError(t, err)
 		defer ns.Close()
+		rules, found := r.Rules(t.Context(), "pharma", "job")
+		require.True(t, found)
+		require.Greater(t, len(rules.Chains), 10)
+		for _, c := range rules.Chains {
+			for _, rule := range c.Rules {
+				require.NotEmpty(t, rule.Reason, "%s/%s: %s", c.Table, c.Name, rule.Words)
+				require.NotContains(t, []string{ruleview.Unplanned, ruleview.Unnamed}, rule.Reason, "%s/%s: %s", c.Table, c.Name, rule.Words)
+			}
+		}
 		n.inside(ns, "iptables-"+string(b), "-I", "OUTPUT", "-j", "ACCEPT")
 		repaired := r.endpoint("job", func(e agentapi.EndpointStatus) bool { return e.DriftRepaired == 1 && e.State == agentapi.Enforced })
 		require.Equal(t, hash, repaired.Hash)

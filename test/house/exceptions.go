@@ -40,12 +40,12 @@ func packageSizes() map[string]int {
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{
-		"cmd/agent":             {ceiling: 1344, target: 400},
+		"cmd/agent":             {ceiling: 1360, target: 400},
 		"cmd/cni":               {ceiling: 20, target: 20},
 		"cmd/controller":        {ceiling: 339, target: 150},
 		"cmd/webhook":           {ceiling: 260, target: 150},
 		"cmd/witness":           {ceiling: 56, target: 56},
-		"cmd/kubectl-dataspace": {ceiling: 170, target: 170},
+		"cmd/kubectl-dataspace": {ceiling: 171, target: 170},
 		"cmd/proxy":             {ceiling: 131, target: 130},
 	}
 }

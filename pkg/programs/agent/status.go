@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"data-space.liqo.io/pkg/decisions/ruleview"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/failure"
 )
@@ -25,7 +27,7 @@ func (a *Agent) Status(ctx context.Context) agentapi.NodeStatus {
 	group.SetLimit(readers)
 	for i, r := range records {
 		group.Go(func() error {
-			s.Endpoints[i] = a.observe(ctx, r)
+			s.Endpoints[i], _ = a.observe(ctx, r)
 			return nil
 		})
 	}
@@ -47,8 +49,19 @@ func (a *Agent) problems() []string {
 	return out
 }
 
-// observe is the status of one pod, its rules read now.
-func (a *Agent) observe(ctx context.Context, r record) agentapi.EndpointStatus {
+// Rules reads the kernel for one pod. found is false if this node has no foreign pod of that name. Of two, the one with rules is read.
+func (a *Agent) Rules(ctx context.Context, namespace, name string) (rules agentapi.PodRules, found bool) {
+	for _, r := range a.pods.all() {
+		if r.want.Namespace == namespace && r.want.Name == name && len(rules.Chains) == 0 {
+			status, out := a.observe(ctx, r)
+			rules, found = agentapi.PodRules{EndpointStatus: status, Chains: ruleview.Chains(out.Planned, out.State.Rulesets, status.Drift)}, true
+		}
+	}
+	return rules, found
+}
+
+// observe is the status of one pod, its rules read now, and what was read.
+func (a *Agent) observe(ctx context.Context, r record) (agentapi.EndpointStatus, podrules.Outcome) {
 	s := agentapi.EndpointStatus{
 		Namespace: r.want.Namespace, Name: r.want.Name, UID: r.want.UID, Guest: r.want.Guest,
 		State: r.state, Reason: r.reason, Message: r.message, Findings: against(r.findings), Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
@@ -56,7 +69,7 @@ func (a *Agent) observe(ctx context.Context, r record) agentapi.EndpointStatus {
 		Frames: r.frames,
 	}
 	if r.target.Netns == "" {
-		return s
+		return s, podrules.Outcome{}
 	}
 	if p := r.target.Proxy; p.Cgroup != "" {
 		s.Proxy = &agentapi.ProxyStatus{Container: r.did.Proxy, PID: p.PID, Cgroup: p.Cgroup, CgroupInode: p.CgroupInode}
@@ -66,7 +79,7 @@ func (a *Agent) observe(ctx context.Context, r record) agentapi.EndpointStatus {
 		if s.State != agentapi.Failed {
 			s.State, s.Reason, s.Message = agentapi.Failed, failure.ReasonOf(err), err.Error()
 		}
-		return s
+		return s, podrules.Outcome{}
 	}
 	s.Netns, s.Backend = out.Inode, string(out.State.Backend)
 	s.Rules, s.Drift, s.Hash = out.State.RuleCounts(), differences(out.State.Drift), out.State.Hash
@@ -75,7 +88,7 @@ func (a *Agent) observe(ctx context.Context, r record) agentapi.EndpointStatus {
 		a.pods.update(r.want.UID, func(r *record) { r.verified = time.Time{} })
 		a.queue.Add(r.want.UID) // which is now
 	}
-	return s
+	return s, out
 }
 
 func moment(t time.Time) *time.Time {

@@ -35,14 +35,32 @@ func TestAProbeIsAnsweredWellWhenEveryPartMeetsIt(t *testing.T) {
 	require.Equal(t, http.StatusOK, code)
 }
 
+// enforcer has one pod.
+type enforcer struct{}
+
+func (enforcer) Status(context.Context) agentapi.NodeStatus {
+	return agentapi.NodeStatus{Node: "node-1"}
+}
+
+func (enforcer) Rules(_ context.Context, namespace, name string) (agentapi.PodRules, bool) {
+	rules := agentapi.PodRules{Chains: []agentapi.RuleChain{{Name: "OUTPUT", Rules: []agentapi.Rule{{Words: "-j DROP"}}}}}
+	return rules, namespace+"/"+name == "pharma-space/study"
+}
+
 func TestEachPartAnswersBelowItsPath(t *testing.T) {
 	h := Answers([]Part{
-		{Path: agentapi.EndpointsPath, Answers: Endpoints(func(context.Context) agentapi.NodeStatus { return agentapi.NodeStatus{Node: "node-1"} }, slog.New(slog.DiscardHandler))},
+		{Path: agentapi.EndpointsPath, Answers: Endpoints(enforcer{}, slog.New(slog.DiscardHandler))},
 		{Path: agentapi.PolicyPath, Answers: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })},
 	})
 	code, text := get(t, h, agentapi.EndpointsPath)
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, text, `"node":"node-1"`)
+	code, text = get(t, h, agentapi.RulesURL("pharma-space", "study"))
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, text, `"words":"-j DROP"`)
+	code, text = get(t, h, agentapi.RulesURL("pharma-space", "gone"))
+	require.Equal(t, http.StatusBadRequest, code)
+	require.Contains(t, text, "no foreign pod pharma-space/gone on this node")
 	_, text = get(t, h, agentapi.ExplainPath)
 	require.Equal(t, agentapi.ExplainPath, text)
 	code, _ = get(t, h, "/v1/nothing")

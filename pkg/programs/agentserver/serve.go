@@ -21,14 +21,32 @@ const (
 	drainTimeout   = 3 * time.Second
 )
 
-// Endpoints answers with the status of the node's foreign pods.
-func Endpoints(status func(context.Context) agentapi.NodeStatus, logger *slog.Logger) http.Handler {
+// Enforcer reads the kernel for the node's foreign pods.
+type Enforcer interface {
+	// Status returns the state of all pods.
+	Status(ctx context.Context) agentapi.NodeStatus
+	// Rules returns the rules of one pod; found is false if the node has no foreign pod of that name.
+	Rules(ctx context.Context, namespace, name string) (rules agentapi.PodRules, found bool)
+}
+
+// Endpoints answers with the status of the node's foreign pods, and with the rules of one.
+func Endpoints(e Enforcer, logger *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+agentapi.EndpointsPath, func(w http.ResponseWriter, r *http.Request) {
+	deliver := func(w http.ResponseWriter, what any) {
 		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(status(r.Context())); err != nil {
+		if err := json.NewEncoder(w).Encode(what); err != nil {
 			logger.Debug("status not delivered", "error", err)
 		}
+	}
+	mux.HandleFunc("GET "+agentapi.EndpointsPath, func(w http.ResponseWriter, r *http.Request) { deliver(w, e.Status(r.Context())) })
+	mux.HandleFunc("GET "+agentapi.RulesPath, func(w http.ResponseWriter, r *http.Request) {
+		namespace, name := r.URL.Query().Get("namespace"), r.URL.Query().Get("name")
+		rules, found := e.Rules(r.Context(), namespace, name)
+		if !found {
+			http.Error(w, fmt.Sprintf("no foreign pod %s/%s on this node; \"agent status\" lists them", namespace, name), http.StatusBadRequest)
+			return
+		}
+		deliver(w, rules)
 	})
 	return mux
 }

@@ -30,6 +30,9 @@ type Connection struct {
 	Protocol string // tcp, udp, sctp or icmp
 }
 
+// Asked reports whether the question names a connection.
+func (c Connection) Asked() bool { return c.To != "" || c.From != "" }
+
 // Check returns what is wrong with the question, by the names of the flags.
 func (c Connection) Check() error {
 	if (c.To == "") == (c.From == "") {
@@ -58,6 +61,20 @@ func (c Connection) other() (netip.Addr, uint16, error) {
 		return netip.Addr{}, 0, fmt.Errorf("--to=%q: not ADDRESS:PORT; give one, such as 10.0.0.7:443 or [fd00::7]:443", c.To)
 	}
 	return to.Addr(), to.Port(), nil
+}
+
+// Rules writes the rules that the kernel holds for a foreign pod, each with its reason and its packets, as the agent of the pod's node
+// reads them.
+func Rules(ctx context.Context, nodes Nodes, stdout io.Writer, namespace, name, form string) error {
+	pod, err := nodes.Pod(ctx, namespace, name)
+	if err != nil {
+		return err
+	}
+	agent, err := nodes.On(ctx, pod.Spec.NodeName)
+	if err != nil {
+		return err
+	}
+	return nodes.Stream(ctx, agent, stdout, "rules", "--pod="+namespace+"/"+name, "-o", form)
 }
 
 // Explain writes which rule of which NetworkPolicy decides on a connection of a pod, as the agent of the pod's node explains it. The

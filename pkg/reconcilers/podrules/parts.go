@@ -64,9 +64,10 @@ type Store interface {
 // Outcome is what the kernel holds after Update.
 type Outcome struct {
 	State    dataplane.State
-	Inode    uint64           // of the network namespace
-	Proxy    workload.Process // that the rules are bound to; zero: none
-	Bound    bool             // the exemption belongs to the target's proxy
-	Repaired []drift.Finding  // what somebody else had changed
-	Prepared []string         // what had to be changed besides the rules
+	Planned  []iptables.Ruleset // what State was compared with, by Observe only
+	Inode    uint64             // of the network namespace
+	Proxy    workload.Process   // that the rules are bound to; zero: none
+	Bound    bool               // the exemption belongs to the target's proxy
+	Repaired []drift.Finding    // what somebody else had changed
+	Prepared []string           // what had to be changed besides the rules
 }

@@ -182,11 +182,12 @@ func (e *Reconciler) Observe(ctx context.Context, t endpoint.Target) (Outcome, e
 		return Outcome{}, err
 	}
 	defer ns.Close()
-	state, err := e.parts.Dataplane.Observe(ctx, ns, e.written(t))
+	planned := e.written(t)
+	state, err := e.parts.Dataplane.Observe(ctx, ns, planned)
 	if err != nil {
 		return Outcome{}, failure.New(failure.Read, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
-	return Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}, nil
+	return Outcome{State: state, Planned: planned, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}, nil
 }
 
 // Delete takes the rules out of the target's network namespace and forgets it.
