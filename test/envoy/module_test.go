@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"data-space.liqo.io/pkg/decisions/follow"
+	"data-space.liqo.io/test/kit"
 )
 
 // moduleFillings are attempts to fill the memory of the module that reads along.
@@ -137,25 +137,20 @@ func TestAConnectionIsNotInTheRecordTwice(t *testing.T) {
 	require.Equal(t, 1, count(to("7", "Unread")))
 }
 
-// While nothing reads the proxy's log, long lines wait in it from several writers. None gets into another one.
+// While nothing reads the proxy's log, lines of several writers wait. None gets into another one, although the module has more to write than the kernel takes in
+// one piece.
 func TestLinesOfSeveralWritersDoNotMix(t *testing.T) {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
-	w := &world{logs: func(stream string) io.Writer {
-		if stream == "stdout" {
-			return io.Discard
-		}
-		return write
-	}}
-	hold, text := make(chan struct{}), make(chan string)
+	w := &world{logs: toStderr(write)}
+	hold, ended, log := make(chan struct{}), make(chan struct{}), &kit.Output{}
 	go func() {
-		var all strings.Builder
+		defer close(ended)
 		piece := make([]byte, 4096)
 		for {
 			n, err := read.Read(piece)
-			all.Write(piece[:n])
+			_, _ = log.Write(piece[:n])
 			if err != nil {
-				text <- all.String()
 				return
 			}
 			if strings.Contains(string(piece[:n]), "/wait/") {
@@ -165,38 +160,47 @@ func TestLinesOfSeveralWritersDoNotMix(t *testing.T) {
 	}()
 	w.build(t, following(t))
 	w.record(t, w.peer, peer4)
-	var group sync.WaitGroup
-	long := strings.Repeat("x", 3500)
-	for i := range 30 {
-		group.Go(func() { // the module's lines, short and long
-			c, err := w.dial(w.pod, "tcp", peer4+":8080")
-			if err == nil {
-				fmt.Fprintf(c, "GET /wait/%d/%s HTTP/1.1\r\nHost: %s\r\n\r\n", i, long, strings.Repeat("h", 20*i))
-				time.Sleep(time.Second)
-				_ = c.Close()
+	const each, most = 30, 4
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // as another thread of Envoy does
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond / 4):
+				_, _ = io.WriteString(write, `{"event":"other","text":"`+strings.Repeat("o", 200)+`"}`+"\n")
 			}
-		})
-		group.Go(func() { // Envoy's, of the explicit proxy, from both of its threads
-			c, err := w.dial(w.pod, "tcp", explicit4)
-			if err == nil {
-				fmt.Fprintf(c, "GET http://name-%d.example/%s HTTP/1.1\r\nHost: h\r\n\r\n", i, long+long)
-				time.Sleep(time.Second)
-				_ = c.Close()
-			}
-		})
+		}
+	}()
+	for i := range each {
+		c, err := w.dial(w.pod, "tcp", peer4+":8080")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		fmt.Fprint(c, strings.Repeat(fmt.Sprintf("GET /wait/%d/%s HTTP/1.1\r\nHost: h\r\n\r\n", i, strings.Repeat("x", 3500)), most))
 	}
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(500 * time.Millisecond) // the pipe fills
 	close(hold)
-	group.Wait()
-	time.Sleep(time.Second)
+	require.Eventually(t, func() bool { return strings.Count(log.String(), "/wait/") == each*most }, 2*waitLong, 10*waitStep)
+	close(stop)
+	<-stopped
 	require.NoError(t, w.proxy.Process.Kill())
 	_ = w.proxy.Wait()
 	require.NoError(t, write.Close())
-	long = <-text
-	require.Equal(t, 30, strings.Count(long, "/wait/"))
-	lines := strings.SplitAfter(long, "\n")
+	<-ended
+	lines := strings.SplitAfter(log.String(), "\n")
 	for _, raw := range lines[:len(lines)-1] {
 		require.True(t, strings.HasPrefix(raw, "E ") || json.Valid([]byte(raw)), "%q", raw)
+	}
+}
+
+// toStderr takes the proxy's stderr.
+func toStderr(to io.Writer) func(string) io.Writer {
+	return func(stream string) io.Writer {
+		if stream == "stdout" {
+			return io.Discard
+		}
+		return to
 	}
 }
 
@@ -204,12 +208,7 @@ func TestLinesOfSeveralWritersDoNotMix(t *testing.T) {
 func TestWhatTheModuleCannotWriteDoesNotPass(t *testing.T) {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
-	w := &world{logs: func(stream string) io.Writer {
-		if stream == "stdout" {
-			return io.Discard
-		}
-		return write
-	}}
+	w := &world{logs: toStderr(write)}
 	go func() { _, _ = io.Copy(io.Discard, read) }()
 	w.build(t, following(t))
 	got := w.record(t, w.peer, peer4)
