@@ -24,6 +24,7 @@ func proxys(protocol corev1.Protocol) []int32 {
 		}
 	case corev1.ProtocolUDP:
 		ports = append(ports, int32(apis.PortDNS))
+	case corev1.ProtocolSCTP:
 	}
 	slices.Sort(ports)
 	return ports

@@ -80,7 +80,7 @@ const problemsShown = 8
 
 func accepted(unknown, closed []string) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: "InForce", Message: "all that it says is in force"}
-	problems := append(closed, unknown...)
+	problems := slices.Concat(closed, unknown)
 	if len(problems) == 0 {
 		return c
 	}
