@@ -61,14 +61,14 @@ const statusFlawed = 3
 
 // recordCommand is about the log of facts: its commands read the files, and need no agent.
 func recordCommand() *cobra.Command {
-	var folder, output, proof, to string
+	var folder, output, proof, to, requests string
 	var keys, others []string
 	var index int64
 	command := func(use, short string, run func(c *cobra.Command) error) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, RunE: func(c *cobra.Command, _ []string) error { return run(c) }}
 	}
 	verify := command("verify", "find lines of the node's log that were altered, removed, reordered or signed again; status 3: there are", func(c *cobra.Command) error {
-		v, err := facts.Verify(folder, keys, others)
+		v, err := facts.Verify(folder, keys, others, requests)
 		if err == nil {
 			err = v.Print(c.OutOrStdout(), output == "json")
 		}
@@ -79,6 +79,7 @@ func recordCommand() *cobra.Command {
 	})
 	verify.Flags().StringArrayVar(&keys, "key", nil, "public `key` of the log, kept elsewhere; may be repeated; none: those in the folder")
 	verify.Flags().StringArrayVar(&others, "against", nil, "`file` with a checkpoint or a proof of the log that was kept elsewhere; may be repeated")
+	verify.Flags().StringVar(&requests, "record-dir", defaultRecord, "`folder` of the record of requests, whose hashes are in the log; empty: it is not compared")
 	cli.Output(verify.Flags(), &output, "text")
 	prove := command("prove", "print the proof that a line is in the node's log", func(c *cobra.Command) error { return facts.Prove(c.OutOrStdout(), folder, index) })
 	prove.Flags().Int64Var(&index, "index", 0, "`number` of the line")

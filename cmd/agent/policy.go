@@ -130,7 +130,7 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 	enforcer := noderules.New(filter, settings)
 	p := nodepolicy.New(nodepolicy.Config{
 		Node: n.node, Backend: string(n.backend), Denial: settings.Denial, Unknown: settings.Unknown, PodCIDRs: ranges, Verify: n.verify, Log: n.log,
-	}, nodepolicy.Parts{Cluster: watch, Filter: enforcer, Sight: enforcer, Registry: n.registry})
+	}, nodepolicy.Parts{Cluster: watch, Filter: enforcer, Sight: enforcer, Registry: n.registry, Emit: n.facts.Emit})
 	return job{
 		run: func(ctx context.Context) error {
 			err := p.Run(ctx)

@@ -38,7 +38,7 @@ func startProgram(t *testing.T, c *cluster, n *node, kubeconfig, state string, a
 	p.command = exec.Command(c.binary, append([]string{
 		"--kubeconfig=" + kubeconfig, "--node-name=" + nodeName, "--cri-socket=" + n.socket, "--iptables-backend=nft", "--kubelet-dir=off",
 		"--status-socket=" + p.socket, "--state-dir=" + filepath.Join(state, "guarded"),
-		"--metrics-bind-address=" + p.metrics, "--health-bind-address=" + p.health,
+		"--facts-dir=" + filepath.Join(state, "facts"), "--metrics-bind-address=" + p.metrics, "--health-bind-address=" + p.health,
 	}, args...)...)
 	p.command.Env = append(os.Environ(), "GOMEMLIMIT=44MiB")
 	p.command.Stderr = p.output

@@ -15,9 +15,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"data-space.liqo.io/pkg/effects/factlog"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/facts"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 func TestTheProgramAsItIsInstalled(t *testing.T) {
@@ -101,6 +104,28 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 		p.ready()
 		p.reaches("job", agentapi.Enforced, third)
 		p.stop()
+	})
+
+	t.Run("the log of facts has both agents' lives and the pod's, and is intact", func(t *testing.T) {
+		folder := filepath.Join(state, "facts")
+		v, err := facts.Verify(folder, nil, nil, "")
+		require.NoError(t, err)
+		require.Empty(t, v.Flaws)
+		require.Equal(t, v.Read, v.Covered, "all is signed when the agent has ended")
+		kinds, states := map[fact.Kind]int{}, map[string]bool{}
+		require.NoError(t, factlog.Folder(folder).Lines(0, func(_ int64, line []byte) error {
+			f, err := fact.Decode(line)
+			kinds[f.Kind]++
+			if f.Kind == fact.PodStateChanged && f.Subject == (fact.Subject{Guest: "pharma-1", Namespace: "pharma", Pod: "job", UID: string(job.UID)}) {
+				states[f.Details["to"]] = true
+			}
+			return err
+		}))
+		require.Equal(t, 2, kinds[fact.AgentStarted])
+		require.Equal(t, 2, kinds[fact.AgentStopped])
+		require.GreaterOrEqual(t, kinds[agent.EventEnforced], 1)
+		require.GreaterOrEqual(t, kinds[agent.EventProxyNotRunning], 1)
+		require.True(t, states["Closed"] && states["Enforced"], "%v", states)
 	})
 }
 

@@ -30,6 +30,7 @@ type File struct {
 	number    int64
 	size      int64
 	dirty     bool
+	digests   digests
 	positions map[record.Source]record.Position
 }
 
@@ -53,9 +54,11 @@ func Open(folder string, limits Limits) (*File, error) {
 	}
 	// The first line of the newest may be missing: the one before has the same positions.
 	for _, s := range segments[max(0, len(segments)-2) : len(segments)-1] {
-		if _, err := f.read(filepath.Join(folder, s.Name)); err != nil {
+		whole, err := f.read(filepath.Join(folder, s.Name))
+		if err != nil {
 			return nil, err
 		}
+		f.digests.cut(s.Name, whole)
 	}
 	return f, f.resume(filepath.Join(folder, newest))
 }
@@ -111,6 +114,7 @@ func (f *File) write(text []byte) error {
 	}
 	f.size += int64(n)
 	f.dirty = true
+	f.digests.add(text)
 	return nil
 }
 
@@ -134,6 +138,8 @@ func (f *File) read(path string) (int64, error) {
 		return 0, fmt.Errorf("read the record: %w", err)
 	}
 	whole := int64(bytes.LastIndexByte(text, '\n') + 1)
+	f.digests.from, f.digests.lines, f.digests.sum = 0, 0, nil
+	f.digests.add(text[:whole])
 	for line := range bytes.Lines(text[:whole]) {
 		var e record.Entry
 		if json.Unmarshal(line, &e) == nil { // a line that is damaged is no reason to lose the rest

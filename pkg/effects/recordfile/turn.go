@@ -16,6 +16,8 @@ func (f *File) turn() error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("seal a segment of the record: %w", err)
 	}
+	f.digests.cut(f.name(), f.size)
+	f.digests.from = 0
 	if err := f.begin(); err != nil {
 		return err
 	}
@@ -40,10 +42,13 @@ func (f *File) turn() error {
 	return f.write(line)
 }
 
+// name is the name of the segment that is written.
+func (f *File) name() string { return fmt.Sprintf("%020d%s", f.number, extension) }
+
 // begin makes the next segment, with the positions in its first line.
 func (f *File) begin() error {
 	f.number++
-	path := filepath.Join(f.folder, fmt.Sprintf("%020d%s", f.number, extension))
+	path := filepath.Join(f.folder, f.name())
 	var err error
 	if f.current, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600); err != nil { //nolint:gosec // in the record's own folder
 		return fmt.Errorf("begin a segment of the record: %w", err)

@@ -15,12 +15,14 @@ type Verification struct {
 	Origin  string          `json:"origin"`
 	Covered int64           `json:"covered"` // lines that the newest checkpoint covers
 	Read    int64           `json:"read"`    // lines that are on the disk
+	Parts   int             `json:"parts"`   // of the record of requests that are as they were recorded
 	Flaws   []translog.Flaw `json:"flaws"`
 }
 
 // Verify audits the log in a folder. keys are the public keys that its checkpoint may be signed with; none: those in the folder. against
-// are files with checkpoints, or proofs, of this log that were kept elsewhere.
-func Verify(folder string, keys, against []string) (Verification, error) {
+// are files with checkpoints, or proofs, of this log that were kept elsewhere. record is the folder of the record of requests, which is
+// compared as well; empty: it is not.
+func Verify(folder string, keys, against []string, record string) (Verification, error) {
 	var kept [][]byte
 	for _, file := range against {
 		text, err := os.ReadFile(file) //nolint:gosec // the caller names it
@@ -33,7 +35,13 @@ func Verify(folder string, keys, against []string) (Verification, error) {
 		kept = append(kept, text)
 	}
 	a, c, err := factlog.Folder(folder).Audit(keys, kept...)
-	return Verification{Origin: c.Origin, Covered: c.N, Read: a.Lines, Flaws: a.Flaws}, err
+	v := Verification{Origin: c.Origin, Covered: c.N, Read: a.Lines, Flaws: a.Flaws}
+	if err != nil || record == "" {
+		return v, err
+	}
+	more, checked, err := requestFlaws(folder, record)
+	v.Flaws, v.Parts = append(v.Flaws, more...), checked
+	return v, err
 }
 
 // Print writes a verification for people, or as JSON.
@@ -54,7 +62,7 @@ func (v Verification) Print(w io.Writer, asJSON bool) error {
 	if len(v.Flaws) > 0 {
 		verdict = "NOT intact"
 	}
-	_, err := fmt.Fprintf(w, "%s: %s, %d lines read, %d lines signed\n", v.Origin, verdict, v.Read, v.Covered)
+	_, err := fmt.Fprintf(w, "%s: %s, %d lines read, %d lines signed, %d parts of the record of requests as recorded\n", v.Origin, verdict, v.Read, v.Covered, v.Parts)
 	return err
 }
 

@@ -174,7 +174,7 @@ func TestTheLogIsServedAndItsCommandsVerifyProveAndExportIt(t *testing.T) {
 	var keys, proof, line bytes.Buffer
 	require.NoError(t, facts.Keys(&keys, folder))
 	for _, f := range []string{folder, copied} {
-		v, err := facts.Verify(f, strings.Fields(keys.String()), nil)
+		v, err := facts.Verify(f, strings.Fields(keys.String()), nil, "")
 		require.NoError(t, err)
 		require.Empty(t, v.Flaws)
 		require.EqualValues(t, 303, v.Covered)
@@ -186,7 +186,7 @@ func TestTheLogIsServedAndItsCommandsVerifyProveAndExportIt(t *testing.T) {
 	t.Run("a checkpoint that was kept elsewhere", func(t *testing.T) {
 		kept := filepath.Join(t.TempDir(), "checkpoint")
 		require.NoError(t, os.WriteFile(kept, []byte(checkpoint), 0o600))
-		v, err := facts.Verify(folder, nil, []string{kept})
+		v, err := facts.Verify(folder, nil, []string{kept}, "")
 		require.NoError(t, err)
 		require.Empty(t, v.Flaws)
 	})

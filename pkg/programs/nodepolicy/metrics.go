@@ -62,8 +62,8 @@ func (m *metrics) applied(took time.Duration, err error) {
 	m.duration.WithLabelValues(result).Observe(took.Seconds())
 }
 
-// looked counts a look at the kernel. Its counts start again where a chain was written anew.
-func (m *metrics) looked(refused []nodefilter.Refused, err error) {
+// looked counts a look at the kernel, and returns what was refused since the one before. Its counts start again where a chain was written anew.
+func (m *metrics) looked(refused []nodefilter.Refused, err error) (more []nodefilter.Refused) {
 	if err != nil {
 		m.failures.Inc()
 	}
@@ -75,7 +75,12 @@ func (m *metrics) looked(refused []nodefilter.Refused, err error) {
 		}
 		m.before[key] = r.Packets
 		m.refused.WithLabelValues(string(r.Family), string(r.Reason)).Add(float64(since))
+		if since > 0 {
+			key.Packets = since
+			more = append(more, key)
+		}
 	}
+	return more
 }
 
 // gauges are read when they are asked for.

@@ -15,6 +15,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/pkg/effects/policywatch"
+	"data-space.liqo.io/pkg/values/fact"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
@@ -89,6 +90,7 @@ type Parts struct {
 	Filter   Filter
 	Sight    Sight
 	Registry prometheus.Registerer
+	Emit     func(fact.Fact) // records a fact, without waiting; nil: facts are not recorded
 }
 
 // Policies are the cluster's NetworkPolicies on one node. Make them with New, then Run once.
@@ -97,6 +99,7 @@ type Policies struct {
 	cluster Cluster
 	filter  Filter
 	sight   Sight
+	emit    func(fact.Fact)
 	metrics *metrics
 
 	told  atomic.Bool   // the filter knows the whole cluster; before, nothing may be written
@@ -122,8 +125,11 @@ const (
 // New returns Policies that have done nothing yet.
 func New(c Config, p Parts) *Policies {
 	s := &Policies{
-		Config: c, cluster: p.Cluster, filter: p.Filter, sight: p.Sight,
+		Config: c, cluster: p.Cluster, filter: p.Filter, sight: p.Sight, emit: p.Emit,
 		look: make(chan struct{}, 1), cut: make(chan struct{}, 1),
+	}
+	if s.emit == nil {
+		s.emit = func(fact.Fact) {}
 	}
 	s.metrics = newMetrics(s, p.Registry)
 	return s
@@ -204,6 +210,7 @@ func (p *Policies) ranges(ctx context.Context, node policywatch.Node) {
 // take enforces what has changed. Before synced, the filter only takes note of it.
 func (p *Policies) take(ctx context.Context, changes []netpol.Change) {
 	p.apply(ctx, changes...)
+	p.recordChanges(changes)
 	p.wake(p.cut)
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
 	"data-space.liqo.io/pkg/reconcilers/noderules"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // verify looks at what the kernel holds: when the lists are complete, then from time to time and after a failure.
@@ -41,7 +43,7 @@ func (p *Policies) round(ctx context.Context) bool {
 	if p.begun.Load() {
 		p.report(findings)
 	}
-	p.metrics.looked(p.sight.Refused(), err)
+	p.recordRefused(p.metrics.looked(p.sight.Refused(), err))
 	if err != nil {
 		p.seen.trouble(err.Error())
 		p.Log.Error("the node's filter is not as policies want it; it is tried again", "error", err)
@@ -52,6 +54,7 @@ func (p *Policies) round(ctx context.Context) bool {
 		s := p.sight.Summary()
 		p.Log.Info("NetworkPolicy is in force", "policies", s.Policies, "selectingHere", s.PoliciesOn, "podsHere", s.LocalPods,
 			"written", len(findings), "podCIDRs", p.sight.PodCIDRs())
+		p.recordInForce(s)
 	}
 	p.wake(p.cut)
 	p.bridges()
@@ -72,6 +75,7 @@ func (p *Policies) report(findings []nodefilter.Finding) {
 		texts = append(texts, f.String())
 	}
 	p.Log.Warn("somebody had changed the node's filter: repaired", "event", "PolicyDriftRepaired", "findings", len(findings), "first", texts)
+	p.emit(fact.Fact{Kind: "PolicyDriftRepaired", Warning: true, Count: int64(len(findings)), Message: "the node's filter had been changed and is as planned again: " + strings.Join(texts, "; ")})
 }
 
 // maxShown bounds how many findings are named.
@@ -86,6 +90,7 @@ func (p *Policies) bridges() {
 	}
 	for _, e := range p.seen.escaping(escapes) {
 		p.Log.Error("policies do not hold between all pods of this node", "event", "PolicyBypassed", "reason", e.String())
+		p.emit(fact.Fact{Kind: "PolicyBypassed", Warning: true, Message: e.String()})
 	}
 }
 
@@ -104,6 +109,7 @@ func (p *Policies) marks(ctx context.Context) {
 	}
 	for _, u := range p.seen.marked(uses) {
 		p.Log.Warn("another program uses the same packet marks", "event", "MarkCollision", "reason", markProblem(u))
+		p.emit(fact.Fact{Kind: "MarkCollision", Warning: true, Message: markProblem(u)})
 	}
 }
 

@@ -43,6 +43,9 @@ type Config struct {
 	// Forgotten is given each source that is no longer followed; nil: it is not asked for.
 	Forgotten func(record.Source)
 
+	// Digested is given the hashes of what was written into the record in a folder, about once a minute; nil: it is not asked for.
+	Digested func(folder string, d recordfile.Digest)
+
 	// Known reports whether Concerns can decide. Until it does, logs that are about several guests are not read: an agent that
 	// starts follows them from the record before the API server has named the guests. nil: it always can.
 	Known func() bool
@@ -54,6 +57,8 @@ const (
 	interval = 250 * time.Millisecond
 	// syncInterval is the time between two waits for the disk.
 	syncInterval = time.Second
+	// digestInterval is the time between two digests of a record that grows.
+	digestInterval = time.Minute
 	// pollLimit is what is read of one log in one poll: it is in memory then.
 	pollLimit = 1 << 20
 	// unknownGuest is the folder of pods whose namespace names no guest.
@@ -111,7 +116,7 @@ func (r *Recorder) open(guest string) (*recordfile.File, error) {
 func (r *Recorder) Run(ctx context.Context) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	synced := time.Now()
+	synced, digested := time.Now(), time.Now()
 	for {
 		now := time.Now()
 		r.Poll(now)
@@ -121,11 +126,28 @@ func (r *Recorder) Run(ctx context.Context) error {
 				r.complain(f.Sync())
 			}
 		}
+		if now.Sub(digested) >= digestInterval {
+			digested = now
+			r.digest()
+		}
 		select {
 		case <-ctx.Done():
 			r.Poll(time.Now())
+			r.digest()
 			return r.close()
 		case <-tick.C:
+		}
+	}
+}
+
+// digest hands on the hashes of what was written since the last time.
+func (r *Recorder) digest() {
+	if r.Digested == nil {
+		return
+	}
+	for folder, f := range r.records {
+		for _, d := range f.Digests() {
+			r.Digested(folder, d)
 		}
 	}
 }

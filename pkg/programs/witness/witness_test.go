@@ -157,7 +157,7 @@ func TestALogThatWasWrittenAgainIsRefusedReportedAndKeptAsEvidence(t *testing.T)
 				require.NoError(t, os.RemoveAll(filepath.Join(w.folder, part)))
 			}
 			w.grow(lines)
-			v, err := facts.Verify(w.folder, nil, nil)
+			v, err := facts.Verify(w.folder, nil, nil, "")
 			require.NoError(t, err)
 			require.Empty(t, v.Flaws, "the node alone cannot know")
 			for range 3 {
@@ -172,7 +172,7 @@ func TestALogThatWasWrittenAgainIsRefusedReportedAndKeptAsEvidence(t *testing.T)
 			require.Equal(t, 1, w.metric(registry, "data_space_agent_facts_witness_refused"))
 			require.Equal(t, 1, w.refused(e), "one fact, however often it is refused")
 
-			v, err = facts.Verify(w.folder, nil, []string{filepath.Join(w.folder, "cosigned")})
+			v, err = facts.Verify(w.folder, nil, []string{filepath.Join(w.folder, "cosigned")}, "")
 			require.NoError(t, err)
 			require.NotEmpty(t, v.Flaws, "the checkpoint that was cosigned shows it as well")
 		})

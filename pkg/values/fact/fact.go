@@ -19,6 +19,13 @@ const (
 	// cgroupInode of the proxy that they are bound to.
 	PodStateChanged Kind = "PodStateChanged"
 
+	// RequestsRecorded: lines were added to the record of a guest's requests; details: folder, segment, from and to in bytes, and their sha256.
+	RequestsRecorded Kind = "RequestsRecorded"
+
+	PolicyInForce  Kind = "PolicyInForce"  // NetworkPolicy is in force on the node
+	PolicyChanged  Kind = "PolicyChanged"  // a NetworkPolicy of a namespace was applied or deleted
+	PacketsRefused Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason
+
 	LogStarted      Kind = "LogStarted"      // the first line of a log: its origin and its key; the log before it, if there is one
 	KeyRotated      Kind = "KeyRotated"      // from here on a new key signs; details: key
 	TailCut         Kind = "TailCut"         // an unfinished write was found at the end, and removed
