@@ -1,8 +1,11 @@
 package leastpriv
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -10,6 +13,10 @@ import (
 const (
 	// workInSpace is how many names, peers and ports are followed for the workloads of a namespace, in both directions.
 	workInSpace = 30_000
+	// addressesInSpace is how many addresses of EndpointSlices in a namespace are followed.
+	addressesInSpace = 5000
+	// lookedAtOnce is how many addresses, or workloads that a peer may select, cost as much as a name.
+	lookedAtOnce = 50
 	// writtenInSpace is how many bytes of peers the policies of a namespace have.
 	writtenInSpace = 4 << 20
 	// policyOverhead is what a policy has beside its peers and selectors.
@@ -53,4 +60,41 @@ func (p *plan) admitted(w *Workload) bool {
 	}
 	p.written[w.Namespace] += size
 	return true
+}
+
+// BoundedSlices returns the EndpointSlices that are followed: of a guest's namespace the first ones by name, as far as their addresses are not too many.
+func (w World) BoundedSlices(all []*discoveryv1.EndpointSlice) []*discoveryv1.EndpointSlice {
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b *discoveryv1.EndpointSlice) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	taken := map[string]int{}
+	return slices.DeleteFunc(all, func(s *discoveryv1.EndpointSlice) bool {
+		if !w.Namespaces[s.Namespace].foreign() {
+			return false
+		}
+		size := addressesOf(s)
+		if taken[s.Namespace]+size > addressesInSpace {
+			return true
+		}
+		taken[s.Namespace] += size
+		return false
+	})
+}
+
+func addressesOf(s *discoveryv1.EndpointSlice) int {
+	n := 0
+	for _, e := range s.Endpoints {
+		n += len(e.Addresses)
+	}
+	return n
+}
+
+// cost is what it takes to find what a name stands for.
+func (p *plan) cost(name Name) int {
+	n := 0
+	for _, s := range p.slices[key{name.Namespace, name.Service}] {
+		n += addressesOf(s)
+	}
+	return 1 + n/lookedAtOnce
 }

@@ -94,7 +94,7 @@ func (p *plan) follow(w *Workload) {
 		return
 	}
 	for _, wish := range w.Wishes.All {
-		if !p.affords(w, 1) || !p.followOne(w, wish) {
+		if !p.affords(w, p.cost(wish.Name)) || !p.followOne(w, wish) {
 			return
 		}
 	}
@@ -111,7 +111,7 @@ func (p *plan) followOne(w *Workload, wish Wish) bool {
 		if !ok {
 			continue
 		}
-		if !p.affords(w, 1+len(o.ports)) {
+		if !p.affords(w, 1+len(o.ports)+len(p.byNS[o.namespace])/lookedAtOnce) {
 			return false
 		}
 		p.out[w] = append(p.out[w], o)

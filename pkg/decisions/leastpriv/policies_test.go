@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
@@ -136,6 +137,46 @@ func TestWhatAGuestsWorkloadsMakeTheControllerDoIsBounded(t *testing.T) {
 	require.True(t, slices.ContainsFunc(result.Findings, func(f leastpriv.Finding) bool {
 		return strings.Contains(f.Message, "more peers and ports than are followed for one namespace of a guest")
 	}))
+}
+
+// A guest has as many EndpointSlices as it likes, and each name of its Service leads to all of them.
+func TestTheEndpointsOfAGuestAreBounded(t *testing.T) {
+	w := leastpriv.World{Settings: leastpriv.DefaultSettings(), Namespaces: map[string]leastpriv.Namespace{
+		"a": {Mode: leastpriv.Enforce, Labels: map[string]string{apis.LabelRemoteCluster: "pharma"}}, "b": {Mode: leastpriv.Enforce},
+	}}
+	var all []*discoveryv1.EndpointSlice
+	for _, ns := range []string{"a", "b"} {
+		for i := range 30 {
+			slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprint("s", i), Labels: map[string]string{discoveryv1.LabelServiceName: "x"}}}
+			slice.Ports = []discoveryv1.EndpointPort{{Name: new(string), Port: new(int32), Protocol: new(corev1.ProtocolTCP)}}
+			for j := range 1000 {
+				slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{fmt.Sprintf("203.0.%d.%d", i*4+j/250, j%250)}})
+			}
+			all = append(all, slice)
+		}
+	}
+	w.Slices = w.BoundedSlices(all)
+	require.Len(t, w.Slices, 5+30, "the Hospital's are all followed")
+	slices.Reverse(all)
+	require.Equal(t, w.Slices, w.BoundedSlices(all), "whatever their order")
+
+	w.Services = []*corev1.Service{{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "x"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1}}}}}
+	var wishes leastpriv.Wishes
+	for range leastpriv.NamesLimit {
+		wishes.All = append(wishes.All, leastpriv.Wish{Name: leastpriv.Name{Service: "x", Namespace: "a"}, Where: "y"})
+	}
+	for i := range 200 {
+		labels := map[string]string{"app": fmt.Sprint(i)}
+		w.Workloads = append(w.Workloads, leastpriv.Workload{
+			Kind: leastpriv.KindPod, Namespace: "a", Name: fmt.Sprint("p", i), Labels: labels, Wishes: wishes, Selector: &metav1.LabelSelector{MatchLabels: labels},
+		})
+	}
+	followed := 0
+	for _, f := range leastpriv.Policies(w).Findings {
+		require.Contains(t, f.Message, "more peers and ports than are followed for one namespace of a guest")
+		followed++
+	}
+	require.Equal(t, 200, followed, "200,000 names of 5,000 addresses each are a thousand million to look at; 30,000 stand for a share of them")
 }
 
 func TestThePoliciesOfAGuestsNamespaceAreBoundedTogether(t *testing.T) {

@@ -152,9 +152,12 @@ func (x *index) resolveSlices(s *corev1.Service, name Name) []opening {
 				ports = append(ports, policyPort(corev1.Protocol(text(p.Protocol)), intstr.FromInt32(*p.Port)))
 			}
 		}
+		if len(ports) == 0 {
+			continue
+		}
 		for _, e := range slice.Endpoints {
 			for _, address := range e.Addresses {
-				if o, ok := x.endpoint(s.Namespace, address); ok && len(ports) > 0 {
+				if o, ok := x.endpoint(s.Namespace, address); ok {
 					o.ports = ports
 					o.why = fmt.Sprintf("an endpoint of Service %s/%s", s.Namespace, s.Name)
 					found = append(found, o)

@@ -61,7 +61,7 @@ func (s *snapshot) read(ctx context.Context) (*view, error) {
 	if err := s.reader.List(ctx, &endpoints); err != nil {
 		return nil, fmt.Errorf("list EndpointSlices: %w", err)
 	}
-	v.Slices = pointers(endpoints.Items)
+	v.Slices = v.BoundedSlices(pointers(endpoints.Items))
 	s.noteOversize(v, "EndpointSlice", objects(v.Slices))
 	if err := s.workloads(ctx, v); err != nil {
 		return nil, err
