@@ -16,7 +16,7 @@ const (
 	// addressesInSpace is how many addresses of EndpointSlices in a namespace are followed.
 	addressesInSpace = 5000
 	// lookedAtOnce is how many addresses, or workloads that a peer may select, cost as much as a name.
-	lookedAtOnce = 50
+	lookedAtOnce = 500
 	// writtenInSpace is how many bytes of peers the policies of a namespace have.
 	writtenInSpace = 4 << 20
 	// policyOverhead is what a policy has beside its peers and selectors.

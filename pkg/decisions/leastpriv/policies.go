@@ -174,11 +174,8 @@ func (p *plan) selected(o opening) []*Workload {
 	}
 	means := labels.SelectorFromSet(o.of)
 	for _, w := range p.byNS[o.namespace] {
-		if w.Selector == nil {
-			continue
-		}
-		selects, err := metav1.LabelSelectorAsSelector(w.Selector)
-		if means.Matches(labels.Set(w.Labels)) || err == nil && selects.Matches(o.of) {
+		selects, has := p.selectors[w]
+		if has && (means.Matches(labels.Set(w.Labels)) || selects.Matches(o.of)) {
 			found = append(found, w)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -26,6 +27,8 @@ type index struct {
 	byNS     map[string][]*Workload
 	// servicesOf has the Services of each namespace.
 	servicesOf map[string][]*corev1.Service
+	// selectors are those of the workloads that have one.
+	selectors map[*Workload]labels.Selector
 	// matches remembers the workloads that a set of labels selects.
 	matches map[string][]*Workload
 }
@@ -33,7 +36,7 @@ type index struct {
 func newIndex(w World) *index {
 	x := &index{
 		World: w, services: map[key]*corev1.Service{}, slices: map[key][]*discoveryv1.EndpointSlice{},
-		pods: map[netip.Addr]Pod{}, byNS: map[string][]*Workload{}, matches: map[string][]*Workload{}, servicesOf: map[string][]*corev1.Service{},
+		pods: map[netip.Addr]Pod{}, byNS: map[string][]*Workload{}, matches: map[string][]*Workload{}, servicesOf: map[string][]*corev1.Service{}, selectors: map[*Workload]labels.Selector{},
 	}
 	for _, s := range w.Services {
 		x.services[key{s.Namespace, s.Name}] = s
@@ -52,8 +55,16 @@ func newIndex(w World) *index {
 		}
 	}
 	for i := range w.Workloads {
-		ns := w.Workloads[i].Namespace
-		x.byNS[ns] = append(x.byNS[ns], &w.Workloads[i])
+		one := &w.Workloads[i]
+		x.byNS[one.Namespace] = append(x.byNS[one.Namespace], one)
+		if one.Selector == nil {
+			continue
+		}
+		if selector, err := metav1.LabelSelectorAsSelector(one.Selector); err == nil {
+			x.selectors[one] = selector
+		} else {
+			x.selectors[one] = labels.Nothing()
+		}
 	}
 	return x
 }
