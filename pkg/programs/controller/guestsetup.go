@@ -30,7 +30,7 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	by := followed{kinds: manager.GetRESTMapper(), store: own, logger: logger}
+	by := followed{kinds: manager.GetRESTMapper(), live: manager.GetAPIReader(), store: own, logger: logger}
 	cluster := clusterReader{nodes: manager.GetCache(), own: own, peers: newPeers(by), more: config.ClosedNetworks}
 	if err := setupNetworks(manager, config, cluster, own, logger); err != nil {
 		return err

@@ -6,11 +6,13 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // optionalAgain is how often the API server is asked whether it serves a kind, until it does.
@@ -19,6 +21,7 @@ const optionalAgain = time.Minute
 // followed is by what kinds are found and followed.
 type followed struct {
 	kinds  kinds
+	live   client.Reader // past the cache
 	store  cache.Cache
 	logger *slog.Logger
 }
@@ -46,13 +49,14 @@ func (o *optional) follow(ctx context.Context) {
 		if err == nil {
 			err = o.watch(ctx, mapping.GroupVersionKind)
 		}
-		if err == nil || meta.IsNoMatchError(err) {
+		absent := meta.IsNoMatchError(err) || apierrors.IsNotFound(err)
+		if err == nil || absent {
 			o.known.Do(o.read)
 		}
 		if err == nil {
 			return
 		}
-		if !meta.IsNoMatchError(err) {
+		if !absent {
 			o.logger.Warn("objects of Liqo cannot be read: what depends on them stays as it is", "kind", o.kind, "error", err)
 		}
 		select {
@@ -65,6 +69,12 @@ func (o *optional) follow(ctx context.Context) {
 
 // watch returns once all objects have been given to set.
 func (o *optional) watch(ctx context.Context, kind schema.GroupVersionKind) error {
+	// A kind that was removed a moment ago is still discovered, and an informer of it would never be filled.
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	if err := o.live.List(ctx, list, client.Limit(1)); err != nil {
+		return err
+	}
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(kind)
 	informer, err := o.store.GetInformer(ctx, object)

@@ -138,9 +138,7 @@ func TestWhatNoGuestPolicyOpensIsNamedInItsCondition(t *testing.T) {
 
 func TestTheGuestsHomeIsOpenedOnlyWhereThePolicySaysSo(t *testing.T) {
 	w := newWorld(t)
-	kind := liqoKind("networking.liqo.io", "configurations", "Configuration")
-	require.NoError(t, w.client.Create(t.Context(), kind))
-	t.Cleanup(func() { require.NoError(t, w.client.Delete(context.Background(), kind)) })
+	w.define(t, "networking.liqo.io", "configurations", "Configuration")
 	home := w.namespace(t, foreign(apis.LabelRemoteCluster, "homesick", apis.LabelTenantNamespace, "true"))
 	configuration := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.liqo.io/v1beta1", "kind": "Configuration",

@@ -9,8 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
@@ -32,6 +34,22 @@ func liqoKind(group, plural, kind string) *unstructured.Unstructured {
 	}}
 }
 
+// define defines a kind of Liqo's until the test ends; the tests after it run without the kind.
+func (w *world) define(t *testing.T, group, plural, kind string) {
+	t.Helper()
+	defined := liqoKind(group, plural, kind)
+	require.NoError(t, w.client.Create(t.Context(), defined))
+	t.Cleanup(func() {
+		require.NoError(t, w.client.Delete(context.Background(), defined))
+		require.Eventually(t, func() bool {
+			list := &unstructured.UnstructuredList{}
+			list.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: "v1beta1", Kind: kind + "List"})
+			err := w.client.List(context.Background(), list)
+			return meta.IsNoMatchError(err) || apierrors.IsNotFound(err)
+		}, waitLong, waitStep, "the kind is gone")
+	})
+}
+
 func tenant(namespace, guest, condition string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "authentication.liqo.io/v1beta1", "kind": "Tenant",
@@ -43,9 +61,7 @@ func tenant(namespace, guest, condition string) *unstructured.Unstructured {
 // TestLiqosTenantSuspendsItsGuestWhereThePolicyWantsIt: all other tests here run without the kind.
 func TestLiqosTenantSuspendsItsGuestWhereThePolicyWantsIt(t *testing.T) {
 	w := newWorld(t)
-	kind := liqoKind("authentication.liqo.io", "tenants", "Tenant")
-	require.NoError(t, w.client.Create(t.Context(), kind))
-	t.Cleanup(func() { require.NoError(t, w.client.Delete(context.Background(), kind)) })
+	w.define(t, "authentication.liqo.io", "tenants", "Tenant")
 	home := w.namespace(t, foreign(apis.LabelRemoteCluster, "drainable", apis.LabelTenantNamespace, "true"))
 	object := tenant(home, "drainable", "Active")
 	eventually(t, "the kind is served", func() bool {
