@@ -38,6 +38,7 @@ type Assignment struct {
 	Verdict              Verdict
 	Reason               Reason
 	Suspended            bool   // its guest is suspended
+	Gone                 bool   // of a Release: the API server does not know the pod any more, so that its namespace may be another of the same name
 	Sandbox              string // id of the sandbox to act on
 	Proxy                string // id of the proxy's container that has, or is about to have, processes
 	ProxyState           workload.State
@@ -49,6 +50,21 @@ type Assignment struct {
 func (a Assignment) But(other Assignment) bool {
 	a.Containers = other.Containers
 	return a == other
+}
+
+// Kept returns the decision over a pod whose release the API server does not confirm, since the pod or its namespace is gone: it stays as it was before.
+// A pod of which nothing is known from before has no proxy that counts, and stays closed.
+func (a Assignment) Kept(before Assignment) Assignment {
+	a.Verdict, a.Reason, a.Gone, a.Suspended = Enforce, None, false, before.Suspended || before.Sandbox == ""
+	switch {
+	case before.Reason == ProxyMissing:
+		a.Reason = ProxyMissing
+	case a.Suspended:
+		a.Reason = Suspended
+	case a.ProxyState != workload.Running:
+		a.Reason = ProxyDown
+	}
+	return a
 }
 
 // World is all that the decision rests on.
@@ -116,7 +132,10 @@ func decide(w World, spaces map[string]workload.Namespace, box workload.Sandbox,
 	case !foreign && !w.Synced && guarded:
 		// Not known to be otherwise: what the runtime says of the proxy is enough to keep it guarded.
 	case !foreign && guarded:
-		a.Verdict, a.Reason = Release, NotForeign
+		// With what is known of its containers: it stays enforced until the API server confirms the release.
+		a.Containers = MembersOf(box.Containers)
+		a = enforced(a, proxy(box.Containers), pod, known)
+		a.Verdict, a.Reason, a.Stall, a.Gone = Release, NotForeign, workload.Stall{}, !known
 		return a, true
 	case !foreign:
 		return Assignment{}, false

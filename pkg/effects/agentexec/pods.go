@@ -15,15 +15,16 @@ import (
 // page is how many objects one answer of the API server has.
 const page = 500
 
-// ForeignPods calls each with every pod of the cluster's foreign namespaces and its namespace's labels.
+// ForeignPods calls each with every pod of the cluster's foreign namespaces and its namespace's settled labels.
 func (c *Cluster) ForeignPods(ctx context.Context, each func(pod *corev1.Pod, namespace map[string]string)) error {
-	namespaces, err := c.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: apis.LabelRemoteCluster})
+	namespaces, err := c.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return fmt.Errorf("list the namespaces of guests: %w", err)
+		return fmt.Errorf("list the namespaces: %w", err)
 	}
 	for i := range namespaces.Items {
 		ns := &namespaces.Items[i]
-		if !apis.IsForeign(ns.Labels) {
+		labels := apis.Settled(ns.Labels, ns.Annotations)
+		if !apis.IsForeign(labels) {
 			continue
 		}
 		list := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -32,7 +33,7 @@ func (c *Cluster) ForeignPods(ctx context.Context, each func(pod *corev1.Pod, na
 		list.PageSize = page
 		err := list.EachListItem(ctx, metav1.ListOptions{}, func(o runtime.Object) error {
 			if pod, is := o.(*corev1.Pod); is {
-				each(pod, ns.Labels)
+				each(pod, labels)
 			}
 			return nil
 		})

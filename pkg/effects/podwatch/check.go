@@ -47,7 +47,7 @@ func judge(err error) error {
 	return err
 }
 
-// Namespace asks the API server itself for a namespace's labels, past the cache, which cannot tell a
+// Namespace asks the API server itself for a namespace's settled labels, past the cache, which cannot tell a
 // label that was taken away from a namespace that was deleted. found is false if there is no such namespace.
 func (w *Watch) Namespace(ctx context.Context, name string) (space workload.Namespace, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -60,7 +60,7 @@ func (w *Watch) Namespace(ctx context.Context, name string) (space workload.Name
 	case err != nil:
 		return workload.Namespace{}, false, fmt.Errorf("get namespace %s: %w", name, err)
 	}
-	return workload.Namespace{Name: name, Labels: object.Labels}, true, nil
+	return workload.Namespace{Name: name, Labels: apis.Settled(object.Labels, object.Annotations)}, true, nil
 }
 
 // Problem is what is wrong with the watches now; empty if nothing is known to be.

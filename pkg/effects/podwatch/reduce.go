@@ -55,15 +55,16 @@ func stripStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
 	}}
 }
 
-// stripNamespace keeps of a namespace the labels by which Data Spacer is steered.
+// stripNamespace keeps of a namespace the labels by which Data Spacer is steered, as its witnesses settle them.
 func stripNamespace(in any) (any, error) {
 	ns, ok := in.(*metav1.PartialObjectMetadata)
 	if !ok {
 		return in, nil // a tombstone
 	}
 	out := &metav1.PartialObjectMetadata{TypeMeta: ns.TypeMeta, ObjectMeta: stripMeta(ns.ObjectMeta)}
+	labels := apis.Settled(ns.Labels, ns.Annotations)
 	for _, key := range []string{apis.LabelRemoteCluster, apis.LabelTenantNamespace, apis.LabelApplyWebhook, apis.LabelSuspended} {
-		if value, ok := ns.Labels[key]; ok {
+		if value, ok := labels[key]; ok {
 			if out.Labels == nil {
 				out.Labels = map[string]string{}
 			}

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/apiwire"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
@@ -53,9 +54,12 @@ func pods() kind {
 	}
 }
 
+// namespaces are matched by their settled labels: a lost or changed label opens no policy to a guest's pods. Annotations are not decoded:
+// the controller has marked whatever they show.
 func namespaces() kind {
 	d := apiwire.NewDecoder()
 	of := func(n netpolicy.Namespace, m apiwire.Meta) reading {
+		n.Labels = apis.Settled(n.Labels, nil)
 		return reading{Meta: m, seen: netpol.NamespaceSeen{Namespace: n}}
 	}
 	return kind{

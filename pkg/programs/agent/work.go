@@ -126,18 +126,18 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 }
 
 // release takes the rules back from a pod that is no longer guarded, if the API server itself says so: the cache cannot
-// tell a namespace that is a guest's no more from one that is being deleted, whose pods stay guarded to their end.
+// tell a namespace that is a guest's no more from one that is gone, whose pods stay enforced, and verified, to their end.
 func (a *Agent) release(ctx context.Context, r record) error {
 	space, found, err := a.authority.Namespace(ctx, r.want.Namespace)
 	if err != nil {
 		return failure.New(failure.API, err)
 	}
-	if !found {
-		return nil
-	}
 	if apis.IsGuarded(space.Labels) {
 		a.notify() // the cache will follow
 		return nil
+	}
+	if !found || r.want.Gone {
+		return a.keep(ctx, r)
 	}
 	target, hostNetwork, err := a.target(ctx, r.want)
 	if err != nil || hostNetwork {
@@ -150,6 +150,16 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	a.settle(r.want.UID, agentapi.Exempt, string(r.want.Reason), exemption(r.want.Reason))
 	a.notify()
 	return nil
+}
+
+// keep enforces a pod further whose release the API server does not confirm.
+func (a *Agent) keep(ctx context.Context, r record) error {
+	r.want = r.want.Kept(r.did)
+	if r.want.Suspended {
+		a.pods.update(r.want.UID, func(t *record) { t.closed = true })
+		a.suspend()
+	}
+	return a.enforce(ctx, r)
 }
 
 // settle notes a state that needs no work.

@@ -80,11 +80,14 @@ func itsNamespaces(reader client.Reader) handler.MapFunc {
 		}
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-		if err := reader.List(ctx, list, client.MatchingLabels{apis.LabelRemoteCluster: policy.GetName()}); err != nil {
+		if err := reader.List(ctx, list); err != nil {
 			return nil // the cache ends only with the program
 		}
 		var requests []reconcile.Request
 		for _, ns := range list.Items {
+			if labels := apis.Settled(ns.Labels, ns.Annotations); !apis.IsForeign(labels) || apis.Guest(labels) != policy.GetName() {
+				continue
+			}
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: ns.Name}})
 		}
 		return requests

@@ -120,11 +120,12 @@ func specOf(p *v1alpha1.GuestPolicy) v1alpha1.GuestPolicySpec {
 func (k *guestKeeper) spaces(ctx context.Context, guest string) ([]metav1.PartialObjectMetadata, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := k.reader.List(ctx, list, client.MatchingLabels{apis.LabelRemoteCluster: guest}); err != nil {
+	if err := k.reader.List(ctx, list); err != nil {
 		return nil, fmt.Errorf("list the namespaces of guest %s: %w", guest, err)
 	}
 	return slices.DeleteFunc(list.Items, func(ns metav1.PartialObjectMetadata) bool {
-		return !apis.IsForeign(ns.Labels)
+		labels := apis.Settled(ns.Labels, ns.Annotations)
+		return !apis.IsForeign(labels) || apis.Guest(labels) != guest
 	}), nil
 }
 

@@ -80,7 +80,7 @@ func withNetworks(reader client.Reader) handler.MapFunc {
 }
 
 func itsGuest(_ context.Context, ns client.Object) []reconcile.Request {
-	guest, named := ns.GetLabels()[apis.LabelRemoteCluster]
+	guest, named := apis.Settled(ns.GetLabels(), ns.GetAnnotations())[apis.LabelRemoteCluster]
 	if !named {
 		return nil
 	}
@@ -102,7 +102,7 @@ func itsGuests(reader client.Reader) handler.MapFunc {
 			return requests // the cache ends only with the program
 		}
 		for _, ns := range spaces.Items {
-			guests.Insert(ns.Labels[apis.LabelRemoteCluster])
+			guests.Insert(apis.Guest(apis.Settled(ns.Labels, ns.Annotations)))
 		}
 		for _, p := range policies.Items {
 			guests.Insert(p.Name)

@@ -88,8 +88,7 @@ func (r *reconciler) installation(ctx context.Context) (types.UID, error) {
 	return role.UID, nil
 }
 
-// namespace reads the namespace from a cache that holds guests' namespaces only: one that is not there has either gone
-// or stopped being a guest's, and in both cases nothing is wanted in it.
+// namespace reads the namespace, with its settled labels. In one that is gone nothing is wanted.
 func (r *reconciler) namespace(ctx context.Context, name string) (*metav1.PartialObjectMetadata, guard.Verdict, error) {
 	ns := &metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -97,7 +96,7 @@ func (r *reconciler) namespace(ctx context.Context, name string) (*metav1.Partia
 	if client.IgnoreNotFound(err) != nil {
 		return nil, guard.Verdict{}, fmt.Errorf("read namespace %s: %w", name, err)
 	}
-	ns.Name = name
+	ns.Name, ns.Labels = name, apis.Settled(ns.Labels, ns.Annotations)
 	return ns, guard.Judge(ns.Labels), nil
 }
 

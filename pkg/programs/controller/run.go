@@ -12,9 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -93,7 +91,7 @@ func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
 // narrowed keeps everything out of the caches that no decision looks at; the controller's rights are as narrow.
 func narrowed(config Config) map[client.Object]cache.ByObject {
 	narrow := map[client.Object]cache.ByObject{
-		&corev1.Namespace{}:           {Label: guests()},
+		&corev1.Namespace{}:           {Transform: cache.TransformStripManagedFields()}, // all: one that has lost its labels may be a guest's
 		&corev1.ConfigMap{}:           {Field: named(apis.EnvoyConfigMapName)},
 		&networkingv1.NetworkPolicy{}: {Field: named(apis.NetworkPolicyName)},
 		installationRole():            {Field: named(apis.ControllerName)},
@@ -105,6 +103,7 @@ func narrowed(config Config) map[client.Object]cache.ByObject {
 		narrowToResolver(narrow)
 	}
 	narrowToNodes(narrow)
+	narrowToClaims(narrow)
 	return narrow
 }
 
@@ -117,15 +116,6 @@ func installationRole() *metav1.PartialObjectMetadata {
 
 func named(name string) fields.Selector {
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, name)
-}
-
-// guests selects the namespaces with a guest's label; Liqo's tenant namespaces are among them, and judged later.
-func guests() labels.Selector {
-	guest, err := labels.NewRequirement(apis.LabelRemoteCluster, selection.Exists, nil)
-	if err != nil {
-		return labels.Nothing() // a constant key is valid
-	}
-	return labels.NewSelector().Add(*guest)
 }
 
 func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
@@ -161,6 +151,9 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	if err := setupVoucher(manager, config, logger); err != nil {
 		return err
 	}
+	if err := setupClaims(manager, logger); err != nil {
+		return err
+	}
 	if err := setupGuests(manager, config, logger); err != nil {
 		return fmt.Errorf("keep guests as their GuestPolicies say: %w; apply deploy, whose crds define the kind", err)
 	}
@@ -187,6 +180,9 @@ func everyGuest(reader client.Reader) handler.MapFunc {
 		}
 		var requests []reconcile.Request
 		for _, ns := range list.Items {
+			if !apis.IsForeign(apis.Settled(ns.Labels, ns.Annotations)) {
+				continue
+			}
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: ns.Name}})
 		}
 		return requests

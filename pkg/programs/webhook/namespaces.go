@@ -35,7 +35,7 @@ func (r namespaceReader) Labels(ctx context.Context, namespace string) (map[stri
 func (r namespaceReader) Metadata(ctx context.Context, namespace string) (*metav1.PartialObjectMetadata, error) {
 	key := client.ObjectKey{Name: namespace}
 	found := namespaceMetadata() // the cache's own, which is only read
-	if err := r.cached.Get(ctx, key, found, client.UnsafeDisableDeepCopy); err == nil && guarded(namespace, found.Labels) {
+	if err := r.cached.Get(ctx, key, found, client.UnsafeDisableDeepCopy); err == nil && guarded(namespace, settle(found).Labels) {
 		return found, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, liveReadTimeout)
@@ -44,7 +44,13 @@ func (r namespaceReader) Metadata(ctx context.Context, namespace string) (*metav
 	if err := r.live.Get(ctx, key, found); err != nil {
 		return nil, err
 	}
-	return found, nil
+	return settle(found), nil
+}
+
+// settle gives what was read of a namespace the labels by which it is judged. Maps that the cache shares stay as they are.
+func settle(ns *metav1.PartialObjectMetadata) *metav1.PartialObjectMetadata {
+	ns.Labels = apis.Settled(ns.Labels, ns.Annotations)
+	return ns
 }
 
 // guestLookup is how long it may take to look into the cache, which is long only before it is filled.
@@ -56,7 +62,7 @@ func (r namespaceReader) Guest(ctx context.Context, namespace string) string {
 	ctx, cancel := context.WithTimeout(ctx, guestLookup)
 	defer cancel()
 	found := namespaceMetadata()
-	if err := r.cached.Get(ctx, client.ObjectKey{Name: namespace}, found, client.UnsafeDisableDeepCopy); err == nil && apis.Guest(found.Labels) != "" {
+	if err := r.cached.Get(ctx, client.ObjectKey{Name: namespace}, found, client.UnsafeDisableDeepCopy); err == nil && apis.Guest(settle(found).Labels) != "" {
 		return fmt.Sprintf("guest %q", apis.Guest(found.Labels))
 	}
 	return fmt.Sprintf("namespace %q", limits.Cut(namespace, limits.MaxName))

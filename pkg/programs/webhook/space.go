@@ -20,10 +20,17 @@ type spaceJudge struct {
 
 // namespaceOfRequest is what is decoded of a namespace. It is not scanned first, as guests' objects are: nothing else of it is kept.
 type namespaceOfRequest struct {
-	Metadata struct {
-		Name   string            `json:"name"`
-		Labels map[string]string `json:"labels"`
-	} `json:"metadata"`
+	Metadata metadataOfNamespace `json:"metadata"`
+}
+
+type metadataOfNamespace struct {
+	Name        string            `json:"name"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+func (m metadataOfNamespace) settled() map[string]string {
+	return apis.Settled(m.Labels, m.Annotations)
 }
 
 // Handle implements admission.Handler.
@@ -39,8 +46,8 @@ func (j *spaceJudge) Handle(ctx context.Context, req admission.Request) admissio
 	if err != nil {
 		return undecided(err)
 	}
-	name, labels := now.Metadata.Name, now.Metadata.Labels
-	if !apis.IsForeign(labels) || apis.IsForeign(before.Metadata.Labels) {
+	name, labels := now.Metadata.Name, now.Metadata.settled()
+	if !apis.IsForeign(labels) || apis.IsForeign(before.Metadata.settled()) {
 		return admission.Allowed("")
 	}
 	problems := admit.Space(name, apis.Guest(labels), j.names)

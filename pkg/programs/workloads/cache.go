@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 const kindNamespace = "Namespace"
@@ -105,7 +106,7 @@ func slim(object any) {
 			o.Endpoints[i] = discoveryv1.Endpoint{Addresses: e.Addresses}
 		}
 	case *metav1.PartialObjectMetadata:
-		labels := o.Labels
+		labels := apis.Settled(o.Labels, o.Annotations)
 		slimMeta(&o.ObjectMeta)
 		if o.Kind == kindNamespace {
 			o.Labels = labels

@@ -6,6 +6,18 @@ const (
 	LabelRemoteCluster = "liqo.io/remote-cluster-id"
 	// LabelTenantNamespace marks Liqo's own per-guest namespace, which also bears LabelRemoteCluster and is never foreign.
 	LabelTenantNamespace = "liqo.io/tenant-namespace"
+	// TenantNamespacePrefix begins the names of tenant namespaces; the guest's cluster id follows.
+	TenantNamespacePrefix = "liqo-tenant-"
+)
+
+// What Liqo keeps on and in a namespace that it has made for a guest, for as long as the namespace exists.
+const (
+	// AnnotationNamespaceMap names the NamespaceMap by which the namespace was made: "tenant namespace/name".
+	AnnotationNamespaceMap = "liqo.io/managed-by-namespace-map"
+	// RemoteClusterRole is the ClusterRole of the RoleBinding that gives the guest's group its rights in the namespace.
+	RemoteClusterRole = "liqo-virtual-kubelet-remote"
+	// LiqoManager is the value of LabelManagedBy on what Liqo makes.
+	LiqoManager = "liqo"
 )
 
 // Labels by which a Hospital steers Data Spacer.
@@ -36,11 +48,19 @@ const (
 // What the controller writes on the namespaces of a guest, from its GuestPolicy: what programs need that must work while the controller
 // or the API server is away.
 const (
+	// LabelGuest is the cluster id of the guest whose namespace it is. It outlives LabelRemoteCluster: see Settled.
+	LabelGuest = "data-space.liqo.io/guest"
+	// AnnotationLabelLost says that Liqo's labels were lost or changed, and what to do.
+	AnnotationLabelLost = "data-space.liqo.io/label-lost"
 	// LabelSuspended = "true": the guest is suspended. Agents close its pods, and no pod of it starts.
 	LabelSuspended = "data-space.liqo.io/suspended"
 	// AnnotationServiceTypes lists the types of Services, beside ClusterIP, that the guest may have, with a comma between them.
 	AnnotationServiceTypes = "data-space.liqo.io/service-types"
 )
+
+// AnnotationReleasedFrom is how the Hospital releases a namespace from the guest whose cluster id is the value. While it is there, Liqo's annotation
+// and RoleBinding do not make the namespace a guest's.
+const AnnotationReleasedFrom = "data-space.liqo.io/released-from"
 
 // LabelEnforced = "true" on a Node: a ready agent of the node's present boot has renewed its Lease. Foreign pods are scheduled to such
 // nodes only. Kubernetes reserves labels below node-restriction.kubernetes.io: the admission plugin NodeRestriction keeps kubelets

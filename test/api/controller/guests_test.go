@@ -108,7 +108,6 @@ func TestOfANamespaceTheControllerWritesItsMarksOnly(t *testing.T) {
 	}
 	eventually(t, "the policy is in force", func() bool { return patch(`{"metadata":{"labels":{"x":"y"}}}`) != nil })
 	for _, text := range []string{
-		`{"metadata":{"labels":{"liqo.io/remote-cluster-id":null}}}`, `{"metadata":{"labels":{"liqo.io/remote-cluster-id":"other"}}}`,
 		`{"metadata":{"labels":{"data-space/apply-webhook":"false"}}}`, `{"metadata":{"annotations":{"a":"b"}}}`, `{"metadata":{"finalizers":["a.example/b"]}}`,
 	} {
 		require.ErrorContains(t, patch(text), "of a Namespace the controller writes the label", text)

@@ -83,13 +83,11 @@ func TestANamespaceThatStopsBeingForeignIsLeftAsItWas(t *testing.T) {
 	w.start(t)
 	ns := w.namespace(t, foreign())
 	w.eventuallyGuarded(t, ns)
-	w.label(t, ns, apis.LabelRemoteCluster, "")
+	w.release(t, ns, "pharma")
 	w.eventuallyBare(t, ns)
 
 	w.label(t, ns, apis.LabelRemoteCluster, "pharma")
 	w.eventuallyGuarded(t, ns)
-	w.label(t, ns, apis.LabelTenantNamespace, "true")
-	w.eventuallyBare(t, ns)
 }
 
 func TestWhatChangedWhileTheControllerWasDownIsCaughtUpWith(t *testing.T) {
@@ -101,11 +99,11 @@ func TestWhatChangedWhileTheControllerWasDownIsCaughtUpWith(t *testing.T) {
 	}
 	p.stop(t)
 
-	w.label(t, left, apis.LabelRemoteCluster, "")
+	w.release(t, left, "pharma")
 	config := w.configMap(t, disguised)
 	config.Labels = nil
 	require.NoError(t, w.client.Update(t.Context(), config))
-	w.label(t, disguised, apis.LabelRemoteCluster, "")
+	w.release(t, disguised, "pharma")
 	config = w.configMap(t, edited)
 	config.Data[apis.EnvoyConfigKey] = "{}"
 	require.NoError(t, w.client.Update(t.Context(), config))

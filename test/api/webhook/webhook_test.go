@@ -40,6 +40,7 @@ func TestWebhook(t *testing.T) {
 		{"a label that is not understood leaves the guard up and is warned of", malformedLabel},
 		{"Liqo applies a pod and forces labels on it again and again", liqoApplies},
 		{"Liqo creates a pod and forces labels on it again and again", liqoCreates},
+		{"a lost or changed label of Liqo's changes nothing in a marked namespace", lostLabels},
 		{"a pod that cannot be made safe is refused with every reason and its path", refused},
 		{"a pod that was there before is never held up", updates},
 		{"a webhook configuration that asks too much harms nobody", misScoped},
