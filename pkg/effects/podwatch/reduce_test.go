@@ -79,6 +79,22 @@ func TestAStrippedNamespaceKeepsWhatSteersUs(t *testing.T) {
 	require.Equal(t, map[string]string{apis.LabelRemoteCluster: "pharma-1", apis.LabelApplyWebhook: "false"}, ns.Labels)
 }
 
+// TestAStrippedNamespaceKeepsWhoseItIs: by the mark, or by Liqo's annotation, which itself is not kept.
+func TestAStrippedNamespaceKeepsWhoseItIs(t *testing.T) {
+	for _, meta := range []metav1.ObjectMeta{
+		{Labels: map[string]string{apis.LabelGuest: "pharma-1"}},
+		{Labels: map[string]string{apis.LabelGuest: "pharma-1", apis.LabelRemoteCluster: "rival", apis.LabelTenantNamespace: "true"}},
+		{Annotations: map[string]string{apis.AnnotationNamespaceMap: "liqo-tenant-pharma-1/hospital"}},
+	} {
+		out, err := stripNamespace(&metav1.PartialObjectMetadata{ObjectMeta: meta})
+		require.NoError(t, err)
+		ns, ok := out.(*metav1.PartialObjectMetadata)
+		require.True(t, ok)
+		require.Equal(t, map[string]string{apis.LabelRemoteCluster: "pharma-1"}, ns.Labels)
+		require.Empty(t, ns.Annotations)
+	}
+}
+
 func TestTombstonesPass(t *testing.T) {
 	for _, strip := range []func(any) (any, error){stripPod, stripNamespace} {
 		out, err := strip("tombstone")
