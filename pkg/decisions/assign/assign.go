@@ -53,9 +53,8 @@ func (a Assignment) But(other Assignment) bool {
 }
 
 // Kept returns the decision over a pod whose release the API server does not confirm, since the pod or its namespace is gone: it stays as it was before.
-// A pod of which nothing is known from before has no proxy that counts, and stays closed.
 func (a Assignment) Kept(before Assignment) Assignment {
-	a.Verdict, a.Reason, a.Gone, a.Suspended = Enforce, None, false, before.Suspended || before.Sandbox == ""
+	a.Verdict, a.Reason, a.Gone, a.Suspended = Enforce, None, false, before.Suspended
 	switch {
 	case before.Reason == ProxyMissing:
 		a.Reason = ProxyMissing

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,9 +80,6 @@ type Agent struct {
 	changed chan struct{} // something may have changed
 	joined  atomic.Int64  // when the last decision was made, Unix nanoseconds
 	trouble atomic.Value  // string: why the runtime cannot be listed; "" if it can
-
-	suspending      sync.Mutex                      // makes suspend one step
-	suspendedSpaces atomic.Pointer[map[string]bool] // those whose guest is suspended, by the last complete lists
 }
 
 // Parts is what an Agent works with.

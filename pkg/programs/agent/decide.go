@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/assign"
@@ -83,33 +82,18 @@ func (a *Agent) join(ctx context.Context, boxes []workload.Sandbox) error {
 	if world.Namespaces, err = a.cluster.Namespaces(ctx); err != nil {
 		return err
 	}
+	if world.Synced {
+		a.rules.Suspend(suspended(world.Namespaces))
+	}
 	decisions := assign.Join(world)
 	listed := a.trouble.Load() == ""
-	due := a.pods.replace(decisions, world.Synced && listed)
-	if world.Synced {
-		found := suspended(world.Namespaces)
-		a.suspendedSpaces.Store(&found)
-		a.suspend()
-	}
-	for _, uid := range due {
+	for _, uid := range a.pods.replace(decisions, world.Synced && listed) {
 		a.queue.Add(uid)
 	}
 	if listed {
 		a.sweep(boxes)
 	}
 	return nil
-}
-
-// suspend names to the rules the namespaces whose guest is suspended, and those of pods that stay closed although nothing is known of their namespace.
-func (a *Agent) suspend() {
-	a.suspending.Lock()
-	defer a.suspending.Unlock()
-	found := map[string]bool{}
-	if spaces := a.suspendedSpaces.Load(); spaces != nil {
-		maps.Copy(found, *spaces)
-	}
-	a.pods.addClosed(found)
-	a.rules.Suspend(found)
 }
 
 // suspended returns the namespaces whose guest is suspended.

@@ -20,7 +20,6 @@ type record struct {
 	did    assign.Assignment // the one that was last carried out; zero: none
 	target endpoint.Target   // of what was last carried out
 	first  bool              // found at the start, and not looked at yet
-	closed bool              // its release is not confirmed, and nothing shows that its guest is active
 
 	state           agentapi.State
 	reason, message string
@@ -105,17 +104,6 @@ func (s *store) allLooked() bool {
 		}
 	}
 	return true
-}
-
-// addClosed adds the namespaces of pods whose release is not confirmed, and which were closed before or are so since.
-func (s *store) addClosed(spaces map[string]bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range s.records {
-		if r.want.Reason == assign.NotForeign && (r.closed || r.did.Suspended) {
-			spaces[r.want.Namespace] = true
-		}
-	}
 }
 
 // get returns the pod's record.

@@ -39,6 +39,7 @@ func (a *Agent) carryOut(ctx context.Context, uid string) {
 	var err error
 	switch r.want.Verdict {
 	case assign.Enforce:
+		a.rules.KeepSuspension(r.want.Sandbox, false)
 		err = a.enforce(ctx, r)
 	case assign.Release:
 		err = a.release(ctx, r)
@@ -155,10 +156,7 @@ func (a *Agent) release(ctx context.Context, r record) error {
 // keep enforces a pod further whose release the API server does not confirm.
 func (a *Agent) keep(ctx context.Context, r record) error {
 	r.want = r.want.Kept(r.did)
-	if r.want.Suspended {
-		a.pods.update(r.want.UID, func(t *record) { t.closed = true })
-		a.suspend()
-	}
+	a.rules.KeepSuspension(r.want.Sandbox, true)
 	return a.enforce(ctx, r)
 }
 

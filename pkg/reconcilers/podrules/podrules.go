@@ -35,6 +35,7 @@ type Reconciler struct {
 	listeners *listeners
 	keeper    *socketmemory.Keeper
 	suspended atomic.Pointer[map[string]bool] // namespaces; nil: not told yet
+	kept      sync.Map                        // ids of sandboxes: see KeepSuspension
 }
 
 // New returns a Reconciler that has written nothing yet.
