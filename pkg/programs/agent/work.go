@@ -44,7 +44,7 @@ func (a *Agent) carryOut(ctx context.Context, uid string) {
 	case assign.Release:
 		err = a.release(ctx, r)
 	case assign.Exempt:
-		a.settle(uid, agentapi.Exempt, string(r.want.Reason), exemption(r.want.Reason))
+		a.settle(uid, agentapi.Exempt, string(r.want.Reason), r.want.Reason.Exemption())
 	case assign.Pending:
 		a.settle(uid, agentapi.Pending, string(r.want.Reason), "")
 	}
@@ -86,7 +86,7 @@ func (a *Agent) enforce(ctx context.Context, r record) error {
 		return err
 	}
 	if hostNetwork {
-		a.settle(uid, agentapi.Exempt, string(assign.HostNetwork), exemption(assign.HostNetwork))
+		a.settle(uid, agentapi.Exempt, string(assign.HostNetwork), assign.HostNetwork.Exemption())
 		return nil
 	}
 	ran := a.rules.RanUnguarded(ctx, target)
@@ -147,8 +147,8 @@ func (a *Agent) release(ctx context.Context, r record) error {
 	if err := errors.Join(a.rules.Delete(ctx, target), a.free(r), a.frames.Delete(target)); err != nil {
 		return err
 	}
-	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "reason", exemption(r.want.Reason))
-	a.settle(r.want.UID, agentapi.Exempt, string(r.want.Reason), exemption(r.want.Reason))
+	a.Log.Info("rules taken back", "namespace", r.want.Namespace, "pod", r.want.Name, "reason", r.want.Reason.Exemption())
+	a.settle(r.want.UID, agentapi.Exempt, string(r.want.Reason), r.want.Reason.Exemption())
 	a.notify()
 	return nil
 }
@@ -165,19 +165,6 @@ func (a *Agent) settle(uid string, state agentapi.State, reason, message string)
 	a.pods.update(uid, func(r *record) {
 		r.did, r.state, r.reason, r.message, r.outcome, r.target, r.findings, r.frames = r.want, state, reason, message, podrules.Outcome{}, endpoint.Target{}, nil, nil
 	})
-}
-
-func exemption(r assign.Reason) string {
-	switch r {
-	case assign.HostNetwork:
-		return "the pod uses the node's own network namespace, which is never touched"
-	case assign.OptedOut:
-		return "its namespace bears the label " + apis.LabelApplyWebhook + "=false: no proxy is injected, none is enforced"
-	case assign.NotForeign:
-		return "its namespace no longer belongs to a guest"
-	default:
-		return ""
-	}
 }
 
 // cut ends the connections of a pod that was not guarded.
