@@ -70,7 +70,7 @@ func TestNothingAcknowledgedIsLostHoweverOftenTheWriterIsKilled(t *testing.T) {
 	folder := t.TempDir() + "/facts"
 	acknowledged, torn, starts := int64(0), 0, 0
 	for i := range n {
-		last, started := kill(t, folder, rand.N(20*time.Millisecond))
+		last, started := kill(t, folder, i%4 > 0, rand.N(20*time.Millisecond))
 		if acknowledged = max(acknowledged, last); started {
 			starts++
 		}
@@ -96,8 +96,9 @@ func TestNothingAcknowledgedIsLostHoweverOftenTheWriterIsKilled(t *testing.T) {
 	t.Logf("%d kills, %d of them of a writer that wrote; %d lines acknowledged; %d torn tails in the lines that are left", n, starts, acknowledged+1, torn)
 }
 
-// kill starts a writer and kills it so long after its first line. It returns the last index that was acknowledged, and whether one was.
-func kill(t *testing.T, folder string, after time.Duration) (last int64, started bool) {
+// kill starts a writer and kills it so long after its first line, or after its start. It returns the last index that was acknowledged, and
+// whether one was.
+func kill(t *testing.T, folder string, writing bool, after time.Duration) (last int64, started bool) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0])
 	c.Env = append(os.Environ(), killedFolder+"="+folder)
@@ -106,14 +107,25 @@ func kill(t *testing.T, folder string, after time.Duration) (last int64, started
 	out, err := c.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
-	timer := time.AfterFunc(after+10*time.Millisecond, func() { _ = c.Process.Kill() })
-	defer timer.Stop()
+	var timer *time.Timer
+	begin := func() {
+		if timer == nil {
+			timer = time.AfterFunc(after, func() { _ = c.Process.Kill() })
+		}
+	}
+	if !writing {
+		begin()
+	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		var first, n int64
 		if read, _ := fmt.Sscan(lines.Text(), &first, &n); read == 2 { // not half a line
 			last, started = first+n-1, true
+			begin()
 		}
+	}
+	if timer != nil {
+		timer.Stop()
 	}
 	require.Error(t, c.Wait())
 	require.Empty(t, problem.String())
