@@ -17,6 +17,13 @@ type Caller = guestsettings.Identity
 type Guests struct {
 	policies []v1alpha1.GuestPolicy
 	visible  map[string]guestsettings.Visible
+	disputed []string // names of namespaces that bear one guest's label, and are another's
+}
+
+// Without returns the guests as they are while these namespaces bear one guest's label and are another's: no guest sees them.
+func (g Guests) Without(disputed []string) Guests {
+	g.disputed = disputed
+	return g
 }
 
 // NewGuests returns the guests that have namespaces here or a GuestPolicy. The visibility of a guest whose GuestPolicy is malformed shows

@@ -19,19 +19,19 @@ type Assumed struct {
 // Impersonated returns whom the headers of a request name by Impersonate-*, as the API server reads them; nil: they name no one.
 func Impersonated(headers map[string][]string) (*Assumed, error) {
 	a := &Assumed{Extra: map[string][]string{}}
-	any := false
+	named := false
 	for name, values := range headers {
 		lower := strings.ToLower(name)
 		if !strings.HasPrefix(lower, "impersonate-") {
 			continue
 		}
-		any = true
+		named = true
 		if err := a.take(lower, values); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case !any:
+	case !named:
 		return nil, nil //nolint:nilnil // The headers name no one.
 	case a.User == "":
 		return nil, bad("the request has Impersonate-* headers without Impersonate-User; add it, or remove them")

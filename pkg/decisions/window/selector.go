@@ -39,7 +39,7 @@ func known(query url.Values, names []string) (url.Values, error) {
 }
 
 // ownNamespaces selects the namespaces of guests. Liqo's tenant namespaces, which bear the label too, are not theirs.
-func ownNamespaces(guests []string) (labels.Requirements, error) {
+func (g Guests) ownNamespaces(guests []string) (labels.Requirements, error) {
 	ids, err := labels.NewRequirement(apis.LabelRemoteCluster, selection.In, guests)
 	if err != nil {
 		return nil, bad("the caller's guests are not cluster ids: %v", err)
@@ -48,7 +48,15 @@ func ownNamespaces(guests []string) (labels.Requirements, error) {
 	if err != nil {
 		return nil, bad("selecting namespaces: %v", err)
 	}
-	return labels.Requirements{*ids, *tenant}, nil
+	own := labels.Requirements{*ids, *tenant}
+	if len(g.disputed) > 0 {
+		others, err := labels.NewRequirement("kubernetes.io/metadata.name", selection.NotIn, g.disputed) // the API server keeps this label
+		if err != nil {
+			return nil, bad("selecting namespaces: %v", err)
+		}
+		own = append(own, *others)
+	}
+	return own, nil
 }
 
 // intersect adds requirements to the caller's selector. The result is written from what was parsed, never from the caller's text.

@@ -61,7 +61,7 @@ func (g Guests) Decide(ids []string, r Request) (Verdict, error) {
 	case len(ids) == 0 || !r.Resource || !reads || r.VerbInPath || r.Subresource != "":
 		return Verdict{Action: Pass}, nil
 	case r.Kind == schema.GroupResource{Resource: "namespaces"}:
-		return narrowNamespaces(ids, r)
+		return g.narrowNamespaces(ids, r)
 	}
 	visible := g.visibleTo(ids, r.Kind)
 	if r.Namespace != "" || len(visible.by) == 0 {
@@ -70,8 +70,8 @@ func (g Guests) Decide(ids []string, r Request) (Verdict, error) {
 	return filter(visible, r)
 }
 
-func narrowNamespaces(ids []string, r Request) (Verdict, error) {
-	own, err := ownNamespaces(ids)
+func (g Guests) narrowNamespaces(ids []string, r Request) (Verdict, error) {
+	own, err := g.ownNamespaces(ids)
 	if err != nil {
 		return Verdict{}, err
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 // visible shows node n1, and nodes with the label a.
-func visible(t testing.TB) window.Visible {
-	t.Helper()
+func visible(tb testing.TB) window.Visible {
+	tb.Helper()
 	policy := v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: "g"}, Spec: v1alpha1.GuestPolicySpec{Visibility: &v1alpha1.Visibility{
 		Nodes: []v1alpha1.VisibleObjects{
 			{Names: []v1alpha1.VisibleName{"n1"}}, {Selector: &v1alpha1.Selector{MatchLabels: map[string]v1alpha1.LabelValue{"a": "b"}}},
@@ -27,16 +27,16 @@ func visible(t testing.TB) window.Visible {
 	v, err := window.NewGuests(nil, []v1alpha1.GuestPolicy{policy}).Decide([]string{"g"}, window.Request{
 		Method: "GET", Resource: true, Verb: "list", Kind: schema.GroupResource{Resource: "nodes"}, Version: "v1",
 	})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return v.Visible
 }
 
-func filtered(t testing.TB, document string) (string, error) {
-	t.Helper()
+func filtered(tb testing.TB, document string) (string, error) {
+	tb.Helper()
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
-	err := filterList(visible(t), strings.NewReader(document), w)
-	require.NoError(t, w.Flush())
+	err := filterList(visible(tb), strings.NewReader(document), w)
+	require.NoError(tb, w.Flush())
 	return out.String(), err
 }
 

@@ -34,13 +34,8 @@ func (f *eventFilter) run(ctx context.Context, from io.Reader) error {
 	for in := json.NewDecoder(from); ; {
 		var e event
 		err := in.Decode(&e)
-		switch why := endedHere(ctx); {
-		case err != nil && why == changed:
-			return f.expire()
-		case errors.Is(err, io.EOF), err != nil && why != "":
-			return nil
-		case err != nil:
-			return err
+		if err != nil {
+			return f.end(ctx, err)
 		}
 		if err := f.pass(e); err != nil {
 			return err
@@ -51,8 +46,14 @@ func (f *eventFilter) run(ctx context.Context, from io.Reader) error {
 	}
 }
 
-// expire has the caller list again.
-func (f *eventFilter) expire() error {
+// end ends the answer as the API server ends one, unless the stream was broken. If what the caller sees has changed, it is to list again.
+func (f *eventFilter) end(ctx context.Context, err error) error {
+	switch why := endedHere(ctx); {
+	case why == "" && !errors.Is(err, io.EOF):
+		return err
+	case why != changed:
+		return nil
+	}
 	return f.write(event{Type: "ERROR", Object: statusDocument(statusOf(apierrors.NewResourceExpired(string(changed))))})
 }
 

@@ -115,40 +115,53 @@ func (s *sources) note(o any, gone bool) {
 type space struct {
 	guest, name string
 	foreign     bool // it hosts the guest's workloads
+	disputed    bool // the label by which the controller remembers its guest names another one
 }
 
-// noteNamespace reports whether a guest has got its first namespace or lost its last one.
+// ownLabel is how the controller remembers the guest of a namespace; Liqo's label can be lost and changed.
+const ownLabel = "data-space.liqo.io/guest"
+
+func spaceOf(o *metav1.PartialObjectMetadata) space {
+	guest := apis.Guest(o.Labels)
+	own, remembered := o.Labels[ownLabel]
+	return space{guest, o.Name, apis.IsForeign(o.Labels), remembered && own != guest}
+}
+
+// noteNamespace reports whether a guest has got its first namespace or lost its last one, or a namespace is disputed or is not any more.
 func (s *sources) noteNamespace(o *metav1.PartialObjectMetadata, gone bool) bool {
-	before, now := s.namespaces[o.UID].guest, apis.Guest(o.Labels)
+	before, now := s.namespaces[o.UID], spaceOf(o)
 	if gone {
-		now = ""
+		now = space{}
 	}
-	if before == now {
-		if now != "" {
-			s.namespaces[o.UID] = space{now, o.Name, apis.IsForeign(o.Labels)}
-		}
-		return false
-	}
-	changed := false
-	if before != "" {
-		s.count[before]--
-		if s.count[before] == 0 {
-			delete(s.count, before)
+	changed := before.disputed != now.disputed
+	if before.guest != now.guest && before.guest != "" {
+		s.count[before.guest]--
+		if s.count[before.guest] == 0 {
+			delete(s.count, before.guest)
 			changed = true
 		}
-		delete(s.namespaces, o.UID)
 	}
-	if now != "" {
-		s.count[now]++
-		changed = changed || s.count[now] == 1
-		s.namespaces[o.UID] = space{now, o.Name, apis.IsForeign(o.Labels)}
+	if before.guest != now.guest && now.guest != "" {
+		s.count[now.guest]++
+		changed = changed || s.count[now.guest] == 1
+	}
+	delete(s.namespaces, o.UID)
+	if now.guest != "" {
+		s.namespaces[o.UID] = now
 	}
 	return changed
 }
 
 // rebuild makes the view of now.
 func (s *sources) rebuild() {
-	s.now = window.NewGuests(slices.Collect(maps.Keys(s.count)), slices.Collect(maps.Values(s.policies)))
+	var disputed []string
+	for _, one := range s.namespaces {
+		if one.disputed {
+			disputed = append(disputed, one.name)
+		}
+	}
+	slices.Sort(disputed)
+	s.now = window.NewGuests(slices.Collect(maps.Keys(s.count)), slices.Collect(maps.Values(s.policies))).Without(disputed)
 }
 
 // Guests returns the guests that are known now, and whether all are. The result is not changed.
@@ -164,7 +177,7 @@ func (s *sources) namespacesOf(ids []string) []string {
 	defer s.mu.Unlock()
 	var names []string
 	for _, one := range s.namespaces {
-		if one.foreign && slices.Contains(ids, one.guest) {
+		if one.foreign && !one.disputed && slices.Contains(ids, one.guest) {
 			names = append(names, one.name)
 		}
 	}

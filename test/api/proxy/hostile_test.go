@@ -123,6 +123,7 @@ func TestNoHeaderGivesAnotherIdentity(t *testing.T) {
 		c := w.dial(t, proxied)
 		fmt.Fprintf(c, "POST /apis/authentication.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s", len(review), header, review)
 		response := answered(t, bufio.NewReader(c))
+		defer response.Body.Close()
 		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusCreated, response.StatusCode, "%s: %s", name, body)

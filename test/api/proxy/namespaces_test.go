@@ -208,6 +208,31 @@ func TestAWatchOfOneNamespace(t *testing.T) {
 	}
 }
 
+func TestANamespaceWhoseLabelWasChangedIsNotTheNextGuests(t *testing.T) {
+	w := newWorld(t)
+	proxied, _ := w.user(t, "taker", "takers")
+	space := named("remembered", "takers")
+	w.create(t, space)
+	eventually(t, func() bool { return len(listedOrNone(t, proxied)) == 1 }, "without a memory the label decides")
+	space.Labels["data-space.liqo.io/guest"] = guest
+	require.NoError(t, w.Client.Update(t.Context(), space))
+	eventually(t, func() bool { return len(listedOrNone(t, proxied)) == 0 }, "the label by which the controller remembers the guest counts more")
+	code, _, _ := send(t, proxied, "GET", "/api/v1/namespaces/remembered", nil, nil)
+	require.Equal(t, http.StatusNotFound, code)
+	space.Labels["data-space.liqo.io/guest"] = "takers"
+	require.NoError(t, w.Client.Update(t.Context(), space))
+	eventually(t, func() bool { return len(listedOrNone(t, proxied)) == 1 }, "both agree")
+}
+
+func listedOrNone(t *testing.T, config *rest.Config) []string {
+	t.Helper()
+	list, err := clients(t, config).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		return nil
+	}
+	return namesOf(list.Items)
+}
+
 func TestOthersSeeWhatTheAPIServerShowsThem(t *testing.T) {
 	w := newWorld(t)
 	proxied, direct := w.user(t, "clerk", "accounting")
