@@ -102,7 +102,7 @@ func startWorld() (*world, error) {
 	if err := errors.Join(
 		apiserver.Build(ctx, "proxy", w.binary),
 		server.InstallKinds(ctx, root+"/deploy/crds"),
-		server.Apply(ctx, root+"/deploy/namespace.yaml", root+"/deploy/proxy/rights.yaml"),
+		server.Apply(ctx, root+"/deploy/namespace.yaml", root+"/deploy/proxy/rights.yaml", root+"/deploy/proxy/proxy.yaml"),
 		w.cast(ctx),
 	); err != nil {
 		return w, err
