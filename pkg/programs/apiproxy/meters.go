@@ -2,6 +2,7 @@ package apiproxy
 
 import (
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -10,6 +11,7 @@ import (
 type meters struct {
 	requests *prometheus.CounterVec
 	open     prometheus.Gauge
+	served   sync.Map // kinds
 }
 
 func newMeters(registry *prometheus.Registry) *meters {
@@ -23,10 +25,12 @@ func newMeters(registry *prometheus.Registry) *meters {
 	return m
 }
 
-// count counts a request. A kind that the API server does not know has no label of its own: callers would make as many as they like.
+// count counts a request. A kind of which no request has succeeded yet has no label of its own: callers could name as many as they like.
 func (m *meters) count(f fact) {
 	kind := f.kind
-	if f.code == 404 || f.code >= 400 && f.verdict == refused {
+	if f.code < 400 {
+		m.served.Store(kind, true)
+	} else if _, served := m.served.Load(kind); !served {
 		kind = "unknown"
 	}
 	m.requests.WithLabelValues(f.verb, kind, strconv.Itoa(f.code), string(f.verdict)).Inc()

@@ -152,12 +152,16 @@ func TestEachRequestIsLoggedAndCounted(t *testing.T) {
 		}
 	}
 	require.NotContains(t, w.output.String(), "secret-in")
+	for i := range 20 {
+		send(t, proxied, "GET", fmt.Sprintf("/apis/invented-%d.example.org/v1/things", i), nil, nil)
+	}
 	response, err := http.Get("http://" + w.metrics + "/metrics")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `data_space_proxy_requests_total{code="200",kind="namespaces",verb="list",verdict="narrow"}`)
+	require.NotContains(t, string(text), "invented", "no caller makes labels of metrics")
 }
 
 func TestAnEndingProxyEndsItsWatchesWell(t *testing.T) {
