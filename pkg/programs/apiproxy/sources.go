@@ -118,12 +118,9 @@ type space struct {
 	disputed    bool // the label by which the controller remembers its guest names another one
 }
 
-// ownLabel is how the controller remembers the guest of a namespace; Liqo's label can be lost and changed.
-const ownLabel = "data-space.liqo.io/guest"
-
 func spaceOf(o *metav1.PartialObjectMetadata) space {
 	guest := apis.Guest(o.Labels)
-	own, remembered := o.Labels[ownLabel]
+	own, remembered := o.Labels[apis.LabelGuest]
 	return space{guest, o.Name, apis.IsForeign(o.Labels), remembered && own != guest}
 }
 
