@@ -143,13 +143,13 @@ func TestLinesOfSeveralWritersDoNotMix(t *testing.T) {
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	w := &world{logs: toStderr(write)}
-	hold, ended, log := make(chan struct{}), make(chan struct{}), &kit.Output{}
+	hold, ended, written := make(chan struct{}), make(chan struct{}), &kit.Output{}
 	go func() {
 		defer close(ended)
 		piece := make([]byte, 4096)
 		for {
 			n, err := read.Read(piece)
-			_, _ = log.Write(piece[:n])
+			_, _ = written.Write(piece[:n])
 			if err != nil {
 				return
 			}
@@ -181,14 +181,14 @@ func TestLinesOfSeveralWritersDoNotMix(t *testing.T) {
 	}
 	time.Sleep(500 * time.Millisecond) // the pipe fills
 	close(hold)
-	require.Eventually(t, func() bool { return strings.Count(log.String(), "/wait/") == each*most }, 2*waitLong, 10*waitStep)
+	require.Eventually(t, func() bool { return strings.Count(written.String(), "/wait/") == each*most }, 2*waitLong, 10*waitStep)
 	close(stop)
 	<-stopped
 	require.NoError(t, w.proxy.Process.Kill())
 	_ = w.proxy.Wait()
 	require.NoError(t, write.Close())
 	<-ended
-	lines := strings.SplitAfter(log.String(), "\n")
+	lines := strings.SplitAfter(written.String(), "\n")
 	for _, raw := range lines[:len(lines)-1] {
 		require.True(t, strings.HasPrefix(raw, "E ") || json.Valid([]byte(raw)), "%q", raw)
 	}
