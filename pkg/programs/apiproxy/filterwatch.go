@@ -48,11 +48,12 @@ func (f *eventFilter) run(ctx context.Context, from io.Reader) error {
 
 // end ends the answer as the API server ends one, unless the stream was broken. If what the caller sees has changed, it is to list again.
 func (f *eventFilter) end(ctx context.Context, err error) error {
-	switch why := endedHere(ctx); {
-	case why == "" && !errors.Is(err, io.EOF):
+	why := endedHere(ctx)
+	if why != "" || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if why != changed {
 		return err
-	case why != changed:
-		return nil
 	}
 	return f.write(event{Type: "ERROR", Object: statusDocument(statusOf(apierrors.NewResourceExpired(string(changed))))})
 }

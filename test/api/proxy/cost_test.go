@@ -122,7 +122,7 @@ func (w *world) idle(t *testing.T, config *rest.Config) {
 			require.NoError(t, err)
 			response, err := transport.RoundTrip(request)
 			require.NoError(t, err)
-			defer response.Body.Close() //nolint:gocritic // All stay open together.
+			defer response.Body.Close()
 			require.Equal(t, http.StatusOK, response.StatusCode)
 			one := make([]byte, 1)
 			_, err = response.Body.Read(one)

@@ -78,8 +78,8 @@ func TestStreamsPassUnbuffered(t *testing.T) {
 		c := w.dial(t, proxied)
 		fmt.Fprintf(c, "POST /api/v1/namespaces/pharma-a/pods/streams/%s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n", path)
 		in := bufio.NewReader(c)
-		response := answered(t, in)
-		require.Equal(t, http.StatusSwitchingProtocols, response.StatusCode, path)
+		code, _ := answered(t, in)
+		require.Equal(t, http.StatusSwitchingProtocols, code, path)
 		for _, text := range []string{"first", "second"} { // each comes back before the next is sent
 			fmt.Fprint(c, text)
 			back := make([]byte, len(text))
@@ -105,8 +105,8 @@ func TestStreamsPassUnbuffered(t *testing.T) {
 	other, _ := w.user(t, "other", "rival")
 	c := w.dial(t, other)
 	fmt.Fprint(c, "POST /api/v1/namespaces/pharma-a/pods/streams/exec?container=c&command=cat&stdin=true HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
-	response := answered(t, bufio.NewReader(c))
-	require.Equal(t, http.StatusForbidden, response.StatusCode, "of another guest's")
+	code, _ := answered(t, bufio.NewReader(c))
+	require.Equal(t, http.StatusForbidden, code, "of another guest's")
 }
 
 func TestAWatchByWebsocketIsNarrowed(t *testing.T) {
@@ -117,8 +117,8 @@ func TestAWatchByWebsocketIsNarrowed(t *testing.T) {
 	fmt.Fprint(c, "GET /api/v1/namespaces?watch=1&timeoutSeconds=2 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://x\r\n\r\n")
 	in := bufio.NewReader(c)
-	response := answered(t, in)
-	require.Equal(t, http.StatusSwitchingProtocols, response.StatusCode)
+	code, _ := answered(t, in)
+	require.Equal(t, http.StatusSwitchingProtocols, code)
 	all, _ := io.ReadAll(in)
 	require.Contains(t, string(all), "pharma-a")
 	requireNothingHidden(t, string(all), "websocket")
@@ -133,8 +133,8 @@ func TestATokenInAWebsocketsProtocol(t *testing.T) {
 		c := w.dial(t, w.through(&rest.Config{}))
 		fmt.Fprintf(c, "GET /api/v1/namespaces?watch=1&timeoutSeconds=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.%s, v4.channel.k8s.io\r\n\r\n", encode(text))
-		response := answered(t, bufio.NewReader(c))
-		require.Equal(t, want, response.StatusCode)
+		code, _ := answered(t, bufio.NewReader(c))
+		require.Equal(t, want, code)
 	}
 	require.NotContains(t, w.output.String(), token, "no token is logged")
 	require.NotContains(t, w.output.String(), encode(token))
@@ -178,21 +178,22 @@ func TestAnEndingProxyEndsItsWatchesWell(t *testing.T) {
 		require.NoError(t, err)
 		return transport.RoundTrip(request)
 	}
-	var open []*http.Response
+	var open []io.Reader
 	for range 2 {
 		response, err := begin()
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, response.StatusCode)
-		open = append(open, response)
+		defer response.Body.Close()
+		open = append(open, response.Body)
 	}
 	third, err := begin()
 	require.NoError(t, err)
 	require.Equal(t, http.StatusTooManyRequests, third.StatusCode, "a caller has a bounded number of open requests")
 	third.Body.Close()
 	ended := make(chan error, 2)
-	for _, response := range open {
+	for _, body := range open {
 		go func() {
-			_, err := io.Copy(io.Discard, response.Body)
+			_, err := io.Copy(io.Discard, body)
 			ended <- err
 		}()
 	}

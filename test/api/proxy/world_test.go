@@ -302,13 +302,18 @@ func (w *world) naive(t *testing.T) *rest.Config {
 	return &rest.Config{Host: "http://" + listener.Addr().String()}
 }
 
-// answered reads the head of an answer.
-func answered(t *testing.T, in *bufio.Reader) *http.Response {
+// answered reads an answer; that of an upgrade has no body, and the stream follows.
+func answered(t *testing.T, in *bufio.Reader) (code int, body string) {
 	t.Helper()
 	response, err := http.ReadResponse(in, nil)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return response.StatusCode, ""
+	}
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(text)
 }
 
 // dial opens a bare TLS connection to the proxy, with the caller's certificate.
