@@ -62,6 +62,7 @@ type notice struct {
 	reason  string
 	remedy  string
 	chance  bool // it depends on the moment, and so need not be seen in a run
+	module  bool // it is noticed of a proxy whose module reads along as well; the others are of Envoy's codec
 }
 
 // covers reports whether the difference explains what became of the line.
