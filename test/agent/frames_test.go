@@ -18,6 +18,7 @@ import (
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/workload"
 )
 
 const some = 7
@@ -105,7 +106,10 @@ func TestFramesOfAForeignPodAreFiltered(t *testing.T) {
 	pppoe(t, pod)
 	require.Zero(t, seen(0), "of the next agent")
 
-	k.a.set(func() { k.a.spaces["pharma"] = nil })
+	k.a.set(func() { // released: the pod itself is still there
+		k.a.spaces["pharma"] = nil
+		k.a.pods = []workload.Pod{{Namespace: "pharma", Name: "app", UID: "uid-app", HasProxy: true}}
+	})
 	require.Eventually(t, func() bool { return !strings.Contains(k.netdev(), "data-space") }, 30*time.Second, 20*time.Millisecond)
 	pppoe(t, pod)
 	require.Equal(t, some, seen(some), "it is a pod like any other now")
