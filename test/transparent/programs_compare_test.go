@@ -150,7 +150,7 @@ func differ(a, b []string) []hunk {
 // judge fails the test for each difference that is not in the list, and for each of the list that was not seen.
 func judge(t *testing.T, seen []sighting) {
 	t.Helper()
-	list, gone := noticed(reader(t) != ""), map[string]bool{}
+	list, gone := noticedOf(reader(t) != ""), map[string]bool{}
 	for _, d := range list {
 		for _, at := range d.where {
 			if d.chance {

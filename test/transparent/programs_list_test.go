@@ -13,9 +13,9 @@ func whole() map[change]string { return map[change]string{lost: `.*`, added: `.*
 // notices are all that are known.
 func notices() []notice { return append(spellings(), append(refusals(), connections()...)...) }
 
-// noticed are those of the proxies that run. With the module, the order of lines in Apache's log is left open: its lines differed once, for a reason
+// noticedOf are those of the proxies that run. With the module, the order of lines in Apache's log is left open: its lines differed once, for a reason
 // that is not known.
-func noticed(module bool) []notice {
+func noticedOf(module bool) []notice {
 	if !module {
 		return notices()
 	}
