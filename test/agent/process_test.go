@@ -100,8 +100,6 @@ func (p *program) ready() {
 }
 
 // reaches waits until the pod is in that state with that proxy.
-//
-//nolint:unparam // the bench has more than one pod
 func (p *program) reaches(name string, state agentapi.State, proxy string) agentapi.EndpointStatus {
 	p.t.Helper()
 	var last agentapi.EndpointStatus
