@@ -23,7 +23,7 @@ import (
 // Verdicts beside the actions of package window.
 const (
 	refused window.Action = "refuse" // the proxy refuses the request
-	told    window.Action = "tell"   // the proxy answers what it shows the caller
+	replied window.Action = "answer" // the proxy itself answers what it shows the caller
 	joined  window.Action = "merge"  // a list of all namespaces is answered by those of the caller's own
 )
 
@@ -89,7 +89,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.can(r.Context(), answered, r, planned) {
-		f.verdict = told
+		f.verdict = replied
 		return
 	}
 	ctx := context.WithValue(r.Context(), planKey{}, planned)

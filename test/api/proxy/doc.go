@@ -1,2 +1,2 @@
-// Package proxy tests the API proxy before a theirs API server, with exactly the rights of its manifest.
+// Package proxy tests the API proxy before a real API server, with exactly the rights of its manifest.
 package proxy
