@@ -151,7 +151,7 @@ func (r *reporter) subjects(ctx context.Context) (func(*corev1.Pod) (tolerations
 	}
 	labels := map[string]map[string]string{}
 	for _, ns := range spaces.Items {
-		labels[ns.Name] = ns.Labels
+		labels[ns.Name] = apis.Settled(ns.Labels, ns.Annotations)
 	}
 	return func(pod *corev1.Pod) (tolerations.Subject, bool) {
 		if pod.Namespace == metav1.NamespaceSystem || pod.Namespace == apis.SystemNamespace || slices.Contains(r.exempt, pod.Namespace) || mirror(pod) {

@@ -56,7 +56,7 @@ func settle(ns *metav1.PartialObjectMetadata) *metav1.PartialObjectMetadata {
 // guestLookup is how long it may take to look into the cache, which is long only before it is filled.
 const guestLookup = 100 * time.Millisecond
 
-// Guest names the guest of a namespace for its share of the work. It asks nobody: a namespace that the cache does not hold has a
+// Guest names the guest of a namespace for its share of the work. It sends no request: a namespace that the cache does not hold has a
 // share of its own.
 func (r namespaceReader) Guest(ctx context.Context, namespace string) string {
 	ctx, cancel := context.WithTimeout(ctx, guestLookup)
