@@ -52,7 +52,7 @@ func (w *World) containedRows() []Row {
 		},
 		{
 			"kubectl dataspace shows it from anywhere: audit has both nodes read their kernels, explain names the policy that decides, requests prints both nodes' record",
-			"no problem; refused by data-space-network-policy; lines of the record (and where a node has no agent: a problem, in the row about that)", 60 * time.Second, w.audited,
+			"no problem; refused by data-space-network-policy; lines of the record (and where a node has no agent: a problem, in the row about that)", 2 * time.Minute, w.audited,
 		},
 		{
 			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",

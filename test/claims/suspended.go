@@ -26,7 +26,7 @@ const (
 	askPeriod    = 20 * time.Millisecond // between two requests on a connection
 	talkTime     = time.Second           // of which the captures see packets
 	silence      = 3 * time.Second       // without a packet
-	silenceLimit = 15 * time.Second      // for silence to begin; the claim's second is what is shown, on a machine of its own
+	silenceLimit = 30 * time.Second      // for silence to begin; the claim's second is what is shown, on a machine of its own
 )
 
 // talker is a pod of the guest with an open connection on which it asks all the time.
@@ -132,7 +132,7 @@ func (w *World) open(ctx context.Context, t *talker, host string) error {
 
 func dialInside(inside *netns.Namespace, address string) (conn net.Conn, err error) {
 	err = inside.Do(func() error {
-		conn, err = net.DialTimeout("tcp", address, 5*time.Second)
+		conn, err = net.DialTimeout("tcp", address, 30*time.Second)
 		return err
 	})
 	return conn, err
