@@ -2,6 +2,7 @@ package facts
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,7 +35,11 @@ func Verify(folder string, keys, against []string, record string) (Verification,
 		}
 		kept = append(kept, text)
 	}
-	a, c, err := factlog.Folder(folder).Audit(keys, kept...)
+	f, err := logIn(folder)
+	if err != nil {
+		return Verification{}, err
+	}
+	a, c, err := f.Audit(keys, kept...)
 	v := Verification{Origin: c.Origin, Covered: c.N, Read: a.Lines, Flaws: a.Flaws}
 	if err != nil || record == "" {
 		return v, err
@@ -68,7 +73,11 @@ func (v Verification) Print(w io.Writer, asJSON bool) error {
 
 // Prove writes the proof that the line of an index is in the log.
 func Prove(w io.Writer, folder string, index int64) error {
-	p, err := factlog.Folder(folder).Prove(index)
+	f, err := logIn(folder)
+	if err != nil {
+		return err
+	}
+	p, err := f.Prove(index)
 	if err != nil {
 		return err
 	}
@@ -120,7 +129,11 @@ const maxProof = 1 << 20
 
 // Keys writes the public keys of the log, oldest first.
 func Keys(w io.Writer, folder string) error {
-	keys, err := factlog.Folder(folder).Keys()
+	f, err := logIn(folder)
+	if err != nil {
+		return err
+	}
+	keys, err := f.Keys()
 	if err != nil {
 		return fmt.Errorf("read the log's public keys: %w", err)
 	}
@@ -131,4 +144,21 @@ func Keys(w io.Writer, folder string) error {
 }
 
 // Export copies the log for those who verify it elsewhere.
-func Export(folder, to string) error { return factlog.Folder(folder).Export(to) }
+func Export(folder, to string) error {
+	if to == "" {
+		return errors.New("--to is missing; name a folder that is not there yet")
+	}
+	f, err := logIn(folder)
+	if err != nil {
+		return err
+	}
+	return f.Export(to)
+}
+
+// logIn returns the log in a folder.
+func logIn(folder string) (factlog.Folder, error) {
+	if _, err := os.Stat(folder); err != nil {
+		return "", fmt.Errorf("no log of facts: %w; name its folder by --facts-dir, on a node the one that its agent has", err)
+	}
+	return factlog.Folder(folder), nil
+}

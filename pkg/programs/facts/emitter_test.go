@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -190,4 +191,14 @@ func TestTheLogIsServedAndItsCommandsVerifyProveAndExportIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, v.Flaws)
 	})
+}
+
+func TestACommandWithoutALogNamesTheFlag(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	_, err := facts.Verify(none, []string{"key"}, nil, "")
+	for _, err := range []error{err, facts.Keys(io.Discard, none), facts.Prove(io.Discard, none, 1), facts.Export(none, none+"-copy")} {
+		require.ErrorContains(t, err, "name its folder by --facts-dir")
+	}
+	require.NoFileExists(t, none+"-copy")
+	require.ErrorContains(t, facts.Export(none, ""), "--to is missing")
 }
