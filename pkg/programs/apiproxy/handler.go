@@ -34,6 +34,7 @@ type proxy struct {
 	server  *upstream.Upstream
 	guests  *sources
 	open    *turns
+	merges  *lines // of lists of all namespaces
 	meters  *meters
 	watches watches
 	forward *httputil.ReverseProxy
@@ -50,6 +51,8 @@ type plan struct {
 	forbidden error
 	// holds reports whether the verdict is that of now.
 	holds func() bool
+	// takeWithin ends the answer if its caller has not taken it by then.
+	takeWithin func(time.Duration)
 }
 
 // fact is what is logged and counted of a request.
@@ -98,6 +101,8 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, end = p.watches.begin(ctx, planned.holds)
 		defer end()
 	}
+	answering := http.NewResponseController(answered)
+	planned.takeWithin = func(d time.Duration) { _ = answering.SetWriteDeadline(time.Now().Add(d)) } // an error: a connection that has none
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))
 	f.verdict = planned.verdict.Action // it may have been answered in another way
 }
