@@ -80,6 +80,11 @@ func (w *World) policyRows() []Row {
 			"A guest that is suspended is silent on the wire within a second, on both nodes, while its connections are open; active again, it works",
 			"packets of open connections until then; none afterwards on the nodes' ends of its pods' links; /results works again", 2 * time.Minute, w.suspended,
 		},
+		{
+			"A namespace of the guest that loses the label liqo.io/remote-cluster-id, while no controller is there to restore it, is not set free",
+			"the same attempts as above: each packet is of the proxy's sockets; enforced by both agents; a new pod gets its proxy; the label comes back with the controller",
+			3 * time.Minute, w.labelLost,
+		},
 	}
 }
 
