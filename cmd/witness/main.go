@@ -24,6 +24,12 @@ func command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "witness",
 		Short: "witness cosigns the checkpoints of nodes' logs of facts that continue what it cosigned before",
+		PreRunE: func(*cobra.Command, []string) error {
+			if name == "" || keys == "" {
+				return cli.Usage(fmt.Errorf("--name=%q --log-keys=%q: give both; \"agent record keys\" prints the lines of the file", name, keys))
+			}
+			return nil
+		},
 		RunE: cli.Serve(&logging, func(ctx context.Context, logger *slog.Logger) error {
 			text, err := os.ReadFile(keys) //nolint:gosec // the flag names it
 			if err != nil {

@@ -87,8 +87,9 @@ func (e *Emitter) put(f fact.Fact) {
 	select {
 	case e.in <- f:
 	default:
-		e.lost[reasonQueue] += max(1, f.Count)
-		e.metrics.lost.Inc()
+		n := max(1, f.Count)
+		e.lost[reasonQueue] += n
+		e.metrics.lost.Add(float64(n))
 	}
 }
 
