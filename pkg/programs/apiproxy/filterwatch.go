@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -162,6 +163,11 @@ func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, e
 			query.Set(name, planned.verdict.Query.Get(name))
 		}
 	}
+	end, err := p.heavy.begin(ctx, strings.Join(planned.ids, ","))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	list, err := p.metadata(ctx, planned.verdict.Path, query)
 	if err != nil {
 		return nil, err

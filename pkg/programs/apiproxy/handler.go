@@ -34,7 +34,7 @@ type proxy struct {
 	server  *upstream.Upstream
 	guests  *sources
 	open    *turns
-	merges  *lines // of lists of all namespaces
+	heavy   *lines // of lists that are held as a whole
 	meters  *meters
 	watches watches
 	forward *httputil.ReverseProxy

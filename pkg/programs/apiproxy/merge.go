@@ -27,7 +27,7 @@ const (
 	mostSpaces = 256
 	atATime    = 8
 	mostOfAll  = 16 << 20
-	mostMerges = 3 // of all guests at a time, and one of each guest
+	mostHeld   = 3 // of all guests at a time, and one of each guest
 	takingTime = 30 * time.Second
 )
 
@@ -59,7 +59,7 @@ func (p *proxy) merge(planned *plan, r *http.Response) (bool, error) {
 	if accept == "" || len(spaces) == 0 || len(spaces) > mostSpaces || !window.MayMerge(planned.ids, planned.request) {
 		return false, nil
 	}
-	end, err := p.merges.begin(r.Request.Context(), strings.Join(planned.ids, ","))
+	end, err := p.heavy.begin(r.Request.Context(), strings.Join(planned.ids, ","))
 	if err != nil {
 		return false, err
 	}

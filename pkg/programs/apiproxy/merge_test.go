@@ -53,7 +53,7 @@ func merging(t *testing.T, size int) (*proxy, *atomic.Int64) {
 		name := fmt.Sprintf("g-%d", i)
 		spaces[types.UID(name)] = space{guest: "g", name: name, foreign: true}
 	}
-	return &proxy{server: to, guests: &sources{namespaces: spaces}, merges: newLines(mostMerges), log: slog.New(slog.DiscardHandler)}, sent
+	return &proxy{server: to, guests: &sources{namespaces: spaces}, heavy: newLines(mostHeld), log: slog.New(slog.DiscardHandler)}, sent
 }
 
 func refusedList(ctx context.Context) (*plan, *http.Response) {
@@ -73,7 +73,7 @@ func TestAGuestsObjectsCannotMakeTheProxyHoldMoreThanABound(t *testing.T) {
 	require.True(t, apierrors.IsRequestEntityTooLargeError(err), "%v", err)
 	require.Contains(t, err.Error(), "list each namespace alone")
 	require.Less(t, sent.Load(), int64(256<<20), "of 512 MiB; what is beyond the bound is in the buffers of sockets")
-	require.Empty(t, p.merges.of, "the turn has ended")
+	require.Empty(t, p.heavy.of, "the turn has ended")
 }
 
 func TestAGuestHoldsOneMergedListAtATime(t *testing.T) {
@@ -97,7 +97,23 @@ func TestAGuestHoldsOneMergedListAtATime(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, merged)
 	require.NoError(t, third.Body.Close())
-	require.Empty(t, p.merges.of)
+	require.Empty(t, p.heavy.of)
+}
+
+func TestAWatchsSnapshotWaitsForTheGuestsTurn(t *testing.T) {
+	p, _ := merging(t, 1<<10)
+	planned := &plan{ids: []string{"g"}, verdict: window.Verdict{Path: "/api/v1/namespaces/x/nodes", Query: url.Values{"resourceVersion": {"7"}}}}
+	end, err := p.heavy.begin(t.Context(), "g")
+	require.NoError(t, err)
+	brief, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = p.snapshot(brief, planned)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, 1, p.heavy.of["g"].users, "it waited for its turn, and waits no more")
+	end()
+	_, err = p.snapshot(t.Context(), planned)
+	require.NoError(t, err)
+	require.Empty(t, p.heavy.of)
 }
 
 func TestGuestsDoNotWaitForEachOtherUntilAllTurnsAreTaken(t *testing.T) {

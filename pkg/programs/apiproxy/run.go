@@ -55,7 +55,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 		return err
 	}
 	registry := prometheus.NewRegistry()
-	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newTurns(o.RequestsPerCaller), merges: newLines(mostMerges), meters: newMeters(registry), log: logger}
+	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newTurns(o.RequestsPerCaller), heavy: newLines(mostHeld), meters: newMeters(registry), log: logger}
 	p.forward = p.newForward()
 	known.changed = p.watches.check
 	return p.serve(ctx, o, registry, known)
