@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -17,6 +18,7 @@ const (
 	memoryAttr   = 7                        // INET_DIAG_SKMEMINFO
 	cgroupAttr   = 21                       // INET_DIAG_CGROUP_ID, since Linux 5.8
 	memoryFields = 8                        // of those, used: received, allocated in advance, to be sent, backlog
+	holdNothing  = 1<<listening | 1<<timeWait | 1<<newSynRecv
 )
 
 // Held is a TCP socket and the memory that the kernel holds for it.
@@ -29,19 +31,22 @@ type Held struct {
 }
 
 // HeldBy lists the TCP sockets of a control group in the namespace, by the group's inode in the cgroup2 hierarchy. Those that were closed with
-// something left to send are among them; those that listen are not.
+// something left to send are among them; those that listen are not. What it holds in memory does not grow with the sockets of other groups, which
+// a tenant may have by the hundred thousand.
 func HeldBy(ns *netns.Namespace, cgroup uint64) (all []Held, err error) {
 	err = ns.Do(func() error {
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-			found, err := askWith(1<<(memoryAttr-1), nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, family, unix.IPPROTO_TCP, make([]byte, idSize))
-			if err != nil && !errors.Is(err, unix.ENOENT) { // the kernel has no such sockets
-				return err
-			}
-			for _, s := range found {
+			each := func(s []byte) bool {
 				if h, of := memoryOf(s); of == cgroup && cgroup != 0 {
-					h.family, h.id = family, s[headerSize:headerSize+idSize]
+					h.family, h.id = family, slices.Clone(s[headerSize:headerSize+idSize]) // s is a part of a large buffer
 					all = append(all, h)
 				}
+				return true
+			}
+			asked := query(1<<(memoryAttr-1), holdNothing, nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, family, unix.IPPROTO_TCP, make([]byte, idSize))
+			err := asked.ExecuteIter(unix.NETLINK_INET_DIAG, 0, each)
+			if err != nil && !errors.Is(err, unix.ENOENT) { // the kernel has no such sockets
+				return err
 			}
 		}
 		return nil

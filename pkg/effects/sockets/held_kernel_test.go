@@ -3,8 +3,11 @@
 package sockets_test
 
 import (
+	"errors"
+	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -91,6 +94,40 @@ func TestWhatTheSocketsOfAControlGroupHold(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, again)
 	})
+}
+
+func TestConnectionsOfOthersThatHoldNothingAreNotRead(t *testing.T) {
+	const many = 6000
+	p, pod := kit.NewPod(t), kit.NewCgroup(t, "pod")
+	own := inode(t, pod.Child(t, "proxy"))
+	require.NoError(t, p.NS.Do(func() error {
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // in the pod's namespace, on this thread
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		for range many {
+			c, err := net.Dial("tcp", l.Addr().String()) //nolint:noctx // as above
+			if err != nil {
+				return err
+			}
+			other, err := l.Accept()
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(c.Close(), other.Close()); err != nil { // c is in TIME_WAIT then
+				return err
+			}
+		}
+		return nil
+	}))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	all, err := sockets.HeldBy(p.NS, own)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Empty(t, all)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(many*100), "each message of the kernel about one has about 80 bytes, and is copied")
 }
 
 func inode(t *testing.T, c kit.Cgroup) uint64 {

@@ -20,7 +20,9 @@ const (
 	requestSize = 8 + idSize
 	uidAt       = headerSize + idSize + 12
 	sockDestroy = 21 // SOCK_DESTROY of linux/sock_diag.h
-	listening   = 10 // TCP_LISTEN
+	timeWait    = 6  // TCP_TIME_WAIT, of linux/tcp_states.h as the next two
+	listening   = 10
+	newSynRecv  = 12
 )
 
 // End ends every TCP connection and every connected UDP socket of the namespace that leads out of it and is not of the
@@ -99,16 +101,16 @@ func leaves(family uint8, id []byte) bool {
 }
 
 func ask(kind, flags int, family, protocol uint8, id []byte) ([][]byte, error) {
-	return askWith(0, kind, flags, family, protocol, id)
+	return query(0, 1<<listening, kind, flags, family, protocol, id).Execute(unix.NETLINK_INET_DIAG, 0)
 }
 
-// askWith is ask for more about each socket: bit n asks for attribute n+1.
-func askWith(more uint8, kind, flags int, family, protocol uint8, id []byte) ([][]byte, error) {
+// query asks for more than ask about each socket: bit n asks for attribute n+1. Sockets in one of the states of without are left out.
+func query(more uint8, without uint32, kind, flags int, family, protocol uint8, id []byte) *nl.NetlinkRequest {
 	request := make([]byte, requestSize)
 	request[0], request[1], request[2] = family, protocol, more
-	binary.NativeEndian.PutUint32(request[4:], ^uint32(1<<listening))
+	binary.NativeEndian.PutUint32(request[4:], ^without)
 	copy(request[8:], id)
 	message := nl.NewNetlinkRequest(kind, flags)
 	message.AddData(raw(request))
-	return message.Execute(unix.NETLINK_INET_DIAG, 0)
+	return message
 }
