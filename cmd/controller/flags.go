@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +33,7 @@ type settings struct {
 // flags adds all flags. Each is checked as it is read; check has the rest.
 func (s *settings) flags(f *pflag.FlagSet) {
 	s.config = controller.Config{Resolver: resolver.Settings{}.Default(), MetricsBindAddress: ":8443", HealthBindAddress: ":8081"}
-	c := &s.config
+	c, bind := &s.config, cli.OrNone(cli.AddressParser(":8081, or 0 for none", ""))
 	c.DNSService, c.DNS = controller.OwnDNS()
 	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
 	dnsFlags(f, c)
@@ -44,8 +42,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	workloadFlags(f, &s.workloads)
 	f.StringSliceVar(&s.exempt, "reserved-exempt-namespaces", []string{"liqo"}, "`namespaces`, beside kube-system and data-spacer, whose pods may be on reserved nodes, as the webhook's")
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
-	cli.Var(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, parseBind)
-	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, parseBind)
+	cli.Var(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, bind)
+	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, bind)
 	s.log.Flags(f)
 	f.BoolFuncP("v", "v", "the same as --log-level=debug", func(string) error { s.log.Level = slog.LevelDebug; return nil })
 }
@@ -154,18 +152,4 @@ func parseLabels(text string) (map[string]string, error) {
 		return nil, fmt.Errorf("write key=value, for example k8s-app=kube-dns; without labels every pod there would pass for DNS")
 	}
 	return set, nil
-}
-
-func parseBind(text string) (string, error) {
-	if text == "0" {
-		return text, nil
-	}
-	_, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return "", fmt.Errorf("%q is not host:port; write for example :8081, or 0 for none", text)
-	}
-	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
-		return "", fmt.Errorf("%q is not a port; use 1 to 65535", port)
-	}
-	return text, nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 
@@ -24,7 +23,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	s.options = apiproxy.Options{
 		Address: ":9443", MetricsAddress: ":8080", HealthAddress: ":8081", Drain: 10 * time.Second, RequestsPerCaller: 400,
 	}
-	o := &s.options
+	o, address := &s.options, cli.AddressParser(":9443", "has no port of 1 to 65535")
 	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
 	f.StringVar(&o.Serving.CertFile, "tls-cert-file", "", "`file` of the certificate that the proxy shows; followed when it changes (required)")
 	f.StringVar(&o.Serving.KeyFile, "tls-private-key-file", "", "`file` of its key (required)")
@@ -34,13 +33,13 @@ func (s *settings) flags(f *pflag.FlagSet) {
 		" certificates, followed when it changes; empty: none may")
 	f.StringSliceVar(&o.Serving.ForwardingNames, "forwarding-names", nil, "common `names` of these proxies' certificates, comma-separated")
 	f.StringVar(&o.Serving.ForwardedHeader, "forwarded-cert-header", "Ssl-Client-Cert", "`header` in which they forward a certificate: PEM, escaped as in a URL")
-	cli.Var(f, "bind-address", "`host:port` of the proxy, over TLS (default :9443)", &o.Address, parseAddress)
+	cli.Var(f, "bind-address", "`host:port` of the proxy, over TLS (default :9443)", &o.Address, address)
 	cli.Var(f, "max-requests-per-caller", "`number` of requests of one caller that may be open at a time, watches included (default 400)",
 		&o.RequestsPerCaller, parseCount)
 	cli.Var(f, "drain-time", "`duration` for which the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)",
-		&o.Drain, parseDrain)
-	cli.Var(f, "metrics-bind-address", "`host:port` of the metrics, 0 for none (default :8080)", &o.MetricsAddress, parseMetrics)
-	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz (default :8081)", &o.HealthAddress, parseAddress)
+		&o.Drain, cli.DrainParser(20*time.Second, "which with the end of open requests a pod has before it is killed"))
+	cli.Var(f, "metrics-bind-address", "`host:port` of the metrics, 0 for none (default :8080)", &o.MetricsAddress, cli.OrNone(address))
+	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz (default :8081)", &o.HealthAddress, address)
 	s.log.Flags(f)
 }
 
@@ -60,30 +59,4 @@ func parseCount(text string) (int, error) {
 		return 0, fmt.Errorf("%q is not a number of 1 to 65535", text)
 	}
 	return int(count), nil
-}
-
-func parseDrain(text string) (time.Duration, error) {
-	drain, err := time.ParseDuration(text)
-	if err != nil || drain < 0 || drain > 20*time.Second {
-		return 0, fmt.Errorf("%q is not a time of 0s to 20s, which with the end of open requests a pod has before it is killed; write for example 10s", text)
-	}
-	return drain, nil
-}
-
-func parseMetrics(text string) (string, error) {
-	if text == "0" {
-		return text, nil
-	}
-	return parseAddress(text)
-}
-
-func parseAddress(text string) (string, error) {
-	_, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return "", fmt.Errorf("%q is not host:port; write for example :9443", text)
-	}
-	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
-		return "", fmt.Errorf("%q has no port of 1 to 65535; write for example :9443", text)
-	}
-	return text, nil
 }

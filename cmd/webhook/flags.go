@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +31,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 		CertSource: webhook.CertSelf, Drain: 10 * time.Second, Port: 9443, MetricsAddress: ":8080", HealthAddress: ":8081",
 		DNSNames: []string{webhook.Name + "." + apis.SystemNamespace + ".svc"},
 	}
+	address := cli.AddressParser(":8080", "")
 	o, proxy, grants := &s.options, &s.options.Proxy, &s.options.Grants
 	proxy.Requests, _ = inject.ParseResources("cpu=50m,memory=64Mi")
 	proxy.Limits, _ = inject.ParseResources("memory=256Mi")
@@ -57,10 +57,11 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	})
 	cli.Var(f, "cert-source", "self: made and rotated by this program; files: by cert-manager (default self)", &o.CertSource, webhook.ParseCertSource)
 	cli.Var(f, "dns-names", "names the API server calls the webhook by, comma-separated (default the Service's)", &o.DNSNames, parseNames)
-	cli.Var(f, "drain-time", "how long the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)", &o.Drain, parseDrain)
-	cli.Var(f, "port", "TLS port for the API server (default 9443)", &o.Port, parsePort)
-	cli.Var(f, "metrics-bind-address", "host:port of the metrics, 0 for none (default :8080)", &o.MetricsAddress, parseMetrics)
-	cli.Var(f, "health-bind-address", "host:port of /healthz and /readyz (default :8081)", &o.HealthAddress, parseAddress)
+	cli.Var(f, "drain-time", "how long the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)", &o.Drain,
+		cli.DrainParser(25*time.Second, "which a pod has by default before it is killed"))
+	cli.Var(f, "port", "TLS port for the API server (default 9443)", &o.Port, cli.ParsePort)
+	cli.Var(f, "metrics-bind-address", "host:port of the metrics, 0 for none (default :8080)", &o.MetricsAddress, cli.OrNone(address))
+	cli.Var(f, "health-bind-address", "host:port of /healthz and /readyz (default :8081)", &o.HealthAddress, address)
 	s.log.Flags(f)
 }
 
@@ -99,15 +100,6 @@ func (s *settings) check() error {
 	return nil
 }
 
-// parseDrain accepts what fits into a pod's default grace period of 30 seconds.
-func parseDrain(text string) (time.Duration, error) {
-	drain, err := time.ParseDuration(text)
-	if err != nil || drain < 0 || drain > 25*time.Second {
-		return 0, fmt.Errorf("%q is not a time of 0s to 25s, which a pod has by default before it is killed; write for example 10s", text)
-	}
-	return drain, nil
-}
-
 func parseDomain(text string) (string, error) {
 	if problems := validation.IsDNS1123Subdomain(strings.TrimSuffix(text, ".")); len(problems) > 0 {
 		return "", fmt.Errorf("%q is not a DNS name: %s", text, problems[0])
@@ -134,30 +126,4 @@ func parseNames(text string) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-func parsePort(text string) (int, error) {
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || port == 0 {
-		return 0, fmt.Errorf("%q is not a port; use 1 to 65535", text)
-	}
-	return int(port), nil
-}
-
-func parseMetrics(text string) (string, error) {
-	if text == "0" {
-		return text, nil
-	}
-	return parseAddress(text)
-}
-
-func parseAddress(text string) (string, error) {
-	_, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return "", fmt.Errorf("%q is not host:port; write for example :8080", text)
-	}
-	if _, err := parsePort(port); err != nil {
-		return "", err
-	}
-	return text, nil
 }
