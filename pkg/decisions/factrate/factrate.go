@@ -13,7 +13,7 @@ type Limits struct {
 	Burst    int           // of one kind, reason and pod, at once
 	Every    time.Duration // one more after each of these
 	All      int           // of all together: a second, and at once ten times as many
-	Subjects int           // of which a count of its own is kept; what happens to others is counted together
+	Subjects int           // of which a count of its own is kept; what happens to others of a guest is counted together
 }
 
 // DefaultLimits are those of the agent.
@@ -60,7 +60,7 @@ func (l *Limiter) bucket(f fact.Fact) *bucket {
 	k := key{f.Kind, f.Reason, f.Subject}
 	b := l.buckets[k]
 	if b == nil && len(l.buckets) >= l.limits.Subjects {
-		k = key{kind: f.Kind} // together, and beyond all kinds that the agent has
+		k = key{kind: f.Kind, subject: fact.Subject{Guest: f.Subject.Guest}} // together, and beyond all kinds that the agent has, for each guest
 		b = l.buckets[k]
 	}
 	if b == nil {

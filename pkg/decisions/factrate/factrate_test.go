@@ -71,3 +71,23 @@ func TestAFloodOfPodsIsBoundedInMemoryAndInLines(t *testing.T) {
 	require.True(t, l.Record(now.Add(time.Hour), of("late")))
 	require.True(t, l.Record(now.Add(time.Hour), of("another")), "pods of the past are forgotten")
 }
+
+func TestAGuestsFloodOfPodsDoesNotHideAnotherGuests(t *testing.T) {
+	l, now := factrate.New(limits()), time.Unix(1000, 0)
+	for i := range 200 {
+		l.Record(now, fact.Fact{Kind: "FramesDropped", Subject: fact.Subject{Guest: "loud", Namespace: "n", Pod: fmt.Sprint(i)}})
+	}
+	now = now.Add(time.Second)
+	quiet := fact.Fact{Kind: "FramesDropped", Subject: fact.Subject{Guest: "quiet", Namespace: "q", Pod: "p"}}
+	require.True(t, l.Record(now, quiet), "its guest has a rate of its own")
+	for range 20 {
+		l.Record(now, quiet)
+	}
+	guests := map[string]int64{}
+	for _, c := range l.Counted(now) {
+		guests[c.Subject.Guest] += c.Count
+	}
+	require.Positive(t, guests["quiet"])
+	require.Positive(t, guests["loud"])
+	require.NotContains(t, guests, "")
+}

@@ -183,9 +183,17 @@ func (f *fact) note(r window.Request) {
 	}
 }
 
+// mostLogged bounds each text of a request in the log: a path may have as many bytes as all headers, also one of a caller without credentials.
+const mostLogged = 512
+
 // report logs and counts a request. Queries, headers and bodies are not logged: they may hold secrets.
 func (p *proxy) report(f fact) {
 	p.meters.count(f)
+	for _, text := range []*string{&f.caller, &f.impersonator, &f.kind, &f.namespace, &f.name, &f.path} {
+		if len(*text) > mostLogged {
+			*text = (*text)[:mostLogged] + "…"
+		}
+	}
 	p.log.Info("request", "caller", f.caller, "impersonator", f.impersonator, "remote", f.remote, "verb", f.verb, "kind", f.kind, "namespace", f.namespace, "name", f.name,
 		"path", f.path, "verdict", string(f.verdict), "code", f.code, "duration", time.Since(f.began))
 }
