@@ -4,10 +4,14 @@ import (
 	"time"
 
 	decided "data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/values/endpoint"
 )
 
-// EventProxyAnswers is the reason of the Event that a pod's proxy gave many answers itself, in the servers' place.
-const EventProxyAnswers = "ProxyAnswers"
+// Reasons of the Events that a pod's proxy gave many answers itself, in the servers' place; and that connections of it ended for want of memory.
+const (
+	EventProxyAnswers = "ProxyAnswers"
+	EventProxyMemory  = "ProxyMemory"
+)
 
 const (
 	// maxAnswerReasons bounds the label values of the metric of the proxies' own answers; what exceeds them is otherReason.
@@ -41,6 +45,15 @@ func (a *Agent) ProxyEnded(s decided.Source, own string) {
 	if report := a.answered.tally.Add(time.Now(), s, own); report != "" {
 		a.Log.Warn(report, "event", EventProxyAnswers, "namespace", s.Namespace, "pod", s.Pod)
 		a.reporter.Warning(s.Namespace, s.Pod, s.UID, EventProxyAnswers, report)
+	}
+}
+
+// connectionsEnded counts connections of a pod's proxy that ended for want of memory. The report, if there is one, becomes an Event; who ended
+// them has written to the log.
+func (a *Agent) connectionsEnded(e endpoint.Endpoint, ended int, report string) {
+	a.metrics.ended.Add(float64(ended))
+	if report != "" {
+		a.reporter.Warning(e.Namespace, e.Name, e.UID, EventProxyMemory, report)
 	}
 }
 

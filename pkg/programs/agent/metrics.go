@@ -17,15 +17,9 @@ import (
 type Metrics struct {
 	Registry *prometheus.Registry
 
-	duration *prometheus.HistogramVec
-	writes   prometheus.Counter
-	drift    prometheus.Counter
-	repairs  prometheus.Counter
-	failures *prometheus.CounterVec
-	frames   *prometheus.CounterVec
-	found    prometheus.Counter
-	answers  *prometheus.CounterVec
-	unread   *prometheus.CounterVec
+	duration                             *prometheus.HistogramVec
+	writes, drift, repairs, found, ended prometheus.Counter
+	failures, frames, answers, unread    *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -37,41 +31,35 @@ func NewMetrics() *Metrics {
 			Help:    "Time to read one pod's rules, write them where they differ, and read them back.",
 			Buckets: prometheus.ExponentialBuckets(0.004, 2, 12),
 		}, []string{"result"}),
-		writes: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "data_space_agent_writes_total", Help: "Times that one pod's rules were written.",
-		}),
-		drift: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "data_space_agent_drift_findings_total", Help: "Differences found between what was written and what the kernel held later.",
-		}),
-		repairs: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "data_space_agent_drift_repaired_total", Help: "Times that one pod's rules were repaired after somebody else changed them.",
-		}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "data_space_agent_failures_total", Help: "Failures by reason.",
-		}, []string{"reason"}),
-		frames: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "data_space_agent_frames_dropped_total",
-			Help: "Frames of foreign pods that were dropped because they are neither IPv4, IPv6 nor ARP, by the end of the link that dropped them.",
-		}, []string{"end"}),
+		writes:   counter("data_space_agent_writes_total", "Times that one pod's rules were written."),
+		drift:    counter("data_space_agent_drift_findings_total", "Differences found between what was written and what the kernel held later."),
+		repairs:  counter("data_space_agent_drift_repaired_total", "Times that one pod's rules were repaired after somebody else changed them."),
+		failures: counters("reason", "data_space_agent_failures_total", "Failures by reason."),
+		frames: counters("end", "data_space_agent_frames_dropped_total",
+			"Frames of foreign pods that were dropped because they are neither IPv4, IPv6 nor ARP, by the end of the link that dropped them."),
 	}
-	m.found = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "data_space_agent_found_unenforced_total", Help: "Foreign pods that were found running although nothing had enforced them.",
-	})
-	m.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "data_space_agent_proxy_answers_total",
-		Help: "Requests and connections of foreign pods that their proxy answered or closed itself, in the server's place, by the reason in its access log.",
-	}, []string{"reason"})
-	m.unread = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "data_space_agent_proxy_unread_total",
-		Help: "Connections of foreign pods that their proxy passed on from some point on without reading them, by the reason.",
-	}, []string{"reason"})
-	m.Registry.MustRegister(m.unread, m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
+	m.found = counter("data_space_agent_found_unenforced_total", "Foreign pods that were found running although nothing had enforced them.")
+	m.ended = counter("data_space_agent_proxy_connections_ended_total",
+		"Connections of foreign pods' proxies that were reset because the kernel held more for their sockets than the memory limit has room for.")
+	m.answers = counters("reason", "data_space_agent_proxy_answers_total",
+		"Requests and connections of foreign pods that their proxy answered or closed itself, in the server's place, by the reason in its access log.")
+	m.unread = counters("reason", "data_space_agent_proxy_unread_total",
+		"Connections of foreign pods that their proxy passed on from some point on without reading them, by the reason.")
+	m.Registry.MustRegister(m.ended, m.unread, m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range failure.Reasons() {
 		m.failures.WithLabelValues(reason)
 	}
 	m.Dropped(hostlink.Filtered{})
 	return m
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+func counters(label, name, help string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 }
 
 // Dropped counts the frames that filters have dropped.

@@ -60,6 +60,9 @@ func New(s redirect.Settings, p Parts) *Reconciler {
 	}
 }
 
+// TellEnded has Run tell of connections that it ends for want of memory. It is called before Run.
+func (e *Reconciler) TellEnded(told socketmemory.Told) { e.keeper.Tell(told) }
+
 // Run marks the listeners of proxies that are not there yet, and keeps the memory of proxies' sockets, until the context ends.
 func (e *Reconciler) Run(ctx context.Context) {
 	var keeping sync.WaitGroup

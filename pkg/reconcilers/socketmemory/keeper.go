@@ -33,6 +33,9 @@ const (
 type Keeper struct {
 	log  *slog.Logger
 	open func(endpoint.Target) (*netns.Namespace, error)
+	told Told
+
+	reports proxymemory.Reports // Run alone uses it
 
 	mu      sync.Mutex
 	watched map[string]*watch // by sandbox
@@ -135,9 +138,11 @@ func (k *Keeper) keep(w *watch, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	before := w.ended
 	if (proxymemory.Usage{Limit: w.limit, Now: held}).Pressed() && !now.Before(w.rests) {
 		w.failed(k.relieve(w))
 	}
+	k.tell(w, now, w.ended-before)
 	if now.Sub(w.logged) >= quiet {
 		k.report(w, now)
 	}
