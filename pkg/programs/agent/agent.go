@@ -135,7 +135,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { a.decide(ctx); return nil })
-	a.rules.TellEnded(a.connectionsEnded)
+	a.rules.NotifyEnded(a.connectionsEnded)
 	group.Go(func() error { a.rules.Run(ctx); return nil })
 	for range a.Workers {
 		group.Go(func() error { a.work(ctx); return nil })

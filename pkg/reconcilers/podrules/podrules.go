@@ -60,8 +60,8 @@ func New(s redirect.Settings, p Parts) *Reconciler {
 	}
 }
 
-// TellEnded has Run tell of connections that it ends for want of memory. It is called before Run.
-func (e *Reconciler) TellEnded(told socketmemory.Told) { e.keeper.Tell(told) }
+// NotifyEnded has Run call a Notice of connections that it ends for want of memory. It is called before Run.
+func (e *Reconciler) NotifyEnded(n socketmemory.Notice) { e.keeper.Notify(n) }
 
 // Run marks the listeners of proxies that are not there yet, and keeps the memory of proxies' sockets, until the context ends.
 func (e *Reconciler) Run(ctx context.Context) {

@@ -31,9 +31,9 @@ const (
 // and has the kernel slow a proxy down that is near its limit. Both need cgroup v2, which counts buffers of sockets as memory of the
 // container; elsewhere they take nothing from the limit, and the Keeper does nothing. It is safe for concurrent use. Make it with New.
 type Keeper struct {
-	log  *slog.Logger
-	open func(endpoint.Target) (*netns.Namespace, error)
-	told Told
+	log    *slog.Logger
+	open   func(endpoint.Target) (*netns.Namespace, error)
+	notice Notice
 
 	reports proxymemory.Reports // Run alone uses it
 
@@ -142,7 +142,7 @@ func (k *Keeper) keep(w *watch, now time.Time) error {
 	if (proxymemory.Usage{Limit: w.limit, Now: held}).Pressed() && !now.Before(w.rests) {
 		w.failed(k.relieve(w))
 	}
-	k.tell(w, now, w.ended-before)
+	k.notify(w, now, w.ended-before)
 	if now.Sub(w.logged) >= quiet {
 		k.report(w, now)
 	}

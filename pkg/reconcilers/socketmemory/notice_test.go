@@ -10,17 +10,17 @@ import (
 )
 
 // A proxy that starts again is another watch of the same pod: the bound is the pod's.
-func TestEachEndIsToldAndAPodIsReportedOnceInTenMinutes(t *testing.T) {
+func TestEachEndIsNoticedAndAPodIsReportedOnceInTenMinutes(t *testing.T) {
 	k := New(nil, nil)
 	pod := endpoint.Endpoint{Namespace: "ns", Name: "pod", UID: "uid"}
 	ended, reports := 0, []string{}
 	now := time.Unix(1000, 0)
-	tell := func(n int) {
-		k.tell(&watch{target: endpoint.Target{Endpoint: pod}, limit: 256 << 20}, now, n)
+	end := func(n int) {
+		k.notify(&watch{target: endpoint.Target{Endpoint: pod}, limit: 256 << 20}, now, n)
 	}
-	tell(1) // to nobody
+	end(1) // without a Notice
 	now = now.Add(time.Hour)
-	k.Tell(func(e endpoint.Endpoint, n int, report string) {
+	k.Notify(func(e endpoint.Endpoint, n int, report string) {
 		require.Equal(t, pod, e)
 		require.True(t, n > 0 || report != "", "nothing happened")
 		ended += n
@@ -29,8 +29,8 @@ func TestEachEndIsToldAndAPodIsReportedOnceInTenMinutes(t *testing.T) {
 		}
 	})
 	for range 30 {
-		tell(2)
-		tell(0)
+		end(2)
+		end(0)
 		now = now.Add(time.Minute)
 	}
 	require.Equal(t, 60, ended)
