@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// MaxFindings is how many findings about one object are made. A first one is enough to refuse it.
-const MaxFindings = 64
+// maxFindings is how many findings about one object are made. A first one is enough to refuse it.
+const maxFindings = 64
 
 // Finding is a reason to refuse an object.
 type Finding struct {
@@ -53,7 +53,7 @@ func (p *Policy) Tolerations(s Subject, now, before iter.Seq2[int, corev1.Tolera
 			if finding := judge(s, &t, taint, path.Index(i)); finding != nil {
 				findings = append(findings, *finding)
 			}
-			if len(findings) == MaxFindings {
+			if len(findings) == maxFindings {
 				return findings
 			}
 		}
@@ -103,7 +103,7 @@ func (p *Policy) Node(s Subject, node string, taints []corev1.Taint, path *field
 			}
 			findings = append(findings, Finding{Taint: taint.Name, Grantable: true, Error: field.Forbidden(path, fmt.Sprintf(
 				"node %s has the taint %s, which reserves nodes, and %s has no right to it; leave the node to the scheduler, or have the Hospital %s", quote(node), taint, s, grant(s, taint)))})
-			if len(findings) == MaxFindings {
+			if len(findings) == maxFindings {
 				return findings
 			}
 		}
@@ -123,7 +123,7 @@ func (p *Policy) Absent(s Subject, node string, path *field.Path) []Finding {
 		findings = append(findings, Finding{Taint: taint.Name, Grantable: true, Error: field.Forbidden(path, fmt.Sprintf(
 			"node %s does not exist; once it does, it may have the taint %s, which reserves nodes, and %s has no right to it; name a node that exists, leave the node to the scheduler, or have the Hospital %s",
 			quote(node), taint, s, grant(s, taint)))})
-		if len(findings) == MaxFindings {
+		if len(findings) == maxFindings {
 			break
 		}
 	}

@@ -148,7 +148,7 @@ func TestANodeThatDoesNotExistMayComeWithAnyTaint(t *testing.T) {
 	require.True(t, found[0].Grantable)
 	require.ErrorContains(t, found[0].Error, `spec.nodeName: Forbidden: node "node-9" does not exist; once it does, it may have the taint gpu, which reserves nodes, and user "alice" has no right to it; name a node that exists`)
 	require.Len(t, policy.Absent(Subject{User: "bob"}, "node-9", at), 2)
-	require.Len(t, New(slices.Repeat([]Taint{study()}, 2*MaxFindings)).Absent(Subject{User: "bob"}, "node-9", at), MaxFindings)
+	require.Len(t, New(slices.Repeat([]Taint{study()}, 2*maxFindings)).Absent(Subject{User: "bob"}, "node-9", at), maxFindings)
 }
 
 // 20,000 tolerations and 50 protected taints: what is done grows with their sum, what is reported has a bound.
@@ -166,5 +166,5 @@ func TestWorkIsBounded(t *testing.T) {
 	for i := range many {
 		many[i] = corev1.Toleration{Operator: corev1.TolerationOpExists}
 	}
-	require.Len(t, policy.Tolerations(Subject{User: strings.Repeat("u", 1<<20)}, list(many...), nil, path()), MaxFindings)
+	require.Len(t, policy.Tolerations(Subject{User: strings.Repeat("u", 1<<20)}, list(many...), nil, path()), maxFindings)
 }

@@ -12,7 +12,7 @@ import (
 
 // Manifest turns a settings document of the original policy into the manifest of a ProtectedTaint. Without a name it is named after the taint.
 func Manifest(document []byte, name string) ([]byte, error) {
-	taint, err := ParseSettings(document)
+	taint, err := parseSettings(document)
 	if err != nil {
 		return nil, err
 	}

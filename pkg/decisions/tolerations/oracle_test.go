@@ -107,7 +107,7 @@ func FuzzTolerations(f *testing.F) {
 		many = append(many, toleration)
 		found := policy.Tolerations(s, list(many...), nil, path())
 		require.Len(t, found, len(once))
-		require.LessOrEqual(t, len(policy.Tolerations(s, list(slices.Repeat([]corev1.Toleration{toleration}, int(count))...), nil, path())), MaxFindings)
+		require.LessOrEqual(t, len(policy.Tolerations(s, list(slices.Repeat([]corev1.Toleration{toleration}, int(count))...), nil, path())), maxFindings)
 
 		// What was there before is never refused, in any order.
 		slices.Reverse(many)

@@ -16,9 +16,9 @@ import (
 // MaxSettings is the size of a settings document.
 const MaxSettings = 1 << 20
 
-// ParseSettings reads the settings document of the original policy (taint, allowed_users, allowed_groups) in YAML or JSON. The taint that it
+// parseSettings reads the settings document of the original policy (taint, allowed_users, allowed_groups) in YAML or JSON. The taint that it
 // returns has no name. A field that is unknown, missing, there twice or of another type is an error that names it.
-func ParseSettings(document []byte) (Taint, error) {
+func parseSettings(document []byte) (Taint, error) {
 	if len(document) > MaxSettings {
 		return Taint{}, fmt.Errorf("the document has %d bytes, the limit is %d; give one policy's settings", len(document), MaxSettings)
 	}

@@ -14,12 +14,12 @@ func TestTheSettingsOfTheOriginalAreRead(t *testing.T) {
 		"taint:\n  key: dedicated\n  value: tenantA\nallowed_users: [alice, 'system:serviceaccount:a:b']\nallowed_groups:\n- team\n",
 		`{"allowed_groups":["team"],"allowed_users":["alice","system:serviceaccount:a:b"],"taint":{"value":"tenantA","key":"dedicated"}}`,
 	} {
-		got, err := ParseSettings([]byte(document))
+		got, err := parseSettings([]byte(document))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		require.Equal(t, "dedicated-tenanta", got.ObjectName())
 	}
-	got, err := ParseSettings([]byte("taint: {key: example.com/gpu}\nallowed_users: null\n"))
+	got, err := parseSettings([]byte("taint: {key: example.com/gpu}\nallowed_users: null\n"))
 	require.NoError(t, err)
 	require.Equal(t, Taint{Key: "example.com/gpu"}, got)
 	require.Equal(t, "example.com-gpu", got.ObjectName())
@@ -49,7 +49,7 @@ func TestASettingThatIsWrongIsNamed(t *testing.T) {
 		"taint: {key: a}\nallowed_groups: [a, b, a]": `allowed_groups[2]: "a" is there twice`,
 		strings.Repeat("#", MaxSettings+1):           "the limit is 1048576",
 	} {
-		_, err := ParseSettings([]byte(document))
+		_, err := parseSettings([]byte(document))
 		require.ErrorContains(t, err, message, "%.100s", document)
 	}
 }
@@ -59,7 +59,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add([]byte(`{"taint":{"key":"a.-.b/C_","value":"x"}}`))
 	f.Add([]byte("taint: &a {key: *a}"))
 	f.Fuzz(func(t *testing.T, document []byte) {
-		taint, err := ParseSettings(document)
+		taint, err := parseSettings(document)
 		if err != nil {
 			return
 		}

@@ -28,7 +28,7 @@ func (p *Policy) NodeOfTemplate(node string, taints []corev1.Taint, absent bool,
 					"remove nodeName from the template, or have a user with the right to the taint add the toleration to it", quote(node), taint, quote(taint.Name)))})
 			break
 		}
-		if len(findings) == MaxFindings {
+		if len(findings) == maxFindings {
 			break
 		}
 	}

@@ -40,8 +40,8 @@ func TestANodeInATemplateNeedsTheTolerationToo(t *testing.T) {
 		require.Equal(t, c.names, names, what)
 	}
 	var many []Taint
-	for i := range 2 * MaxFindings {
+	for i := range 2 * maxFindings {
 		many = append(many, Taint{Name: fmt.Sprint(i), Key: "k"})
 	}
-	require.Len(t, New(many).NodeOfTemplate("n", nil, true, slices.All([]corev1.Toleration{}), nil), MaxFindings)
+	require.Len(t, New(many).NodeOfTemplate("n", nil, true, slices.All([]corev1.Toleration{}), nil), maxFindings)
 }

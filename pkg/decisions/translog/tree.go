@@ -12,8 +12,8 @@ import (
 // Hashes are kept as the entries of tiles (https://c2sp.org/tlog-tiles): entry n of level l is the hash over the lines from n*256^l to
 // (n+1)*256^l. What lies between the levels is computed.
 const (
-	TileHeight = 8
-	TileWidth  = 1 << TileHeight
+	tileHeight = 8
+	TileWidth  = 1 << tileHeight
 	Levels     = 8 // 256^8 lines
 )
 
@@ -25,8 +25,8 @@ func (e Entries) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	all := make([]tlog.Hash, 0, len(indexes))
 	for _, index := range indexes {
 		level, n := tlog.SplitStoredHashIndex(index)
-		within := level % TileHeight
-		part, err := e(level/TileHeight, n<<within, 1<<within)
+		within := level % tileHeight
+		part, err := e(level/tileHeight, n<<within, 1<<within)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func Grow(edge *[Levels][]tlog.Hash, size int64, line []byte) []Grown {
 }
 
 // LevelSize returns how many entries a level has in a tree of size lines.
-func LevelSize(level int, size int64) int64 { return size >> (TileHeight * level) }
+func LevelSize(level int, size int64) int64 { return size >> (tileHeight * level) }
 
 // tilesFolder begins the paths of tiles, and hashTiles those that golang.org/x/mod reads: it names their height as well.
 const tilesFolder, hashTiles = "tile/", "tile/8/"
@@ -104,7 +104,7 @@ func Tiles(oldest, size int64) []tlog.Tile {
 	var all []tlog.Tile
 	add := func(level int, first, entries int64) {
 		for n := first / TileWidth; n*TileWidth < entries; n++ {
-			all = append(all, tlog.Tile{H: TileHeight, L: level, N: n, W: int(min(TileWidth, entries-n*TileWidth))})
+			all = append(all, tlog.Tile{H: tileHeight, L: level, N: n, W: int(min(TileWidth, entries-n*TileWidth))})
 		}
 	}
 	add(-1, (oldest+TileWidth-1)/TileWidth*TileWidth, size) // whole tiles of lines only, but for the last

@@ -17,9 +17,9 @@ const (
 )
 
 const (
-	// Moment is how long an agent's gate may be gone before its Lease is released: another program that rewrites the CNI
+	// moment is how long an agent's gate may be gone before its Lease is released: another program that rewrites the CNI
 	// configuration takes the entry out for some milliseconds.
-	Moment = 3 * time.Second
+	moment = 3 * time.Second
 	// soon is the time to the second renewal: the controller needs to see one after the first.
 	soon = time.Second
 	// few is how many renewals come soon.
@@ -38,7 +38,7 @@ type Agent struct {
 // before it run out, so that a rolling update takes no node away.
 func Next(a Agent, now time.Time) Act {
 	switch {
-	case a.Problem != "" && a.Renewals > 0 && now.Sub(a.Since) >= Moment:
+	case a.Problem != "" && a.Renewals > 0 && now.Sub(a.Since) >= moment:
 		return Release
 	case a.Problem != "":
 		return Wait

@@ -21,7 +21,7 @@ func TestWhatAnAgentDoesWithItsLease(t *testing.T) {
 		"renewed ten seconds ago":           {Agent{Renewals: 2, Renewed: ago(10 * time.Second)}, Renew},
 		"not ready yet":                     {Agent{Problem: "p", Since: ago(time.Hour)}, Wait},
 		"the gate is gone":                  {Agent{Problem: "p", Since: ago(time.Second), Renewals: 9, Renewed: ago(time.Hour)}, Wait},
-		"the gate is gone for a moment":     {Agent{Problem: "p", Since: ago(Moment), Renewals: 9}, Release},
+		"the gate is gone for a moment":     {Agent{Problem: "p", Since: ago(moment), Renewals: 9}, Release},
 		"released, and the gate still gone": {Agent{Problem: "p", Since: ago(time.Hour)}, Wait},
 	} {
 		require.Equal(t, test.want, Next(test.agent, now), name)

@@ -14,7 +14,7 @@ import (
 // Why a node is not told.
 var (
 	ErrRefused = errors.New("refused by the API server") // it answered and does not let us in
-	ErrNoNode  = errors.New("there is no such node")
+	errNoNode  = errors.New("there is no such node")
 )
 
 // Node is what a node's object says.
@@ -28,7 +28,7 @@ func (w *Watch) Node(ctx context.Context, name string) (Node, error) {
 	object, err := w.core.Nodes().Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return Node{}, fmt.Errorf("node %s: %w", name, ErrNoNode)
+		return Node{}, fmt.Errorf("node %s: %w", name, errNoNode)
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return Node{}, fmt.Errorf("get node %s: %w: %w", name, ErrRefused, err)
 	case err != nil:

@@ -62,8 +62,8 @@ type Identity struct {
 	Extra     map[string][]string
 }
 
-// CleanHeaders removes from a request's headers what would give it another identity, and what describes its way here.
-func CleanHeaders(h http.Header) {
+// cleanHeaders removes from a request's headers what would give it another identity, and what describes its way here.
+func cleanHeaders(h http.Header) {
 	for name := range h {
 		lower := strings.ToLower(name)
 		if strings.HasPrefix(lower, "impersonate-") || strings.HasPrefix(lower, "x-remote-") || strings.HasPrefix(lower, "x-forwarded-") {
@@ -78,7 +78,7 @@ func CleanHeaders(h http.Header) {
 // As has the API server treat a request as a caller's, whose groups system:authenticated and those of ServiceAccounts it adds itself. A
 // ServiceAccount is named alone: so the right to act as one is a right of its own (KEP-5284).
 func As(h http.Header, id Identity) {
-	CleanHeaders(h)
+	cleanHeaders(h)
 	h.Set(transport.ImpersonateUserHeader, id.Name)
 	if strings.HasPrefix(id.Name, "system:serviceaccount:") {
 		return

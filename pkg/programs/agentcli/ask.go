@@ -36,12 +36,12 @@ func Status(ctx context.Context, socket string, asJSON bool, w io.Writer) error 
 		return printJSON(w, all)
 	}
 	if all.NodeStatus != nil {
-		if err := PrintNodeStatus(w, endpoints, time.Now()); err != nil {
+		if err := printNodeStatus(w, endpoints, time.Now()); err != nil {
 			return err
 		}
 	}
 	if all.NetworkPolicy != nil {
-		return PrintPolicyStatus(w, policy, time.Now())
+		return printPolicyStatus(w, policy, time.Now())
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func Explain(ctx context.Context, socket string, asJSON bool, q agentapi.Questio
 	if asJSON {
 		return e.Allowed, printJSON(w, e)
 	}
-	return e.Allowed, PrintExplanation(w, e)
+	return e.Allowed, printExplanation(w, e)
 }
 
 // Cleanup takes everything that is ours out of the node's own filter. It asks a running agent to leave the filter alone first. lock is the

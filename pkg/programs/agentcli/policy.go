@@ -11,8 +11,8 @@ import (
 // maxAudited is how many policies in mode Audit are shown, those that would refuse most.
 const maxAudited = 20
 
-// PrintPolicyStatus writes the state of NetworkPolicy for people. Ages are relative to now.
-func PrintPolicyStatus(w io.Writer, s agentapi.PolicyStatus, now time.Time) error {
+// printPolicyStatus writes the state of NetworkPolicy for people. Ages are relative to now.
+func printPolicyStatus(w io.Writer, s agentapi.PolicyStatus, now time.Time) error {
 	state, verified := "not in force yet", "never"
 	if s.InForce {
 		state = "in force"
@@ -36,8 +36,8 @@ func PrintPolicyStatus(w io.Writer, s agentapi.PolicyStatus, now time.Time) erro
 	return err
 }
 
-// PrintExplanation writes an explanation for people.
-func PrintExplanation(w io.Writer, e agentapi.Explanation) error {
+// printExplanation writes an explanation for people.
+func printExplanation(w io.Writer, e agentapi.Explanation) error {
 	verdict := "allowed"
 	if !e.Allowed {
 		verdict = "refused"

@@ -12,7 +12,7 @@ import (
 
 func TestTheStateOfPoliciesForPeople(t *testing.T) {
 	var b strings.Builder
-	require.NoError(t, PrintPolicyStatus(&b, agentapi.PolicyStatus{
+	require.NoError(t, printPolicyStatus(&b, agentapi.PolicyStatus{
 		Node: "node-1", InForce: true, Backend: "nft", Denial: "REJECT", Policies: 5, PoliciesOn: 1, LocalPods: 3, Isolated: 2, DriftRepaired: 1,
 		Problems: []string{"pods behind bridge cni0 reach each other"},
 	}, time.Now()))
@@ -23,6 +23,6 @@ func TestTheStateOfPoliciesForPeople(t *testing.T) {
 func TestAnExplanationForPeople(t *testing.T) {
 	var b strings.Builder
 	text := "egress of x/a: allowed by \"r\" in C\ningress of x/b: refused, none of its policies allows it (x/q) in D"
-	require.NoError(t, PrintExplanation(&b, agentapi.Explanation{Node: "node-1", Text: text}))
+	require.NoError(t, printExplanation(&b, agentapi.Explanation{Node: "node-1", Text: text}))
 	require.Equal(t, "refused on node node-1\n"+text+"\nbut the kernel does not hold it yet: policies are not in force\n", b.String())
 }

@@ -25,12 +25,12 @@ func Rules(ctx context.Context, socket string, asJSON bool, pod string, w io.Wri
 	if asJSON {
 		return printJSON(w, rules)
 	}
-	return PrintPodRules(w, rules, time.Now())
+	return printPodRules(w, rules, time.Now())
 }
 
-// PrintPodRules writes the rules for people: chain by chain, each rule with its packets, its reason and its words. Ages are relative
+// printPodRules writes the rules for people: chain by chain, each rule with its packets, its reason and its words. Ages are relative
 // to now.
-func PrintPodRules(w io.Writer, r agentapi.PodRules, now time.Time) error {
+func printPodRules(w io.Writer, r agentapi.PodRules, now time.Time) error {
 	fmt.Fprintf(w, "pod %s/%s of guest %s: %s, iptables-%s, %s, verified %s\n", r.Namespace, r.Name, r.Guest, state(r.EndpointStatus), dash(r.Backend),
 		dash(r.Rules.String()), age(r.LastVerified, now))
 	if r.Message != "" {

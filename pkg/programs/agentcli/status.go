@@ -26,8 +26,8 @@ func NodeStatus(ctx context.Context, socket string) (agentapi.NodeStatus, error)
 // shownDrifts bounds how many differences of one pod the table shows: a whole ruleset may differ.
 const shownDrifts = 20
 
-// PrintNodeStatus writes the status as a table for people. Ages are relative to now.
-func PrintNodeStatus(w io.Writer, s agentapi.NodeStatus, now time.Time) error {
+// printNodeStatus writes the status as a table for people. Ages are relative to now.
+func printNodeStatus(w io.Writer, s agentapi.NodeStatus, now time.Time) error {
 	ready := "ready"
 	if !s.Ready {
 		ready = "not ready"

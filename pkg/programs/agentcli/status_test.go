@@ -14,7 +14,7 @@ func TestTheTableForPeople(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	verified := now.Add(-7 * time.Second)
 	var out strings.Builder
-	require.NoError(t, PrintNodeStatus(&out, agentapi.NodeStatus{
+	require.NoError(t, printNodeStatus(&out, agentapi.NodeStatus{
 		Node: "node-1", Backend: "nft", BackendSign: "the kubelet's chain is there", Runtime: "containerd 2", Socket: "/run/c.sock",
 		Problems: []string{"API server: connection refused"},
 		Endpoints: []agentapi.EndpointStatus{
@@ -41,7 +41,7 @@ func TestTheTableForPeople(t *testing.T) {
 
 func TestTheTableShowsABoundedNumberOfDifferences(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, PrintNodeStatus(&out, agentapi.NodeStatus{Endpoints: []agentapi.EndpointStatus{{
+	require.NoError(t, printNodeStatus(&out, agentapi.NodeStatus{Endpoints: []agentapi.EndpointStatus{{
 		Namespace: "pharma", Name: "odd", Drift: make([]agentapi.Difference, shownDrifts+3),
 	}}}, time.Now()))
 	require.Equal(t, shownDrifts, strings.Count(out.String(), "drift: "))

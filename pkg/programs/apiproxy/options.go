@@ -6,9 +6,6 @@ import (
 	"data-space.liqo.io/pkg/effects/apiserving"
 )
 
-// Name is the API proxy's Service, ServiceAccount and Deployment.
-const Name = "data-space-proxy"
-
 // Options are the program's settings, each checked where it was read.
 type Options struct {
 	Serving apiserving.Config

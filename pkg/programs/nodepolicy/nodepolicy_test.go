@@ -262,7 +262,7 @@ func TestNothingIsWrittenBeforeTheClusterIsKnown(t *testing.T) {
 func TestAnotherNodesNetworkIsNotWrittenTo(t *testing.T) {
 	w := newWorld(t)
 	w.node.Addresses = []netip.Addr{netip.MustParseAddr("198.51.100.77")}
-	require.ErrorIs(t, w.Run(t.Context()), ErrElsewhere)
+	require.ErrorIs(t, w.Run(t.Context()), errElsewhere)
 	w.nodeErr = policywatch.ErrRefused
 	require.ErrorIs(t, w.Run(t.Context()), policywatch.ErrRefused)
 	require.Empty(t, w.changes)

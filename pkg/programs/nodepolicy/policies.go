@@ -135,8 +135,8 @@ func New(c Config, p Parts) *Policies {
 	return s
 }
 
-// ErrElsewhere means that the network namespace is not the node's.
-var ErrElsewhere = errors.New("this is not the node's network namespace: run the agent with hostNetwork: true, on the node that --node-name names")
+// errElsewhere means that the network namespace is not the node's.
+var errElsewhere = errors.New("this is not the node's network namespace: run the agent with hostNetwork: true, on the node that --node-name names")
 
 // Run enforces until the context ends; then it leaves every rule in place.
 func (p *Policies) Run(ctx context.Context) error {
@@ -188,7 +188,7 @@ func (p *Policies) enter(ctx context.Context, node policywatch.Node) error {
 			return err
 		}
 		if !here {
-			return fmt.Errorf("NetworkPolicy: node %s has the addresses %v, none of which is here: %w", p.Node, node.Addresses, ErrElsewhere)
+			return fmt.Errorf("NetworkPolicy: node %s has the addresses %v, none of which is here: %w", p.Node, node.Addresses, errElsewhere)
 		}
 	}
 	p.seen.trouble("")

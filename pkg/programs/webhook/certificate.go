@@ -77,13 +77,13 @@ func (c *certificate) rotate(mgr manager.Manager, o Options) error {
 	if err := os.MkdirAll(o.CertDir, 0o700); err != nil {
 		return fmt.Errorf("--cert-dir: %w; name a directory that can be written", err)
 	}
-	secret := types.NamespacedName{Namespace: apis.SystemNamespace, Name: SecretName}
+	secret := types.NamespacedName{Namespace: apis.SystemNamespace, Name: secretName}
 	file := &certificateFile{reader: mgr.GetClient(), path: filepath.Join(o.CertDir, c.certFile)}
 	if err := ctrl.NewControllerManagedBy(mgr).Named("certificate-file").For(&corev1.Secret{}).Complete(file); err != nil {
 		return fmt.Errorf("watching Secret %s: %w", secret, err)
 	}
 	asked := narrow(mgr, map[string]string{
-		"secrets": SecretName, "mutatingwebhookconfigurations": Name, "validatingwebhookconfigurations": Name,
+		"secrets": secretName, "mutatingwebhookconfigurations": Name, "validatingwebhookconfigurations": Name,
 	})
 	err := rotator.AddRotator(asked, &rotator.CertRotator{
 		SecretKey:      secret,

@@ -12,18 +12,18 @@ import (
 const (
 	// Name is the webhook's Service, ServiceAccount, Deployment and both of its webhook configurations.
 	Name = "data-space-webhook"
-	// SecretName is the Secret in the system namespace that holds the certificate which the program makes for itself.
-	SecretName = "data-space-webhook-cert" //nolint:gosec // A name, no secret.
-	// InjectPath is where the API server posts pods that may still be changed.
-	InjectPath = "/inject-pod"
-	// JudgePath is where it posts what is only let in or refused.
-	JudgePath = "/judge"
-	// SpacePath is where it posts namespaces that become a guest's.
-	SpacePath = "/judge-namespace"
-	// TaintPath is where it posts what may bring a pod onto a reserved node, of all namespaces.
-	TaintPath = "/judge-tolerations"
-	// WithholdPath is where it posts statuses and Events of foreign pods, with deploy/closed-output.
-	WithholdPath = "/withhold"
+	// secretName is the Secret in the system namespace that holds the certificate which the program makes for itself.
+	secretName = "data-space-webhook-cert" //nolint:gosec // A name, no secret.
+	// injectPath is where the API server posts pods that may still be changed.
+	injectPath = "/inject-pod"
+	// judgePath is where it posts what is only let in or refused.
+	judgePath = "/judge"
+	// spacePath is where it posts namespaces that become a guest's.
+	spacePath = "/judge-namespace"
+	// taintPath is where it posts what may bring a pod onto a reserved node, of all namespaces.
+	taintPath = "/judge-tolerations"
+	// withholdPath is where it posts statuses and Events of foreign pods, with deploy/closed-output.
+	withholdPath = "/withhold"
 )
 
 // CertSource says who makes the serving certificate.

@@ -229,7 +229,7 @@ func TestWhileTheTaintsAreUnknownTheAPIServerDecides(t *testing.T) {
 	server := taints.inFrontOf(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	status := func() int {
 		recorder := httptest.NewRecorder()
-		server.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, TaintPath, nil))
+		server.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, taintPath, nil))
 		return recorder.Code
 	}
 	require.Equal(t, http.StatusServiceUnavailable, status())

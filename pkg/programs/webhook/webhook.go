@@ -83,13 +83,13 @@ func serverOf(mgr manager.Manager, o Options, cert *certificate, drain drain, cl
 		return nil, err
 	}
 	server := newServer(o, cert, drain, newFair(namespaces.Guest, shares(), logger), map[string]admission.Handler{
-		InjectPath:   &injector{namespaces: namespaces, guests: guests, audited: audited, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
-		WithholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
-		SpacePath:    &spaceJudge{names: o.Spaces, log: logger},
-		JudgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), reserved: taints.decidedBy(reserved), audited: audited, log: logger},
+		injectPath:   &injector{namespaces: namespaces, guests: guests, audited: audited, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
+		withholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
+		spacePath:    &spaceJudge{names: o.Spaces, log: logger},
+		judgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), reserved: taints.decidedBy(reserved), audited: audited, log: logger},
 	})
 	ordinary := newFair(namespaces.Guest, taintShares(), logger)
-	server.Register(TaintPath, drain.inFrontOf(taints.inFrontOf(ordinary.inFrontOf(newReviews(reserved, logger)))))
+	server.Register(taintPath, drain.inFrontOf(taints.inFrontOf(ordinary.inFrontOf(newReviews(reserved, logger)))))
 	return server, nil
 }
 
@@ -129,7 +129,7 @@ func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Ma
 			&corev1.ResourceQuota{}: {Transform: cache.TransformStripManagedFields()},
 			&corev1.Secret{}: {
 				Namespaces: map[string]cache.Config{apis.SystemNamespace: {}},
-				Field:      fields.OneTermEqualSelector(metav1.ObjectNameField, SecretName),
+				Field:      fields.OneTermEqualSelector(metav1.ObjectNameField, secretName),
 			},
 		}},
 	})
@@ -155,9 +155,9 @@ func probe(ctx context.Context, config *rest.Config, o Options) (kubernetes.Inte
 	if o.CertSource != CertSelf {
 		return clients, nil
 	}
-	if _, err := clients.CoreV1().Secrets(apis.SystemNamespace).Get(ctx, SecretName, metav1.GetOptions{}); err != nil {
+	if _, err := clients.CoreV1().Secrets(apis.SystemNamespace).Get(ctx, secretName, metav1.GetOptions{}); err != nil {
 		return nil, fmt.Errorf("reading Secret %s/%s: %w; apply deploy/webhook.yaml, or use --cert-source=files with a certificate of your own",
-			apis.SystemNamespace, SecretName, err)
+			apis.SystemNamespace, secretName, err)
 	}
 	return clients, nil
 }

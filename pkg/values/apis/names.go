@@ -6,8 +6,8 @@ const (
 	LabelRemoteCluster = "liqo.io/remote-cluster-id"
 	// LabelTenantNamespace marks Liqo's own per-guest namespace, which also bears LabelRemoteCluster and is never foreign.
 	LabelTenantNamespace = "liqo.io/tenant-namespace"
-	// TenantNamespacePrefix begins the names of tenant namespaces; the guest's cluster id follows.
-	TenantNamespacePrefix = "liqo-tenant-"
+	// tenantNamespacePrefix begins the names of tenant namespaces; the guest's cluster id follows.
+	tenantNamespacePrefix = "liqo-tenant-"
 )
 
 // What Liqo keeps on and in a namespace that it has made for a guest, for as long as the namespace exists.

@@ -39,7 +39,7 @@ func mapped(labels, annotations map[string]string) (guest string, witnessed bool
 	if guest, labelled := labels[LabelRemoteCluster]; labelled {
 		return guest, true
 	}
-	guest, named := strings.CutPrefix(tenant, TenantNamespacePrefix)
+	guest, named := strings.CutPrefix(tenant, tenantNamespacePrefix)
 	if !named || len(guest) > maxLabelValue {
 		return "", true
 	}

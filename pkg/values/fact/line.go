@@ -67,26 +67,26 @@ func Encode(index int64, f Fact) ([]byte, error) {
 
 // Why a line is not a fact's.
 var (
-	ErrChecksum = errors.New("the line's checksum does not match its text")
-	ErrForm     = errors.New("the line is not a fact of a known version")
+	errChecksum = errors.New("the line's checksum does not match its text")
+	errForm     = errors.New("the line is not a fact of a known version")
 )
 
 // Decode reads a line without its newline.
 func Decode(line []byte) (Recorded, error) {
 	if len(line) > MaxLine || len(line) < sumLength {
-		return Recorded{}, ErrForm
+		return Recorded{}, errForm
 	}
 	text, end := line[:len(line)-sumLength], line[len(line)-sumLength:]
 	if string(end) != fmt.Sprintf(`%s%08x"}`, sum, crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))) {
-		return Recorded{}, ErrChecksum
+		return Recorded{}, errChecksum
 	}
 	var w wire
 	if err := json.Unmarshal(line, &w); err != nil || w.Version != Version {
-		return Recorded{}, ErrForm
+		return Recorded{}, errForm
 	}
 	at, err := time.Parse(time.RFC3339Nano, w.Time)
 	if err != nil {
-		return Recorded{}, ErrForm
+		return Recorded{}, errForm
 	}
 	return Recorded{Index: w.Index, Fact: Fact{
 		Time: at, Kind: Kind(w.Kind), Warning: w.Warning, Subject: w.Subject, Reason: w.Reason, Message: w.Message, Count: w.Count, Details: w.Details,
