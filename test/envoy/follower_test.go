@@ -49,7 +49,7 @@ func TestTheFollowerRecordsWhatPasses(t *testing.T) {
 				unclear := fmt.Sprintf(odd, direction+f.name)
 				require.Equal(t, unclear, way(unclear).head)
 				w.line(t, byPath("http://x/"+direction+f.name+"#f"))
-				w.logged(t, func(l map[string]any) bool {
+				w.line(t, func(l map[string]any) bool {
 					return l["event"] == "Unread" && l["side"] == "requests" && l["direction"] == direction && strings.HasSuffix(fmt.Sprint(l["original_destination"]), ":8080")
 				})
 			}
