@@ -32,7 +32,7 @@ func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, 
 	if len(problems) > 0 {
 		again.RequeueAfter = kindsAgain
 	}
-	closed := k.closed(ctx, policy)
+	reason, closed := k.closed(ctx, policy)
 	next := policy.DeepCopy()
 	next.Status.ObservedGeneration = policy.Generation
 	if policy.Name != v1alpha1.DefaultGuestPolicy {
@@ -41,7 +41,7 @@ func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, 
 		next.Status.Namespaces = names[:min(len(names), namespacesShown)]
 		k.reports.status(policy.Name, &next.Status)
 	}
-	for _, condition := range []metav1.Condition{accepted(problems, closed), suspended} {
+	for _, condition := range []metav1.Condition{accepted(problems, reason, closed), suspended} {
 		condition.ObservedGeneration = policy.Generation
 		meta.SetStatusCondition(&next.Status.Conditions, condition)
 	}
@@ -57,34 +57,41 @@ func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, 
 	return again, nil
 }
 
-// closed returns what of the policy's own section network opens nothing.
-func (k *guestKeeper) closed(ctx context.Context, policy *v1alpha1.GuestPolicy) []string {
+// Reasons of the condition Accepted where something of the section network opens nothing.
+const (
+	neverOpened = "NeverOpened" // by what the policy says
+	notReadYet  = "NotReadYet"  // until the controller knows what no policy opens
+)
+
+// closed returns what of the policy's own section network opens nothing, and the reason.
+func (k *guestKeeper) closed(ctx context.Context, policy *v1alpha1.GuestPolicy) (reason string, problems []string) {
 	if policy.Spec.Network == nil {
-		return nil
+		return neverOpened, nil
 	}
 	if _, known := k.cluster.peers.known(); !known {
-		return []string{"spec.network: opens nothing new yet: the networks of Liqo's peers have not been read"}
+		return notReadYet, []string{"spec.network: opens nothing new yet: the networks of Liqo's peers have not been read"}
 	}
 	cluster, err := k.cluster.read(ctx)
 	if err != nil {
-		return []string{"spec.network: opens nothing yet: " + err.Error()}
+		return notReadYet, []string{"spec.network: opens nothing yet: " + err.Error()}
 	}
 	if policy.Name != v1alpha1.DefaultGuestPolicy {
 		cluster.Guest = policy.Name
 	}
-	return guestnet.Rules(policy.Spec.Network, cluster).Closed
+	return neverOpened, guestnet.Rules(policy.Spec.Network, cluster).Closed
 }
 
 // problemsShown bounds the condition's message.
 const problemsShown = 8
 
-func accepted(unknown, closed []string) metav1.Condition {
+// accepted is the condition of a policy of which these kinds are unknown, and which for this reason does not open what is closed.
+func accepted(unknown []string, reason string, closed []string) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: "InForce", Message: "all that it says is in force"}
 	problems := slices.Concat(closed, unknown)
 	if len(problems) == 0 {
 		return c
 	}
-	c.Status, c.Reason = metav1.ConditionFalse, "NeverOpened"
+	c.Status, c.Reason = metav1.ConditionFalse, reason
 	if len(closed) == 0 {
 		c.Reason = "UnknownKind"
 	}
