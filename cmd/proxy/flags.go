@@ -34,7 +34,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.Serving.ForwardingNames, "forwarding-names", nil, "common `names` of these proxies' certificates, comma-separated")
 	f.StringVar(&o.Serving.ForwardedHeader, "forwarded-cert-header", "Ssl-Client-Cert", "`header` in which they forward a certificate: PEM, escaped as in a URL")
 	cli.Var(f, "bind-address", "`host:port` of the proxy, over TLS (default :9443)", &o.Address, address)
-	cli.Var(f, "max-requests-per-caller", "`number` of requests of one caller that may be open at a time, watches included (default 400)",
+	cli.Var(f, "max-requests-per-caller", "`number` of requests of one guest, or of one caller who is no guest's, that may be open at a time, watches included (default 400)",
 		&o.RequestsPerCaller, parseCount)
 	cli.Var(f, "drain-time", "`duration` for which the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)",
 		&o.Drain, cli.DrainParser(20*time.Second, "which with the end of open requests a pod has before it is killed"))

@@ -80,9 +80,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(answered, err)
 		return
 	}
-	bearer := cmp.Or(f.impersonator, f.caller)
+	bearer := planned.bearer(f)
 	if !p.open.begin(bearer) {
-		answer(answered, apierrors.NewTooManyRequests("the caller has too many open requests; end some of them", 1))
+		answer(answered, apierrors.NewTooManyRequests("the caller, or its guest, has too many open requests; end some of them", 1))
 		return
 	}
 	defer p.open.end(bearer)
@@ -105,6 +105,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	planned.takeWithin = func(d time.Duration) { _ = answering.SetWriteDeadline(time.Now().Add(d)) } // an error: a connection that has none
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))
 	f.verdict = planned.verdict.Action // it may have been answered in another way
+}
+
+// bearer returns on whom an open request counts: the guest, since it makes users of its own as it likes, or the user.
+func (p *plan) bearer(f fact) string {
+	if f.impersonator == "" && len(p.ids) > 0 {
+		return "guest " + strings.Join(p.ids, " ")
+	}
+	return cmp.Or(f.impersonator, f.caller)
 }
 
 // plan decides about a request, and notes what is known of it.

@@ -26,7 +26,12 @@ import (
 
 // TestWhatTheProxyCosts measures requests by the proxy beside the same requests to the API server itself, in one run.
 func TestWhatTheProxyCosts(t *testing.T) {
-	w := newWorld(t)
+	shared := newWorld(t)
+	own := *shared
+	w := &own
+	stop, err := w.start(t.Context(), w.output, &w.address, &w.health, &w.metrics, "--max-requests-per-caller=1200") // 1,000 watches of one guest
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stop()) })
 	w.many(t, 10_000, 100)
 	proxied, direct := w.user(t, "measured", "measured")
 	selector := apis.LabelRemoteCluster + "=measured,!" + apis.LabelTenantNamespace
