@@ -63,24 +63,22 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 	tenant, byTenant := guestsettings.BySuspendingTenant(merged.Spec, tenants)
 	want := guestsettings.MarksOf(merged.Spec)
 	want.Suspended = want.Suspended || byTenant
-	var names []string
 	var problems error
 	for i := range spaces {
-		names = append(names, spaces[i].Name)
 		mark := want
 		if guestsettings.WantsTenant(merged.Spec) && !known { // until its Tenant has been read, a guest that is suspended stays so
 			mark.Suspended = mark.Suspended || apis.IsSuspended(spaces[i].Labels)
 		}
 		problems = errors.Join(problems, k.mark(ctx, &spaces[i], request.Name, mark))
 	}
-	k.count(request.Name, want.Suspended, len(names) > 0 || own != nil)
+	k.count(request.Name, want.Suspended, len(spaces) > 0 || own != nil)
 	if own == nil {
 		k.reports.forget(request.Name)
 	}
 	if problems != nil {
 		return ctrl.Result{}, problems // the status says what holds
 	}
-	return k.report(ctx, own, suspension(merged.Spec, tenant, len(names)), names)
+	return k.report(ctx, own, suspension(merged.Spec, tenant, len(spaces)), spaces)
 }
 
 // markPolicyless marks the namespaces of guests that have no GuestPolicy of their own by their name: without a cluster id, or with "default".

@@ -16,15 +16,16 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/guestnet"
 	"data-space.liqo.io/pkg/decisions/guestsettings"
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // namespacesShown bounds the status.
 const namespacesShown = 256
 
-// report writes the status of a GuestPolicy, if it differs. suspended is its condition; names are the namespaces that bear it. The result says
+// report writes the status of a GuestPolicy, if it differs. suspended is its condition; spaces are the guest's namespaces. The result says
 // when to look again.
-func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, suspended metav1.Condition, names []string) (ctrl.Result, error) {
+func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, suspended metav1.Condition, spaces []metav1.PartialObjectMetadata) (ctrl.Result, error) {
 	if policy == nil {
 		return ctrl.Result{}, nil
 	}
@@ -35,13 +36,15 @@ func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, 
 	reason, closed := k.closed(ctx, policy)
 	next := policy.DeepCopy()
 	next.Status.ObservedGeneration = policy.Generation
+	conditions := []metav1.Condition{accepted(problems, reason, closed), suspended}
 	if policy.Name != v1alpha1.DefaultGuestPolicy {
-		slices.Sort(names)
+		names, lost := sortedNames(spaces)
+		conditions = append(conditions, intact(lost))
 		next.Status.NamespaceCount = ptr.To(int32(len(names))) //nolint:gosec // a cluster has not that many namespaces
 		next.Status.Namespaces = names[:min(len(names), namespacesShown)]
 		k.reports.status(policy.Name, &next.Status)
 	}
-	for _, condition := range []metav1.Condition{accepted(problems, reason, closed), suspended} {
+	for _, condition := range conditions {
 		condition.ObservedGeneration = policy.Generation
 		meta.SetStatusCondition(&next.Status.Conditions, condition)
 	}
@@ -99,6 +102,35 @@ func accepted(unknown []string, reason string, closed []string) metav1.Condition
 		problems = append(problems[:problemsShown], fmt.Sprintf("%d more", more))
 	}
 	c.Message = strings.Join(problems, ". ") + ". All else is in force"
+	return c
+}
+
+// sortedNames returns the names of namespaces, and of those that have a note that they lost a label.
+func sortedNames(spaces []metav1.PartialObjectMetadata) (all, lost []string) {
+	for _, ns := range spaces {
+		all = append(all, ns.Name)
+		if _, noted := ns.Annotations[apis.AnnotationLabelLost]; noted {
+			lost = append(lost, ns.Name)
+		}
+	}
+	slices.Sort(all)
+	slices.Sort(lost)
+	return all, lost
+}
+
+// intact is the condition of a guest of which these namespaces have lost a label.
+func intact(lost []string) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionLabelsIntact, Status: metav1.ConditionTrue, Reason: "NothingLost", Message: "no namespace has lost a label of Liqo's"}
+	if len(lost) == 0 {
+		return c
+	}
+	named := strings.Join(lost[:min(len(lost), problemsShown)], ", ")
+	if more := len(lost) - problemsShown; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	c.Status, c.Reason = metav1.ConditionFalse, "LabelLost"
+	c.Message = fmt.Sprintf("these namespaces lost a label of Liqo's and stay the guest's: %s. Find out who changed it; their annotation %s has the command that releases a namespace. "+
+		"Remove the annotation when you have seen it", named, apis.AnnotationLabelLost)
 	return c
 }
 

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
@@ -57,4 +59,28 @@ func TestWhatIsNotReadYetHasAReasonOfItsOwn(t *testing.T) {
 			require.Contains(t, got.Message, c.message)
 		})
 	}
+}
+
+func TestALostLabelIsACondition(t *testing.T) {
+	space := func(name string, annotations map[string]string) metav1.PartialObjectMetadata {
+		return metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations}}
+	}
+	lost := map[string]string{apis.AnnotationLabelLost: "any text"}
+	names, none := sortedNames([]metav1.PartialObjectMetadata{space("b", nil), space("a", nil)})
+	require.Equal(t, []string{"a", "b"}, names)
+	require.Equal(t, metav1.ConditionTrue, intact(none).Status)
+
+	_, some := sortedNames([]metav1.PartialObjectMetadata{space("b", lost), space("c", nil), space("a", lost)})
+	c := intact(some)
+	require.Equal(t, metav1.ConditionFalse, c.Status)
+	require.Equal(t, "LabelLost", c.Reason)
+	require.Contains(t, c.Message, "stay the guest's: a, b. Find out who changed it")
+
+	var many []metav1.PartialObjectMetadata
+	for i := range 1000 {
+		many = append(many, space(fmt.Sprintf("space-%03d", i), lost))
+	}
+	_, all := sortedNames(many)
+	require.Contains(t, intact(all).Message, "space-007 and 992 more")
+	require.Less(t, len(intact(all).Message), 1000)
 }

@@ -8,6 +8,8 @@ const (
 	ConditionAccepted = "Accepted"
 	// ConditionSuspended is True while the guest is suspended.
 	ConditionSuspended = "Suspended"
+	// ConditionLabelsIntact is False while a namespace of the guest has a note that it lost one of Liqo's labels; the message names it.
+	ConditionLabelsIntact = "LabelsIntact"
 )
 
 // ConditionRespected in the status of a ProtectedTaint is True if no running pod would be refused now; otherwise its message names some.
@@ -18,7 +20,8 @@ type GuestPolicyStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Accepted (all that the policy says is in force) and Suspended (the guest is suspended).
+	// conditions are Accepted (all that the policy says is in force), Suspended (the guest is suspended) and LabelsIntact (no namespace of the
+	// guest has lost a label of Liqo's).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

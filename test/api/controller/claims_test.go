@@ -5,12 +5,14 @@ package controller
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -87,6 +89,29 @@ func TestALabelThatIsLostOrChangedIsRestored(t *testing.T) {
 	time.Sleep(quiet)
 	require.Equal(t, guard, w.networkPolicy(t, ns).UID, "the guard was never removed")
 	require.NotNil(t, w.configMap(t, ns))
+}
+
+func TestALostLabelIsAConditionOfTheGuestPolicy(t *testing.T) {
+	w := newWorld(t)
+	w.start(t)
+	ns := w.namespace(t, map[string]string{apis.LabelRemoteCluster: "loser"})
+	policy := &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: "loser"}}
+	require.NoError(t, w.client.Create(t.Context(), policy))
+	t.Cleanup(func() { require.NoError(t, w.client.Delete(context.Background(), policy)) })
+	is := func(status metav1.ConditionStatus, named string) func() bool {
+		return func() bool {
+			now := &v1alpha1.GuestPolicy{}
+			require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(policy), now))
+			c := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionLabelsIntact)
+			return c != nil && c.Status == status && strings.Contains(c.Message, named)
+		}
+	}
+	eventually(t, "nothing is lost", is(metav1.ConditionTrue, ""))
+	require.NoError(t, w.patch(t, w.client, ns, `{"metadata":{"labels":{"liqo.io/remote-cluster-id":null}}}`))
+	eventually(t, "the condition names the namespace", is(metav1.ConditionFalse, ns))
+	w.eventuallyLiqos(t, ns, "loser")
+	require.NoError(t, w.patch(t, w.client, ns, `{"metadata":{"annotations":{"data-space.liqo.io/label-lost":null}}}`))
+	eventually(t, "someone has seen it", is(metav1.ConditionTrue, ""))
 }
 
 func TestWhatLiqoKeepsShowsAGuestsNamespaceWithoutItsLabel(t *testing.T) {
