@@ -11,6 +11,10 @@ import (
 	"k8s.io/client-go/transport"
 )
 
+// Window bounds the bytes of one HTTP/2 stream that are held until they are read, in both directions: a caller opens many requests, and may
+// read none of the answers. The library's default for answers is 4 MiB.
+const Window = 64 << 10
+
 // Upstream sends requests to the API server with the proxy's own credentials. It is safe for concurrent use.
 type Upstream struct {
 	base *url.URL
@@ -35,7 +39,23 @@ func New(config *rest.Config) (*Upstream, error) {
 	if u.upgradable, err = rest.TransportFor(upgradable); err != nil {
 		return nil, fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
 	}
-	return u, nil
+	return u, boundStreams(u.multiplexed)
+}
+
+// boundStreams sets the window of a transport that has not sent a request yet. A connection without TLS has no streams.
+func boundStreams(rt http.RoundTripper) error {
+	for rt != http.DefaultTransport {
+		switch t := rt.(type) {
+		case *http.Transport:
+			t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: Window}
+			return nil
+		case interface{ WrappedRoundTripper() http.RoundTripper }:
+			rt = t.WrappedRoundTripper()
+		default:
+			return fmt.Errorf("the connection to the API server is a %T, whose streams cannot be bounded; name a kubeconfig with a certificate or a token", rt)
+		}
+	}
+	return nil
 }
 
 // RoundTrip implements http.RoundTripper.

@@ -15,10 +15,12 @@ import (
 	"math/big"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 )
 
 // otherCA returns a certificate that says what a guest's says, and that no CA of the cluster has signed.
@@ -153,4 +155,40 @@ func TestOversizeIsRefusedAndSlowClientsEnd(t *testing.T) {
 	fmt.Fprint(c, "GET /api/v1/namespaces HTTP/1.1\r\nHost: x\r\nX-Slow: ") // and no more
 	_, err := io.ReadAll(c)
 	require.NoError(t, err, "the proxy ends a connection whose headers do not come")
+}
+
+// counted is an endless body that counts what is read of it.
+type counted struct{ taken atomic.Int64 }
+
+// Read implements io.Reader.
+func (c *counted) Read(into []byte) (int, error) {
+	n := min(len(into), 4<<10)
+	c.taken.Add(int64(n))
+	return n, nil
+}
+
+func TestABodyThatNothingReadsTakesLittleMemory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	proxied, _ := w.pharma(t)
+	transport, err := rest.TransportFor(proxied)
+	require.NoError(t, err)
+	body := &counted{}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, proxied.Host+"/api/v1/namespaces?watch=1", body)
+	require.NoError(t, err)
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, 2, response.ProtoMajor)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	before := int64(-1)
+	eventually(t, func() bool {
+		time.Sleep(200 * time.Millisecond)
+		now := body.taken.Load()
+		still := now == before
+		before = now
+		return still
+	}, "the proxy takes no more while the watch is open")
+	require.Positive(t, before)
+	require.Less(t, before, int64(256<<10))
 }
