@@ -62,7 +62,7 @@ func HeldBy(ns *netns.Namespace, cgroup uint64) (all []Held, err error) {
 func Reset(ns *netns.Namespace, all []Held) (ended int, err error) {
 	err = ns.Do(func() error {
 		for _, h := range all {
-			_, err := ask(sockDestroy, unix.NLM_F_ACK, h.family, unix.IPPROTO_TCP, h.id)
+			err := destroy(h.family, unix.IPPROTO_TCP, h.id)
 			if errors.Is(err, unix.ENOENT) {
 				continue // it has ended
 			}

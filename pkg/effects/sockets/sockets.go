@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -64,25 +65,21 @@ func (r raw) Len() int { return len(r) }
 // Serialize returns it.
 func (r raw) Serialize() []byte { return r }
 
-// end works in the calling thread's network namespace.
+// end works in the calling thread's network namespace. What it holds in memory does not grow with the sockets that stay.
 func end(family, protocol uint8, keep uint32) (ended int, err error) {
-	sockets, err := ask(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, family, protocol, make([]byte, idSize))
-	if errors.Is(err, unix.ENOENT) {
-		return 0, nil // the kernel has no such sockets
+	var ids [][]byte // all are listed before the first ends: a list during which sockets end would leave some out
+	each := func(s []byte) bool {
+		if len(s) >= uidAt+4 && binary.NativeEndian.Uint32(s[uidAt:]) != keep && leaves(family, s[headerSize:headerSize+idSize]) {
+			ids = append(ids, slices.Clone(s[headerSize:headerSize+idSize])) // s is a part of a large buffer
+		}
+		return true
 	}
-	if err != nil {
+	asked := query(0, 1<<listening, nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, family, protocol, make([]byte, idSize))
+	if err := asked.ExecuteIter(unix.NETLINK_INET_DIAG, 0, each); err != nil && !errors.Is(err, unix.ENOENT) { // the kernel has no such sockets
 		return 0, err
 	}
-	for _, s := range sockets {
-		if len(s) < uidAt+4 || binary.NativeEndian.Uint32(s[uidAt:]) == keep {
-			continue
-		}
-		id := s[headerSize : headerSize+idSize]
-		if !leaves(family, id) {
-			continue
-		}
-		_, err := ask(sockDestroy, unix.NLM_F_ACK, family, protocol, id)
-		if err != nil && !errors.Is(err, unix.ENOENT) {
+	for _, id := range ids {
+		if err := destroy(family, protocol, id); err != nil && !errors.Is(err, unix.ENOENT) {
 			return ended, err
 		}
 		ended++
@@ -100,11 +97,13 @@ func leaves(family uint8, id []byte) bool {
 	return port != 0 && !remote.IsLoopback()
 }
 
-func ask(kind, flags int, family, protocol uint8, id []byte) ([][]byte, error) {
-	return query(0, 1<<listening, kind, flags, family, protocol, id).Execute(unix.NETLINK_INET_DIAG, 0)
+// destroy ends a socket. errors.Is unix.ENOENT if there is no such socket any more.
+func destroy(family, protocol uint8, id []byte) error {
+	_, err := query(0, 1<<listening, sockDestroy, unix.NLM_F_ACK, family, protocol, id).Execute(unix.NETLINK_INET_DIAG, 0)
+	return err
 }
 
-// query asks for more than ask about each socket: bit n asks for attribute n+1. Sockets in one of the states of without are left out.
+// query makes a request about sockets. Bit n of more asks for attribute n+1 of each; sockets in one of the states of without are left out.
 func query(more uint8, without uint32, kind, flags int, family, protocol uint8, id []byte) *nl.NetlinkRequest {
 	request := make([]byte, requestSize)
 	request[0], request[1], request[2] = family, protocol, more
