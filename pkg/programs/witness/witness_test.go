@@ -179,7 +179,7 @@ func TestALogThatWasWrittenAgainIsRefusedReportedAndKeptAsEvidence(t *testing.T)
 	}
 }
 
-func TestAWitnessThatIsAwayOrLiesStopsNothing(t *testing.T) {
+func TestAWitnessThatIsAwayStopsNothing(t *testing.T) {
 	w := newWorld(t)
 	stop := w.serve()
 	e, registry := w.agent()
