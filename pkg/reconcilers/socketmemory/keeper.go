@@ -20,9 +20,6 @@ const (
 	interval = 50 * time.Millisecond
 	// brakeInterval is the time between two looks at the brake, which systemd takes away when it reads its units again.
 	brakeInterval = 10 * time.Second
-	// restPart bounds the part of a CPU that one proxy takes: its pod's sockets are not listed again for so many times the time that
-	// listing them took.
-	restPart = 3
 	// quiet is the shortest time between two lines in the log about one proxy.
 	quiet = time.Minute
 )
@@ -47,10 +44,11 @@ type watch struct {
 	target  endpoint.Target
 	group   *memcg.Group
 	limit   int64
-	braked  time.Time // last
-	rests   time.Time // until then no connections end: a tenant can make its pod's sockets take long to list
-	ended   int       // connections since the last line in the log
-	trouble error     // since then
+	braked  time.Time     // last
+	listing time.Duration // that the last list of its pod's sockets took: a tenant can make it long
+	rests   time.Time     // until then no connections end
+	ended   int           // connections since the last line in the log
+	trouble error         // since then
 	logged  time.Time
 }
 
@@ -104,8 +102,9 @@ func (k *Keeper) look(now time.Time) int {
 	k.mu.Lock()
 	all := maps.Clone(k.watched)
 	k.mu.Unlock()
-	for box, w := range all {
-		if err := k.keep(w, now); err != nil {
+	var r round
+	for box, w := range all { // in another order each time: each has its turn
+		if err := k.keep(w, &r, now); err != nil {
 			k.mu.Lock()
 			k.forget(box, w)
 			k.mu.Unlock()
@@ -123,7 +122,7 @@ func (k *Keeper) forget(box string, w *watch) {
 }
 
 // keep returns an error if the control group is gone.
-func (k *Keeper) keep(w *watch, now time.Time) error {
+func (k *Keeper) keep(w *watch, r *round, now time.Time) error {
 	if now.Sub(w.braked) >= brakeInterval {
 		limit, err := w.group.Limit() // it may change while a container runs
 		if err != nil {
@@ -139,7 +138,7 @@ func (k *Keeper) keep(w *watch, now time.Time) error {
 		return err
 	}
 	before := w.ended
-	if (proxymemory.Usage{Limit: w.limit, Now: held}).Pressed() && !now.Before(w.rests) {
+	if (proxymemory.Usage{Limit: w.limit, Now: held}).Pressed() && r.lists(w, now) {
 		w.failed(k.relieve(w))
 	}
 	k.notify(w, now, w.ended-before)
@@ -185,7 +184,7 @@ func (k *Keeper) relieve(w *watch) error {
 	defer ns.Close()
 	began := time.Now()
 	all, err := sockets.HeldBy(ns, w.target.Proxy.CgroupInode)
-	w.rests = time.Now().Add(restPart * time.Since(began))
+	w.listed(began, time.Now())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,31 @@
+package socketmemory
+
+import "time"
+
+const (
+	// restPart bounds the part of a CPU that one proxy takes: its pod's sockets are not listed again for so many times the time that
+	// listing them took.
+	restPart = 3
+	// longList is the time from which on a list of a pod's sockets is long.
+	longList = 20 * time.Millisecond
+)
+
+// round is one look at all proxies. Of the pods whose last list was long it lists one, so that a proxy waits for one long list at most, however many
+// pods with many sockets a tenant has.
+type round struct{ long bool }
+
+// lists reports whether the sockets of the proxy's pod are listed in this round.
+func (r *round) lists(w *watch, now time.Time) bool {
+	long := w.listing >= longList
+	if now.Before(w.rests) || long && r.long {
+		return false
+	}
+	r.long = r.long || long
+	return true
+}
+
+// listed notes a list of the pod's sockets that began at a time and has just ended.
+func (w *watch) listed(began, now time.Time) {
+	w.listing = now.Sub(began)
+	w.rests = now.Add(restPart * w.listing)
+}
