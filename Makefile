@@ -93,11 +93,11 @@ test-lab: tools ## the demo's claims, NetworkPolicy, the leak suite and ordinary
 test-kernels: tools ## Debian's stock kernels in virtual machines: sockets beside IP, a guarded pod, each defence alone
 	$(call stage,stock kernels)
 	@set -a; eval "$$($(LAB) env)"; eval "$$($(LAB) kernels)"; set +a; \
-	  go test -v -count 1 -tags kernels -timeout 4h -exec "$(CURDIR)/test/isolated" ./test/kernels
+	  go test -v -count 1 -tags 'kernels $(if $(LONG),long)' -timeout 4h -exec "$(CURDIR)/test/isolated" ./test/kernels
 
 .PHONY: kerneltest
 kerneltest: export LONG := 1
-kerneltest: test-kernels ## the same with every probe, both families, both iptables backends, root and an ordinary user
+kerneltest: test-kernels ## the same with every probe, both families, both iptables backends, root and an ordinary user; a proxy's memory on cgroup v2
 
 .PHONY: leaktest
 leaktest: lab-up ## try every way out of the foreign pods of the lab, which it brings up if there is none

@@ -66,7 +66,7 @@ func packages(t *testing.T) []listed {
 var listOnce = sync.OnceValues(list)
 
 func list() ([]listed, error) {
-	cmd := exec.Command("go", "list", "-tags", "kernel api lab bench kernels vm",
+	cmd := exec.Command("go", "list", "-tags", "kernel api lab bench kernels vm long",
 		"-json=Dir,ImportPath,Doc,GoFiles,Imports,TestGoFiles,XTestGoFiles,TestImports,XTestImports", "./...")
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
