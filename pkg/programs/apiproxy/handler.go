@@ -2,12 +2,12 @@ package apiproxy
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"strings"
 	"time"
 
@@ -75,25 +75,38 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.code = answered.code
 		p.report(f)
 	}()
-	planned, err := p.plan(r, &f)
-	if err != nil {
+	if err := p.respond(answered, r, &f); err != nil {
 		answer(answered, err)
-		return
 	}
-	bearer := planned.bearer(f)
-	if !p.open.begin(bearer) {
-		answer(answered, apierrors.NewTooManyRequests("the caller, or its guest, has too many open requests; end some of them", 1))
-		return
+}
+
+// respond answers a request, or returns why it is refused.
+func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
+	query, err := window.CheckURL(r.URL)
+	if err != nil {
+		return err
 	}
-	defer p.open.end(bearer)
+	caller, err := p.authenticate(r, f)
+	if err != nil {
+		return err
+	}
+	guests, _ := p.guests.Guests()
+	on := bearer(guests.Of(window.Caller{User: caller.Name, Groups: caller.Groups}), caller.Name)
+	if !p.open.begin(on) { // before anything that waits for the API server
+		return apierrors.NewTooManyRequests("the caller, or its guest, has too many open requests; end some of them", 1)
+	}
+	defer p.open.end(on)
+	planned, err := p.plan(r, caller, query, f)
+	if err != nil {
+		return err
+	}
 	f.verdict = planned.verdict.Action
 	if planned.verdict.Action == window.Hide {
-		answer(answered, absent(planned.request.Kind, planned.request.Name))
-		return
+		return absent(planned.request.Kind, planned.request.Name)
 	}
 	if p.can(r.Context(), answered, r, planned) {
 		f.verdict = replied
-		return
+		return nil
 	}
 	ctx := context.WithValue(r.Context(), planKey{}, planned)
 	if planned.request.Verb == "watch" {
@@ -105,40 +118,19 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	planned.takeWithin = func(d time.Duration) { _ = answering.SetWriteDeadline(time.Now().Add(d)) } // an error: a connection that has none
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))
 	f.verdict = planned.verdict.Action // it may have been answered in another way
+	return nil
 }
 
-// bearer returns on whom an open request counts: the guest, since it makes users of its own as it likes, or the user.
-func (p *plan) bearer(f fact) string {
-	if f.impersonator == "" && len(p.ids) > 0 {
-		return "guest " + strings.Join(p.ids, " ")
-	}
-	return cmp.Or(f.impersonator, f.caller)
-}
-
-// plan decides about a request, and notes what is known of it.
-func (p *proxy) plan(r *http.Request, f *fact) (*plan, error) {
-	query, err := window.CheckURL(r.URL)
-	if err != nil {
-		return nil, err
-	}
-	user, err := p.serving.Caller(r)
-	if err != nil || user == nil {
-		p.log.Debug("authentication failed", "remote", r.RemoteAddr, "error", err)
-		return nil, apierrors.NewUnauthorized("Unauthorized")
-	}
-	f.caller = user.GetName()
-	caller := window.Caller{User: user.GetName(), Groups: user.GetGroups()}
-	if why := window.Unfit(caller); why != "" {
-		return nil, forbidden(why)
-	}
-	identity, err := p.assume(r.Context(), upstream.Identity{Name: user.GetName(), UID: user.GetUID(), Groups: user.GetGroups(), Extra: user.GetExtra()}, r.Header)
+// plan decides about a request of a caller, and notes what is known of it.
+func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values, f *fact) (*plan, error) {
+	identity, err := p.assume(r.Context(), sender, r.Header)
 	if err != nil {
 		return nil, err
 	}
 	if identity.Name != f.caller {
 		f.caller, f.impersonator = identity.Name, f.caller
 	}
-	caller = window.Caller{User: identity.Name, Groups: identity.Groups}
+	caller := window.Caller{User: identity.Name, Groups: identity.Groups}
 	if why := window.Unfit(caller); why != "" {
 		return nil, forbidden(why)
 	}

@@ -16,6 +16,20 @@ import (
 // maxImpersonated bounds what one request asks to be: each group and extra value costs a review.
 const maxImpersonated = 32
 
+// authenticate returns who sends a request.
+func (p *proxy) authenticate(r *http.Request, f *fact) (upstream.Identity, error) {
+	user, err := p.serving.Caller(r)
+	if err != nil || user == nil {
+		p.log.Debug("authentication failed", "remote", r.RemoteAddr, "error", err)
+		return upstream.Identity{}, apierrors.NewUnauthorized("Unauthorized")
+	}
+	f.caller = user.GetName()
+	if why := window.Unfit(window.Caller{User: user.GetName(), Groups: user.GetGroups()}); why != "" {
+		return upstream.Identity{}, forbidden(why)
+	}
+	return upstream.Identity{Name: user.GetName(), UID: user.GetUID(), Groups: user.GetGroups(), Extra: user.GetExtra()}, nil
+}
+
 // assume returns whom a caller acts as: itself, or whom its Impersonate-* headers name, if the API server allows the caller each of them.
 func (p *proxy) assume(ctx context.Context, caller upstream.Identity, h http.Header) (upstream.Identity, error) {
 	wanted, err := window.Impersonated(h)

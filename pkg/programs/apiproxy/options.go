@@ -11,7 +11,7 @@ type Options struct {
 	Serving apiserving.Config
 	// Address is host:port of the proxy, over TLS. MetricsAddress is off at "0".
 	Address, MetricsAddress, HealthAddress string
-	// RequestsPerCaller bounds the requests of one caller that are open at a time, watches included.
+	// RequestsPerCaller bounds the requests of one guest, or of one caller without a guest, that are open at a time, watches included.
 	RequestsPerCaller int
 	// Drain is how long the program still serves after SIGTERM.
 	Drain time.Duration

@@ -1,6 +1,18 @@
 package apiproxy
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
+
+// bearer returns on whom an open request counts, whomever its caller acts as: the caller's guest, which makes users of its own as it likes,
+// or the caller.
+func bearer(ids []string, caller string) string {
+	if len(ids) > 0 {
+		return "guest " + strings.Join(ids, " ")
+	}
+	return "user " + caller
+}
 
 // turns counts the open requests of each caller, up to a bound.
 type turns struct {

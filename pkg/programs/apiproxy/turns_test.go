@@ -7,12 +7,10 @@ import (
 )
 
 func TestOpenRequestsCountOnTheGuest(t *testing.T) {
-	guests, ordinary := &plan{ids: []string{"pharma"}}, &plan{}
-	require.Equal(t, "guest pharma", guests.bearer(fact{caller: "slice-1"}))
-	require.Equal(t, guests.bearer(fact{caller: "slice-1"}), guests.bearer(fact{caller: "slice-2"}), "a guest makes users as it likes")
-	require.Equal(t, "alice", ordinary.bearer(fact{caller: "alice"}))
-	require.Equal(t, "admin", guests.bearer(fact{caller: "slice-1", impersonator: "admin"}), "the one who asks")
-	require.NotEqual(t, guests.bearer(fact{}), ordinary.bearer(fact{caller: "pharma"}))
+	require.Equal(t, "guest pharma", bearer([]string{"pharma"}, "slice-1"))
+	require.Equal(t, bearer([]string{"pharma"}, "slice-1"), bearer([]string{"pharma"}, "slice-2"), "a guest makes users as it likes")
+	require.Equal(t, "user alice", bearer(nil, "alice"))
+	require.NotEqual(t, bearer([]string{"pharma"}, ""), bearer(nil, "guest pharma"))
 
 	open := newTurns(2)
 	require.True(t, open.begin("guest pharma"))

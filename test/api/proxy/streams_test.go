@@ -190,6 +190,8 @@ func TestAnEndingProxyEndsItsWatchesWell(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusTooManyRequests, third.StatusCode, "a caller has a bounded number of open requests")
 	third.Body.Close()
+	code, _, _ := send(t, proxied, "GET", "/version", http.Header{"Impersonate-User": {"admin"}}, nil)
+	require.Equal(t, http.StatusTooManyRequests, code, "also while the API server is asked whom the caller may act as")
 	ended := make(chan error, 2)
 	for _, body := range open {
 		go func() {
