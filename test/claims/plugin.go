@@ -3,6 +3,7 @@ package claims
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,8 +11,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"data-space.liqo.io/pkg/decisions/ruleview"
 	"data-space.liqo.io/pkg/effects/agentexec"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 // audited has "kubectl dataspace" ask all nodes about the guest's pods, once nothing starts any more.
@@ -40,12 +43,41 @@ func (w *World) audited(ctx context.Context) (string, error) {
 	}
 	lines := strings.Split(strings.TrimSpace(table.String()), "\n")
 	observed := lines[len(lines)-1]
+	rules, err := w.explainedRules(ctx, guests[0])
+	if err != nil {
+		return "", err
+	}
 	refused, err := w.explainedRefusal(ctx, guests[0])
 	if err != nil {
 		return "", err
 	}
 	requests, err := w.requestsOf(ctx, guests)
-	return fmt.Sprintf("%s; explain: %s; requests: %d lines of both nodes", observed, refused, requests), err
+	return fmt.Sprintf("%s; explain: %d rules, each with its reason; %s; requests: %d lines of both nodes", observed, rules, refused, requests), err
+}
+
+// explainedRules has explain print the rules of a guest's pod, and returns how many have a reason. Rules that were not planned are an error.
+func (w *World) explainedRules(ctx context.Context, guest corev1.Pod) (int, error) {
+	var text bytes.Buffer
+	if err := kubectlplugin.Rules(ctx, w.agents, &text, guest.Namespace, guest.Name, "json"); err != nil {
+		return 0, err
+	}
+	var rules agentapi.PodRules
+	if err := json.Unmarshal(text.Bytes(), &rules); err != nil {
+		return 0, fmt.Errorf("explain %s: %w: %s", guest.Name, err, tail(text.String()))
+	}
+	reasons := 0
+	for _, chain := range rules.Chains {
+		for _, rule := range chain.Rules {
+			if rule.Reason == "" || rule.Reason == ruleview.Unplanned || rule.Reason == ruleview.Unnamed {
+				return 0, fmt.Errorf("explain %s: rule %q of %s/%s has the reason %q", guest.Name, rule.Words, chain.Table, chain.Name, rule.Reason)
+			}
+			reasons++
+		}
+	}
+	if reasons == 0 {
+		return 0, fmt.Errorf("explain %s prints no rule", guest.Name)
+	}
+	return reasons, nil
 }
 
 // explainedRefusal has explain name the policy that keeps a guest's pod from the restricted Service's.

@@ -2,7 +2,7 @@ package assign
 
 import "data-space.liqo.io/pkg/values/apis"
 
-// Exemption says why a pod with this reason is not enforced.
+// Exemption returns why a pod with this reason is not enforced.
 func (r Reason) Exemption() string {
 	switch r {
 	case HostNetwork:

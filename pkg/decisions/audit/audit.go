@@ -19,7 +19,7 @@ type Pod struct {
 	OptedOut                    bool   // the Hospital has taken the guard off its namespace
 }
 
-// Answer is the answer of one node's agent, or why there is none.
+// Answer is the answer of one node's agent, or the reason for which there is no answer.
 type Answer struct {
 	Node    string
 	Status  *agentapi.NodeStatus
@@ -177,7 +177,8 @@ func endpointProblem(p Pod, e *agentapi.EndpointStatus) string {
 	}
 }
 
-// closedProblem returns the problem of a pod whose traffic is dropped. A proxy that starts, or a guest that is suspended, is none.
+// closedProblem returns the problem of a pod whose traffic is dropped. A pod whose proxy does not run, or whose
+// guest is suspended, is contained and has no problem.
 func closedProblem(e *agentapi.EndpointStatus) string {
 	if e.Reason == "ProxyMissing" {
 		return "the pod has no proxy, so its rules drop all its traffic: create the pod again"

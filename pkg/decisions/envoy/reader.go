@@ -54,7 +54,7 @@ func (b *builder) readLog(d direction) []*accesslogv3.AccessLog {
 	}
 }
 
-// carries matches connections that carry what kind says, and, if unknown, those of which it is not known.
+// carries matches connections of a kind. With unknown it matches connections whose kind is not known, too.
 func carries(kind string, unknown bool) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{MetadataFilter: &accesslogv3.MetadataFilter{
 		Matcher: &matcherv3.MetadataMatcher{

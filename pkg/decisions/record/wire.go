@@ -10,10 +10,10 @@ import (
 
 // The proxy's lines as they are on the wire and on the disk (package envoy has their formats):
 //
-//   - a value of Envoy's own log says that a request or a connection began, with a key; so does a JSON object of the module that reads along, which
-//     also says what it could not read, and writes some of its lines, the long ones among them, as texts of Envoy's own log;
-//   - "E KEY …" says how a request ended that a server answered;
-//   - a JSON object is an access log line that says it all, or a line of a proxy of an earlier release.
+//   - a value of Envoy's own log, or a JSON object of the module that reads along, reports that a request or a connection began, with a key;
+//   - a JSON object of the module reports which bytes it could not read. The module writes long lines, and some others, as texts of Envoy's own log;
+//   - "E KEY …" reports how a request ended that a server answered;
+//   - a JSON object is an access log line with every field, or a line of a proxy of an earlier release.
 const (
 	valuePrefix = `{"event":"config",`
 	beginPrefix = `{"event":"Begin","key":"` // package follow

@@ -47,8 +47,8 @@ func judge(err error) error {
 	return err
 }
 
-// Namespace asks the API server itself for a namespace's settled labels, past the cache, which cannot tell a
-// label that was taken away from a namespace that was deleted. found is false if there is no such namespace.
+// Namespace reads a namespace's settled labels from the API server. In the cache, a namespace that lost its label looks like a
+// namespace that was deleted. found is false if the namespace does not exist.
 func (w *Watch) Namespace(ctx context.Context, name string) (space workload.Namespace, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
