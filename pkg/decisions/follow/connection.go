@@ -2,7 +2,7 @@ package follow
 
 // Connection follows one connection. The zero value is at its beginning.
 type Connection struct {
-	// Now is the time in microseconds at which what is read next passes. Who calls sets it; where nobody does, stamps are only a count.
+	// Now is the time in microseconds at which the bytes that are read next pass. The caller sets it; without it, stamps are only a count.
 	Now int64
 
 	last     int64 // the stamp of the latest request

@@ -54,7 +54,7 @@ const (
 	MaxPath      = 4096
 	// maxLine is how much of a line that is not whole yet is remembered. Of a longer one the rest is checked and dropped.
 	maxLine = 8 << 10
-	// maxWaiting is how many requests wait for their answers before answers are unread, because none can be told whose it is.
+	// maxWaiting is how many requests wait for their answers. With more, the answers are unread: they cannot be matched to requests any more.
 	maxWaiting = 256
 	// maxEarly is how much is remembered of what a server of HTTP/2 sends before the client: its settings.
 	maxEarly = 512

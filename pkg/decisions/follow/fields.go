@@ -23,7 +23,7 @@ type fields struct {
 	upgrade   string
 }
 
-// read takes one field line. The reason says why it is none, or not clear.
+// read takes one field line. It returns the reason why the line is no field, or is unclear, or "".
 func (f *fields) read(t text) string {
 	if t.line[0] == ' ' || t.line[0] == '\t' {
 		return ReasonFolded

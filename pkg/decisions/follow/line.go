@@ -44,7 +44,7 @@ type text struct {
 // whole reports whether nothing of the line was dropped.
 func (t text) whole() bool { return t.size <= maxLine }
 
-// readLine takes data up to the end of the line. whole is false if the line goes on behind data. A reason says why it is none.
+// readLine takes data up to the end of the line. whole is false if the line goes on behind data. reason is why it is not a line, or "".
 func (m *message) readLine(data []byte) (t text, rest []byte, whole bool, reason string) {
 	end := bytes.IndexByte(data, '\n')
 	piece := data

@@ -107,7 +107,7 @@ func Tiles(oldest, size int64) []tlog.Tile {
 			all = append(all, tlog.Tile{H: tileHeight, L: level, N: n, W: int(min(TileWidth, entries-n*TileWidth))})
 		}
 	}
-	add(-1, (oldest+TileWidth-1)/TileWidth*TileWidth, size) // whole tiles of lines only, but for the last
+	add(-1, (oldest+TileWidth-1)/TileWidth*TileWidth, size) // only whole tiles of lines, except the last
 	for level := range Levels {
 		add(level, LevelSize(level, oldest), LevelSize(level, size))
 	}

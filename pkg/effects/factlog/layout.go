@@ -19,7 +19,7 @@ const (
 	linesFolder    = "lines"      // segments: FIRST.jsonl, named after the index of their first line
 	hashesFolder   = "hashes"     // chunks of entries of tiles: LEVEL/NUMBER
 	checkpointFile = "checkpoint" // the newest, signed
-	cosignedFile   = "cosigned"   // the newest that every witness has cosigned
+	cosignedFile   = "cosigned"   // the newest with the cosignature of a witness
 	keyFile        = "key"        // private keys, 0600; the last signs, and the one before it as well
 	keysFile       = "keys"       // the public keys of all that were ever used
 	lockFile       = "lock"       // held by the one agent that writes

@@ -128,7 +128,7 @@ func (l *Log) turn(facts []fact.Fact) error {
 	if gone == 0 {
 		return nil
 	}
-	// The fact is on the disk before the first file goes: lines that are missing without one were removed by somebody else.
+	// The fact is on the disk before the first file goes: without one, another program removed the missing lines.
 	oldest := l.segments[gone].First
 	if _, err := l.append([]fact.Fact{{
 		Time: now, Kind: fact.SegmentsRemoved, Count: oldest - l.segments[0].First, Details: map[string]string{translog.DetailOldest: fmt.Sprint(oldest)},

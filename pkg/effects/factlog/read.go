@@ -121,12 +121,12 @@ func (f Folder) KeepCosigned(signed []byte) error {
 	return atomicfile.Write(f.path(cosignedFile), signed, 0o600)
 }
 
-// Unverified reads a signed checkpoint, whoever signed it.
+// Unverified reads a signed checkpoint without verifying its signatures.
 func Unverified(signed []byte) (translog.Checkpoint, error) {
 	return translog.ParseCheckpoint(unsigned(signed))
 }
 
-// unsigned returns the text of a signed note, whoever signed it.
+// unsigned returns the text of a signed note, without verifying its signatures.
 func unsigned(signed []byte) string {
 	n, err := note.Open(signed, note.VerifierList())
 	if unverified, ok := errors.AsType[*note.UnverifiedNoteError](err); ok {

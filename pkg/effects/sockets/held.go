@@ -57,7 +57,7 @@ func HeldBy(ns *netns.Namespace, cgroup uint64) (all []Held, err error) {
 	return all, nil
 }
 
-// Reset ends sockets: both ends are told (ECONNABORTED, RST), and what was to be sent is dropped. It returns how many there still were.
+// Reset ends sockets: the owner gets ECONNABORTED, the other end a RST, and what was to be sent is dropped. It returns how many there still were.
 // What was received is the owner's to read, or to drop by closing: Drain does not wait for it.
 func Reset(ns *netns.Namespace, all []Held) (ended int, err error) {
 	err = ns.Do(func() error {

@@ -27,8 +27,8 @@ const (
 )
 
 // End ends every TCP connection and every connected UDP socket of the namespace that leads out of it and is not of the
-// given user. Their owners are told (ECONNABORTED), and so, where no rule is in the way yet, is the other end of a TCP
-// connection (RST). It returns how many there were.
+// given user. Their owners get ECONNABORTED; the other end of a TCP connection gets a RST, unless a rule already drops it.
+// End returns how many there were.
 func End(ns *netns.Namespace, keep uint32) (ended int, err error) {
 	err = ns.Do(func() error {
 		var problems error

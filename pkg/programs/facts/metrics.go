@@ -22,7 +22,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		counted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "data_space_agent_facts_counted_total", Help: "Facts that were only counted, since more of their kind happened to their pod than are recorded one by one."}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "data_space_agent_facts_lost_total", Help: "Facts for which there was no room while the log could not be written. The log says how many are missing."}),
+			Name: "data_space_agent_facts_lost_total", Help: "Facts for which there was no room while the log could not be written. The log has a fact FactsLost with their number."}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "data_space_agent_facts_failures_total", Help: "Times that the log of facts could not be written or signed."}),
 		lines:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "data_space_agent_facts_lines", Help: "Lines of the node's log since it began."}),
 		signed:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "data_space_agent_facts_signed_lines", Help: "Lines that the newest checkpoint of the node's log covers."}),

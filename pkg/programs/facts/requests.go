@@ -31,7 +31,7 @@ func (e *Emitter) Recorded(folder string, d recordfile.Digest) {
 }
 
 // requestFlaws compares the record of requests in a folder with the hashes that are in the log. Segments that are not there were removed: the
-// record says so itself. checked is how many parts are as they were recorded.
+// record has a gap for them. checked is how many parts are as they were recorded.
 func requestFlaws(log, record string) (flaws []translog.Flaw, checked int, err error) {
 	err = factlog.Folder(log).Lines(0, func(index int64, line []byte) error {
 		f, err := fact.Decode(line)

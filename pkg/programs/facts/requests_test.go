@@ -15,7 +15,7 @@ import (
 	"data-space.liqo.io/pkg/programs/facts"
 )
 
-// The record of requests is a store of its own. Its hashes are in the log, so that nobody changes it without being found.
+// The record of requests is a store of its own. Its hashes are in the log, so that each change is found.
 func TestARequestThatIsChangedInTheRecordIsFound(t *testing.T) {
 	folder, requests := filepath.Join(t.TempDir(), "facts"), t.TempDir()
 	limits := recordfile.Limits{Total: 1 << 20, Segment: 4 << 10}

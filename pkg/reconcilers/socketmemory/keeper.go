@@ -69,7 +69,7 @@ func (k *Keeper) Watch(t endpoint.Target) {
 		k.forget(t.Sandbox, was)
 	}
 	if t.Proxy.CgroupInode == 0 {
-		return // its sockets cannot be told from others
+		return // its sockets cannot be distinguished from others
 	}
 	group := memcg.Open(t.Proxy.Cgroup)
 	if group == nil {

@@ -33,7 +33,8 @@ type wire struct {
 	Details map[string]string `json:"details,omitempty"`
 }
 
-// sum is how a line ends: the CRC-32C of all before it. It finds a write that was torn by the end of the node; it guards against nobody.
+// sum is how a line ends: the CRC-32C of all before it. It finds a write that was torn by the end of the node; it does not protect
+// against changes made on purpose.
 const sum, sumLength = `,"crc":"`, len(`,"crc":"00000000"}`)
 
 // Encode returns the fact as one line without its newline: printable text of at most MaxLine bytes.
