@@ -124,17 +124,8 @@ func TestWhatTheFollowerLetPassIsInTheRecordWhenItIsKilled(t *testing.T) {
 func TestNothingThatIsFollowedWritesALineOfItsOwn(t *testing.T) {
 	w := newWorld(t, following(t))
 	w.listen(t, w.peer, peer4, 8080, echo)
-	const forged = `"} {"event":"forged","path":"forged"}`
-	for _, odd := range []string{forged, "\x80\xff\xfe\xc0\xae", "\xe2\x80\xa8\xe2\x80\xa9", "\x1b[2J", "\x7f", "\u0085", "%0a" + forged, strings.Repeat("long", 10000)} {
-		for _, request := range []string{
-			"GET /" + strings.ReplaceAll(odd, " ", "\t") + " HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: " + odd + "\r\n\r\n",
-			odd + " / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\nHost: h\n" + odd + ": x\n\n",
-		} {
-			c := w.connection(t, w.pod, "tcp", peer4, 8080)
-			fmt.Fprint(c, request)
-			readResponse(t, c)
-			require.NoError(t, c.Close())
-		}
+	for _, odd := range oddTexts() {
+		w.requestOdd(t, odd)
 	}
 	w.exchange(t, w.pod, peer4, 8080, "GET /last HTTP/1.1\r\nHost: h\r\n\r\n")
 	w.line(t, byPath("/last"))

@@ -37,21 +37,32 @@ func TestWhoCalledIsNoHeadersToSay(t *testing.T) {
 	}
 }
 
+// oddTexts are attempts to write a line of the record, or to break one.
+func oddTexts() []string {
+	const forged = `"} {"event":"forged","path":"forged"}`
+	return []string{forged, "\x80\xff\xfe\xc0\xae", "\xe2\x80\xa8\xe2\x80\xa9", "\x1b[2J", "\x7f", "\u0085", "%0a" + forged, strings.Repeat("long", 10000)}
+}
+
+// requestOdd sends requests that have the text in each of their parts to the peer's port 8080.
+func (w *world) requestOdd(t *testing.T, odd string) {
+	t.Helper()
+	for _, request := range []string{
+		"GET /" + strings.ReplaceAll(odd, " ", "\t") + " HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: " + odd + "\r\n\r\n",
+		odd + " / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\nHost: h\n" + odd + ": x\n\n",
+	} {
+		c := w.connection(t, w.pod, "tcp", peer4, 8080)
+		fmt.Fprint(c, request)
+		readResponse(t, c)
+		require.NoError(t, c.Close())
+	}
+}
+
 func TestNothingInARequestWritesALineOfItsOwn(t *testing.T) {
 	w := newWorld(t, settings())
-	const forged = `"} {"event":"forged","path":"forged"}`
 	w.record(t, w.peer, peer4)
 	w.listen(t, w.peer, peer4, 8443, echo)
-	for _, odd := range []string{forged, "\x80\xff\xfe\xc0\xae", "\xe2\x80\xa8\xe2\x80\xa9", "\x1b[2J", "\x7f", "\u0085", "%0a" + forged, strings.Repeat("long", 10000)} {
-		for _, request := range []string{
-			"GET /" + strings.ReplaceAll(odd, " ", "\t") + " HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: " + odd + "\r\n\r\n",
-			odd + " / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\nHost: h\n" + odd + ": x\n\n",
-		} {
-			c := w.connection(t, w.pod, "tcp", peer4, 8080)
-			fmt.Fprint(c, request)
-			readResponse(t, c)
-			require.NoError(t, c.Close())
-		}
+	for _, odd := range oddTexts() {
+		w.requestOdd(t, odd)
 		c := w.connection(t, w.pod, "tcp", peer4, 8443)
 		_ = tls.Client(c, &tls.Config{ServerName: "a\n" + odd, InsecureSkipVerify: true}).Handshake()
 		require.NoError(t, c.Close())

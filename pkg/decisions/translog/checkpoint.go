@@ -57,6 +57,26 @@ func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, *note.Note
 	return c, n, err
 }
 
+// writeHashes writes the hashes of a proof, one a line.
+func writeHashes(to *strings.Builder, hashes []tlog.Hash) {
+	for _, h := range hashes {
+		fmt.Fprintf(to, "%s\n", base64.StdEncoding.EncodeToString(h[:]))
+	}
+}
+
+// parseHashes reads the lines of a proof.
+func parseHashes(lines []string) ([]tlog.Hash, error) {
+	var all []tlog.Hash
+	for _, line := range lines {
+		h, err := parseHash(line)
+		if err != nil {
+			return nil, fmt.Errorf("the proof's line %q: %w", line, err)
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
 // parseHash reads a hash in base64, in its one form.
 func parseHash(text string) (tlog.Hash, error) {
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)

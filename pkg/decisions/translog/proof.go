@@ -30,9 +30,7 @@ const (
 func (p Proof) Text() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nextra %s\nindex %d\n", proofHeader, base64.StdEncoding.EncodeToString(p.Line), p.Index)
-	for _, h := range p.Hashes {
-		fmt.Fprintf(&b, "%s\n", base64.StdEncoding.EncodeToString(h[:]))
-	}
+	writeHashes(&b, p.Hashes)
 	return append([]byte(b.String()+"\n"), p.Checkpoint...)
 }
 
@@ -59,12 +57,8 @@ func ParseProof(text []byte) (Proof, error) {
 	if p.Index, err = strconv.ParseInt(number, 10, 64); err != nil || p.Index < 0 {
 		return Proof{}, fmt.Errorf("the proof's index %q is not a number", number)
 	}
-	for _, line := range lines[3:] {
-		h, err := parseHash(line)
-		if err != nil {
-			return Proof{}, fmt.Errorf("the proof's line %q: %w", line, err)
-		}
-		p.Hashes = append(p.Hashes, h)
+	if p.Hashes, err = parseHashes(lines[3:]); err != nil {
+		return Proof{}, err
 	}
 	return p, nil
 }

@@ -1,7 +1,6 @@
 package translog
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -30,9 +29,7 @@ const (
 func (s Submission) Text() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "old %d\n", s.Old)
-	for _, h := range s.Proof {
-		fmt.Fprintf(&b, "%s\n", base64.StdEncoding.EncodeToString(h[:]))
-	}
+	writeHashes(&b, s.Proof)
 	return append([]byte(b.String()+"\n"), s.Checkpoint...)
 }
 
@@ -49,12 +46,8 @@ func ParseSubmission(text []byte) (Submission, error) {
 		return Submission{}, fmt.Errorf("the old size %q is not a number", size)
 	}
 	s := Submission{Old: old, Checkpoint: []byte(checkpoint)}
-	for _, line := range lines[1:] {
-		h, err := parseHash(line)
-		if err != nil {
-			return Submission{}, fmt.Errorf("the proof's line %q: %w", line, err)
-		}
-		s.Proof = append(s.Proof, h)
+	if s.Proof, err = parseHashes(lines[1:]); err != nil {
+		return Submission{}, err
 	}
 	return s, nil
 }
@@ -68,7 +61,7 @@ const (
 	StatusUnproven  = 422
 )
 
-// RefusalError is why a witness does not cosign, with the status of HTTP that says so.
+// RefusalError is why a witness does not cosign, with the status of HTTP for it.
 type RefusalError struct {
 	Status   int
 	Known    int64 // for StatusConflict: the size that the witness knows

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
 
 	"data-space.liqo.io/pkg/decisions/translog"
 	"data-space.liqo.io/pkg/effects/factlog"
@@ -44,6 +45,16 @@ func audit(t *testing.T, f factlog.Folder, keys ...string) []translog.Flaw {
 	return a.Flaws
 }
 
+// verifiers returns those of the keys in the log's folder.
+func verifiers(t *testing.T, f factlog.Folder) note.Verifiers {
+	t.Helper()
+	keys, err := f.Keys()
+	require.NoError(t, err)
+	known, err := factlog.Verifiers(keys)
+	require.NoError(t, err)
+	return known
+}
+
 func TestLinesAreThereAfterTheNextStartAndEachCanBeProven(t *testing.T) {
 	folder := t.TempDir()
 	l := open(t, folder, options())
@@ -64,10 +75,7 @@ func TestLinesAreThereAfterTheNextStartAndEachCanBeProven(t *testing.T) {
 	require.NoError(t, l.Close())
 
 	f := factlog.Folder(folder)
-	keys, err := f.Keys()
-	require.NoError(t, err)
-	known, err := factlog.Verifiers(keys)
-	require.NoError(t, err)
+	known := verifiers(t, f)
 	for index := range int64(501) {
 		p, err := f.Prove(index)
 		require.NoError(t, err)
@@ -95,10 +103,7 @@ func TestAProofThatWasTouchedIsRejected(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	f := factlog.Folder(folder)
-	keys, err := f.Keys()
-	require.NoError(t, err)
-	known, err := factlog.Verifiers(keys)
-	require.NoError(t, err)
+	known := verifiers(t, f)
 	proof, err := f.Prove(123)
 	require.NoError(t, err)
 	text := proof.Text()
@@ -116,12 +121,8 @@ func TestAProofThatWasTouchedIsRejected(t *testing.T) {
 		}
 	}
 	other := open(t, t.TempDir(), options())
-	keys, err = other.Keys()
-	require.NoError(t, err)
 	require.NoError(t, other.Close())
-	known, err = factlog.Verifiers(keys)
-	require.NoError(t, err)
-	_, _, err = proof.Check(known)
+	_, _, err = proof.Check(verifiers(t, other.Folder))
 	require.Error(t, err, "another node's key")
 }
 
@@ -213,10 +214,7 @@ func TestTheLogIsBoundedOnDiskAndWhatIsLeftCanStillBeProven(t *testing.T) {
 	oldest := segments[0].First
 	require.Positive(t, oldest)
 	require.Empty(t, audit(t, f))
-	keys, err := f.Keys()
-	require.NoError(t, err)
-	known, err := factlog.Verifiers(keys)
-	require.NoError(t, err)
+	known := verifiers(t, f)
 	for _, index := range []int64{oldest, oldest + 1, oldest + 255, oldest + 1000} {
 		p, err := f.Prove(index)
 		require.NoError(t, err)
@@ -226,7 +224,7 @@ func TestTheLogIsBoundedOnDiskAndWhatIsLeftCanStillBeProven(t *testing.T) {
 	_, err = f.Prove(oldest - 1)
 	require.ErrorIs(t, err, factlog.ErrGone)
 
-	t.Run("segments that somebody else removed", func(t *testing.T) {
+	t.Run("segments that another program removed", func(t *testing.T) {
 		require.NoError(t, os.Remove(filepath.Join(folder, "lines", fmt.Sprintf("%020d.jsonl", oldest))))
 		require.Equal(t, translog.Removed, audit(t, f)[0].Reason)
 	})
