@@ -1,6 +1,7 @@
 package guestnet
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,6 +34,7 @@ func TestNetworksOfPeersAreClosedButTheGuestsOwnWhereItIsNamed(t *testing.T) {
 	} {
 		for address, open := range want {
 			require.Equal(t, open, reaches(t, Rules(out(cidr), peered("pharma")), address), "%s by %s", address, cidr)
+			require.Equal(t, netip.MustParsePrefix(cidr).Contains(netip.MustParseAddr(address)), reaches(t, asWritten(out(cidr)), address), "%s by %s as it is written", address, cidr)
 		}
 	}
 	require.False(t, reaches(t, Rules(out("10.71.0.0/16"), peered("")), "10.71.0.1"), "what holds for all guests names no guest's own")

@@ -48,6 +48,23 @@ func reaches(t *testing.T, o Opened, address string) bool {
 	return false
 }
 
+// asWritten returns the NetworkPolicy that opens a section as its author wrote it: what the tests here show as closed is open by it.
+func asWritten(n *v1alpha1.Network) Opened {
+	o := Opened{}
+	for _, rule := range n.Egress {
+		var to []networkingv1.NetworkPolicyPeer
+		for _, p := range rule.To {
+			block := &networkingv1.IPBlock{CIDR: string(p.IPBlock.CIDR)}
+			for _, e := range p.IPBlock.Except {
+				block.Except = append(block.Except, string(e))
+			}
+			to = append(to, networkingv1.NetworkPolicyPeer{IPBlock: block})
+		}
+		o.Egress = append(o.Egress, networkingv1.NetworkPolicyEgressRule{To: to})
+	}
+	return o
+}
+
 func TestAHospitalThatOpensEveryAddressOpensTheInternetAlone(t *testing.T) {
 	for _, n := range []*v1alpha1.Network{out("0.0.0.0/0"), out("::/0")} {
 		opened := Rules(n, hospital())
@@ -60,18 +77,22 @@ func TestAHospitalThatOpensEveryAddressOpensTheInternetAlone(t *testing.T) {
 			"::1": false, "fe80::1": false, "fd00:ec2::254": false, "fc00::1": false, "fd20:ce::254": false, "ff02::1": false, "::": false,
 			"64:ff9b::a01:5": false, "::ffff:0:a01:5": false, "2002:a01:5::": false, "::ffff:10.1.0.5": false,
 		} {
-			v6 := strings.Contains(address, ":")
-			require.Equal(t, want && v6 == strings.Contains(string(n.Egress[0].To[0].IPBlock.CIDR), ":"), reaches(t, opened, address), "%s by %s", address, n.Egress[0].To[0].IPBlock.CIDR)
+			cidr := string(n.Egress[0].To[0].IPBlock.CIDR)
+			family := strings.Contains(address, ":") == strings.Contains(cidr, ":")
+			require.Equal(t, want && family, reaches(t, opened, address), "%s by %s", address, cidr)
+			require.Equal(t, family, reaches(t, asWritten(n), address), "%s by %s as it is written", address, cidr)
 		}
 	}
 }
 
 func TestAPrivateNetworkThatIsNamedIsOpenedWithoutTheNodes(t *testing.T) {
-	opened := Rules(out("10.0.0.0/8", "10.7.0.0/16"), hospital())
+	n := out("10.0.0.0/8", "10.7.0.0/16")
+	opened := Rules(n, hospital())
 	for address, want := range map[string]bool{
 		"10.9.9.9": true, "10.1.0.4": true, "10.1.0.5": false, "10.1.0.6": false, "10.244.0.9": false, "10.244.1.9": false, "10.244.2.9": true, "10.7.1.1": false,
 	} {
 		require.Equal(t, want, reaches(t, opened, address), address)
+		require.Equal(t, address != "10.7.1.1", reaches(t, asWritten(n), address), "%s as it is written", address)
 	}
 	require.Equal(t, []string{"10.1.0.5/32", "10.1.0.6/32", "10.7.0.0/16", "10.244.0.0/23"}, opened.Egress[0].To[0].IPBlock.Except)
 }
@@ -79,6 +100,7 @@ func TestAPrivateNetworkThatIsNamedIsOpenedWithoutTheNodes(t *testing.T) {
 func TestWhatIsNeverOpenedIsNamedAndClosesNothingElse(t *testing.T) {
 	for _, cidr := range []string{"169.254.169.254/32", "10.1.0.5/32", "10.244.0.0/25", "203.0.113.7/32", "127.0.0.0/8", "fe80::/64"} {
 		n := out(cidr)
+		require.True(t, reaches(t, asWritten(n), netip.MustParsePrefix(cidr).Addr().String()), "%s as it is written", cidr)
 		n.Egress = append(n.Egress, out("198.51.100.0/24").Egress...)
 		opened := Rules(n, hospital())
 		require.Len(t, opened.Closed, 1)
@@ -153,6 +175,7 @@ func TestSelectorsLeaveOutTheNamespacesThatNobodyHadInMind(t *testing.T) {
 	one := func(key v1alpha1.LabelKey, operator metav1.LabelSelectorOperator, values ...v1alpha1.LabelValue) *v1alpha1.Selector {
 		return &v1alpha1.Selector{MatchExpressions: []v1alpha1.Requirement{{Key: key, Operator: operator, Values: values}}}
 	}
+	selected := map[string]bool{} // by the selectors as they are written
 	for i, c := range []struct {
 		selector *v1alpha1.Selector
 		want     []string
@@ -171,14 +194,20 @@ func TestSelectorsLeaveOutTheNamespacesThatNobodyHadInMind(t *testing.T) {
 		require.Empty(t, opened.Closed)
 		selector, err := metav1.LabelSelectorAsSelector(opened.Egress[0].To[0].NamespaceSelector)
 		require.NoError(t, err)
+		written, err := metav1.LabelSelectorAsSelector(c.selector.LabelSelector())
+		require.NoError(t, err)
 		var got []string
 		for name, set := range spaces {
+			if written.Matches(labels.Merge(set, labels.Set{corev1.LabelMetadataName: name})) {
+				selected[name] = true
+			}
 			if selector.Matches(labels.Merge(set, labels.Set{corev1.LabelMetadataName: name})) {
 				got = append(got, name)
 			}
 		}
 		require.ElementsMatch(t, c.want, got, "case %d", i)
 	}
+	require.Len(t, selected, len(spaces))
 }
 
 func TestNoRuleOpensThePortsOfAPodsProxy(t *testing.T) {

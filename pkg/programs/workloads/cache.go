@@ -2,6 +2,7 @@ package workloads
 
 import (
 	"context"
+	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -114,27 +115,17 @@ func slim(object any) {
 	}
 }
 
-// empty drops all but the name of an object that is too large to be kept.
+// empty drops all but the metadata of an object that is too large to be kept. A pod keeps its addresses.
 func empty(object any) {
 	switch o := object.(type) {
 	case *corev1.Pod:
-		o.Labels, o.Spec = nil, corev1.PodSpec{HostNetwork: o.Spec.HostNetwork} // it keeps its addresses
-	case *appsv1.Deployment:
-		o.Spec = appsv1.DeploymentSpec{}
-	case *appsv1.StatefulSet:
-		o.Spec = appsv1.StatefulSetSpec{}
-	case *appsv1.DaemonSet:
-		o.Spec = appsv1.DaemonSetSpec{}
-	case *appsv1.ReplicaSet:
-		o.Spec = appsv1.ReplicaSetSpec{}
-	case *batchv1.Job:
-		o.Spec = batchv1.JobSpec{}
-	case *batchv1.CronJob:
-		o.Spec = batchv1.CronJobSpec{}
-	case *corev1.Service:
-		o.Spec = corev1.ServiceSpec{}
+		o.Labels, o.Spec = nil, corev1.PodSpec{HostNetwork: o.Spec.HostNetwork}
 	case *discoveryv1.EndpointSlice:
 		o.Endpoints, o.Ports = nil, nil
+	default: // the other kinds have one field Spec, each of its own type
+		if spec := reflect.Indirect(reflect.ValueOf(object)).FieldByName("Spec"); spec.IsValid() {
+			spec.SetZero()
+		}
 	}
 }
 

@@ -8,9 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
 )
@@ -70,6 +73,35 @@ func TestAChangeOfWhatAWorkloadMentionsAsksForARound(t *testing.T) {
 	}
 	require.True(t, same(deployment("a.b.svc", 1), deployment("a.b.svc", 2)))
 	require.False(t, same(deployment("a.b.svc", 1), deployment("c.b.svc", 1)))
+}
+
+// TestOfAnObjectThatIsTooLargeItsNameIsKept: each kind with a selector or labels that are larger than what is kept of one object.
+func TestOfAnObjectThatIsTooLargeItsNameIsKept(t *testing.T) {
+	large := map[string]string{}
+	for i := range slicesLimit / 50 {
+		large[fmt.Sprint("label-", i)] = strings.Repeat("v", 63)
+	}
+	meta := metav1.ObjectMeta{Namespace: "on", Name: "large"}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: large}}
+	selector := &metav1.LabelSelector{MatchLabels: large}
+	r := newReducer()
+	for _, object := range []client.Object{
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "on", Name: "large", Labels: large}},
+		&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Template: template}},
+		&appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Template: template}},
+		&appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Selector: selector}},
+		&appsv1.ReplicaSet{ObjectMeta: meta, Spec: appsv1.ReplicaSetSpec{Selector: selector}},
+		&batchv1.Job{ObjectMeta: meta, Spec: batchv1.JobSpec{Template: template}},
+		&batchv1.CronJob{ObjectMeta: meta, Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: template}}}},
+		&corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Selector: large}},
+		&discoveryv1.EndpointSlice{ObjectMeta: meta, Endpoints: []discoveryv1.Endpoint{{Addresses: strings.Fields(strings.Repeat("10.0.0.1 ", slicesLimit/8))}}},
+	} {
+		require.Greater(t, sizeOf(object), limitOf(object), "%T", object)
+		kept := r.kept(t, object)
+		require.True(t, r.isOversize(kept), "%T", object)
+		require.Less(t, sizeOf(kept), 200, "%T", object)
+		require.Equal(t, "large", kept.GetName())
+	}
 }
 
 func TestNothingIsReadInNamespacesThatAreOff(t *testing.T) {
