@@ -38,30 +38,49 @@ func lostLabels(t *testing.T, w *world) {
 		w.create(t, p)
 		requireProxy(t, p)
 		require.Equal(t, guest, p.Annotations[gate.AnnotationGuest], loss)
-		escape := pod(namespace, "escape")
-		escape.Spec.HostNetwork = true
-		require.True(t, apierrors.IsInvalid(w.client.Create(t.Context(), escape)), loss)
-		open := &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "open"},
-			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Port: 80}}},
-		}
-		require.Error(t, w.client.Create(t.Context(), open), loss)
-		token := &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token", Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"}},
-			Type:       corev1.SecretTypeServiceAccountToken,
-		}
-		require.ErrorContains(t, powerful.Create(t.Context(), token), "tokens of the cluster are the Hospital's", loss)
+		a := attemptsIn(namespace)
+		require.True(t, apierrors.IsInvalid(w.client.Create(t.Context(), a.escape)), loss)
+		require.Error(t, w.client.Create(t.Context(), a.open), loss)
+		require.ErrorContains(t, powerful.Create(t.Context(), a.token), "tokens of the cluster are the Hospital's", loss)
 		plain := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "plain"}}
 		require.NoError(t, powerful.Create(t.Context(), plain), loss)
-		optOut := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"data-space/apply-webhook":"false"}}}`))
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-		require.ErrorContains(t, powerful.Patch(t.Context(), ns, optOut), "not the guest's to change", loss)
+		require.ErrorContains(t, powerful.Patch(t.Context(), a.space, a.optOut), "not the guest's to change", loss)
 	}
-	// What all that rests on: without the mark nothing of it holds.
-	free := pod(w.namespace(t, nil), "escape")
-	free.Spec.HostNetwork = true
-	w.create(t, free)
-	requireNoProxy(t, free)
+	t.Log("Without the mark each of these attempts works.")
+	a := attemptsIn(w.namespace(t, nil))
+	w.create(t, a.escape)
+	requireNoProxy(t, a.escape)
+	for _, object := range []client.Object{a.open, a.token} {
+		require.NoError(t, powerful.Create(t.Context(), object))
+	}
+	require.NoError(t, powerful.Patch(t.Context(), a.space, a.optOut))
+}
+
+// freed is what a guest tries in a namespace that lost its label.
+type freed struct {
+	escape *corev1.Pod     // in the node's network
+	open   *corev1.Service // at the nodes' addresses
+	token  *corev1.Secret  // filled by the cluster
+	space  *corev1.Namespace
+	optOut client.Patch // of the namespace: no guard
+}
+
+func attemptsIn(namespace string) freed {
+	a := freed{
+		escape: pod(namespace, "escape"),
+		open: &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "open"},
+			Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Port: 80}}},
+		},
+		token: &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token", Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"}},
+			Type:       corev1.SecretTypeServiceAccountToken,
+		},
+		space:  &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
+		optOut: client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"data-space/apply-webhook":"false"}}}`)),
+	}
+	a.escape.Spec.HostNetwork = true
+	return a
 }
 
 // TestWhatSelectsForeignNamespacesSelectsMarkedOnes compares all manifests: each webhook and binding that selects by Liqo's labels leaves marked namespaces
