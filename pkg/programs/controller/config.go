@@ -15,7 +15,7 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Config is what whoever runs the controller may choose.
+// Config has the controller's settings.
 type Config struct {
 	// ClusterDNS are the addresses of what answers the guests' names. Empty: those of the Service DNSService in
 	// DNS.Namespace, which is followed when it changes.
@@ -50,7 +50,7 @@ type Config struct {
 	HealthBindAddress  string // "0": none
 }
 
-// OwnDNS is where the guests' names are answered unless somebody chooses otherwise: by the resolver of deploy/resolver.yaml.
+// OwnDNS is where the guests' names are answered unless the flags choose otherwise: by the resolver of deploy/resolver.yaml.
 func OwnDNS() (service string, pods guard.DNS) {
 	return apis.ResolverName, guard.DNS{
 		Namespace: apis.SystemNamespace, PodLabels: map[string]string{apis.LabelName: apis.ResolverName},

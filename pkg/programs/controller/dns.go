@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// fixed are addresses that somebody gave.
+// fixed are addresses from the flags.
 type fixed []netip.Addr
 
 // Addresses never fails.

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -17,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"data-space.liqo.io/pkg/values/apis"
@@ -70,26 +67,4 @@ func nodeMoved() predicate.Predicate {
 		now, okNow := e.ObjectNew.(*corev1.Node)
 		return !okBefore || !okNow || !slices.Equal(nodePrefixes(before), nodePrefixes(now))
 	}}
-}
-
-// itsNamespaces returns the namespaces of the guest of a GuestPolicy, and of the one named default all.
-func itsNamespaces(reader client.Reader) handler.MapFunc {
-	return func(ctx context.Context, policy client.Object) []reconcile.Request {
-		if policy.GetName() == v1alpha1.DefaultGuestPolicy {
-			return everyGuest(reader)(ctx, policy)
-		}
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-		if err := reader.List(ctx, list); err != nil {
-			return nil // the cache ends only with the program
-		}
-		var requests []reconcile.Request
-		for _, ns := range list.Items {
-			if labels := apis.Settled(ns.Labels, ns.Annotations); !apis.IsForeign(labels) || apis.Guest(labels) != policy.GetName() {
-				continue
-			}
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: ns.Name}})
-		}
-		return requests
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -55,7 +54,7 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 		return ctrl.Result{}, err
 	}
 	merged := &v1alpha1.GuestPolicy{ObjectMeta: metav1.ObjectMeta{Name: request.Name}, Spec: guestsettings.Merge(specOf(base), specOf(own))}
-	spaces, err := k.spaces(ctx, request.Name)
+	spaces, err := spacesOf(ctx, k.reader, request.Name)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -85,7 +84,7 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 func (k *guestKeeper) markPolicyless(ctx context.Context, spec v1alpha1.GuestPolicySpec) error {
 	var problems error
 	for _, guest := range []string{"", v1alpha1.DefaultGuestPolicy} {
-		spaces, err := k.spaces(ctx, guest)
+		spaces, err := spacesOf(ctx, k.reader, guest)
 		problems = errors.Join(problems, err)
 		for i := range spaces {
 			problems = errors.Join(problems, k.mark(ctx, &spaces[i], guest, guestsettings.MarksOf(spec)))
@@ -112,19 +111,6 @@ func specOf(p *v1alpha1.GuestPolicy) v1alpha1.GuestPolicySpec {
 		return v1alpha1.GuestPolicySpec{}
 	}
 	return p.Spec
-}
-
-// spaces lists the foreign namespaces of a guest.
-func (k *guestKeeper) spaces(ctx context.Context, guest string) ([]metav1.PartialObjectMetadata, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := k.reader.List(ctx, list); err != nil {
-		return nil, fmt.Errorf("list the namespaces of guest %s: %w", guest, err)
-	}
-	return slices.DeleteFunc(list.Items, func(ns metav1.PartialObjectMetadata) bool {
-		labels := apis.Settled(ns.Labels, ns.Annotations)
-		return !apis.IsForeign(labels) || apis.Guest(labels) != guest
-	}), nil
 }
 
 // mark gives a namespace its marks and reports that its guest is suspended, or no longer.

@@ -50,7 +50,7 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 	}
 	return ctrl.NewControllerManagedBy(manager).Named("data-space-guests").
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(itsGuests(manager.GetCache()))).
-		// A namespace that becomes a guest's, or whose marks somebody changes.
+		// A namespace that becomes a guest's, or whose marks change.
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(itsGuest), builder.OnlyMetadata).
 		WatchesRawSource(k.tenants).
 		// What agents report of its pods.

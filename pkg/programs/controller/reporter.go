@@ -23,8 +23,8 @@ const (
 	ReasonMalformedNote  = "MalformedAnnotation"   // an annotation of the namespace is not understood
 	ReasonReservedName   = "NamespaceNameReserved" // a guest's namespace that was there before is called as none would be today
 	ReasonUndecided      = "ProxyConfigFailed"     // the proxy's configuration cannot be decided
-	ReasonRestored       = "GuardRestored"         // somebody changed an object of ours; it is as it was
-	ReasonRecreated      = "GuardRecreated"        // somebody deleted an object of ours; it is back
+	ReasonRestored       = "GuardRestored"         // another client changed an object of ours; it is as it was
+	ReasonRecreated      = "GuardRecreated"        // another client deleted an object of ours; it is back
 )
 
 // recorder is the part of an event recorder that is used.
@@ -43,7 +43,7 @@ type reporter struct {
 	named    map[string]types.UID
 	misnamed map[string]bool
 	misnames prometheus.Gauge
-	// present are the objects that the cache has shown since they were last made: if one is not there, somebody deleted it.
+	// present are the objects that the cache has shown since they were last made: if one is missing, another client deleted it.
 	present map[string]bool
 	// repaired are the versions of objects that were repaired already: if one shows up again, it is the cache that lags.
 	repaired map[string]string

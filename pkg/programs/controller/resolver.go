@@ -74,7 +74,7 @@ func setupResolver(manager ctrl.Manager, config Config, logger *slog.Logger) err
 	return ctrl.NewControllerManagedBy(manager).Named(apis.ResolverName).
 		// Its configuration is wanted whatever else there is.
 		WatchesRawSource(once).
-		// Whoever edits or deletes it must find it restored.
+		// It is restored if a client edits or deletes it.
 		Watches(&corev1.ConfigMap{}, ours).
 		// Whether it answers.
 		Watches(&discoveryv1.EndpointSlice{}, ours).

@@ -131,7 +131,7 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	b := ctrl.NewControllerManagedBy(manager).Named(apis.ControllerName).
 		// Its labels say whether it is foreign and what it should have; only they are read.
 		For(&corev1.Namespace{}, builder.OnlyMetadata).
-		// Whoever edits or deletes the proxy's configuration must find it restored; a guest may do both.
+		// The proxy's configuration is restored if a client edits or deletes it; a guest may do both.
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(itsNamespace)).
 		// The same for the policy; and of both, one that is left over in a namespace that stopped being foreign while
 		// the controller was down is found by the first list.
@@ -169,22 +169,4 @@ func settlerFor(manager ctrl.Manager, logger *slog.Logger) settler {
 
 func itsNamespace(_ context.Context, o client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: o.GetNamespace()}}}
-}
-
-func everyGuest(reader client.Reader) handler.MapFunc {
-	return func(ctx context.Context, _ client.Object) []reconcile.Request {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-		if err := reader.List(ctx, list); err != nil {
-			return nil // the cache ends only with the program
-		}
-		var requests []reconcile.Request
-		for _, ns := range list.Items {
-			if !apis.IsForeign(apis.Settled(ns.Labels, ns.Annotations)) {
-				continue
-			}
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: ns.Name}})
-		}
-		return requests
-	}
 }

@@ -32,7 +32,7 @@ type settler struct {
 	reporter *reporter
 }
 
-// settle takes one step about one object and reports it. want and have are nil where there is none.
+// settle takes one step about one object and reports it. want and have are nil if the object is not wanted or does not exist.
 func (r *settler) settle(ctx context.Context, ns *metav1.PartialObjectMetadata, step guard.Step, want, have client.Object) error {
 	if have != nil {
 		r.reporter.seen(have)
@@ -67,7 +67,7 @@ func (r *settler) take(ctx context.Context, verb guard.Verb, want, have client.O
 	}
 }
 
-// apply owns the object's fields by server-side apply; whoever changed them loses them.
+// apply owns the object's fields by server-side apply; other field managers lose them.
 func apply(ctx context.Context, w writer, want client.Object) error {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(want)
 	if err != nil {
@@ -90,7 +90,7 @@ func remove(ctx context.Context, w writer, have client.Object) error {
 	return nil
 }
 
-// release takes the finalizers off an object whose deletion they hold back; nobody but us has a use for it.
+// release removes the finalizers of an object whose deletion they hold back; no other program uses the object.
 func release(ctx context.Context, w writer, have client.Object) error {
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
 	if err := w.Patch(ctx, have, patch, client.FieldOwner(apis.ControllerName)); client.IgnoreNotFound(err) != nil {

@@ -92,7 +92,7 @@ func (v *voucher) confirm(ctx context.Context, node string) error {
 	return nil
 }
 
-// apply writes what has changed, if nobody has changed the Node since it was read.
+// apply writes what has changed, unless the Node has changed since it was read.
 func (v *voucher) apply(ctx context.Context, node *corev1.Node, verdict vouch.Verdict) error {
 	next := node.DeepCopy()
 	if !vouch.Change(next, verdict, v.taint) {

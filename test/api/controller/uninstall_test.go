@@ -4,9 +4,11 @@ package controller
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,12 +59,17 @@ func (w *world) uninstalled(t *testing.T, steps []func(*testing.T)) {
 	p := w.untested(t)
 	ns := w.namespace(t, foreign())
 	w.eventuallyGuarded(t, ns)
+	w.eventuallyLiqos(t, ns, "pharma")
+	require.NoError(t, w.patch(t, w.client, ns, `{"metadata":{"labels":{"liqo.io/remote-cluster-id":null}}}`))
+	w.eventuallyLiqos(t, ns, "pharma")
 	require.NoError(t, w.Apply(t.Context(), w.manifests()[3:]...))
 	for _, step := range steps {
 		step(t)
 	}
-	unlabel := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"`+apis.LabelEnforced+`":null}}}`))
-	require.NoError(t, w.client.Patch(t.Context(), node, unlabel))
+	t.Log("A GuestPolicy may have left these.")
+	require.NoError(t, w.patch(t, w.client, ns, `{"metadata":{"labels":{"data-space.liqo.io/suspended":"true"},"annotations":{"data-space.liqo.io/service-types":"NodePort"}}}`))
+	require.Len(t, slices.DeleteFunc(w.leftovers(t), func(found string) bool { return !strings.HasPrefix(found, "namespaces ") }), 1, "the guest's namespace has marks")
+	w.cleanLabels(t)
 	require.Eventually(t, func() bool { return len(w.leftovers(t)) == 0 }, cleaning, 10*waitStep, "%s", lazily{func() string { return strings.Join(w.leftovers(t), "\n") }})
 	time.Sleep(quiet)
 	require.Empty(t, w.leftovers(t), "nothing comes back")
@@ -101,6 +107,31 @@ func (w *world) endCleaning(t *testing.T) {
 	w.deleteFiles(t, root+"/deploy/uninstall/agent.yaml")
 }
 
+// cleanLabels runs the commands of README's uninstall that remove labels and annotations, with kubectl, as an administrator who is not of the group
+// system:masters.
+func (w *world) cleanLabels(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(root + "/README.md")
+	require.NoError(t, err)
+	_, uninstall, found := strings.Cut(string(text), "\nUninstall: ")
+	require.True(t, found)
+	token, err := w.Token(t.Context(), metav1.NamespaceDefault, "controllers")
+	require.NoError(t, err)
+	config := filepath.Join(t.TempDir(), "admin")
+	require.NoError(t, w.Kubeconfig(config, w.Config.Host, token))
+	ran := 0
+	for line := range strings.Lines(uninstall) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "kubectl" || words[1] != "label" && words[1] != "annotate" {
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append(words[1:], "--kubeconfig", config)...).CombinedOutput()
+		require.NoError(t, err, "%s%s", line, out)
+		ran++
+	}
+	require.Equal(t, 3, ran)
+}
+
 // deleteFiles deletes what files hold and waits until it is gone, as kubectl does.
 func (w *world) deleteFiles(t *testing.T, files ...string) {
 	t.Helper()
@@ -119,7 +150,7 @@ func (w *world) deleteFiles(t *testing.T, files ...string) {
 	}, cleaning, 10*waitStep, "the namespace ends")
 }
 
-// leftovers lists every object of the cluster that has our name in its own, but for Events, which expire.
+// leftovers lists every object of the cluster that has our name in its own, or one of our labels or annotations. Events are not listed: they expire.
 func (w *world) leftovers(t *testing.T) []string {
 	t.Helper()
 	lists, err := discovery.NewDiscoveryClientForConfigOrDie(w.Config).ServerPreferredResources()
@@ -140,8 +171,9 @@ func (w *world) leftovers(t *testing.T) []string {
 			}
 			require.NoError(t, err)
 			for _, o := range objects.Items {
-				_, labelled := o.Labels[apis.LabelEnforced]
-				if labelled || strings.Contains(o.Name, "data-space") || strings.HasPrefix(o.Namespace, "data-space") {
+				keys := slices.Concat(slices.Collect(maps.Keys(o.Labels)), slices.Collect(maps.Keys(o.Annotations)))
+				marked := slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, "data-space.liqo.io") })
+				if marked || strings.Contains(o.Name, "data-space") || strings.HasPrefix(o.Namespace, "data-space") {
 					found = append(found, resource.Name+" "+o.Namespace+"/"+o.Name)
 				}
 			}
