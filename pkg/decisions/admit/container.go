@@ -15,7 +15,7 @@ import (
 func judgeContainer(c located, s Settings) field.ErrorList {
 	f := forbidder{path: c.path}
 	f.when(c.Name == apis.ProxyContainerName, "name", "this name belongs to the proxy that Data Spacer injects; rename the container")
-	f.when(c.target == apis.ProxyContainerName, "targetContainerName", "the proxy's processes are nobody's to see; target another container")
+	f.when(c.target == apis.ProxyContainerName, "targetContainerName", "no container may share the proxy's processes; target another container")
 	for i, mount := range c.VolumeMounts {
 		if mount.Name == apis.ProxyConfigVolume || mount.Name == apis.ProxyRuntimeVolume {
 			f.problems = append(f.problems, field.Forbidden(c.path.Child("volumeMounts").Index(i).Child("name"),

@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// EndpointSlice judges the addresses to which a Service would lead, where somebody other than Kubernetes' own controllers
+// EndpointSlice judges the addresses to which a Service would lead, where a client other than Kubernetes' own controllers
 // wrote them. The slice stands at path: nil for an EndpointSlice, spec.template for Liqo's ShadowEndpointSlice, whose
-// addresses nobody else validates. What a guest's own pods have for addresses, here, Kubernetes' controllers know; so an
+// addresses no other program validates. What a guest's own pods have for addresses, here, Kubernetes' controllers know; so an
 // address written by hand is a way to somewhere else, and only the Hospital can say where such a way may lead.
 func EndpointSlice(kind discoveryv1.AddressType, endpoints []discoveryv1.Endpoint, s Settings, path *field.Path) field.ErrorList {
 	var problems field.ErrorList

@@ -62,8 +62,8 @@ func balancerAddresses() []string {
 	}
 }
 
-// judgeClusterIPs refuses addresses that a Service chooses for itself: one that the Hospital has released is still dialled
-// by whoever remembers it.
+// judgeClusterIPs refuses addresses that a Service chooses for itself: clients may still dial
+// one that the Hospital has released.
 func judgeClusterIPs(spec *corev1.ServiceSpec, before *corev1.Service, path *field.Path) field.ErrorList {
 	const reason = "the address of a Service is the cluster's to choose, since others may still call one that was released; remove it, or use None"
 	kept := []string{"", corev1.ClusterIPNone}

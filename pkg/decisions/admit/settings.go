@@ -41,7 +41,7 @@ type Settings struct {
 	AnyIngressClass bool
 	// NoExec refuses exec, attach and new ephemeral containers; NoPortForward refuses port-forward.
 	NoExec, NoPortForward bool
-	// SuspendedGuest is the cluster id of a guest that is suspended: no pod of it is admitted, and nobody enters one. Empty: it is active.
+	// SuspendedGuest is the cluster id of a guest that is suspended: none of its pods is admitted, and exec, attach and port-forward into them are refused. Empty: it is active.
 	SuspendedGuest string
 	// Audit says that Audited decides what is refused, and that what s refuses beyond it is reported only.
 	Audit bool

@@ -14,7 +14,7 @@ import (
 // Level is a level of the Pod Security Standards.
 type Level string
 
-// The levels that a Hospital can ask for. Privileged is none of them.
+// The levels that a Hospital can ask for. Privileged is not one of them.
 const (
 	Baseline   Level = "baseline"
 	Restricted Level = "restricted"

@@ -34,7 +34,7 @@ func volumeKinds() []string {
 }
 
 // kindsOf names a volume's sources as the API does. The API server takes a Pod's volume without any for an emptyDir and
-// refuses several, but nobody has looked at a ShadowPod's yet.
+// refuses several; a ShadowPod's volumes have not been validated yet.
 func kindsOf(v *corev1.Volume) []string {
 	var kinds []string
 	sources := reflect.ValueOf(v.VolumeSource)

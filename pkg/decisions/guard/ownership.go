@@ -9,10 +9,10 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// unknown is the editor of a field that nobody owns any more: it was taken out, which leaves no name.
+// unknown is the editor of a field without an owner: a client removed the field, which leaves no name.
 const unknown = "unknown"
 
-// ours reports whether the controller made the object: its label says so, or, where somebody removed that, the API
+// ours reports whether the controller made the object: its label says so, or, if a client removed the label, the API
 // server's record of who applied what.
 func ours(object metav1.Object) bool {
 	if object.GetLabels()[apis.LabelManagedBy] == apis.ControllerName {
@@ -27,7 +27,7 @@ func ours(object metav1.Object) bool {
 }
 
 // Editor names the field manager that last wrote one of the drifted fields, by the API server's record, or Unknown. It is
-// empty when nobody but the controller did: the wanted content itself has changed.
+// empty if only the controller wrote them: the wanted content itself has changed.
 func Editor(object metav1.Object, drifts []Drift) string {
 	editor := ""
 	var latest time.Time

@@ -21,7 +21,7 @@ const serviceAccount = "system:serviceaccount:"
 func GuestsOf(who Identity, known func(guest string) bool, policies []v1alpha1.GuestPolicy) []string {
 	var guests []string
 	for _, group := range who.Groups {
-		// Kubernetes' own groups are nobody's cluster id: a ServiceAccount's group must not become a guest by a namespace's label.
+		// Kubernetes' own groups are not cluster ids: a ServiceAccount's group must not become a guest by a namespace's label.
 		if group != "" && group != v1alpha1.DefaultGuestPolicy && !strings.HasPrefix(group, "system:") && known(group) {
 			guests = append(guests, group)
 		}

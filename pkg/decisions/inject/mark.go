@@ -21,7 +21,7 @@ func judgeMark(annotations map[string]string, guest string) field.ErrorList {
 	return nil
 }
 
-// addMark has the pod say whose it is: a node on which nobody can be asked knows by that not to let it start.
+// addMark writes the guest into the pod's annotations: by this annotation a node that reaches neither agent nor API server does not start the pod.
 func addMark(p *patch, annotations map[string]string, guest string) {
 	if _, set := annotations[gate.AnnotationGuest]; set {
 		return

@@ -13,7 +13,7 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Finding is something about a workload that its policy does not do, or that somebody should know.
+// Finding is something that a workload needs and its policy does not open, or that the workload's owner should know.
 type Finding struct {
 	Workload Workload
 	Message  string

@@ -46,7 +46,7 @@ type store struct {
 	records map[string]record // by UID
 	known   bool              // the decisions were complete once
 
-	changed func(before, after record) // is called with the lock held; nil: nobody asks
+	changed func(before, after record) // is called with the lock held; nil: not called
 }
 
 func newStore() *store { return &store{records: map[string]record{}} }

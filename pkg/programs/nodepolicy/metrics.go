@@ -62,7 +62,7 @@ func (m *metrics) applied(took time.Duration, err error) {
 	m.duration.WithLabelValues(result).Observe(took.Seconds())
 }
 
-// looked counts a look at the kernel, and returns what was refused since the one before. Its counts start again where a chain was written anew.
+// looked counts a look at the kernel, and returns what was refused since the one before. A chain that is written again counts from zero.
 func (m *metrics) looked(refused []nodefilter.Refused, err error) (more []nodefilter.Refused) {
 	if err != nil {
 		m.failures.Inc()

@@ -63,7 +63,7 @@ func (p *Policies) round(ctx context.Context) bool {
 	return true
 }
 
-// report says what somebody else had changed.
+// report logs what another program had changed.
 func (p *Policies) report(findings []nodefilter.Finding) {
 	if len(findings) == 0 {
 		return
@@ -118,7 +118,7 @@ func markProblem(u netpol.MarkUse) string {
 		"give --policy-marks two bits that no other program uses", u, u.Mark)
 }
 
-// refreshRanges asks again where pods get their addresses, while nobody has told.
+// refreshRanges asks the API server again for the networks of the pods while they are not known.
 func (p *Policies) refreshRanges(ctx context.Context) {
 	if len(p.sight.PodCIDRs()) > 0 {
 		return

@@ -151,7 +151,7 @@ func (f *fair) refuse(ctx context.Context, w http.ResponseWriter, h head, code i
 		}},
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(review) // Where the connection is gone, nobody reads it.
+	_ = json.NewEncoder(w).Encode(review) // If the connection is closed, the answer is lost.
 }
 
 // timeoutOf returns how long the API server waits for an answer to a request.

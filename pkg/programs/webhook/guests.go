@@ -69,7 +69,7 @@ func (g guestPolicies) holding(ctx context.Context, guest string) (holding, erro
 	return g.prepared.of(guest, base, own, g.prepare), nil
 }
 
-// policy returns a GuestPolicy, an empty one where there is none of that name. It is the cache's own: read it only.
+// policy returns the GuestPolicy of that name, or an empty one if it does not exist. It is the cache's own: read it only.
 func (g guestPolicies) policy(ctx context.Context, name string) (*v1alpha1.GuestPolicy, error) {
 	policy := &v1alpha1.GuestPolicy{}
 	if err := g.policies.Get(ctx, client.ObjectKey{Name: name}, policy, client.UnsafeDisableDeepCopy); err != nil && !apierrors.IsNotFound(err) {

@@ -25,5 +25,5 @@ type shadowEndpointSlice struct {
 	} `json:"spec"`
 }
 
-// liqoGroup is the API group of both; in clusters without Liqo nobody asks about them.
+// liqoGroup is the API group of both; in clusters without Liqo no request is about them.
 const liqoGroup = "offloading.liqo.io"

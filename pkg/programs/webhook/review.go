@@ -46,7 +46,7 @@ func (h *reviews) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		response = admission.Errored(http.StatusBadRequest, err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(admissionv1.AdmissionReview{ // Where the connection is gone, nobody reads it.
+	_ = json.NewEncoder(w).Encode(admissionv1.AdmissionReview{ // If the connection is closed, the answer is lost.
 		TypeMeta: reviewType(), Response: &response.AdmissionResponse,
 	})
 }

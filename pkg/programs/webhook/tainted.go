@@ -22,7 +22,7 @@ import (
 
 // cluster is what is read of the cluster for a decision about reserved nodes, and only if something in a request depends on it.
 type cluster interface {
-	// NodeTaints returns the taints of a node; where there is none of that name, the API server's error NotFound.
+	// NodeTaints returns the taints of a node, or the API server's error NotFound if the node does not exist.
 	NodeTaints(ctx context.Context, node string) ([]corev1.Taint, error)
 	// ClassTolerations returns the tolerations that a RuntimeClass adds to pods; one that does not exist adds none.
 	ClassTolerations(ctx context.Context, class string) ([]corev1.Toleration, error)

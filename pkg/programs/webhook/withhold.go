@@ -40,7 +40,7 @@ func ParseAPIOutput(text string) (APIOutput, error) {
 }
 
 // withholder answers admission requests for statuses and Events of foreign pods. Everything is let in; what is withheld is
-// replaced, and the log has its hash, for whoever finds the text elsewhere.
+// replaced, and the log has its hash, with which the text can be recognized elsewhere.
 type withholder struct {
 	namespaces namespaceLabels
 	output     APIOutput

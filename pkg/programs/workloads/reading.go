@@ -79,7 +79,7 @@ func (s *sources) drop(uid types.UID) {
 	}
 }
 
-// known returns what was found for a workload, and whether it still holds but for its sources.
+// known returns what was found for a workload, and whether it still holds if its sources have not changed.
 func (s *sources) known(t leastpriv.Template) (before reading, current bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

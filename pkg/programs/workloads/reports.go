@@ -19,7 +19,7 @@ import (
 const (
 	ReasonIncomplete   = "WorkloadPolicyIncomplete" // the workload mentions what its policy does not open
 	ReasonNameTaken    = "WorkloadPolicyNameTaken"  // another NetworkPolicy has the name of the workload's
-	ReasonRestored     = "WorkloadPolicyRestored"   // somebody changed or deleted the policy; it is as it was
+	ReasonRestored     = "WorkloadPolicyRestored"   // another client changed or deleted the policy; it is as it was
 	ReasonLabelIgnored = "WorkloadPolicyLabelIgnored"
 )
 

@@ -22,7 +22,7 @@ import (
 const (
 	// lagLimit is how long the cache is taken to be behind what was written. If it is behind for longer, the API server refuses the write.
 	lagLimit = 2 * time.Second
-	// takenPeriod is after how long a name that somebody else's policy has is tried again.
+	// takenPeriod is after how long a name that another client's policy has is tried again.
 	takenPeriod = time.Minute
 	writers     = 4
 )
@@ -53,14 +53,14 @@ type storedPolicy struct {
 	policy *networkingv1.NetworkPolicy // nil: deleted
 	at     time.Time
 	uid    string
-	// shown says that the cache has shown it: if it is not there, somebody deleted it.
+	// shown says that the cache has shown it: if it is missing, another client deleted it.
 	shown bool
 }
 
 // outcome is what a round's writes came to.
 type outcome struct {
 	mu sync.Mutex
-	// restored are policies that somebody had changed or deleted, with what.
+	// restored are policies that another client had changed or deleted, with what it did.
 	restored map[client.ObjectKey]string
 	// retry says that something is to be tried again soon.
 	retry bool
@@ -209,7 +209,7 @@ func (w *writer) one(ctx context.Context, s step, out *outcome) {
 	}
 }
 
-// restored says what somebody else did to a policy that was written before as it is wanted now.
+// restored returns what another client did to a policy that was written before as it is wanted now.
 func restored(s step, before storedPolicy) string {
 	if s.want == nil || before.policy == nil || len(leastpriv.Changed(s.want, before.policy)) > 0 {
 		return ""

@@ -79,7 +79,7 @@ func (e *Reconciler) note(changes []netpol.Change) []netpol.Delta {
 }
 
 // Converge makes the kernel hold what the policies say, and returns how it differed: at first everything, later what
-// somebody else changed. ErrRetired after Retire.
+// other programs changed. ErrRetired after Retire.
 func (e *Reconciler) Converge(ctx context.Context) ([]nodefilter.Finding, error) {
 	e.writing.Lock()
 	defer e.writing.Unlock()
@@ -92,7 +92,7 @@ func (e *Reconciler) Converge(ctx context.Context) ([]nodefilter.Finding, error)
 		return findings, err
 	}
 	// What an agent left that used the other backend holds the same sets: it goes when ours stands, and then those that
-	// nobody needs.
+	// no rule uses.
 	found, sweepErr := e.filter.SweepOther(ctx, e.families)
 	if found && err != nil {
 		_, err = e.converge(ctx)

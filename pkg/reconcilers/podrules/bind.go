@@ -21,7 +21,7 @@ type Announced struct {
 // Ended forgets a proxy, unless the sandbox has another by now.
 func (e *Reconciler) Ended(box, container string) { e.memory.ended(box, container) }
 
-// Reset replaces all announced proxies: the runtime announces anew.
+// Reset replaces all announced proxies: the runtime announces all again.
 func (e *Reconciler) Reset(proxies []Announced) {
 	e.memory.reset()
 	for _, p := range proxies {

@@ -68,6 +68,6 @@ type Outcome struct {
 	Inode    uint64             // of the network namespace
 	Proxy    workload.Process   // that the rules are bound to; zero: none
 	Bound    bool               // the exemption belongs to the target's proxy
-	Repaired []drift.Finding    // what somebody else had changed
+	Repaired []drift.Finding    // what other programs had changed
 	Prepared []string           // what had to be changed besides the rules
 }

@@ -117,8 +117,7 @@ func (e *Reconciler) close(ctx context.Context, ns *netns.Namespace, t endpoint.
 	return problems
 }
 
-// write brings the kernel and the ledger to the target. Where somebody has written before (an agent that is gone, another
-// one), a newborn sandbox is closed as every other: by the whole plan.
+// write brings the kernel and the ledger to the target. If another agent has written before, a newborn sandbox is closed as every other: by the whole plan.
 func (e *Reconciler) write(ctx context.Context, ns *netns.Namespace, t endpoint.Target) (Outcome, error) {
 	out, err := e.put(ctx, ns, t, e.desired(t))
 	if errors.Is(err, dataplane.ErrTaken) {

@@ -40,7 +40,7 @@ func EncodeGuests(all []GuestPods) string {
 	return strings.Join(parts, ",")
 }
 
-// DecodeGuests reads a report. It skips what is none: a node writes its own.
+// DecodeGuests reads a report. It skips invalid parts: each node writes its own report.
 func DecodeGuests(text string) []GuestPods {
 	if text == "" || len(text) > mostReport {
 		return nil

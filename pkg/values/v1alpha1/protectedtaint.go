@@ -9,7 +9,7 @@ import (
 //
 // A toleration that could match the protected taint is refused unless its author is listed here, or has the verb "tolerate" on this
 // object by RBAC. In a guest's namespace the subject is the guest instead: its GuestPolicy, spec.scheduling.taints, must list the taint,
-// whoever sends the request. The operator Exists on the taint's key, or without a key, is refused for everybody: it would also match
+// for every author of a request. The operator Exists on the taint's key, or without a key, is refused for every user: it would also match
 // taints that are added later. Pods that exist when a ProtectedTaint is created keep running, and are reported.
 //
 // +kubebuilder:object:root=true

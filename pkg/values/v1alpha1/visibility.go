@@ -10,7 +10,7 @@ type Visibility struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Subjects []Subject `json:"subjects,omitzero"`
-	// nodes are the Nodes that the guest sees. A Node names all its images, addresses and labels. Whoever may update a Node may remove the
+	// nodes are the Nodes that the guest sees. A Node names all its images, addresses and labels. A user who may update a Node may remove the
 	// taints and labels that keep other pods away from it: grant no guest more than List, except for nodes that are the guest's alone.
 	// +optional
 	// +listType=atomic

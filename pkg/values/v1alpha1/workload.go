@@ -69,7 +69,7 @@ type Workload struct {
 	// +kubebuilder:validation:MaxItems=64
 	EndpointNetworks []CIDR `json:"endpointNetworks,omitzero"`
 	// exec is whether users may exec into, attach to, and add ephemeral containers to the guest's pods: Allowed or Denied. Left out
-	// everywhere, it is Allowed. Nobody enters the proxy's container, whatever is written here.
+	// everywhere, it is Allowed. The proxy's container is closed to all users with either value.
 	// +optional
 	Exec Permission `json:"exec,omitempty"`
 	// portForward is whether users may forward ports to the guest's pods: Allowed or Denied. Left out everywhere, it is Allowed.
@@ -81,7 +81,7 @@ type Workload struct {
 // +kubebuilder:validation:Enum=baseline;restricted
 type PodSecurity string
 
-// ServiceType is a type of Services that a guest may have. Type ExternalName is none: it is a way out that no policy sees.
+// ServiceType is a type of Services that a guest may have. Type ExternalName is not allowed: it is a way out that no policy sees.
 // +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer
 type ServiceType string
 

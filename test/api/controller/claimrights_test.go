@@ -94,7 +94,7 @@ func TestMarksAndReleasesAreTheHospitals(t *testing.T) {
 	}
 	require.NoError(t, w.patch(t, releaser, ns, annotate(`"pharma"`)))
 	require.NoError(t, w.patch(t, admin, ns, annotate("null")), "taken back, before the controller has seen it")
-	require.NoError(t, w.patch(t, operator, ns, `{"metadata":{"labels":{"c":"d"}}}`), "all else is whoever's it was")
+	require.NoError(t, w.patch(t, operator, ns, `{"metadata":{"labels":{"c":"d"}}}`), "other labels may be changed as before")
 	restored := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: foreign("data-space.liqo.io/guest", "pharma")}}
 	require.NoError(t, operator.Create(t.Context(), restored), "by a backup")
 	t.Cleanup(func() { require.NoError(t, w.client.Delete(context.Background(), restored)) })

@@ -97,10 +97,10 @@ func TestWhatAGuestPolicyOpensIsANetworkPolicyInEachOfItsNamespaces(t *testing.T
 	policy := w.guestNetwork(t, one)
 	policy.Spec.Egress[0].To[0].IPBlock.Except = nil
 	require.NoError(t, w.client.Update(t.Context(), policy))
-	eventually(t, "what somebody widens is restored", func() bool { return len(w.exceptions(t, one)) == 2 })
+	eventually(t, "a widened policy is restored", func() bool { return len(w.exceptions(t, one)) == 2 })
 	eventually(t, "with an Event", func() bool { return w.event(t, one, controller.ReasonRestored) != nil })
 	require.NoError(t, w.client.Delete(t.Context(), w.guestNetwork(t, one)))
-	eventually(t, "what somebody deletes is back", func() bool { return w.guestNetwork(t, one) != nil })
+	eventually(t, "a deleted policy is back", func() bool { return w.guestNetwork(t, one) != nil })
 
 	w.label(t, one, apis.LabelApplyNetpol, "false")
 	eventually(t, "it goes with the default policy", func() bool { return w.guestNetwork(t, one) == nil && w.networkPolicy(t, one) == nil })

@@ -186,7 +186,7 @@ func TestKubectlExplainsTheFields(t *testing.T) {
 		"guestpolicies":                     "Its name is the guest's cluster id",
 		"gp.spec.state":                     "connections that are open fall silent",
 		"guestpolicies.spec.network.egress": "nothing opens every destination by being left out",
-		"gp.spec.visibility.nodes":          "Whoever may update a Node may remove the taints",
+		"gp.spec.visibility.nodes":          "A user who may update a Node may remove the taints",
 		"gp.spec.visibility.nodes.pattern":  "from the first to the last character",
 		"pt.spec.taint.effect":              "the taint is protected with each effect",
 	} {
