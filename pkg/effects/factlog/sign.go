@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,7 +136,7 @@ func (l *Log) create() error {
 // Verifiers returns what verifies signatures of the keys.
 func Verifiers(keys []string) (note.Verifiers, error) {
 	var all []note.Verifier
-	for _, key := range keys {
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(keys))) { // package note verifies nothing with a key that it has twice
 		v, err := note.NewVerifier(key)
 		if err != nil {
 			return nil, fmt.Errorf("public key %q: %w", key, err)

@@ -2,6 +2,7 @@ package witness_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -11,7 +12,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/translog"
+	"data-space.liqo.io/pkg/effects/factlog"
+	"data-space.liqo.io/pkg/effects/witnessfile"
+	"data-space.liqo.io/pkg/programs/facts"
+	"data-space.liqo.io/pkg/programs/witness"
 )
+
+// "agent record keys >> logs.txt" a second time writes the same keys again.
+func TestAKeyThatIsNamedTwiceIsOneKey(t *testing.T) {
+	w := newWorld(t)
+	keys, err := factlog.Folder(w.folder).Keys()
+	require.NoError(t, err)
+	state, err := witnessfile.Open(w.state)
+	require.NoError(t, err)
+	defer state.Close()
+	made, err := witness.New(name, append(keys, keys...), state, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	server := httptest.NewServer(made.Handler())
+	defer server.Close()
+	w.key, w.url = made.Key(), server.URL
+	e, registry := w.agent()
+	e.Ask(t.Context())
+	require.Equal(t, 101, w.metric(registry, "data_space_agent_facts_witnessed_lines"))
+
+	v, err := facts.Verify(w.folder, append(keys, keys...), nil, "")
+	require.NoError(t, err)
+	require.Empty(t, v.Flaws)
+}
 
 // The other party runs the witness and chooses each answer. The agent is on the node's network, where it could reach what the other party cannot.
 func TestAWitnessThatLiesOrRedirectsReachesAndStopsNothing(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,7 +43,10 @@ func New(name string, keys []string, folder *witnessfile.Folder, logger *slog.Lo
 		if err != nil {
 			return nil, fmt.Errorf("the key of a log %q: %w; \"agent record keys\" prints it on the log's node", key, err)
 		}
-		w.keys[v.Name()] = append(w.keys[v.Name()], v)
+		same := func(other note.Verifier) bool { return other.KeyHash() == v.KeyHash() }
+		if !slices.ContainsFunc(w.keys[v.Name()], same) { // package note verifies nothing with a key that it has twice
+			w.keys[v.Name()] = append(w.keys[v.Name()], v)
+		}
 	}
 	return w, nil
 }
