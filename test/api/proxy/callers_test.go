@@ -172,7 +172,7 @@ func TestImpersonationWithoutTheRightIsRefused(t *testing.T) {
 	naive := w.naive(t)
 	_, _, body := send(t, naive, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", http.Header{"Impersonate-User": {"somebody-else"}, "Content-Type": {"application/json"}},
 		strings.NewReader(`{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}`))
-	require.Contains(t, body, "somebody-else", "a naive proxy lets the caller be anybody")
+	require.Contains(t, body, "somebody-else", "a naive proxy lets the caller act as any user")
 }
 
 func TestTheCallersOwnRightsWork(t *testing.T) {

@@ -26,11 +26,7 @@ import (
 
 // TestWhatTheProxyCosts measures requests by the proxy beside the same requests to the API server itself, in one run.
 func TestWhatTheProxyCosts(t *testing.T) {
-	shared := newWorld(t)
-	own := *shared
-	w := &own
-	stop, err := w.start(t.Context(), w.output, &w.address, &w.health, &w.metrics, "--max-requests-per-caller=1200") // 1,000 watches of one guest
-	require.NoError(t, err)
+	w, stop := newWorld(t).another(t, "--max-requests-per-caller=1200") // 1,000 watches of one guest
 	t.Cleanup(func() { require.NoError(t, stop()) })
 	w.many(t, 10_000, 100)
 	proxied, direct := w.user(t, "measured", "measured")

@@ -11,8 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
-
-	"data-space.liqo.io/test/kit"
 )
 
 func TestOnlyAConfiguredProxyForwardsCertificates(t *testing.T) {
@@ -20,10 +18,7 @@ func TestOnlyAConfiguredProxyForwardsCertificates(t *testing.T) {
 	certificate, key := otherCA(t, "ingress")
 	ca := filepath.Join(t.TempDir(), "ca")
 	require.NoError(t, os.WriteFile(ca, certificate, 0o600))
-	second := *w
-	output := &kit.Output{}
-	stop, err := second.start(t.Context(), output, &second.address, &second.health, &second.metrics, "--forwarding-ca-file="+ca, "--forwarding-names=ingress")
-	require.NoError(t, err)
+	second, stop := w.another(t, "--forwarding-ca-file="+ca, "--forwarding-names=ingress")
 	t.Cleanup(func() { require.NoError(t, stop()) })
 	guests, _ := second.pharma(t)
 	ingress := second.through(&rest.Config{})

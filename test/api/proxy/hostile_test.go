@@ -39,7 +39,7 @@ func otherCA(t *testing.T, name string, groups ...string) (certificate, key []by
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw})
 }
 
-// secrets are names that no answer for the guest may have.
+// requireNothingHidden fails if an answer has the name of a namespace that the guest does not see.
 func requireNothingHidden(t *testing.T, answer string, what string) {
 	t.Helper()
 	for _, hidden := range []string{`"rival-a"`, `"kube-system"`, `"hospital"`, `"liqo-tenant-pharma"`} {
@@ -98,7 +98,7 @@ func TestNoPathLeadsAroundTheVerdict(t *testing.T) {
 			leaks++
 		}
 	}
-	require.Greater(t, leaks, 3, "some of the same paths show hidden namespaces where nobody reads them")
+	require.Greater(t, leaks, 3, "some of the same paths show hidden namespaces by a proxy that forwards them")
 }
 
 // requireHidden is requireNothingHidden for answers that may repeat the name that was asked for.

@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestNodesByNamePatternAndLabel(t *testing.T) {
 			require.Subset(t, c.want, nodesSeen(t, proxied, metav1.ListOptions{LabelSelector: "gpu"}), "the caller's selector holds too")
 			for _, name := range []string{"kinds-1", "kinds-2", "kinds-3", "big-kinds-1"} {
 				node, err := clients(t, proxied).CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
-				if contains(c.want, name) {
+				if slices.Contains(c.want, name) {
 					require.NoError(t, err)
 					require.Equal(t, name, node.Name)
 					continue
@@ -90,20 +91,11 @@ func TestNodesByNamePatternAndLabel(t *testing.T) {
 				require.Equal(t, 200, code)
 				for _, name := range []string{"kinds-1", "kinds-2", "kinds-3", "big-kinds-1"} {
 					shown := strings.Contains(body, `"`+name+`"`)
-					require.False(t, shown && !contains(c.want, name), "%s shows %s: %s", accept, name, body)
+					require.False(t, shown && !slices.Contains(c.want, name), "%s shows %s: %s", accept, name, body)
 				}
 			}
 		})
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func TestAWatchIsFilteredAndFollowsThePolicy(t *testing.T) {

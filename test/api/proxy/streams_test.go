@@ -19,8 +19,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-
-	"data-space.liqo.io/test/kit"
 )
 
 // kubelet stands in for the program that the API server calls for a pod's streams: it echoes an upgraded connection, and logs one line
@@ -166,10 +164,7 @@ func TestEachRequestIsLoggedAndCounted(t *testing.T) {
 
 func TestAnEndingProxyEndsItsWatchesWell(t *testing.T) {
 	w := newWorld(t)
-	output := &kit.Output{}
-	second := *w
-	stop, err := second.start(t.Context(), output, &second.address, &second.health, &second.metrics, "--max-requests-per-caller=2")
-	require.NoError(t, err)
+	second, stop := w.another(t, "--max-requests-per-caller=2")
 	proxied, _ := second.pharma(t)
 	begin := func() (*http.Response, error) {
 		transport, err := rest.TransportFor(proxied)
@@ -199,7 +194,7 @@ func TestAnEndingProxyEndsItsWatchesWell(t *testing.T) {
 			ended <- err
 		}()
 	}
-	require.NoError(t, stop(), output.String())
+	require.NoError(t, stop(), second.output.String())
 	for range 2 {
 		select {
 		case err := <-ended:
@@ -212,10 +207,7 @@ func TestAnEndingProxyEndsItsWatchesWell(t *testing.T) {
 
 func TestACertificateIsFollowed(t *testing.T) {
 	w := newWorld(t)
-	second := *w
-	output := &kit.Output{}
-	stop, err := second.start(t.Context(), output, &second.address, &second.health, &second.metrics)
-	require.NoError(t, err)
+	second, stop := w.another(t)
 	t.Cleanup(func() { require.NoError(t, stop()) })
 	shown := func() string {
 		c, err := tls.Dial("tcp", second.address, &tls.Config{InsecureSkipVerify: true})

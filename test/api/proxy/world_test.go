@@ -74,15 +74,32 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func newWorld(t *testing.T) *world {
+// another runs a second proxy with these arguments, until the returned function is called.
+func (w *world) another(t *testing.T, args ...string) (second *world, stop func() error) {
 	t.Helper()
-	w, err := shared()
+	own := *w
+	own.output = &kit.Output{}
+	own.logFailure(t)
+	stop, err := own.start(t.Context(), args...)
 	require.NoError(t, err)
+	return &own, stop
+}
+
+// logFailure logs what the proxy has written if the test fails.
+func (w *world) logFailure(t *testing.T) {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(w.output.String())
 		}
 	})
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w, err := shared()
+	require.NoError(t, err)
+	w.logFailure(t)
 	return w
 }
 
@@ -107,7 +124,7 @@ func startWorld() (*world, error) {
 	); err != nil {
 		return w, err
 	}
-	stop, err = w.start(ctx, w.output, &w.address, &w.health, &w.metrics)
+	stop, err = w.start(ctx)
 	return w, err
 }
 
@@ -148,8 +165,8 @@ func named(name, guest string) *corev1.Namespace {
 	return n
 }
 
-// start runs a proxy until the returned function is called, and waits until it is ready.
-func (w *world) start(ctx context.Context, output *kit.Output, address, health, metrics *string, args ...string) (func() error, error) {
+// start runs a proxy until the returned function is called, and waits until it is ready. The world's requests go to it from then on.
+func (w *world) start(ctx context.Context, args ...string) (func() error, error) {
 	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
 	if err != nil {
 		return nil, err
@@ -158,26 +175,24 @@ func (w *world) start(ctx context.Context, output *kit.Output, address, health, 
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp(w.dir, "run-")
-	w.folder = folder
-	if err != nil {
+	if w.folder, err = os.MkdirTemp(w.dir, "run-"); err != nil {
 		return nil, err
 	}
-	for _, at := range []*string{address, health, metrics} {
+	for _, at := range []*string{&w.address, &w.health, &w.metrics} {
 		if *at, err = free(); err != nil {
 			return nil, err
 		}
 	}
 	w.ca = append(w.ca, certificate...)
-	file := func(name string) string { return filepath.Join(folder, name) }
+	file := func(name string) string { return filepath.Join(w.folder, name) }
 	if err := errors.Join(os.WriteFile(file("crt"), certificate, 0o600), os.WriteFile(file("key"), key, 0o600),
 		w.Kubeconfig(file("kubeconfig"), w.Config.Host, token)); err != nil {
 		return nil, err
 	}
 	args = append([]string{"--kubeconfig=" + file("kubeconfig"), "--tls-cert-file=" + file("crt"), "--tls-private-key-file=" + file("key"),
-		"--bind-address=" + *address, "--health-bind-address=" + *health, "--metrics-bind-address=" + *metrics, "--drain-time=0s"}, args...)
+		"--bind-address=" + w.address, "--health-bind-address=" + w.health, "--metrics-bind-address=" + w.metrics, "--drain-time=0s"}, args...)
 	command := exec.Command(w.binary, args...)
-	command.Stderr = output
+	command.Stderr = w.output
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
@@ -185,7 +200,7 @@ func (w *world) start(ctx context.Context, output *kit.Output, address, health, 
 		return errors.Join(command.Process.Signal(syscall.SIGTERM), command.Wait())
 	})
 	for deadline := time.Now().Add(waitLong); ; time.Sleep(waitStep) {
-		response, err := http.Get("http://" + *health + "/readyz")
+		response, err := http.Get("http://" + w.health + "/readyz")
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -193,7 +208,7 @@ func (w *world) start(ctx context.Context, output *kit.Output, address, health, 
 			}
 		}
 		if time.Now().After(deadline) {
-			return stop, fmt.Errorf("the proxy is not ready: %w: %s", err, output.String())
+			return stop, fmt.Errorf("the proxy is not ready: %w: %s", err, w.output.String())
 		}
 	}
 }

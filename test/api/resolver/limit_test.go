@@ -36,7 +36,7 @@ func TestOneClientsFloodIsBoundedInTheLogAndTheOthersAreAnswered(t *testing.T) {
 	most := 10*rate + rate*(int(time.Since(began).Seconds())+1)
 	require.Less(t, most, flood/2, "the machine is too slow for this flood to be one")
 
-	count := func(pattern string) int { return len(regexp.MustCompile(pattern).FindAll(r.output(), -1)) }
+	count := func(pattern string) int { return len(regexp.MustCompile(pattern).FindAllString(r.output.String(), -1)) }
 	require.Eventually(t, func() bool { return count(`client=127\.0\.0\.2 proto`)+refused(r) >= flood }, 25*time.Second, 100*time.Millisecond,
 		"every question of the flood is a line of the log, or counted in a line about those that were refused")
 	require.Equal(t, flood, count(`client=127\.0\.0\.2 proto`)+refused(r))
@@ -47,8 +47,8 @@ func TestOneClientsFloodIsBoundedInTheLogAndTheOthersAreAnswered(t *testing.T) {
 // refused adds up what the log says was refused of 127.0.0.2.
 func refused(r *running) int {
 	sum := 0
-	for _, match := range regexp.MustCompile(`pod=-/- client=127\.0\.0\.2 refused=(\d+) limit=50/s\n`).FindAllSubmatch(r.output(), -1) {
-		n, err := strconv.Atoi(string(match[1]))
+	for _, match := range regexp.MustCompile(`pod=-/- client=127\.0\.0\.2 refused=(\d+) limit=50/s\n`).FindAllStringSubmatch(r.output.String(), -1) {
+		n, err := strconv.Atoi(match[1])
 		if err != nil {
 			return -1
 		}
@@ -83,7 +83,7 @@ func TestEveryClassAndOperationIsAnsweredWithNothingAndLogged(t *testing.T) {
 			require.Empty(t, answer.Records)
 		}
 		require.Eventually(t, func() bool {
-			return strings.Count(string(r.output()), test.line+" name="+test.question.Name) == 2
-		}, 30*time.Second, 10*time.Millisecond, "%s: %s", test.question.Name, r.output())
+			return strings.Count(r.output.String(), test.line+" name="+test.question.Name) == 2
+		}, 30*time.Second, 10*time.Millisecond, "%s: %s", test.question.Name, r.output.String())
 	}
 }

@@ -64,13 +64,13 @@ func TestEachQuestionIsOneLineOfTheLogWhateverItsName(t *testing.T) {
 	var lines []string
 	require.Eventually(t, func() bool {
 		lines = nil
-		for line := range strings.Lines(string(r.output())) {
+		for line := range strings.Lines(r.output.String()) {
 			if strings.Contains(line, "type=TXT") {
 				lines = append(lines, line)
 			}
 		}
 		return len(lines) > 0
-	}, 30*time.Second, 10*time.Millisecond, "%s", r.output())
+	}, 30*time.Second, 10*time.Millisecond, "%s", r.output.String())
 	require.Len(t, lines, 1)
 	require.True(t, strings.HasPrefix(lines[0], "[INFO] pod=-/- client=127.0.0.1 proto=udp opcode=0 class=IN type=TXT rcode=NXDOMAIN name="), lines[0])
 	require.Contains(t, lines[0], fmt.Sprintf(`x\%03d`, '\n'))

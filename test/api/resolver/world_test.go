@@ -3,7 +3,6 @@
 package resolver
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -60,20 +59,7 @@ func kubeconfig(t *testing.T) string {
 // running is the real program.
 type running struct {
 	address netip.AddrPort
-	mu      sync.Mutex
-	buffer  bytes.Buffer
-}
-
-func (r *running) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buffer.Write(p)
-}
-
-func (r *running) output() []byte {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return bytes.Clone(r.buffer.Bytes())
+	output  kit.Output
 }
 
 func (r *running) ask(t *testing.T, q dnsclient.Question) dnsclient.Answer {
@@ -104,12 +90,12 @@ func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 	).Replace(corefile)), 0o600))
 
 	command := exec.CommandContext(context.WithoutCancel(t.Context()), program, "-conf", file)
-	command.Stdout, command.Stderr = r, r
+	command.Stdout, command.Stderr = &r.output, &r.output
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
 		require.NoError(t, command.Process.Signal(syscall.SIGKILL)) // a gentle end takes the health plugin's five seconds
 		_ = command.Wait()
-		require.NotContains(t, string(r.output()), "forbidden", "the manifest lacks a right")
+		require.NotContains(t, r.output.String(), "forbidden", "the manifest lacks a right")
 	})
 	require.Eventually(t, func() bool {
 		_, err := dnsclient.Ask(t.Context(), r.address, dnsclient.Question{Name: "ready.", Type: dnsmessage.TypeA})
