@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,7 +78,7 @@ func TestMarksAndReleasesAreTheHospitals(t *testing.T) {
 		return w.patch(t, operator, own, mark(fmt.Sprintf("%q", fmt.Sprint("probe-", probes)))) != nil
 	})
 	require.NoError(t, w.patch(t, w.client, own, mark("null")))
-	for _, c := range []struct {
+	attempts := []struct {
 		by          client.Client
 		space, text string
 		refusal     string
@@ -87,7 +88,8 @@ func TestMarksAndReleasesAreTheHospitals(t *testing.T) {
 		{operator, ns, annotate(`"pharma"`), `you need the verb "release"`}, {operator, ns, mark("null"), "only data-space-controller writes"},
 		{admin, ns, mark("null"), "set the annotation data-space.liqo.io/released-from"}, {admin, ns, mark(`"rival"`), "only data-space-controller writes"},
 		{admin, own, mark(`"pharma"`), "only data-space-controller writes"}, {releaser, ns, annotate(`"rival"`), `you need the verb "release"`},
-	} {
+	}
+	for _, c := range attempts {
 		err := w.patch(t, c.by, c.space, c.text)
 		require.Error(t, err, c.text)
 		require.Regexp(t, c.refusal, err.Error(), c.text)
@@ -102,6 +104,12 @@ func TestMarksAndReleasesAreTheHospitals(t *testing.T) {
 	require.ErrorContains(t, guest.Create(t.Context(), forged), "the Hospital's to decide")
 
 	require.NoError(t, w.patch(t, admin, ns, `{"metadata":{"labels":{"liqo.io/remote-cluster-id":null}}}`))
+	w.withoutBinding(t, "data-space-marks", func(t *testing.T) {
+		for _, c := range attempts {
+			fresh := w.namespace(t, w.space(t, c.space).Labels)
+			eventually(t, "without the policy it works: "+c.text, func() bool { return w.patch(t, c.by, fresh, c.text) == nil })
+		}
+	})
 	heard.mu.Lock()
 	defer heard.mu.Unlock()
 	require.True(t, slices.ContainsFunc(heard.text, func(text string) bool {
@@ -118,7 +126,7 @@ func TestAStolenTokenOfTheControllerFreesNoNamespace(t *testing.T) {
 	own, err := client.New(config, client.Options{})
 	require.NoError(t, err)
 	eventually(t, "the policy is in force", func() bool { return w.patch(t, own, ns, `{"metadata":{"labels":{"x":"y"}}}`) != nil })
-	for text, refusal := range map[string]string{
+	attempts := map[string]string{
 		`{"metadata":{"labels":{"data-space.liqo.io/guest":null}}}`:                                                             "removes the label data-space.liqo.io/guest only from",
 		`{"metadata":{"labels":{"data-space.liqo.io/guest":"rival"}}}`:                                                          "removes the label data-space.liqo.io/guest only from",
 		`{"metadata":{"labels":{"liqo.io/remote-cluster-id":null}}}`:                                                            "writes of Liqo's label only",
@@ -126,7 +134,8 @@ func TestAStolenTokenOfTheControllerFreesNoNamespace(t *testing.T) {
 		`{"metadata":{"labels":{"liqo.io/tenant-namespace":"true"}}}`:                                                           "removes the label liqo.io/tenant-namespace from a marked",
 		`{"metadata":{"annotations":{"data-space.liqo.io/released-from":"pharma"}}}`:                                            "releases no namespace",
 		`{"metadata":{"labels":{"data-space.liqo.io/guest":null},"annotations":{"data-space.liqo.io/released-from":"pharma"}}}`: "removes the label|releases no namespace",
-	} {
+	}
+	for text, refusal := range attempts {
 		err := w.patch(t, own, ns, text)
 		require.Error(t, err, text)
 		require.Regexp(t, refusal, err.Error(), text)
@@ -134,6 +143,23 @@ func TestAStolenTokenOfTheControllerFreesNoNamespace(t *testing.T) {
 	for _, text := range []string{`{"liqo.io/remote-cluster-id":null}`, `{"liqo.io/tenant-namespace":null}`, `{"liqo.io/tenant-namespace":"false"}`} {
 		require.Error(t, w.patch(t, own, tenant, `{"metadata":{"labels":`+text+`}}`), "not marked: %s", text)
 	}
+	w.withoutBinding(t, "data-space-controller-namespaces", func(t *testing.T) {
+		for text := range attempts {
+			fresh := w.namespace(t, w.space(t, ns).Labels)
+			eventually(t, "without the policy it works: "+text, func() bool { return w.patch(t, own, fresh, text) == nil })
+		}
+	})
+}
+
+// withoutBinding runs a control while a policy of the manifest is not in force.
+func (w *world) withoutBinding(t *testing.T, policy string, control func(*testing.T)) {
+	t.Helper()
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: policy}}
+	require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(binding), binding))
+	require.NoError(t, w.client.Delete(t.Context(), binding))
+	t.Run("without "+policy, control)
+	binding.ResourceVersion = ""
+	require.NoError(t, w.client.Create(t.Context(), binding))
 }
 
 func containsAll(text string, parts ...string) bool {
