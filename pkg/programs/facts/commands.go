@@ -98,6 +98,9 @@ func CheckFile(w io.Writer, file string, keys, witnesses []string) error {
 // Check reads a proof, and writes the line that it proves. It needs nothing but the proof and the log's public key. Of the keys of witnesses,
 // if some are given, each must have cosigned.
 func Check(w io.Writer, proof io.Reader, keys, witnesses []string) error {
+	if len(keys) == 0 {
+		return errors.New("--key is missing; give the log's public key, as \"agent record keys\" printed it on its node")
+	}
 	text, err := io.ReadAll(io.LimitReader(proof, maxProof))
 	if err != nil {
 		return fmt.Errorf("read the proof: %w", err)

@@ -201,4 +201,5 @@ func TestACommandWithoutALogNamesTheFlag(t *testing.T) {
 	}
 	require.NoFileExists(t, none+"-copy")
 	require.ErrorContains(t, facts.Export(none, ""), "--to is missing")
+	require.ErrorContains(t, facts.Check(io.Discard, strings.NewReader(""), nil, nil), "--key is missing")
 }
