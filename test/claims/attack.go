@@ -35,7 +35,7 @@ type field struct {
 	dns            []netip.Addr
 }
 
-// attackAll makes all attempts from all of the guest's pods, and from a pod that nobody guards, at once.
+// attackAll makes all attempts from all of the guest's pods, and from a pod without a guard, at once.
 func (w *World) attackAll(ctx context.Context) (attacks []attack, control attack, err error) {
 	guests, err := w.guests(ctx)
 	if err != nil {
@@ -64,8 +64,8 @@ func (w *World) attackAll(ctx context.Context) (attacks []attack, control attack
 		})
 	}
 	group.Go(func() (err error) {
-		nobody := podcapture.Owner{UID: uint32(apis.ProxyUID)}
-		control, err = w.attack(bounded, loose, guests, aims, nobody)
+		none := podcapture.Owner{UID: uint32(apis.ProxyUID)}
+		control, err = w.attack(bounded, loose, guests, aims, none)
 		return err
 	})
 	return attacks, control, group.Wait()

@@ -17,7 +17,7 @@ type containment struct {
 	world   *World
 	start   time.Time
 	attacks []attack
-	control attack // from a pod that nobody guards
+	control attack // from a pod without a guard
 }
 
 var errNoCapture = errors.New("there is no capture to look at: the attempts failed")
@@ -86,14 +86,14 @@ func (c *containment) awake(context.Context) (string, error) {
 	return strings.Join(lines, "; "), nil
 }
 
-// escapes proves that the same attempts leave a pod that nobody guards, and that the judge calls all of them leaks.
+// escapes proves that the same attempts leave a pod without a guard, and that the judge reports all of them as leaks.
 func (c *containment) escapes(context.Context) (string, error) {
 	if c.control.where == "" {
 		return "", errNoCapture
 	}
 	verdict, seen := c.control.verdict, kinds(c.control.aimed)
 	if verdict.ProxyTCP+verdict.ProxyDNS > 0 {
-		return "", fmt.Errorf("%d packets pass for a proxy's where there is none", verdict.ProxyTCP+verdict.ProxyDNS)
+		return "", fmt.Errorf("%d packets are taken for a proxy's in a pod without a proxy", verdict.ProxyTCP+verdict.ProxyDNS)
 	}
 	for _, kind := range c.control.expected {
 		if !slices.Contains(seen, kind) {

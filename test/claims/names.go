@@ -18,7 +18,7 @@ import (
 	"data-space.liqo.io/test/podcapture"
 )
 
-// nameOutside is what a guest asks for to carry data out: whoever answers for the domain would read it.
+// nameOutside is what a guest asks for to carry data out: the servers of the domain would read it.
 const nameOutside = "patient-0042.data.evil.example."
 
 // namesStay asks for a name outside from a guest's pod, of servers of its own choice, while the pods of the resolver are

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// nodesKept starts both agents anew and lets them enforce a new pod of the guest, and compares the nodes' own rules
+// nodesKept restarts both agents and lets them enforce a new pod of the guest, and compares the nodes' own rules
 // before, while that pod runs and after it has gone: all rules and sets but those that bear our prefixes. What is started
 // belongs to no Service, so that kube-proxy has nothing to change.
 func (w *World) nodesKept(ctx context.Context) (observed string, err error) {

@@ -35,7 +35,7 @@ func (w *World) containedRows() []Row {
 			"packets of the proxy to the restricted addresses, and DNS", time.Second, attacks.awake,
 		},
 		{
-			"The capture would see a leak: the same attempts from a pod that nobody guards",
+			"The capture would see a leak: the same attempts from a pod without a guard",
 			"TCP, UDP and ICMP of each family leave, and count as leaks", time.Second, attacks.escapes,
 		},
 		{
@@ -56,7 +56,7 @@ func (w *World) containedRows() []Row {
 		},
 		{
 			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",
-			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks nobody; a line with the pod and the name", 30 * time.Second, w.namesStay,
+			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks no server; a line with the pod and the name", 30 * time.Second, w.namesStay,
 		},
 	}
 }
@@ -97,7 +97,7 @@ func (w *World) keptRows() []Row {
 		},
 		{
 			"On the nodes, everybody else's rules and sets stay as they are while the agents restart and enforce new pods of the guest",
-			"iptables-save (nft, legacy, IPv4, IPv6), nft and ipset, without what bears our prefixes DS-NP- and ds-np-: byte-identical but for counters before, while and after", 60 * time.Second, w.nodesKept,
+			"iptables-save (nft, legacy, IPv4, IPv6), nft and ipset, without what bears our prefixes DS-NP- and ds-np-: byte-identical except counters before, while and after", 60 * time.Second, w.nodesKept,
 		},
 		{
 			"A guest's Deployment that tolerates the taint of nodes which the hospital has reserved is refused",

@@ -75,7 +75,7 @@ func withoutWebhook(t *testing.T, w *world) {
 	w.withoutConfigurations(t, namespace, tenant)
 }
 
-// withoutConfigurations: somebody has taken away what tells the API server of the webhook.
+// withoutConfigurations: a client has deleted the configurations by which the API server calls the webhook.
 func (w *world) withoutConfigurations(t *testing.T, namespace string, tenant client.Client) {
 	t.Helper()
 	for _, object := range manifest(t, "webhook.yaml") {

@@ -131,7 +131,7 @@ func addresses(t *testing.T, w *world) {
 	require.Equal(t, []string{"metadata.annotations[external-dns.alpha.kubernetes.io/internal-hostname]"}, causes(t, tenant.Update(t.Context(), plain)))
 }
 
-// priorities: a foreign pod preempts nobody unless the Hospital has granted its class.
+// priorities: a foreign pod preempts no pod unless the Hospital has granted its class.
 func priorities(t *testing.T, w *world) {
 	t.Helper()
 	namespace, tenant := w.guestSpace(t), w.tenant(t)

@@ -162,7 +162,7 @@ func marks(t *testing.T, w *world) {
 	require.ErrorContains(t, w.client.Create(t.Context(), shadow), "data-space.liqo.io/guest")
 }
 
-// namespaces: Liqo grants a guest nothing on them; here somebody has.
+// namespaces: Liqo grants a guest nothing on them; here RBAC does.
 func namespaces(t *testing.T, w *world) {
 	t.Helper()
 	w.admin(t)

@@ -44,7 +44,7 @@ func TestReservedNodes(t *testing.T) {
 		{"a RuntimeClass is no way round", reservedClasses},
 		{"RBAC grants the right by name", reservedRights},
 		{"the cluster's own namespaces and static pods are exempt, a forged one is not", reservedExempt},
-		{"in a guest's namespace the guest is the subject, whoever writes", reservedGuests},
+		{"in a guest's namespace the guest is the subject for every author", reservedGuests},
 		{"Kubernetes' controllers make pods of what was decided about, a forged owner does not", reservedControllers},
 		{"20,000 tolerations are decided about", reservedMany},
 		{"without the webhook the policy refuses the same tolerations", reservedTwin},
@@ -125,7 +125,7 @@ func reservedKinds(t *testing.T, w *world, namespace string) {
 		require.ErrorContains(t, err, `it tolerates the taint example.com/reserved=study, which reserves nodes, and user "bob" has no right to it; remove the toleration, or have the Hospital add the user`)
 		require.NoError(t, w.as(t, "carol", "team").Create(t.Context(), object.DeepCopyObject().(client.Object), client.DryRunAll), "%T", object)
 		require.NoError(t, alice.Create(t.Context(), object), "%T", object)
-		require.NoError(t, bob.Delete(t.Context(), object), "%T: a deletion is nobody's business", object)
+		require.NoError(t, bob.Delete(t.Context(), object), "%T: a deletion needs no right", object)
 	}
 	for at, object := range workloads(t, namespace, "kinds-other", bearing("", "", corev1.Toleration{Key: reservedKey, Value: "other"}).Spec) {
 		require.NoError(t, bob.Create(t.Context(), object, client.DryRunAll), at)
@@ -331,7 +331,7 @@ func (w *world) reservedLater(t *testing.T, namespace string) {
 		d.Spec.Replicas, d.Spec.Template.Spec.NodeName = ptr(int32(0)), "later"
 	}
 	tolerant.Spec.Template.Spec.Tolerations = []corev1.Toleration{reserved()}
-	require.NoError(t, w.as(t, "bob").Create(t.Context(), owner), "the node is nobody's yet")
+	require.NoError(t, w.as(t, "bob").Create(t.Context(), owner), "the node is not reserved yet")
 	require.NoError(t, w.as(t, "alice").Create(t.Context(), tolerant))
 	node.Spec.Taints = []corev1.Taint{{Key: reservedKey, Value: reservedValue, Effect: corev1.TaintEffectNoSchedule}}
 	require.NoError(t, w.client.Update(t.Context(), node))

@@ -95,7 +95,7 @@ func shadowPods(t *testing.T, w *world) {
 	empty.SetLabels(map[string]string{"app": "pharma"})
 	require.NoError(t, tenant.Update(t.Context(), empty))
 
-	// The same holds for whoever else brings one.
+	// The same holds for every other author.
 	worst.SetResourceVersion("")
 	require.Equal(t, escapePaths(), causes(t, w.client.Create(t.Context(), worst)))
 	elsewhere := worst.DeepCopy()

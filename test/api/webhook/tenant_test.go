@@ -30,20 +30,20 @@ func TestTenant(t *testing.T) {
 		name string
 		run  func(*testing.T, *world)
 	}{
-		{"the guest may do what Liqo grants it and what harms nobody", harmless},
+		{"the guest may do what Liqo grants it and what harms no other", harmless},
 		{"the guest's ShadowPod is judged like a pod, when it comes and when it changes", shadowPods},
 		{"a ShadowPod that was there before is never held up", oldShadowPods},
 		{"the guest opens no way out beside its proxies", waysOut},
 		{"a Service that was there before is never held up", oldServices},
 		{"the guard's own objects are the controller's to write", guardObjects},
 		{"a GuestPolicy steers what is admitted of one guest, from the next request on", guestPolicies},
-		{"nobody enters the proxy", connections},
+		{"the proxy is closed to exec, attach and port-forward", connections},
 		{"ephemeral containers are judged and lose the same capabilities", ephemeral},
 		{"what is reported about its pods is not the guest's to change or to invent", reports},
 		{"a guest's claim is bound to no volume that is there", claims},
 		{"the Hospital's static volume is bound to a claim without a class everywhere but in a guest's namespace", staticVolumes},
 		{"a guest's Service takes no address of its choice", addresses},
-		{"a foreign pod preempts nobody unless the Hospital has granted it", priorities},
+		{"a foreign pod preempts no pod unless the Hospital has granted it", priorities},
 		{"on a full node the same priority drives the Hospital's pods out everywhere but from a guest's namespace", preemption},
 		{"a copy of the proxy is no back door", devices},
 		{"a running proxy keeps its image", proxyImage},

@@ -36,5 +36,5 @@ func staticVolumes(t *testing.T, w *world) {
 	require.Eventually(t, func() bool {
 		require.NoError(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(wanted), wanted))
 		return wanted.Spec.VolumeName == "records"
-	}, waitLong, waitStep, "the annotation works where nobody looks at it")
+	}, waitLong, waitStep, "the annotation works outside foreign namespaces")
 }

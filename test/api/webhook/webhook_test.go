@@ -43,7 +43,7 @@ func TestWebhook(t *testing.T) {
 		{"a lost or changed label of Liqo's changes nothing in a marked namespace", lostLabels},
 		{"a pod that cannot be made safe is refused with every reason and its path", refused},
 		{"a pod that was there before is never held up", updates},
-		{"a webhook configuration that asks too much harms nobody", misScoped},
+		{"a webhook configuration that matches too much does no harm", misScoped},
 		{"the webhook has the rights of its manifest and needs no more", rights},
 		{"a failed call names what to do", badCalls},
 		{"an outage stops foreign pods only", outage},

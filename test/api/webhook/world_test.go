@@ -149,7 +149,7 @@ func (w *world) start(t *testing.T, extra ...string) {
 	require.Eventually(t, func() bool { return w.ready() == http.StatusOK }, waitLong, waitStep, "the webhook is not ready:\n%s", w.process)
 }
 
-// ready returns the status of the readiness endpoint, 0 when nobody answers.
+// ready returns the status of the readiness endpoint, 0 without an answer.
 func (w *world) ready() int {
 	response, err := http.Get("http://" + w.health + "/readyz")
 	if err != nil {
