@@ -98,7 +98,7 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// On returns the agent of a node that runs. The error says what is missing.
+// On returns the agent of a node that runs. The error names what is missing.
 func (c *Cluster) On(ctx context.Context, node string) (Agent, error) {
 	agents, err := c.Agents(ctx)
 	if err != nil {

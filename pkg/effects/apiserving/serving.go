@@ -38,7 +38,7 @@ const (
 	reviewTimeout = 10 * time.Second
 )
 
-// Config says where the certificates are.
+// Config names the files of the certificates.
 type Config struct {
 	CertFile, KeyFile string
 	// ClientCAFile verifies client certificates; empty: the cluster's own, from the ConfigMap extension-apiserver-authentication.

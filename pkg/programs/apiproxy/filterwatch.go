@@ -129,7 +129,7 @@ func (f *eventFilter) turn(e *event, object objectDocument) (kept, hidden bool) 
 	return before, before
 }
 
-// stub is an object that is hidden now, as the caller is told that it is gone.
+// stub returns what the event of an object that becomes hidden has of it: its kind, name and resource version.
 func stub(object map[string]json.RawMessage, o objectDocument) json.RawMessage {
 	text, err := json.Marshal(map[string]any{
 		"kind": object["kind"], "apiVersion": object["apiVersion"],

@@ -146,10 +146,11 @@ func (w *world) cast(ctx context.Context) error {
 			{APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/attach", "pods/portforward"}, Verbs: []string{"create", "get"}},
 			{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
 		},
-	}), w.bind(ctx, "pharma-a"), w.bind(ctx, "pharma-b"))...)
+	}), w.bind(ctx, "pharma-a", guest), w.bind(ctx, "pharma-b", guest))...)
 }
 
-func (w *world) bind(ctx context.Context, namespace string) error {
+// bind gives a guest's group the rights that Liqo grants in its namespaces.
+func (w *world) bind(ctx context.Context, namespace, guest string) error {
 	return w.Client.Create(ctx, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "liqo"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "liqo-virtual-kubelet-remote"},
