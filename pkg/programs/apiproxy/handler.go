@@ -78,6 +78,8 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := p.respond(answered, r, &f); err != nil {
 		answer(answered, err)
 	}
+	// The server reads the rest of the body, which does not count on the caller any more. An error: the connection is a stream that has ended.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(headerTimeout))
 }
 
 // respond answers a request, or returns why it is refused.

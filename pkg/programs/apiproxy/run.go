@@ -21,7 +21,7 @@ import (
 
 // Bounds of what a client can make the program hold.
 const (
-	headerTimeout  = 10 * time.Second // of the TLS handshake and the headers
+	headerTimeout  = 10 * time.Second // of the TLS handshake and the headers, and of what is left of a body when its request is answered
 	maxHeaderBytes = 128 << 10
 	idleTimeout    = 2 * time.Minute
 	streamsPerConn = 250
@@ -71,11 +71,9 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 	main := p.newServer(lasting, o)
 	ready := &readiness{proxy: p, ending: ctx.Done()}
 	group.Go(func() error { return closed(main.ListenAndServeTLS("", "")) })
-	small := []*http.Server{{Addr: o.HealthAddress, Handler: ready.handler(), ReadHeaderTimeout: headerTimeout}}
+	small := []*http.Server{smallServer(o.HealthAddress, ready.handler())}
 	if o.MetricsAddress != "0" {
-		small = append(small, &http.Server{
-			Addr: o.MetricsAddress, Handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), ReadHeaderTimeout: headerTimeout,
-		})
+		small = append(small, smallServer(o.MetricsAddress, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	}
 	for _, s := range small {
 		group.Go(func() error { return closed(s.ListenAndServe()) })
@@ -102,6 +100,11 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 		return err
 	})
 	return group.Wait()
+}
+
+// smallServer serves requests without bodies.
+func smallServer(address string, h http.Handler) *http.Server {
+	return &http.Server{Addr: address, Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout}
 }
 
 func (p *proxy) newServer(ctx context.Context, o Options) *http.Server {

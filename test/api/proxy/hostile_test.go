@@ -153,8 +153,13 @@ func TestOversizeIsRefusedAndSlowClientsEnd(t *testing.T) {
 	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, code)
 	c = w.dial(t, proxied)
 	fmt.Fprint(c, "GET /api/v1/namespaces HTTP/1.1\r\nHost: x\r\nX-Slow: ") // and no more
+	refused := w.dial(t, w.through(&rest.Config{}))
+	fmt.Fprint(refused, "POST /api/v1/namespaces HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow") // and no more
 	_, err := io.ReadAll(c)
 	require.NoError(t, err, "the proxy ends a connection whose headers do not come")
+	text, err := io.ReadAll(refused)
+	require.NoError(t, err, "the proxy ends a connection whose body does not come after the request was refused")
+	require.Contains(t, string(text), "401 Unauthorized")
 }
 
 // counted is an endless body that counts what is read of it.
