@@ -1,11 +1,9 @@
 package taintreport
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -154,22 +152,19 @@ func (r *reporter) subjects(ctx context.Context) (func(*corev1.Pod) (tolerations
 		labels[ns.Name] = apis.Settled(ns.Labels, ns.Annotations)
 	}
 	return func(pod *corev1.Pod) (tolerations.Subject, bool) {
-		if pod.Namespace == metav1.NamespaceSystem || pod.Namespace == apis.SystemNamespace || slices.Contains(r.exempt, pod.Namespace) || mirror(pod) {
+		if tolerations.ExemptNamespace(pod.Namespace, r.exempt) || mirror(pod) {
 			return tolerations.Subject{}, false
 		}
-		guest, named := labels[pod.Namespace][apis.LabelRemoteCluster]
-		if !named {
-			return tolerations.Subject{}, true
-		}
-		if !apis.IsForeign(labels[pod.Namespace]) { // Liqo's own namespace for a guest
-			return tolerations.Subject{}, false
+		side, guest := tolerations.SideOf(labels[pod.Namespace])
+		if side != tolerations.Guests {
+			return tolerations.Subject{}, side == tolerations.Authors
 		}
 		own := v1alpha1.GuestPolicySpec{}
 		if guest != v1alpha1.DefaultGuestPolicy {
 			own = specs[guest]
 		}
 		granted, audited := tolerations.Granted(guestsettings.Merge(specs[v1alpha1.DefaultGuestPolicy], own))
-		return tolerations.Subject{Guest: cmp.Or(guest, pod.Namespace), Granted: granted}, !audited
+		return tolerations.Subject{Granted: granted}.In(pod.Namespace, guest), !audited
 	}, nil
 }
 

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,14 +9,12 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/decisions/limits"
 	"data-space.liqo.io/pkg/decisions/tolerations"
-	"data-space.liqo.io/pkg/values/apis"
 )
 
 // cluster is what is read of the cluster for a decision about reserved nodes, and only if something in a request depends on it.
@@ -76,7 +73,7 @@ func (j *taintJudge) Handle(ctx context.Context, req admission.Request) admissio
 
 // exempted reports whether a request is not decided about: the namespaces that run the cluster, and what a kubelet reports of its static pods.
 func (j *taintJudge) exempted(req admission.Request) bool {
-	if req.Namespace == metav1.NamespaceSystem || req.Namespace == apis.SystemNamespace || slices.Contains(j.exempt, req.Namespace) {
+	if tolerations.ExemptNamespace(req.Namespace, j.exempt) {
 		return true
 	}
 	if about(req) != "/pods" || !slices.Contains(req.UserInfo.Groups, "system:nodes") {
@@ -139,14 +136,14 @@ func (j *taintJudge) subject(ctx context.Context, req admission.Request) (asking
 	if err != nil {
 		return asking{}, unreadable(req.Namespace, err)
 	}
-	guest, named := labels[apis.LabelRemoteCluster]
-	switch {
-	case apis.IsForeign(labels):
+	side, guest := tolerations.SideOf(labels)
+	switch side {
+	case tolerations.Guests:
 		who, audited, err := j.granted(ctx, guest)
-		who.Guest = cmp.Or(guest, req.Namespace)
-		return asking{Subject: who, audited: audited}, err
-	case named: // Liqo's own namespace for a guest.
+		return asking{Subject: who.In(req.Namespace, guest), audited: audited}, err
+	case tolerations.Exempt:
 		return asking{exempt: true}, nil
+	case tolerations.Authors:
 	}
 	return user, nil
 }
