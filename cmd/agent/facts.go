@@ -49,10 +49,10 @@ func (o *factOptions) check() error {
 	return errors.Join(problems...)
 }
 
-func (o *factOptions) config(node string, logger *slog.Logger) facts.Config {
+func (o *factOptions) config(node, requests string, logger *slog.Logger) facts.Config {
 	return facts.Config{
 		Folder: o.folder, Options: factlog.Options{Node: node, Total: o.mebibytes * mebi, Segment: factSegment, Age: factAge},
-		Log: logger, Witnesses: o.witnesses, Started: os.Args[1:],
+		Log: logger, Witnesses: o.witnesses, Started: os.Args[1:], Requests: requests,
 	}
 }
 

@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/programs/agentserver"
+	"data-space.liqo.io/pkg/programs/recorder"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 // servers listens where the flags say, and serves until stop ends.
 func servers(ctx, stop context.Context, group *errgroup.Group, o options, jobs []job, registry prometheus.Gatherer) error {
-	var parts []agentserver.Part
+	parts := []agentserver.Part{{Path: agentapi.RequestsPath, Answers: recorder.Handler(o.record.folder)}}
 	for _, j := range jobs {
 		parts = append(parts, j.part)
 	}

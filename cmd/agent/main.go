@@ -24,6 +24,6 @@ func command(getenv func(string) string) *cobra.Command {
 		RunE:    cli.Serve(&o.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, o, logger) }),
 	}
 	o.flags(c.Flags(), getenv)
-	c.AddCommand(statusCommand(), rulesCommand(), explainCommand(), requestsCommand(), recordCommand(), cleanupCommand(), installCNICommand(), uninstallCNICommand())
+	c.AddCommand(statusCommand(), rulesCommand(), askCommand(), explainCommand(), requestsCommand(), recordCommand(), cleanupCommand(), installCNICommand(), uninstallCNICommand())
 	return c
 }

@@ -113,7 +113,7 @@ func newPolicies(ctx context.Context, n node) (job, error) {
 	}
 	settings := netpol.Settings{
 		MarkBits: marks,
-		Node:     n.node, IPv6: hasIPv6(), Denial: denials()[n.policy.denial], Unknown: unknowns()[n.policy.unknown], PodCIDRs: ranges,
+		Node:     n.node, IPv6: netns.HasIPv6(), Denial: denials()[n.policy.denial], Unknown: unknowns()[n.policy.unknown], PodCIDRs: ranges,
 		LogGroup: uint16(n.policy.logGroup), NoLog: n.policy.logGroup == 0, //nolint:gosec // checked with the flags
 	}
 	if err := nodefilter.Check(ctx, n.backend, settings); err != nil {
@@ -193,17 +193,4 @@ func cleanupCommand() *cobra.Command {
 	}
 	statusSocket(c.Flags(), &socket)
 	return c
-}
-
-// chooseBackend returns the backend that --iptables-backend names, or that the node shows.
-func chooseBackend(o options) (xtables.Backend, string, error) {
-	if o.backend != "auto" {
-		version, err := xtables.Version(xtables.Backend(o.backend))
-		return xtables.Backend(o.backend), "--iptables-backend names it; its version is " + version, err
-	}
-	backend, sign, err := xtables.Detect()
-	if err != nil {
-		return "", "", fmt.Errorf("%w; name it with --iptables-backend", err)
-	}
-	return backend, sign, nil
 }

@@ -12,6 +12,7 @@ import (
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/sockets"
@@ -101,7 +102,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 
 // held returns the settings of rules that the kernel can hold.
 func held(ctx context.Context, n node, plane *dataplane.Dataplane) (redirect.Settings, error) {
-	settings := redirect.Settings{IPv6: hasIPv6()}
+	settings := redirect.Settings{IPv6: netns.HasIPv6()}
 	check := func() error {
 		for _, sets := range redirect.All(settings) {
 			if err := plane.Check(ctx, sets); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -51,14 +50,14 @@ func serve(ctx context.Context, o options, logger *slog.Logger) error {
 	if err := capability.Check(); err != nil {
 		return err
 	}
-	if n.backend, n.sign, err = chooseBackend(o); err != nil {
+	if n.backend, n.sign, err = xtables.Choose(o.backend); err != nil {
 		return err
 	}
 	if n.api, n.source, err = cli.Cluster(o.kubeconfig); err != nil {
 		return err
 	}
 	n.measure()
-	n.facts = facts.New(o.facts.config(o.node, logger), n.registry)
+	n.facts = facts.New(o.facts.config(o.node, o.record.folder, logger), n.registry)
 	jobs, err := n.jobs(ctx)
 	jobs = append(jobs, job{run: n.facts.Run, part: agentserver.Part{Path: agentapi.RecordPath, Answers: n.facts.Handler()}})
 	for _, j := range jobs {
@@ -120,10 +119,4 @@ func work(ctx context.Context, o options, jobs []job, registry prometheus.Gather
 		group.Go(func() error { return j.run(ctx) })
 	}
 	return group.Wait()
-}
-
-// hasIPv6 reports whether the kernel has IPv6 (ip-sysctl: ipv6.disable=1 leaves no such file).
-func hasIPv6() bool {
-	_, err := os.Stat("/proc/net/if_inet6")
-	return err == nil
 }

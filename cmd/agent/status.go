@@ -38,6 +38,21 @@ func rulesCommand() *cobra.Command {
 	return c
 }
 
+// askCommand is for "kubectl dataspace".
+func askCommand() *cobra.Command {
+	var o asking
+	c := &cobra.Command{
+		Use:   "ask PATH",
+		Short: "print what the agent of this node answers at a path of its local socket",
+		RunE: func(c *cobra.Command, args []string) error {
+			return agentcli.Pass(c.Context(), o.socket, args[0], c.OutOrStdout())
+		},
+	}
+	cli.OneArgument(c, "a path such as /v1/endpoints")
+	statusSocket(c.Flags(), &o.socket)
+	return c
+}
+
 // asking holds the flags of a command that asks the running agent.
 type asking struct{ socket, output string }
 

@@ -28,7 +28,21 @@ const maxComplaint = 4096
 
 // Ask sends an HTTP request without a body to root's socket at path, and decodes the JSON that is answered.
 func Ask(ctx context.Context, socket, method, path string, into any) error {
-	client := http.Client{Timeout: patience, Transport: &http.Transport{
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return exchange(ctx, socket, method, path, func(answer io.Reader) error { return json.NewDecoder(answer).Decode(into) })
+}
+
+// Stream sends a GET request to root's socket at path and writes the answer while it arrives, until it or the context ends.
+func Stream(ctx context.Context, socket, path string, w io.Writer) error {
+	return exchange(ctx, socket, http.MethodGet, path, func(answer io.Reader) error {
+		_, err := io.Copy(w, answer)
+		return err
+	})
+}
+
+func exchange(ctx context.Context, socket, method, path string, read func(answer io.Reader) error) error {
+	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, socket) },
 	}}
@@ -52,7 +66,7 @@ func Ask(ctx context.Context, socket, method, path string, into any) error {
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, maxComplaint)) // what arrived of it will do
 		return fmt.Errorf("ask %s: %s: %s", socket, answer.Status, strings.TrimSpace(string(text)))
 	}
-	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
+	if err := read(answer.Body); err != nil {
 		return fmt.Errorf("ask %s: the answer: %w", socket, err)
 	}
 	return nil

@@ -34,6 +34,19 @@ func (b Backend) Program(f iptables.Family, verb string) string {
 // hints are chains by which the kubelet shows which backend it uses (KEP-3178).
 func hints() []string { return []string{"KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY"} }
 
+// Choose returns the backend of a name, or that of the node for "auto", and why it is the one.
+func Choose(name string) (Backend, string, error) {
+	if name == "auto" {
+		backend, reason, err := Detect()
+		if err != nil {
+			err = fmt.Errorf("%w; name it with --iptables-backend", err)
+		}
+		return backend, reason, err
+	}
+	version, err := Version(Backend(name))
+	return Backend(name), "--iptables-backend names it; its version is " + version, err
+}
+
 // Detect returns the backend that this node uses, and by what sign. It reads the network namespace of the caller, which
 // must be the node's, and writes nothing: it runs the -save programs only, because others, go-iptables' listing included,
 // make the kernel create a table by reading it. A backend whose programs are too old or fail is not chosen.

@@ -46,6 +46,11 @@ func Status(ctx context.Context, socket string, asJSON bool, w io.Writer) error 
 	return nil
 }
 
+// Pass writes what the agent at a socket answers at a path, while it arrives.
+func Pass(ctx context.Context, socket, path string, w io.Writer) error {
+	return localsock.Stream(ctx, socket, path, w)
+}
+
 // Explain asks the agent at a socket about a connection, and writes the answer. allowed is the verdict.
 func Explain(ctx context.Context, socket string, asJSON bool, q agentapi.Question, w io.Writer) (allowed bool, err error) {
 	var e agentapi.Explanation

@@ -24,7 +24,8 @@ type Config struct {
 	// Witnesses are asked to cosign.
 	Witnesses []*Witness
 
-	Started []string // the arguments that the agent was started with: their hash is in the fact of its start
+	Requests string   // folder of the record of requests, with which the log is compared; empty: there is none
+	Started  []string // the arguments that the agent was started with: their hash is in the fact of its start
 }
 
 const (
@@ -50,6 +51,8 @@ type Emitter struct {
 	last    time.Time    // that the clock was looked at
 	failing atomic.Value // string: the failure that was last logged; "": none since
 	lines   atomic.Int64 // of the log
+
+	witnessed sync.Map // agentapi.Witnessed by name
 }
 
 // New returns an emitter, or nil without a folder. What it is given waits until Run.

@@ -31,6 +31,7 @@ func (e *Emitter) Handler() http.Handler {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		_, _ = w.Write(text) //nolint:gosec // bytes for programs; as above
 	})
+	e.serveQueries(mux)
 	return mux
 }
 
@@ -76,5 +77,6 @@ func (e *Emitter) Status() agentapi.RecordStatus {
 		s.Oldest = segments[0].First
 	}
 	s.Lines = e.lines.Load()
+	s.Witnesses = e.witnesses()
 	return s
 }

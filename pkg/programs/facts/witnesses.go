@@ -17,6 +17,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/translog"
 	"data-space.liqo.io/pkg/effects/factlog"
+	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/fact"
 )
 
@@ -179,6 +180,18 @@ func (w *Witness) verified(signed []byte, answer string) (string, error) {
 	return lines.String(), nil
 }
 
+// witnesses returns what is known of each witness, in the order in which they were given.
+func (e *Emitter) witnesses() []agentapi.Witnessed {
+	var all []agentapi.Witnessed
+	for _, w := range e.Witnesses {
+		known, _ := e.witnessed.Load(w.key.Name())
+		s, _ := known.(agentapi.Witnessed)
+		s.Name = w.key.Name()
+		all = append(all, s)
+	}
+	return all
+}
+
 // reportWitness reports what has changed of a witness.
 func (e *Emitter) reportWitness(w *Witness, c translog.Checkpoint, err error) {
 	state := ""
@@ -187,6 +200,7 @@ func (e *Emitter) reportWitness(w *Witness, c translog.Checkpoint, err error) {
 	}
 	name := w.key.Name()
 	e.metrics.witness(name, c.N, w.cosigned, err)
+	e.witnessed.Store(name, agentapi.Witnessed{Name: name, Lines: w.cosigned, Asked: time.Now(), Refused: errors.Is(err, errRefused), Problem: state})
 	if state == w.state {
 		return
 	}

@@ -105,9 +105,11 @@ type Policies struct {
 	told  atomic.Bool   // the filter knows the whole cluster; before, nothing may be written
 	begun atomic.Bool   // and the kernel was written once
 	look  chan struct{} // the kernel is to be looked at now
-	cut   chan struct{} // connections may be forbidden since
-	seen  account
-	audit audit
+
+	rounds atomic.Uint64 // in which the kernel was looked at
+	cut    chan struct{} // connections may be forbidden since
+	seen   account
+	audit  audit
 
 	marksAt time.Time // when marks were looked for; of verify alone
 }

@@ -64,6 +64,10 @@ func refusedPackets(counts []nodefilter.Refused) []agentapi.Refused {
 func (p *Policies) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+agentapi.PolicyPath, func(w http.ResponseWriter, _ *http.Request) { p.answer(w, p.Status()) })
+	mux.HandleFunc("GET "+agentapi.VerifyNodePath, func(w http.ResponseWriter, r *http.Request) {
+		p.verifyNow(r.Context())
+		p.answer(w, p.Status())
+	})
 	mux.HandleFunc("GET "+agentapi.ExplainPath, func(w http.ResponseWriter, r *http.Request) {
 		q, err := agentapi.ParseQuestion(r.URL.Query())
 		if err != nil {

@@ -20,6 +20,7 @@ func (p *Policies) verify(ctx context.Context) {
 		if p.told.Load() && !p.round(ctx) {
 			wait = retryPause
 		}
+		p.rounds.Add(1)
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -29,6 +30,20 @@ func (p *Policies) verify(ctx context.Context) {
 		case <-p.look:
 			timer.Stop()
 		}
+	}
+}
+
+// verifyPatience bounds how long a verification that was asked for is waited for.
+const verifyPatience = 30 * time.Second
+
+// verifyNow has the kernel read and compared with the plan, and waits until that is done. What is found is in the status.
+func (p *Policies) verifyNow(ctx context.Context) {
+	before := p.rounds.Load()
+	ctx, cancel := context.WithTimeout(ctx, verifyPatience)
+	defer cancel()
+	for ctx.Err() == nil && p.rounds.Load() < before+2 { // the first may have begun before
+		p.wake(p.look)
+		pause(ctx, 20*time.Millisecond)
 	}
 }
 

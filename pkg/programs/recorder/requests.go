@@ -49,7 +49,7 @@ func Print(w io.Writer, root string, q Query) error {
 	}
 	for _, guest := range guests {
 		if q.Guest == "" || guest == folder(q.Guest) {
-			if err := q.guest(t, filepath.Join(root, guest)); err != nil {
+			if err := q.guest(t, filepath.Join(root, guest), &reading{}); err != nil {
 				return err
 			}
 		}
@@ -68,32 +68,61 @@ func Unknown(root, guest string) string {
 		"ask the agent of the pod's node\n", guest, strings.Join(guests, ", "))
 }
 
-func (q Query) guest(w io.Writer, folder string) error {
+// reading is how far the segments of a record were printed.
+type reading struct {
+	pairing record.Pairing
+	segment string // the newest that was read
+	offset  int64  // of it: behind its last whole line
+}
+
+// guest prints what the record of a guest has behind what was printed of it before.
+func (q Query) guest(w io.Writer, folder string, at *reading) error {
 	segments, err := recordfile.Segments(folder)
 	if err != nil {
 		return err
 	}
-	var pairing record.Pairing
-	for _, s := range segments {
-		if err := q.segment(w, filepath.Join(folder, s.Name), &pairing); err != nil && !errors.Is(err, fs.ErrNotExist) { // just removed
+	known := slices.IndexFunc(segments, func(s record.Segment) bool { return s.Name == at.segment })
+	for _, s := range segments[max(known, 0):] {
+		if at.segment == "" && q.before(filepath.Join(folder, s.Name)) {
+			continue
+		}
+		if s.Name != at.segment {
+			at.segment, at.offset = s.Name, 0
+		}
+		if err := q.read(w, filepath.Join(folder, s.Name), at); err != nil && !errors.Is(err, fs.ErrNotExist) { // just removed
 			return err
 		}
 	}
 	return nil
 }
 
-func (q Query) segment(w io.Writer, path string, pairing *record.Pairing) error {
+// earlier is how long before its end the beginning of a request is looked for.
+const earlier = 15 * time.Minute
+
+// before reports whether a segment was last written to so long ago that nothing in it is printed.
+func (q Query) before(segment string) bool {
+	info, err := os.Stat(segment)
+	return err == nil && !q.Since.IsZero() && info.ModTime().Before(q.Since.Add(-earlier))
+}
+
+func (q Query) read(w io.Writer, path string, at *reading) error {
 	file, err := os.Open(path) //nolint:gosec // a segment in the record's folder
 	if err != nil {
 		return fmt.Errorf("read the record: %w", err)
 	}
 	defer file.Close()
+	if _, err := file.Seek(at.offset, io.SeekStart); err != nil {
+		return fmt.Errorf("read the record: %w", err)
+	}
 	lines := bufio.NewReaderSize(file, longest)
 	for {
 		line, err := lines.ReadSlice('\n')
+		length := len(line)
 		for errors.Is(err, bufio.ErrBufferFull) { // positions: its rest is passed over
 			line = nil
-			_, err = lines.ReadSlice('\n')
+			var more []byte
+			more, err = lines.ReadSlice('\n')
+			length += len(more)
 		}
 		if errors.Is(err, io.EOF) { // a line without an end is being written
 			return nil
@@ -101,7 +130,8 @@ func (q Query) segment(w io.Writer, path string, pairing *record.Pairing) error 
 		if err != nil {
 			return fmt.Errorf("read the record: %w", err)
 		}
-		q.line(w, line, pairing)
+		at.offset += int64(length)
+		q.line(w, line, &at.pairing)
 	}
 }
 

@@ -1,0 +1,135 @@
+package facts_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/mod/sumdb/note"
+
+	"data-space.liqo.io/pkg/decisions/translog"
+	"data-space.liqo.io/pkg/effects/factlog"
+	"data-space.liqo.io/pkg/programs/facts"
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/fact"
+)
+
+// served serves a log of three pods' facts as the agent does. It is stopped with the test.
+func served(t *testing.T) (e *facts.Emitter, server *httptest.Server, folder string) {
+	t.Helper()
+	folder = filepath.Join(t.TempDir(), "facts")
+	e, stop := run(t, config(folder))
+	server = httptest.NewServer(e.Handler())
+	t.Cleanup(func() { server.Close(); stop() })
+	at := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	for i := range 3 {
+		e.Emit(fact.Fact{Time: at.Add(time.Duration(i) * time.Hour), Kind: fact.PodStateChanged,
+			Subject: fact.Subject{Guest: "pharma", Namespace: "pharma-space", Pod: fmt.Sprintf("study-%d", i)}})
+	}
+	require.Eventually(t, func() bool { return len(asked(t, server, agentapi.FactQuery{Namespace: "pharma-space"})) == 3 }, patience, time.Millisecond)
+	return e, server, folder
+}
+
+func get(t *testing.T, server *httptest.Server, path string, query url.Values) *http.Response {
+	t.Helper()
+	answer, err := http.Get(server.URL + path + "?" + query.Encode())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = answer.Body.Close() })
+	return answer
+}
+
+func asked(t *testing.T, server *httptest.Server, q agentapi.FactQuery) []fact.Recorded {
+	t.Helper()
+	var all []fact.Recorded
+	lines := bufio.NewScanner(get(t, server, agentapi.FactsPath, q.Values()).Body)
+	for lines.Scan() {
+		r, err := fact.Decode(lines.Bytes())
+		require.NoError(t, err, lines.Text())
+		all = append(all, r)
+	}
+	return all
+}
+
+func TestAQueryChoosesLinesAsTheyAre(t *testing.T) {
+	_, server, _ := served(t)
+	at := time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)
+	pods := func(q agentapi.FactQuery) (names []string) {
+		q.Kinds = []string{string(fact.PodStateChanged)}
+		for _, r := range asked(t, server, q) {
+			names = append(names, r.Subject.Pod)
+		}
+		return names
+	}
+	require.Equal(t, []string{"study-0", "study-1", "study-2"}, pods(agentapi.FactQuery{}))
+	require.Equal(t, []string{"study-1", "study-2"}, pods(agentapi.FactQuery{Since: at}))
+	require.Equal(t, []string{"study-0", "study-1"}, pods(agentapi.FactQuery{Until: at}))
+	require.Equal(t, []string{"study-2"}, pods(agentapi.FactQuery{Pod: "study-2", Guest: "pharma"}))
+	require.Equal(t, []string{"study-1", "study-2"}, pods(agentapi.FactQuery{Last: 2}))
+	require.Empty(t, pods(agentapi.FactQuery{Guest: "other"}))
+	for _, wrong := range []url.Values{{"since": {"yesterday"}}, {"last": {"0"}}, {"last": {"1000000"}}} {
+		require.Equal(t, http.StatusBadRequest, get(t, server, agentapi.FactsPath, wrong).StatusCode, wrong)
+	}
+}
+
+func TestAFollowerReadsWhatIsRecordedFromThenOn(t *testing.T) {
+	e, server, _ := served(t)
+	lines := bufio.NewScanner(get(t, server, agentapi.FactsPath, agentapi.FactQuery{Follow: true, Last: 1, Guest: "pharma"}.Values()).Body)
+	next := func() string {
+		require.True(t, lines.Scan(), lines.Err())
+		r, err := fact.Decode(lines.Bytes())
+		require.NoError(t, err)
+		return r.Subject.Pod
+	}
+	require.Equal(t, "study-2", next())
+	e.Emit(fact.Fact{Kind: fact.PodStateChanged, Subject: fact.Subject{Guest: "other", Pod: "another"}})
+	e.Emit(fact.Fact{Kind: fact.PodStateChanged, Subject: fact.Subject{Guest: "pharma", Pod: "study-3"}})
+	require.Equal(t, "study-3", next())
+}
+
+func TestProofsAndContinuationsAreVerifiedByThoseWhoAsk(t *testing.T) {
+	_, server, folder := served(t)
+	keys, err := factlog.Folder(folder).Keys()
+	require.NoError(t, err)
+	known, err := factlog.Verifiers(keys)
+	require.NoError(t, err)
+	var signed translog.Checkpoint
+	require.Eventually(t, func() bool {
+		text, err := factlog.Folder(folder).Checkpoint()
+		if err == nil {
+			signed, err = factlog.Unverified(text)
+		}
+		return err == nil && signed.N >= 3
+	}, patience, 10*time.Millisecond)
+
+	answers := json.NewDecoder(get(t, server, agentapi.ProofsPath, url.Values{"index": {"1", "2", "999"}}).Body)
+	for _, index := range []int64{1, 2} {
+		var p agentapi.FactProof
+		require.NoError(t, answers.Decode(&p))
+		require.Empty(t, p.Problem)
+		proof, err := translog.ParseProof([]byte(p.Proof))
+		require.NoError(t, err)
+		require.Equal(t, index, proof.Index)
+		_, _, err = proof.Check(known)
+		require.NoError(t, err)
+	}
+	var none agentapi.FactProof
+	require.NoError(t, answers.Decode(&none))
+	require.NotEmpty(t, none.Problem)
+
+	verifier, err := note.NewVerifier(keys[0])
+	require.NoError(t, err)
+	text, err := io.ReadAll(get(t, server, agentapi.ContinuedPath, url.Values{"from": {"0"}}).Body)
+	require.NoError(t, err)
+	s, err := translog.ParseSubmission(text)
+	require.NoError(t, err)
+	_, _, err = translog.Judge(s, map[string][]note.Verifier{signed.Origin: {verifier}}, func(string) (translog.Checkpoint, error) { return translog.Checkpoint{}, nil })
+	require.NoError(t, err)
+}

@@ -1,0 +1,72 @@
+package recorder
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"data-space.liqo.io/pkg/values/agentapi"
+)
+
+// Handler answers with the entries of the record in a folder that an agentapi.RequestQuery chooses.
+func Handler(root string) http.Handler {
+	if root == "" {
+		return http.NotFoundHandler()
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked, err := agentapi.ParseRequestQuery(r.URL.Query())
+		if err == nil {
+			out := http.NewResponseController(w)
+			_ = out.SetWriteDeadline(time.Time{}) // what cannot be extended ends after a minute
+			q := Query{Guest: asked.Guest, Pod: asked.Pod, Since: asked.Since, JSON: asked.JSON}
+			if asked.Follow {
+				err = q.follow(r.Context(), w, root, func() { _ = out.Flush() })
+			} else {
+				err = Print(w, root, q)
+			}
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	})
+}
+
+// followEvery is the time between two looks for more entries: the recorder copies the logs four times a second.
+const followEvery = 500 * time.Millisecond
+
+// follow prints entries as Print does, and those that are recorded from then on until the context ends: all guests' in the order in which
+// they are found.
+func (q Query) follow(ctx context.Context, w io.Writer, root string, flush func()) error {
+	t := newTable(w)
+	known := map[string]*reading{}
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		guests, err := guestFolders(root)
+		if err != nil {
+			return err
+		}
+		for _, guest := range guests {
+			if q.Guest != "" && guest != folder(q.Guest) {
+				continue
+			}
+			if known[guest] == nil {
+				known[guest] = &reading{}
+			}
+			if err := q.guest(t, filepath.Join(root, guest), known[guest]); err != nil {
+				return err
+			}
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		flush()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
