@@ -1,5 +1,5 @@
 // Command kubectl-dataspace is "kubectl dataspace": it asks the agents of all nodes, through the API server, what they enforce and
-// what guests did.
+// what guests did, and writes kubeconfigs for the API proxy.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 
 	"data-space.liqo.io/pkg/effects/agentexec"
 	"data-space.liqo.io/pkg/programs/cli"
+	"data-space.liqo.io/pkg/programs/kubeconfig"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -21,7 +22,7 @@ func command() *cobra.Command {
 		Short: "kubectl dataspace shows what Data Spacer enforces in a cluster, and what guests did",
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(auditCommand(), explainCommand(), requestsCommand())
+	c.AddCommand(auditCommand(), explainCommand(), requestsCommand(), kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage))
 	return c
 }
 

@@ -135,8 +135,8 @@ func effectsOnly() []permit {
 }
 
 func programsOnly() []permit {
-	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/taintreport", "pkg/programs/webhook", "pkg/programs/workloads"}
-	start := []string{"pkg/programs/cli"}
+	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/kubeconfig", "pkg/programs/taintreport", "pkg/programs/webhook", "pkg/programs/workloads"}
+	start := []string{"pkg/programs/cli", "pkg/programs/kubeconfig"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},
 		{paths: []string{"net/http/httputil"}, only: []string{"pkg/programs/apiproxy"}},
@@ -145,14 +145,15 @@ func programsOnly() []permit {
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/programs/witness"}},
 		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
 		{paths: []string{"github.com/containernetworking/cni/..."}, only: []string{"pkg/programs/cniplugin"}},
-		{paths: []string{"crypto/rand"}, only: []string{"pkg/programs/workloads"}}, // a mark of its own on what it keeps
+		{paths: []string{"crypto", "crypto/x509/pkix"}, only: []string{"pkg/programs/kubeconfig"}}, // a request for a certificate
+		{paths: []string{"crypto/rand"}, only: []string{"pkg/programs/workloads"}},                 // a mark of its own on what it keeps
 		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/programs/kubectlplugin"}},
 		{paths: []string{"github.com/prometheus/client_golang/..."}},
 		{paths: []string{"k8s.io/client-go/util/workqueue"}},
 		{paths: []string{"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, only: []string{"pkg/programs/controller"}},
 		{paths: []string{"k8s.io/client-go/...", "sigs.k8s.io/controller-runtime/..."}, only: server},
 		{paths: []string{"os/signal", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/go-logr/logr", "k8s.io/klog/v2"}, only: start},
-		{paths: []string{"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd", "sigs.k8s.io/controller-runtime/pkg/log"}, only: start},
+		{paths: []string{"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd/...", "sigs.k8s.io/controller-runtime/pkg/log"}, only: start},
 	}
 }
 

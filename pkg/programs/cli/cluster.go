@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // Cluster returns the connection that a kubeconfig describes, or that Kubernetes gives every pod when none is named, and where
@@ -35,11 +36,41 @@ func (k *Kubeconfig) Flags(f *pflag.FlagSet) {
 	f.StringVarP(&k.namespace, "namespace", "n", "", "`namespace` of the pod; default: the context's")
 }
 
-// Connect returns the connection and the namespace that the flags, $KUBECONFIG or ~/.kube/config describe, as kubectl reads them.
-func (k *Kubeconfig) Connect() (config *rest.Config, namespace string, err error) {
+// load reads what the flags, $KUBECONFIG or ~/.kube/config name, as kubectl does.
+func (k *Kubeconfig) load() clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = k.file
-	client := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: k.context})
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: k.context})
+}
+
+// Credentials returns the user of the context, with the contents of the files that it names, and the context's namespace.
+func (k *Kubeconfig) Credentials() (user *clientcmdapi.AuthInfo, namespace string, err error) {
+	raw, err := k.load().RawConfig()
+	if err == nil {
+		if k.context != "" {
+			raw.CurrentContext = k.context
+		}
+		if err = clientcmdapi.MinifyConfig(&raw); err == nil {
+			err = clientcmdapi.FlattenConfig(&raw)
+		}
+	}
+	if err != nil {
+		return nil, "", usageError{fmt.Errorf("no credentials: %w; name a kubeconfig by --kubeconfig or $KUBECONFIG, and its context by --context", err)}
+	}
+	context := raw.Contexts[raw.CurrentContext]
+	user = raw.AuthInfos[context.AuthInfo]
+	if user == nil {
+		return nil, "", usageError{fmt.Errorf("the context %q has no user; name another by --context", raw.CurrentContext)}
+	}
+	if namespace = k.namespace; namespace == "" {
+		namespace = context.Namespace
+	}
+	return user, namespace, nil
+}
+
+// Connect returns the connection and the namespace that the flags, $KUBECONFIG or ~/.kube/config describe, as kubectl reads them.
+func (k *Kubeconfig) Connect() (config *rest.Config, namespace string, err error) {
+	client := k.load()
 	if config, err = client.ClientConfig(); err != nil {
 		return nil, "", usageError{fmt.Errorf("no connection to a cluster: %w; name a kubeconfig by --kubeconfig or $KUBECONFIG", err)}
 	}

@@ -5,9 +5,6 @@ package proxy
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,8 +16,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 func who(t *testing.T, config *rest.Config) authenticationv1.UserInfo {
@@ -197,16 +192,9 @@ func TestTheCallersOwnRightsWork(t *testing.T) {
 func TestKubectl(t *testing.T) {
 	w := newWorld(t)
 	proxied, _ := w.pharma(t)
-	file := filepath.Join(t.TempDir(), "kubeconfig")
-	config := clientcmdapi.NewConfig()
-	config.CurrentContext = "test"
-	config.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test", Namespace: "pharma-a"}
-	config.Clusters["test"] = &clientcmdapi.Cluster{Server: proxied.Host, CertificateAuthorityData: proxied.CAData}
-	config.AuthInfos["test"] = &clientcmdapi.AuthInfo{ClientCertificateData: proxied.CertData, ClientKeyData: proxied.KeyData}
-	require.NoError(t, clientcmd.WriteToFile(*config, file))
+	file := kubeconfigOf(t, proxied)
 	kubectl := func(args ...string) string {
-		command := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append(args, "--kubeconfig="+file, "--cache-dir="+t.TempDir())...)
-		out, _ := command.CombinedOutput()
+		out, _ := kubectlCommand(t, file, args...).CombinedOutput()
 		return string(out)
 	}
 	require.Equal(t, "namespace/pharma-a\nnamespace/pharma-b\n", kubectl("get", "namespaces", "-o", "name"))
