@@ -10,11 +10,11 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// WouldRefuse is one direction of a connection that policies in mode Audit would refuse, were they in force.
+// WouldRefuse is one direction of a connection that policies in mode Audit would refuse if they were enforced.
 type WouldRefuse struct {
 	Direction string
 	Pod       netpolicy.Key
-	Policies  []netpolicy.Key // those in mode Audit that would select the pod, by name
+	Policies  []netpolicy.Key // policies in mode Audit that select the pod, by name
 }
 
 // describe returns it as a sentence.
@@ -26,7 +26,7 @@ func (w WouldRefuse) describe() string {
 	return fmt.Sprintf("%s of %s: would be refused if the policies in mode Audit were in force, none of which allows it (%s)", w.Direction, w.Pod, strings.Join(names, ", "))
 }
 
-// audit adds a policy in mode Audit to its namespace, and unaudit removes it.
+// audit adds a policy in mode Audit to its namespace. unaudit removes it.
 func (x *Index) audit(ns *namespace, p *policy) {
 	if p.Audited != nil {
 		ns.audited.add(*p.Audited, p)
@@ -41,10 +41,11 @@ func (x *Index) unaudit(ns *namespace, p *policy) {
 	}
 }
 
-// Audits reports whether a policy in mode Audit is known.
+// Audits reports whether the index knows a policy in mode Audit.
 func (x *Index) Audits() bool { return x.audits > 0 }
 
-// Audit judges a packet that the policies in force allow by those in mode Audit as well. As in force, one policy that allows it is enough.
+// Audit evaluates the policies in mode Audit for a packet that the enforced policies allow. It returns the directions in which
+// no policy would allow the packet. One policy that allows the packet is enough, as for enforced policies.
 func (x *Index) Audit(p Packet) []WouldRefuse {
 	if x.audits == 0 {
 		return nil
@@ -74,7 +75,7 @@ func (x *Index) Audit(p Packet) []WouldRefuse {
 	return all
 }
 
-// auditing are the policies in mode Audit that would judge the direction of the pod.
+// auditing returns the policies in mode Audit that apply to the direction of the pod.
 func (p *pod) auditing(d direction) []*policy {
 	var out []*policy
 	p.ns.audited.each(p.Labels, func(pol *policy) {
@@ -85,7 +86,7 @@ func (p *pod) auditing(d direction) []*policy {
 	return out
 }
 
-// permits reports whether a policy that no chain stands for allows a packet in one direction of a pod.
+// permits reports whether a policy without a chain allows a packet in one direction of a pod.
 func (x *Index) permits(pol *policy, d direction, own *pod, p Packet) bool {
 	far := p.From
 	if d == egress {

@@ -2,8 +2,8 @@ package netpol
 
 import "data-space.liqo.io/pkg/values/netpolicy"
 
-// byLabel finds what has a selector by the labels of an object: only those whose selector asks for a label that the
-// object has, and those that ask for no certain label, are looked at.
+// byLabel finds the items whose selector may select an object. Items whose selector requires a label are indexed by that
+// label, so a lookup reads only the items that require a label of the object and the items that require no single label.
 type byLabel[T comparable] struct {
 	exact map[string]map[T]struct{}
 	rest  map[T]struct{}
@@ -37,7 +37,7 @@ func (b *byLabel[T]) remove(s netpolicy.Selector, item T) {
 	}
 }
 
-// each calls f for every item whose selector may select an object with these labels.
+// each calls f for every item whose selector may select an object with these labels. The caller evaluates the selector.
 func (b *byLabel[T]) each(labels map[string]string, f func(T)) {
 	for item := range b.rest {
 		f(item)

@@ -8,7 +8,7 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// targetChain judges, in one direction, the pods that the same policies select.
+// targetChain is the chain of one direction for the pods that the same policies select.
 type targetChain struct {
 	name     string
 	dir      direction
@@ -16,18 +16,18 @@ type targetChain struct {
 	pods     int
 }
 
-// policyChain is one direction of one policy, for pods that resolve its named ports alike.
+// policyChain is the chain of one direction of one policy, for pods in which the policy's named ports have the same numbers.
 type policyChain struct {
 	name     string
 	dir      direction
 	policy   *policy
-	resolved []netpolicy.NamedPort // ingress: what the policy's named ports are in these pods
+	resolved []netpolicy.NamedPort // ingress: the numbers of the policy's named ports in these pods
 	clauses  []clause
 	targets  int
 }
 
-// targetChain returns the chain for a pod that these policies select, made if there is none; nil if none of them judges
-// the direction.
+// targetChain returns the chain for a pod that these policies select, and creates it if needed. It returns nil if no policy
+// applies to the direction.
 func (x *Index) targetChain(d direction, p *pod, selecting []*policy) *targetChain {
 	var chains []*policyChain
 	words := []string{d.String(), p.Namespace}
@@ -56,11 +56,11 @@ func (x *Index) targetChain(d direction, p *pod, selecting []*policy) *targetCha
 
 func (x *Index) dropTarget(t *targetChain) {
 	if t.pods == 0 {
-		x.tx.target(t) // looked at when all is known: another pod may need it meanwhile
+		x.tx.target(t) // sweep decides at the end of the transaction: another pod may use the chain by then
 	}
 }
 
-// policyChain returns the policy's chain for this pod, made if there is none.
+// policyChain returns the policy's chain for this pod, and creates it if needed.
 func (x *Index) policyChain(d direction, p *pod, pol *policy) *policyChain {
 	resolved := resolve(d, p, pol)
 	words := []string{d.String(), pol.Namespace, pol.Name}
@@ -74,7 +74,7 @@ func (x *Index) policyChain(d direction, p *pod, pol *policy) *policyChain {
 		x.policies[name] = c
 		pol.chains[c] = struct{}{}
 		x.reload(c)
-	} else if c.policy != pol { // deleted and made again
+	} else if c.policy != pol { // the policy was deleted and created again
 		delete(c.policy.chains, c)
 		c.policy = pol
 		pol.chains[c] = struct{}{}
@@ -84,8 +84,8 @@ func (x *Index) policyChain(d direction, p *pod, pol *policy) *policyChain {
 	return c
 }
 
-// resolve looks up what the policy's named ports are in the pod that connections go to. Egress goes to many: there it
-// is a matter of sets.
+// resolve returns the numbers of the policy's named ports in the pod that receives the connections. For egress the receivers
+// are many pods, so sets of address and port are used instead and resolve returns nil.
 func resolve(d direction, p *pod, pol *policy) []netpolicy.NamedPort {
 	if d == egress {
 		return nil
@@ -109,7 +109,7 @@ func resolve(d direction, p *pod, pol *policy) []netpolicy.NamedPort {
 	return out
 }
 
-// reload makes the chain's clauses anew and lets go of sets that they no longer need.
+// reload computes the chain's clauses again and releases the sets that they no longer use.
 func (x *Index) reload(c *policyChain) {
 	old := c.clauses
 	c.clauses = x.clauses(c)
@@ -122,7 +122,7 @@ func (x *Index) reload(c *policyChain) {
 	x.tx.policy(c)
 }
 
-// sweep drops the chains that nothing leads to any more, and what only they needed.
+// sweep deletes the chains that no rule jumps to, and the sets that only these chains used.
 func (x *Index) sweep() {
 	for _, t := range x.tx.targets {
 		if t.pods == 0 {

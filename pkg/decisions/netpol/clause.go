@@ -8,21 +8,21 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// clause is the verdict form between policy and rule: one peer on one group of ports, allowed.
+// clause is the intermediate form between a policy's rule and an iptables rule: it allows one peer on one group of ports.
 type clause struct {
-	rule, peer int // places in the policy; peer -1: anybody
+	rule, peer int // indexes in the policy; peer -1: every peer
 
-	// Who: all that are set must match.
-	members *set             // the peer is in it
-	block   *netpolicy.Block // the peer is in its CIDR
-	except  *set             // and not in this
+	// The peer. Every field that is set must match.
+	members *set             // the peer's address is in this set
+	block   *netpolicy.Block // the peer's address is in this CIDR
+	except  *set             // the peer's address is not in this set
 
-	// What.
+	// The ports.
 	protocol netpolicy.Protocol // "": any
-	ports    []netpolicy.Port   // numbers of that protocol; none: every port
-	named    *set               // the destination with its port is in it
+	ports    []netpolicy.Port   // numbers of that protocol; empty: every port
+	named    *set               // the destination's address and port are in this set
 
-	text string // the peer, for people
+	text string // describes the peer in the rule's comment
 }
 
 func (c clause) sets() []*set {
@@ -35,7 +35,7 @@ func (c clause) sets() []*set {
 	return out
 }
 
-// clauses turns one direction of a policy into clauses and holds the sets that they need.
+// clauses returns the clauses of one direction of a policy and holds the sets that they use.
 func (x *Index) clauses(c *policyChain) []clause {
 	var out []clause
 	for i, rule := range c.policy.side(c.dir).Rules {
@@ -58,7 +58,7 @@ func (x *Index) clauses(c *policyChain) []clause {
 
 func (x *Index) portClauses(c *policyChain, at clause, rule netpolicy.Rule, peer netpolicy.Peer) []clause {
 	if rule.AnyPort {
-		return []clause{x.who(c, at, peer)}
+		return []clause{x.withPeer(c, at, peer)}
 	}
 	var out []clause
 	numbers := map[netpolicy.Protocol][]netpolicy.Port{}
@@ -75,7 +75,7 @@ func (x *Index) portClauses(c *policyChain, at clause, rule netpolicy.Rule, peer
 	}
 	for _, protocol := range []netpolicy.Protocol{netpolicy.TCP, netpolicy.UDP, netpolicy.SCTP} {
 		for _, some := range chunks(numbers[protocol]) {
-			one := x.who(c, at, peer)
+			one := x.withPeer(c, at, peer)
 			one.protocol, one.ports = protocol, some
 			out = append(out, one)
 		}
@@ -83,8 +83,8 @@ func (x *Index) portClauses(c *policyChain, at clause, rule netpolicy.Rule, peer
 	return out
 }
 
-// who fills in the peer.
-func (x *Index) who(c *policyChain, at clause, peer netpolicy.Peer) clause {
+// withPeer returns the clause with the fields of the peer set.
+func (x *Index) withPeer(c *policyChain, at clause, peer netpolicy.Peer) clause {
 	switch {
 	case at.peer < 0:
 	case peer.Block != nil:
@@ -98,13 +98,13 @@ func (x *Index) who(c *policyChain, at clause, peer netpolicy.Peer) clause {
 	return at
 }
 
-// namedClause is egress to a named port: what the name means is the destination's to say, so that only pods have it.
+// namedClause returns the clause for egress to a named port. The destination pod defines the number, so only pods match.
 func (x *Index) namedClause(c *policyChain, at clause, peer netpolicy.Peer, port netpolicy.Port) clause {
 	if at.peer >= 0 && peer.Block == nil {
 		at.named = x.groupSet(c, groupOf(c, peer, port))
 		return at
 	}
-	at = x.who(c, at, peer)
+	at = x.withPeer(c, at, peer)
 	at.named = x.groupSet(c, group{pods: netpolicy.Everything(), port: port})
 	return at
 }
@@ -117,7 +117,7 @@ func groupOf(c *policyChain, peer netpolicy.Peer, port netpolicy.Port) group {
 	return g
 }
 
-// lookUp is what a named port is in the pods of the chain.
+// lookUp returns the numbers of a named port in the pods of the chain.
 func (c *policyChain) lookUp(port netpolicy.Port) []netpolicy.Port {
 	for _, r := range c.resolved {
 		if r.Name == port.Name && r.Protocol == port.Protocol {
@@ -127,7 +127,7 @@ func (c *policyChain) lookUp(port netpolicy.Port) []netpolicy.Port {
 	return nil
 }
 
-// chunks splits ports into what one rule can match: every port, or up to 15 numbers of which a range takes two
+// chunks splits ports into groups that one rule can match: every port, or up to 15 numbers, where a range counts as two
 // (xt_multiport).
 func chunks(ports []netpolicy.Port) [][]netpolicy.Port {
 	if len(ports) == 0 {
@@ -158,7 +158,7 @@ func chunks(ports []netpolicy.Port) [][]netpolicy.Port {
 	return out
 }
 
-// comment is how people recognise the clause's rule.
+// comment returns the comment of the clause's rule: policy, index and peer.
 func (c clause) comment(p *policyChain) string {
 	peer := "from"
 	if p.dir == egress {

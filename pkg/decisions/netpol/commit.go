@@ -8,7 +8,7 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// commit returns the Delta of what was touched and assumes that the caller applies it.
+// commit returns the Delta for the touched objects and assumes that the caller applies it.
 func (x *Index) commit() Delta {
 	delta, _ := x.commitWith(false)
 	return delta
@@ -38,7 +38,8 @@ func (x *Index) commitWith(traced bool) (Delta, effect) {
 	return delta, e
 }
 
-// narrows reports whether changes of members may forbid what was allowed: a group lost one, or more is judged.
+// narrows reports whether the changes of members may refuse a connection that was allowed: a group lost a member, or a pod
+// became isolated.
 func (x *Index) narrows(diffs []difference) bool {
 	return slices.ContainsFunc(diffs, func(d difference) bool {
 		judged := d.set == x.isolated || d.set == x.closed
@@ -46,29 +47,29 @@ func (x *Index) narrows(diffs []difference) bool {
 	})
 }
 
-// chainDeltas renders what was touched and keeps what differs from what the kernel holds.
+// chainDeltas renders the touched chains and returns those that differ from the kernel's.
 func (x *Index) chainDeltas() Delta {
 	var delta Delta
 	for _, f := range x.settings.families() {
 		d := ChainDelta{Family: f}
 		for name, c := range x.tx.policies {
 			if x.policies[name] == c {
-				x.put(&d, name, c.rules(f))
+				x.writeChain(&d, name, c.rules(f))
 			} else {
-				x.take(&d, name)
+				x.deleteChain(&d, name)
 			}
 		}
 		for name, c := range x.tx.targets {
 			if x.targets[name] == c {
-				x.put(&d, name, c.rules(x))
+				x.writeChain(&d, name, c.rules(x))
 			} else {
-				x.take(&d, name)
+				x.deleteChain(&d, name)
 			}
 		}
 		x.treeDelta(&d)
 		if x.tx.frame {
-			x.put(&d, chainForward, x.entry(f, true))
-			x.put(&d, chainInput, x.entry(f, false))
+			x.writeChain(&d, chainForward, x.entry(f, true))
+			x.writeChain(&d, chainInput, x.entry(f, false))
 		}
 		if len(d.Changed)+len(d.Gone) > 0 {
 			slices.SortFunc(d.Changed, func(a, b iptables.Chain) int { return cmp.Compare(a.Name, b.Name) })
@@ -83,35 +84,37 @@ func (x *Index) treeDelta(d *ChainDelta) {
 	for _, way := range directions() {
 		chains, gone := x.tree[way][d.Family].changed()
 		for _, c := range chains {
-			x.put(d, c.Name, c.Rules)
+			x.writeChain(d, c.Name, c.Rules)
 		}
 		for _, name := range gone {
-			x.take(d, name)
+			x.deleteChain(d, name)
 		}
 	}
 }
 
-// put notes what a chain must hold, if the kernel holds something else.
-func (x *Index) put(d *ChainDelta, name string, rules []iptables.Rule) {
+// writeChain adds the chain to the Delta if the kernel holds other rules.
+func (x *Index) writeChain(d *ChainDelta, name string, rules []iptables.Rule) {
 	if held, there := x.rendered[d.Family][name]; !there || !iptables.EqualRules(held, rules) {
 		x.rendered[d.Family][name] = rules
 		d.Changed = append(d.Changed, iptables.Chain{Name: name, Policy: iptables.NoPolicy, Rules: rules})
 	}
 }
 
-// take notes that a chain is needed no more, if the kernel holds it.
-func (x *Index) take(d *ChainDelta, name string) {
+// deleteChain adds the deletion of the chain to the Delta if the kernel holds it.
+func (x *Index) deleteChain(d *ChainDelta, name string) {
 	if _, there := x.rendered[d.Family][name]; there {
 		delete(x.rendered[d.Family], name)
 		d.Gone = append(d.Gone, name)
 	}
 }
 
-// phases are operations on sets by when they must happen: the first three before chains are written, the rest after.
+// phases are operations on sets, grouped by their place in the order: the first three groups run before the chains are
+// written, the others after.
 type phases struct{ gone, made, added, appeared, deleted, destroyed []ipset.Op }
 
-// setOps orders the changes of sets round those of chains. What opens comes last for addresses that are new, what closes
-// first for those that are gone; a pod that only moves is added before it is taken away.
+// setOps orders the changes of sets before and after those of chains. Entries of new addresses are added last. Entries of
+// addresses that are gone are deleted first. A pod that moves between sets is added to the new set before it is deleted from
+// the old one.
 func (x *Index) setOps(delta *Delta, diffs []difference, remade map[*set]struct{}) {
 	var p phases
 	for _, f := range x.settings.families() {
@@ -139,7 +142,7 @@ func (x *Index) setOps(delta *Delta, diffs []difference, remade map[*set]struct{
 	delta.After = slices.Concat(p.appeared, p.deleted, p.destroyed)
 }
 
-// members sorts the changes of one set's members in one family into phases.
+// members adds the changes of one set's members in one family to the phases.
 func (x *Index) members(p *phases, d difference, f iptables.Family) {
 	for _, e := range ofFamily(d.adds, f) {
 		op := ipset.Op{Verb: ipset.Add, Set: d.set.name(f), Entry: e}

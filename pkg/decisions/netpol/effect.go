@@ -8,22 +8,22 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// effect is which parts of the filter a transaction changes, as far as a packet can meet them: a packet from p to q is
-// judged by p's egress chain, q's membership in the sets that it uses, q's ingress chain, and p's membership in the sets
-// of q's ingress chain. Chains change together, in one moment; each member of a set changes in a moment of its own.
+// effect describes which parts of the filter a transaction changes for packets. Four parts decide on a packet from p to q: p's
+// egress chain, q's membership in the sets of that chain, q's ingress chain, and p's membership in the sets of q's ingress
+// chain. All chains change at one moment. Each member of a set changes at a moment of its own.
 type effect struct {
-	alone     bool // other rules than the pods' changed, or the world between its changes never existed
+	alone     bool // rules outside the pods' chains changed, or the cluster never had the state between these changes
 	prefixes  map[netip.Prefix]struct{}
 	pods      map[*pod]struct{}
-	made      map[string]struct{} // sets made, destroyed or remade, by key
-	moved     map[*set][2]bool    // sets whose members changed; whether a pod of this node moved, by direction of use
-	local     [2]bool             // pods of this node moved in sets that are used in the direction
-	reads     map[*set]struct{}   // used, before or after, by chains that changed or that a pod got or lost
-	rewritten [2]bool             // chains that were there changed, by direction: policies', so many pods'
-	chained   [2]bool             // the same, or a pod got another chain
+	made      map[string]struct{} // sets created, destroyed or replaced, by key
+	moved     map[*set][2]bool    // sets whose members changed, and per direction of use whether a pod of this node moved
+	local     [2]bool             // a pod of this node moved in a set that is used in the direction
+	reads     map[*set]struct{}   // sets used, before or after, by chains that changed or that a pod got or lost
+	rewritten [2]bool             // existing chains of policies changed, by direction
+	chained   [2]bool             // existing chains of policies changed or a pod got another chain, by direction
 }
 
-// effect collects the effect of the current transaction, before sets are remade.
+// effect returns the effect of the current transaction, before sets are replaced.
 func (x *Index) effect(diffs []difference) effect {
 	e := effect{
 		alone: x.tx.frame || !x.tx.single, prefixes: map[netip.Prefix]struct{}{}, pods: map[*pod]struct{}{},
@@ -32,7 +32,7 @@ func (x *Index) effect(diffs []difference) effect {
 	for _, d := range diffs {
 		x.addMoves(&e, d)
 	}
-	// A chain that changed or is new or gone has held or released every set that it uses or used.
+	// A chain that changed, is new or is gone has held or released every set that it uses or used.
 	for s := range x.tx.used {
 		e.reads[s] = struct{}{}
 		if s.live() != s.written {
@@ -72,7 +72,7 @@ func (x *Index) addMoves(e *effect, d difference) {
 	}
 }
 
-// rewrites reports whether the kernel holds the chain with other rules.
+// rewrites reports whether the kernel holds the chain with different rules.
 func (x *Index) rewrites(c *policyChain) bool {
 	return x.policies[c.name] == c && slices.ContainsFunc(x.settings.families(), func(f iptables.Family) bool {
 		rules, written := x.rendered[f][c.name]
@@ -97,8 +97,8 @@ func (e *effect) read(c *policyChain) {
 	}
 }
 
-// opens reports whether a packet could pass while members of the set have changed and the rest has not, or the other way
-// round, though it passes neither before nor after.
+// opens reports whether a packet that both the old and the new state refuse could pass while only the members of the set have
+// changed, or while everything but them has changed.
 func (e effect) opens(s *set) bool {
 	if _, read := e.reads[s]; read {
 		return true
@@ -107,7 +107,7 @@ func (e effect) opens(s *set) bool {
 	return local[egress] && (e.local[ingress] || e.chained[ingress]) || local[ingress] && (e.local[egress] || e.chained[egress])
 }
 
-// without is the effect when these sets change with the chains that use them: then it is these chains that change.
+// without returns the effect when these sets are replaced together with the chains that use them: then these chains change.
 func (e effect) without(remade map[*set]struct{}, chains bool) effect {
 	e.local = [2]bool{}
 	for s, local := range e.moved {
@@ -132,8 +132,8 @@ func (e effect) without(remade map[*set]struct{}, chains bool) effect {
 	return e
 }
 
-// parts reports whether the effects may not be written in one transaction: some packet could meet a part of both.
-func (e effect) parts(f effect) bool {
+// conflicts reports whether the two effects need separate transactions, because parts of both decide on some packet.
+func (e effect) conflicts(f effect) bool {
 	if e.alone || f.alone || overlap(e.prefixes, f.prefixes) || overlap(e.pods, f.pods) || overlap(e.made, f.made) ||
 		overlap(e.moved, f.reads) || overlap(f.moved, e.reads) {
 		return true
@@ -147,7 +147,7 @@ func (e effect) parts(f effect) bool {
 	return false
 }
 
-// add makes the effect that of both.
+// add merges f into e.
 func (e *effect) add(f effect) {
 	if e.prefixes == nil {
 		*e = f

@@ -21,7 +21,7 @@ func (s *set) release(c *policyChain) {
 	}
 }
 
-// groupSet returns the set of a group, made and filled if there is none.
+// groupSet returns the set of a group, and creates and fills it if needed.
 func (x *Index) groupSet(c *policyChain, g group) *set {
 	if g.namespaces != nil && g.namespaces.All() {
 		g.namespaces = nil
@@ -41,7 +41,7 @@ func (x *Index) groupSet(c *policyChain, g group) *set {
 	return s
 }
 
-// fill looks at the pods of every namespace that the group is about, once.
+// fill adds the pods of every namespace that the group covers. It reads each of them once.
 func (x *Index) fill(s *set) {
 	within := func(ns *namespace) {
 		for _, p := range ns.pods {
@@ -92,7 +92,7 @@ func (x *Index) exceptSet(c *policyChain, b *netpolicy.Block) *set {
 	return s
 }
 
-// dropSet forgets a set that nothing uses.
+// dropSet deletes a set that no rule uses.
 func (x *Index) dropSet(s *set) {
 	delete(x.sets, s.key)
 	if s.group == nil {
@@ -114,7 +114,7 @@ func (x *Index) dropSet(s *set) {
 	}
 }
 
-// standingSets makes the sets that are always there.
+// standingSets creates the sets that exist in every state.
 func (x *Index) standingSets() {
 	standing := func(kind string, t ipset.Type) *set {
 		s := &set{key: kind, kind: kind, kindOf: t, standing: true, entries: map[ipset.Entry]*pod{}}

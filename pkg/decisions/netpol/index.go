@@ -11,16 +11,17 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// Index is the cluster as one node's filter sees it, and what the filter must hold. Not safe for concurrent use.
+// Index holds the pods, namespaces and policies of the cluster, and the chains and sets that one node's filter must hold for
+// them. Not safe for concurrent use.
 type Index struct {
 	settings   Settings
 	namespaces map[string]*namespace
-	holders    map[netip.Addr]*pod   // who has the address
-	claims     map[netip.Addr][]*pod // who says it has the address, where there are several; the first has it
+	holders    map[netip.Addr]*pod   // the pod that holds the address
+	claims     map[netip.Addr][]*pod // the pods whose status has the address, where there are several; the first one holds it
 	waiting    map[*pod]struct{}     // foreign pods of this node without an address
 
-	sets      map[string]*set   // by group key, or by what else makes them
-	broad     byLabel[*set]     // groups that are about all namespaces
+	sets      map[string]*set   // by group key, or by another key for sets of prefixes and standing sets
+	broad     byLabel[*set]     // groups that cover all namespaces
 	selecting map[*set]struct{} // groups with a namespace selector
 	isolated  *set              // addresses of this node's pods that some policy selects
 	known     *set              // addresses of this node's pods
@@ -30,45 +31,46 @@ type Index struct {
 	policies map[string]*policyChain
 	tree     [2]map[iptables.Family]*tree
 
-	audits   int // policies in mode Audit
+	audits   int // number of policies in mode Audit
 	lists    [kinds]listing
-	rendered map[iptables.Family]map[string][]iptables.Rule // what the kernel holds, own chains
+	rendered map[iptables.Family]map[string][]iptables.Rule // own chains in the kernel
 	tx       *transaction
 }
 
-// namespace is what the index knows of one namespace.
+// namespace is the index's entry of one namespace.
 type namespace struct {
 	name     string
 	labels   map[string]string
-	seen     bool   // the object itself was; a pod or a policy may come first
+	seen     bool   // the namespace object was reported; a pod or a policy may be reported before it
 	listed   uint32 // see listing
 	pods     map[string]*pod
 	local    map[*pod]struct{}
 	policies map[string]*policy
 	targets  byLabel[*policy] // by target selector
-	audited  byLabel[*policy] // by what they would select, those in mode Audit
-	groups   byLabel[*set]    // groups about this namespace, or whose namespace selector selects it
+	audited  byLabel[*policy] // policies in mode Audit, by target selector
+	groups   byLabel[*set]    // groups of this namespace, and groups whose namespace selector selects it
 }
 
-// pod is a pod with what follows for it. There are as many as the cluster has: what only this node's pods need is apart.
+// pod is the index's entry of one pod. There is one per pod of the cluster, so the fields that only pods of this
+// node have are in here.
 type pod struct {
 	netpolicy.Pod
 	ns     *namespace
 	gone   bool
 	listed uint32       // see listing
-	ips    []netip.Addr // what it holds: of two that claim an address one has it
+	ips    []netip.Addr // the addresses that it holds: one pod holds an address that several claim
 	sets   map[*set][]ipset.Entry
-	here   *here // nil: never was of this node
+	here   *here // nil: the pod was never on this node
 }
 
-// here is what follows for a pod of this node.
+// here is the part of a pod's entry that only pods of this node have.
 type here struct {
-	early []netip.Addr // what it was told to have before the API told
+	early []netip.Addr // addresses reported by AddressSeen, before the pod's status has any
 	chain [2]*targetChain
-	leafs []netip.Addr // of its ips, those that the trees lead to its chains
+	leafs []netip.Addr // the addresses of ips that the trees lead to its chains
 }
 
-// chain is the chain that judges the pod in the direction; nil: no policy does.
+// chain returns the pod's chain in the direction; nil: no policy applies.
 func (p *pod) chain(d direction) *targetChain {
 	if p.here == nil {
 		return nil
@@ -76,7 +78,7 @@ func (p *pod) chain(d direction) *targetChain {
 	return p.here.chain[d]
 }
 
-// policy is a policy with what follows for it.
+// policy is the index's entry of one policy.
 type policy struct {
 	netpolicy.Policy
 	listed uint32 // see listing
@@ -90,7 +92,7 @@ func (p *policy) side(d direction) netpolicy.Side {
 	return p.Ingress
 }
 
-// New returns an index of an empty cluster. Its State denies nobody anything.
+// New returns an index of an empty cluster. Its State refuses no packet.
 func New(s Settings) *Index {
 	x := &Index{
 		settings: s.withDefaults(), namespaces: map[string]*namespace{}, holders: map[netip.Addr]*pod{}, claims: map[netip.Addr][]*pod{},
@@ -118,8 +120,8 @@ func New(s Settings) *Index {
 	return x
 }
 
-// Apply takes note of changes, in order, and returns what changes in the kernel. Changes given together are written
-// together: the world between them is never enforced.
+// Apply applies changes in order and returns the Delta of the kernel's state. Changes of one call share one Delta, so the states
+// between them are never enforced.
 func (x *Index) Apply(changes ...Change) Delta {
 	x.begin(len(changes) == 1 && single(changes[0]))
 	for _, c := range changes {
@@ -128,7 +130,7 @@ func (x *Index) Apply(changes ...Change) Delta {
 	return x.commit()
 }
 
-// State is everything that the kernel must hold now.
+// State returns the complete state that the kernel must hold, one per family.
 func (x *Index) State() []State {
 	var out []State
 	for _, f := range x.settings.families() {
@@ -170,7 +172,8 @@ func (c NamespaceGone) apply(x *Index) {
 	}
 }
 
-// relabel moves the namespace's pods in and out of the groups whose namespace selector now judges it otherwise.
+// relabel adds the namespace's pods to the groups whose namespace selector now selects it, and removes them from the groups
+// whose selector no longer does.
 func (x *Index) relabel(ns *namespace, labels map[string]string, seen bool) {
 	var in, out []*set
 	for s := range x.selecting {

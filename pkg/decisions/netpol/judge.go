@@ -10,36 +10,36 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// Packet opens a connection, as the node's filter sees it: its destination is final, its source still the sender's.
+// Packet is a packet that opens a connection, as the node's filter sees it: after DNAT and before SNAT.
 type Packet struct {
 	From, To netip.Addr
-	Protocol netpolicy.Protocol // or any other protocol's name
+	Protocol netpolicy.Protocol // or the name of another protocol
 	Port     uint16             // destination
-	Node     bool               // a process of this node sends it
-	ToNode   bool               // a process of this node gets it
+	Node     bool               // the sender is a process of this node
+	ToNode   bool               // the receiver is a process of this node
 }
 
-// Verdict is what becomes of a packet, and why.
+// Verdict is the decision on a packet, with its reason.
 type Verdict struct {
 	Allowed         bool
 	Egress, Ingress Finding
-	Unknown         bool // an end of it is an address that no known pod holds, and such are closed
+	Unknown         bool // refused: an address of the packet is closed because no known pod holds it
 	Audit           []WouldRefuse
 }
 
 // Finding is one direction's part of a verdict.
 type Finding struct {
-	Pod     netpolicy.Key   // whose direction it is; empty: nothing is judged here
-	Why     string          // why nothing is judged here
-	Chain   string          // the pod's chain; empty: no policy judges this direction of the pod
-	Allowed bool            // also true where nothing is judged
+	Pod     netpolicy.Key   // the pod that is evaluated; empty: no pod of this node
+	Why     string          // why no pod is evaluated
+	Chain   string          // the pod's chain; empty: no policy applies to this direction of the pod
+	Allowed bool            // also true if no pod is evaluated
 	Policy  netpolicy.Key   // the policy that allows it
 	Rule    string          // its rule, as the kernel's comment names it
-	Place   int             // of the rule in its direction of the policy
-	Against []netpolicy.Key // the policies that judge the direction and do not allow it, if none does
+	Place   int             // index of the rule in its direction of the policy
+	Against []netpolicy.Key // if no policy allows the packet: the policies that apply to the direction
 }
 
-// Allowed judges a packet.
+// Allowed reports whether the filter allows a packet.
 func (x *Index) Allowed(p Packet) bool {
 	if x.unknown(p) {
 		return false
@@ -56,7 +56,7 @@ func (x *Index) Allowed(p Packet) bool {
 	return true
 }
 
-// Explain judges a packet and says why.
+// Explain returns the verdict on a packet with its reasons.
 func (x *Index) Explain(p Packet) Verdict {
 	v := Verdict{Unknown: x.unknown(p), Egress: x.find(egress, p), Ingress: x.find(ingress, p)}
 	if v.Allowed = !v.Unknown && v.Egress.Allowed && v.Ingress.Allowed; v.Allowed {
@@ -88,7 +88,7 @@ func (x *Index) find(d direction, p Packet) Finding {
 	return f
 }
 
-// whyNot says why a direction is not judged here.
+// whyNot returns the reason why no pod is evaluated in a direction.
 func (x *Index) whyNot(d direction, p Packet) string {
 	pod := x.holder(d.end(p))
 	switch {
@@ -102,7 +102,7 @@ func (x *Index) whyNot(d direction, p Packet) string {
 	return fmt.Sprintf("%s is always reached by its own node", pod.Key)
 }
 
-// end is the address of whose direction it is.
+// end returns the packet's address of the pod that the direction evaluates.
 func (d direction) end(p Packet) netip.Addr {
 	if d == ingress {
 		return p.To
@@ -110,8 +110,8 @@ func (d direction) end(p Packet) netip.Addr {
 	return p.From
 }
 
-// judged is the pod whose direction is judged; nil if it is not this node's to judge. A pod always reaches itself, and
-// a node its pods.
+// judged returns the pod that the direction evaluates, nil if it is not a pod of this node. A pod always reaches itself, and a
+// node always reaches its pods.
 func (x *Index) judged(d direction, p Packet) *pod {
 	pod := x.holder(d.end(p))
 	if pod == nil || !pod.local(x) || p.From == p.To || d == ingress && p.Node {
@@ -181,10 +181,10 @@ func (x *Index) unknown(p Packet) bool {
 	})
 }
 
-// String says it in a sentence or two.
+// String returns the verdict as text in one line.
 func (v Verdict) String() string { return strings.Join(v.Lines(), "; ") }
 
-// Lines says it, each direction in a line.
+// Lines returns the verdict as text, one line per direction.
 func (v Verdict) Lines() []string {
 	var parts []string
 	if v.Unknown {

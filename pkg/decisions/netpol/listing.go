@@ -17,21 +17,22 @@ const (
 	kinds
 )
 
-// ListBegins begins a complete list of a kind: Listed changes follow, then ListEnds. A list that is begun again replaces
-// the one that did not end.
+// ListBegins begins a complete list of a kind. Listed changes follow, then ListEnds. A second ListBegins replaces a list that
+// did not end.
 type ListBegins struct{ Kind Kind }
 
 // Listed is a change that is part of a list.
 type Listed struct{ Change Change }
 
-// ListEnds ends the list of a kind: what it did not hold is gone. Apart from the first list of a kind, which is applied as
-// it comes, what differs is applied here, as one change: the cluster was never seen in between.
+// ListEnds ends the list of a kind. Objects that the list did not contain are gone. The first list of a kind is applied object
+// by object. The differences of a later list are applied here as one change, because the order in which they happened is
+// unknown.
 type ListEnds struct{ Kind Kind }
 
-// listing is what the index knows of the lists of one kind.
+// listing is the state of the lists of one kind.
 type listing struct {
 	complete bool   // a list ended
-	number   uint32 // of the list; objects bear that of the last list that held them, or of the event that did
+	number   uint32 // number of the list; an object has the number of the last list or event that contained it
 	pending  together
 	touched  map[netpolicy.Key]struct{} // keys of pending
 }
@@ -55,7 +56,7 @@ func (c Listed) apply(x *Index) {
 	}
 }
 
-// compare returns what the change is about and whether the index knows it as it is. What it knows is marked as listed.
+// compare returns the key of the change's object and whether the index has the object unchanged. It marks the object as listed.
 func (x *Index) compare(change Change) (kind Kind, key netpolicy.Key, same bool) {
 	switch c := change.(type) {
 	case PodSeen:
@@ -95,7 +96,7 @@ func (c ListEnds) apply(x *Index) {
 	l.complete, l.pending, l.touched = true, nil, nil
 }
 
-// unlisted are the ends of the objects that the list does not hold.
+// unlisted returns the deletions of the objects that the list did not contain.
 func (x *Index) unlisted(kind Kind) together {
 	var out together
 	number := x.lists[kind].number

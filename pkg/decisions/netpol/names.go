@@ -8,13 +8,14 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// Prefixes of everything that is written to a node: what bears them is ours, of this version or an older one.
+// Prefixes of every chain and set that is written to a node. A chain or set with such a prefix was written by this version or
+// an older one.
 const (
 	ChainPrefix = "DS-NP-"
 	SetPrefix   = "ds-np-"
 )
 
-// Chains that are always there.
+// Chains that exist in every state.
 const (
 	chainForward = ChainPrefix + "FORWARD"
 	chainInput   = ChainPrefix + "INPUT"
@@ -23,7 +24,7 @@ const (
 	chainUnknown = ChainPrefix + "UNKNOWN"
 )
 
-// direction is a way to judge a packet.
+// direction is the policy direction in which a packet is evaluated.
 type direction int
 
 const (
@@ -34,7 +35,7 @@ const (
 // way holds what differs between the directions.
 type way struct {
 	name, letter string
-	local, far   iptables.End // where packets have the judged pod's address, and where the peer's
+	local, far   iptables.End // the packet's address of the evaluated pod, and of the peer
 }
 
 func (d direction) way() way {
@@ -48,18 +49,19 @@ func (d direction) String() string { return d.way().name }
 
 func directions() []direction { return []direction{egress, ingress} }
 
-// The chains of a direction: the root of its tree, what sets its mark, and what refuses.
+// The chains of a direction: the root of its tree, the chain that sets its mark, and the chain that refuses.
 func (d direction) rootChain() string   { return ChainPrefix + strings.ToUpper(d.String()) }
 func (d direction) allowChain() string  { return ChainPrefix + "ALLOW-" + d.way().letter }
 func (d direction) refuseChain() string { return ChainPrefix + "NO-" + d.way().letter }
 
-// digest is a name's part that stands for text: 80 bits and more, for nobody shall find two policies with one name.
+// digest returns a name's part that stands for text. It has at least 80 bits, so that a tenant cannot find two policies whose
+// chains have the same name.
 func digest(length int, text ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(text, "\x00")))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:length]
 }
 
-// chainName is at most 28 bytes (XT_EXTENSION_MAXNAMELEN less its final zero).
+// chainName returns a name of at most 28 bytes (XT_EXTENSION_MAXNAMELEN without the final zero).
 func chainName(kind string, text ...string) string {
 	return ChainPrefix + kind + "-" + digest(16, text...)
 }
@@ -71,10 +73,10 @@ func familyDigit(f iptables.Family) string {
 	return "4"
 }
 
-// maxComment is the longest comment that the kernel takes (XT_MAX_COMMENT_LEN less its final zero).
+// maxComment is the longest comment that the kernel accepts, in bytes (XT_MAX_COMMENT_LEN without the final zero).
 const maxComment = 255
 
-// shorten cuts a comment to what the kernel takes; the digest keeps two long ones apart.
+// shorten cuts a comment to maxComment. A digest at its end keeps two long comments distinct.
 func shorten(comment string) string {
 	if len(comment) <= maxComment {
 		return comment

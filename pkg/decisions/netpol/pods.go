@@ -27,7 +27,7 @@ func (c PodSeen) apply(x *Index) {
 	}
 }
 
-// early are the addresses that the pod was told to have before the API told.
+// early returns the addresses that AddressSeen reported for the pod.
 func (p *pod) early() []netip.Addr {
 	if p.here == nil {
 		return nil
@@ -42,7 +42,7 @@ func (c AddressSeen) apply(x *Index) {
 	}
 	p := ns.pods[c.Key.Name]
 	if p == nil || p.Node != x.settings.Node || !p.Judged() || p.Terminating {
-		return // nothing of this node's that may start now
+		return // not a pod of this node that may start
 	}
 	next := p.Pod
 	next.IPs = c.IPs
@@ -64,7 +64,7 @@ func (c PodGone) apply(x *Index) {
 	x.tx.emptied(ns)
 }
 
-// change gives the pod its new value and follows up: itself, and whoever gains or loses an address by it.
+// change sets the pod's new value, and updates the pod and every pod that gains or loses an address by the change.
 func (x *Index) change(p *pod, next netpolicy.Pod, gone bool) {
 	claimed := p.claimed()
 	changed := &pod{Pod: next, gone: gone}
@@ -90,7 +90,7 @@ func (x *Index) change(p *pod, next netpolicy.Pod, gone bool) {
 		p.ns.local[p] = struct{}{}
 	}
 	x.tx.pods = x.tx.pods || len(concerned) > 1
-	for q := range concerned { // all of them first: one's chains may make a group that looks at the others
+	for q := range concerned { // settle all of them before refresh: the chains of one pod may create a group that reads the others
 		x.settle(q)
 	}
 	for q := range concerned {
@@ -100,7 +100,7 @@ func (x *Index) change(p *pod, next netpolicy.Pod, gone bool) {
 	x.reclose()
 }
 
-// claimed are the addresses that the pod says it has and that policies may name it by.
+// claimed returns the addresses of the pod's status by which policies may match the pod.
 func (p *pod) claimed() []netip.Addr {
 	if p.gone || !p.Judged() {
 		return nil
@@ -108,7 +108,7 @@ func (p *pod) claimed() []netip.Addr {
 	return p.IPs
 }
 
-// claim notes that the pod says it has the address.
+// claim adds the pod to the claimants of the address.
 func (x *Index) claim(ip netip.Addr, p *pod) {
 	holder := x.holders[ip]
 	if holder == nil {
@@ -123,7 +123,7 @@ func (x *Index) claim(ip netip.Addr, p *pod) {
 	x.holders[ip] = x.claims[ip][0]
 }
 
-// disclaim notes that the pod does not say so any more.
+// disclaim removes the pod from the claimants of the address.
 func (x *Index) disclaim(ip netip.Addr, p *pod) {
 	claims, several := x.claims[ip]
 	if !several {
@@ -133,7 +133,7 @@ func (x *Index) disclaim(ip netip.Addr, p *pod) {
 		return
 	}
 	claims = slices.DeleteFunc(claims, func(q *pod) bool { return q == p })
-	if len(claims) == 0 { // one pod may have named it twice
+	if len(claims) == 0 { // the pod's status may contain the address twice
 		delete(x.claims, ip)
 		delete(x.holders, ip)
 		return
@@ -152,11 +152,11 @@ func (x *Index) holdersOf(ips []netip.Addr) []*pod {
 	return out
 }
 
-// holder is the pod that has the address now.
+// holder returns the pod that holds the address; nil: no pod.
 func (x *Index) holder(ip netip.Addr) *pod { return x.holders[ip] }
 
-// precedence orders pods that claim one address: who is not leaving, then who came last; the rest only so that every
-// node decides alike.
+// precedence orders pods that claim one address. It prefers a pod that is not terminating, then the youngest. The remaining keys
+// make the order the same on every node.
 func precedence(a, b *pod) int {
 	if a.Terminating != b.Terminating {
 		if a.Terminating {
@@ -167,7 +167,7 @@ func precedence(a, b *pod) int {
 	return cmp.Or(cmp.Compare(b.Created, a.Created), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-// settle finds out which addresses the pod holds.
+// settle computes the addresses that the pod holds.
 func (x *Index) settle(p *pod) {
 	before := p.ips
 	p.ips = p.claimed()
@@ -177,7 +177,7 @@ func (x *Index) settle(p *pod) {
 	x.tx.moved(before, p.ips)
 }
 
-// refresh follows up a change of the pod: its groups, its chains.
+// refresh updates the pod's groups and chains after a change of the pod.
 func (x *Index) refresh(p *pod) {
 	want := map[*set][]ipset.Entry{}
 	if len(p.ips) > 0 {
@@ -201,7 +201,7 @@ func (x *Index) refresh(p *pod) {
 	x.retarget(p)
 }
 
-// local reports whether the pod's packets are judged here.
+// local reports whether this node evaluates the pod's packets.
 func (p *pod) local(x *Index) bool { return !p.gone && p.Node == x.settings.Node && len(p.ips) > 0 }
 
 func (p *pod) localEntries(x *Index) []ipset.Entry {
@@ -215,7 +215,7 @@ func (p *pod) localEntries(x *Index) []ipset.Entry {
 	return entries
 }
 
-// enter makes the pod's members of the set exactly these.
+// enter sets the pod's entries in the set to exactly these.
 func (x *Index) enter(p *pod, s *set, entries []ipset.Entry) {
 	for _, e := range p.sets[s] {
 		if !slices.Contains(entries, e) && s.entries[e] == p {
@@ -239,7 +239,7 @@ func (x *Index) enter(p *pod, s *set, entries []ipset.Entry) {
 	p.sets[s] = entries
 }
 
-// await notes whether the pod is a foreign one that runs here, or is about to, without an address.
+// await updates waiting: the foreign pods that run or start on this node and have no address.
 func (x *Index) await(p *pod) {
 	if !p.gone && p.Judged() && p.Node == x.settings.Node && len(p.IPs) == 0 && p.ns.foreign() {
 		x.waiting[p] = struct{}{}
@@ -258,7 +258,7 @@ func (c RangesSeen) apply(x *Index) {
 	x.reclose()
 }
 
-// reclose closes or opens the addresses that no known pod holds.
+// reclose updates the closed set: the prefixes in which an address that no known pod holds is refused.
 func (x *Index) reclose() {
 	closing := x.settings.closes() && (x.settings.Unknown == UnknownClosed || len(x.waiting) > 0)
 	for _, prefix := range x.settings.PodCIDRs {

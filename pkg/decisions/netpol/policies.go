@@ -43,7 +43,7 @@ func (c PolicyGone) apply(x *Index) {
 	x.tx.emptied(ns)
 }
 
-// retargetIn follows up for the namespace's local pods that one of the selectors selects.
+// retargetIn calls retarget for the namespace's pods of this node that one of the selectors selects.
 func (x *Index) retargetIn(ns *namespace, selectors ...netpolicy.Selector) {
 	for p := range ns.local {
 		if slices.ContainsFunc(selectors, func(s netpolicy.Selector) bool { return s.Matches(p.Labels) }) {
@@ -52,7 +52,7 @@ func (x *Index) retargetIn(ns *namespace, selectors ...netpolicy.Selector) {
 	}
 }
 
-// selecting are the policies that select the pod, by name.
+// selecting returns the policies that select the pod, sorted by name.
 func (p *pod) selecting() []*policy {
 	var out []*policy
 	p.ns.targets.each(p.Labels, func(pol *policy) {
@@ -103,7 +103,7 @@ func (x *Index) retarget(p *pod) {
 	}
 }
 
-// lead makes the tree's leaves of the pod's addresses, old and new, right.
+// lead updates the tree's leaves for the old and new addresses of the pod.
 func (x *Index) lead(d direction, p *pod) {
 	for _, ip := range p.here.leafs {
 		if p.chain(d) == nil || !slices.Contains(p.ips, ip) {

@@ -5,7 +5,7 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// matches are conditions that a packet must all meet.
+// matches are the matches of one rule; all of them must match.
 type matches = []iptables.Match
 
 func inState(states iptables.ConnState) iptables.Match { return iptables.State{Of: states} }
@@ -18,13 +18,13 @@ func notInSet(s *set, f iptables.Family, end iptables.End) iptables.Match {
 	return iptables.InSet{Name: s.name(f), End: end, Not: true}
 }
 
-// bit is the direction's mark with its mask.
+// bit returns the direction's mark with its mask.
 func (x *Index) bit(d direction) iptables.Mark {
 	b := x.settings.MarkBits[d]
 	return iptables.Mark{Value: b, Mask: b}
 }
 
-// frame are the chains that are there whatever the world: the ways in, and how packets are allowed and refused.
+// frame returns the chains that exist in every state: the entry chains, and the chains that allow and refuse.
 func (x *Index) frame(f iptables.Family) []iptables.Chain {
 	chains := []iptables.Chain{
 		{Name: chainForward, Rules: x.entry(f, true)},
@@ -46,11 +46,12 @@ func (x *Index) frame(f iptables.Family) []iptables.Chain {
 	return chains
 }
 
-// entry judges a packet: forwarded ones in both directions, those to the node itself as egress only.
+// entry returns the rules of an entry chain. Forwarded packets are evaluated in both directions, packets to the node itself only
+// as egress.
 func (x *Index) entry(f iptables.Family, forwarded bool) []iptables.Rule {
 	var rules []iptables.Rule
 	if f == iptables.V6 {
-		// Neighbour discovery (RFC 4861) is no traffic of the pod's, and conntrack does not track it. Hop limit 255: from this link.
+		// Conntrack does not track neighbour discovery (RFC 4861), and policies do not apply to it. Hop limit 255: sent on this link.
 		for _, kind := range []iptables.ICMPv6Type{135, 136} {
 			rules = append(rules, iptables.Rule{Matches: matches{iptables.ICMPv6, kind, iptables.HopLimit(255)}, Target: iptables.Return})
 		}
@@ -60,7 +61,7 @@ func (x *Index) entry(f iptables.Family, forwarded bool) []iptables.Rule {
 	if forwarded {
 		ends = append(ends, iptables.Destination)
 	}
-	// Only packets of pods that a policy selects are changed, and of these only two bits: every other packet keeps its mark.
+	// Only two bits are changed, and only on packets of pods that a policy selects. Every other packet keeps its mark.
 	var unmark []iptables.Rule
 	for _, end := range ends {
 		if x.settings.closes() {
@@ -82,7 +83,7 @@ func opensNothing() iptables.Match {
 	return iptables.TCPFlags{Of: iptables.FIN | iptables.SYN | iptables.RST | iptables.ACK, Set: iptables.SYN, Not: true}
 }
 
-// refusal logs, at a limited rate, and refuses.
+// refusal returns the rules that log at a limited rate and refuse.
 func (x *Index) refusal(f iptables.Family, why, prefix string, how Denial) []iptables.Rule {
 	var rules []iptables.Rule
 	if !x.settings.NoLog {
@@ -101,8 +102,8 @@ func (x *Index) refusal(f iptables.Family, why, prefix string, how Denial) []ipt
 		iptables.Rule{Comment: shorten(why), Target: other})
 }
 
-// rules of a pod's chain: what conntrack cannot place is none of the connections that a policy allows; then each policy
-// until one allows.
+// rules returns the rules of a pod's chain. It refuses packets in conntrack state INVALID, then jumps to each policy's chain
+// until one allows the packet.
 func (t *targetChain) rules(x *Index) []iptables.Rule {
 	undecided := matches{iptables.PacketMark{Mark: x.bit(t.dir), Not: true}}
 	rules := make([]iptables.Rule, 0, len(t.policies)+2)
@@ -113,8 +114,8 @@ func (t *targetChain) rules(x *Index) []iptables.Rule {
 	return append(rules, iptables.Rule{Matches: undecided, Target: iptables.Goto(t.dir.refuseChain())})
 }
 
-// rules of a policy's chain: one for each clause that is about this family. It allows by going to a chain that sets the
-// mark and returns to the pod's chain.
+// rules returns the rules of a policy's chain, one for each clause of this family. A rule allows a packet by a goto to the chain
+// that sets the mark, from where the packet returns to the pod's chain.
 func (c *policyChain) rules(f iptables.Family) []iptables.Rule {
 	rules := []iptables.Rule{}
 	allow := iptables.Goto(c.dir.allowChain())
@@ -122,13 +123,13 @@ func (c *policyChain) rules(f iptables.Family) []iptables.Rule {
 		if cl.block != nil && familyOf(cl.block.CIDR.Addr()) != f {
 			continue
 		}
-		rules = append(rules, iptables.Rule{Matches: cl.portMatches(cl.whoMatches(c.dir, f), f), Comment: shorten(cl.comment(c)), Target: allow})
+		rules = append(rules, iptables.Rule{Matches: cl.portMatches(cl.peerMatches(c.dir, f), f), Comment: shorten(cl.comment(c)), Target: allow})
 	}
 	return rules
 }
 
-// whoMatches matches the peer; the protocol stands where iptables prints it.
-func (c clause) whoMatches(d direction, f iptables.Family) matches {
+// peerMatches returns the matches of the peer and the protocol, in the order in which iptables prints them.
+func (c clause) peerMatches(d direction, f iptables.Family) matches {
 	out := make(matches, 0, 4)
 	if c.block != nil && c.block.CIDR.Bits() > 0 {
 		out = append(out, iptables.Address{End: d.way().far, Prefix: c.block.CIDR.Masked()})
@@ -145,7 +146,7 @@ func (c clause) whoMatches(d direction, f iptables.Family) matches {
 	return out
 }
 
-// portMatches appends what matches the destination's port.
+// portMatches appends the matches of the destination's port.
 func (c clause) portMatches(to matches, f iptables.Family) matches {
 	switch {
 	case c.named != nil:

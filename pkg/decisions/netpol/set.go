@@ -9,30 +9,30 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// set is a group of peers, or of addresses, in both families.
+// set is an IP set of a group of peers or of prefixes, in both families.
 type set struct {
-	key        string // in Index.sets
+	key        string // key in Index.sets
 	kind, hash string
 	kindOf     ipset.Type
-	entries    map[ipset.Entry]*pod // the pod is nil in sets of prefixes
-	standing   bool                 // there whether or not a rule uses it
+	entries    map[ipset.Entry]*pod // nil pod in sets of prefixes
+	standing   bool                 // exists even if no rule uses it
 
-	// What rules use it, and how often.
+	// The chains whose rules use it, and how often.
 	users [2]map[*policyChain]int
 
-	// The group that it stands for; nil in sets of prefixes and in standing ones.
+	// The group whose pods it contains; nil in sets of prefixes and in standing sets.
 	group *group
 
-	written bool // the kernel has it
-	turn    bool // which of its two names it bears: a change that must not be seen halfway makes it anew
+	written bool // the kernel holds it
+	turn    bool // which of its two names is in use: a change that must be atomic creates the set under the other name
 }
 
 // group chooses the pods of a set.
 type group struct {
-	own        string              // the namespace that it is about; "": see namespaces
-	namespaces *netpolicy.Selector // nil with own == "": all pods there are
+	own        string              // the group's only namespace; "": see namespaces
+	namespaces *netpolicy.Selector // nil with own == "": all pods of the cluster
 	pods       netpolicy.Selector
-	port       netpolicy.Port // with a name: entries are the addresses with that port
+	port       netpolicy.Port // a named port: entries are addresses with the port's number
 }
 
 func (g group) key() string {
@@ -47,7 +47,7 @@ func (g group) key() string {
 	return key
 }
 
-// entriesOf is what a pod of the group puts into its set.
+// entriesOf returns the entries of one pod of the group.
 func (g group) entriesOf(p *pod) []ipset.Entry {
 	if len(p.ips) == 0 || !g.pods.Matches(p.Labels) {
 		return nil
@@ -85,7 +85,7 @@ func (s *set) used(d direction) bool { return len(s.users[d]) > 0 }
 
 func (s *set) live() bool { return s.standing || s.used(egress) || s.used(ingress) }
 
-// value is the set as the kernel must hold it in one family.
+// value returns the set that the kernel must hold in one family.
 func (s *set) value(f iptables.Family) ipset.Set {
 	out := ipset.Set{Name: s.name(f), Type: s.kindOf, Family: setFamily(f)}
 	for e := range s.entries {

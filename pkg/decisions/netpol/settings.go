@@ -8,42 +8,42 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// Denial is what becomes of a packet that no policy allows.
+// Denial is the target for a packet that no policy allows.
 type Denial string
 
 // The denials.
 const (
-	Reject Denial = "REJECT" // the sender is told: a TCP reset, an ICMP error for the rest
-	Drop   Denial = "DROP"   // the sender waits
+	Reject Denial = "REJECT" // a TCP reset; an ICMP error for other protocols
+	Drop   Denial = "DROP"   // no answer
 )
 
-// Unknown says which addresses are closed while no pod is known that holds them.
+// Unknown is the setting for addresses that no known pod holds.
 type Unknown string
 
-// What is closed while unknown. A pod runs a moment before the API tells its address; only addresses in
-// Settings.PodCIDRs can be told from others.
+// The values of Unknown. A pod runs for a moment before its status has an address. Only addresses in Settings.PodCIDRs are
+// closed: other addresses do not belong to pods.
 const (
 	UnknownOpen    Unknown = "Never"
 	UnknownForeign Unknown = "Foreign" // while a pod of a foreign namespace starts on this node
 	UnknownClosed  Unknown = "Always"
 )
 
-// Settings is what differs between nodes.
+// Settings are the values that differ between nodes.
 type Settings struct {
-	Node      string         // name of the node whose pods are judged
+	Node      string         // name of the node whose pods are evaluated
 	IPv6      bool           // the kernel has IPv6
 	Denial    Denial         // Reject by default
 	Unknown   Unknown        // UnknownForeign by default
-	PodCIDRs  []netip.Prefix // where this node's pods get their addresses; empty: unknown addresses stay open
-	MarkBits  [2]uint32      // one bit for egress, one for ingress; nobody else's. 0: the default
+	PodCIDRs  []netip.Prefix // prefixes of this node's pods; empty: unknown addresses stay open
+	MarkBits  [2]uint32      // one bit for egress, one for ingress, unused by other programs; 0: the default
 	LogGroup  uint16         // NFLOG group that denials are logged to
-	LogPerSec int            // at most so many log entries a second and reason; 10 by default
+	LogPerSec int            // limit of log entries per second and reason; 10 by default
 	NoLog     bool           // count denials, but log none
-	LeafPods  int            // so many pods share one leaf of the dispatch tree at most; 8 by default
+	LeafPods  int            // limit of pods per leaf of the tree; 8 by default
 }
 
-// DefaultMarks are two bits that Calico, kube-proxy, the portmap plugin, the AWS CNI, Antrea, Weave Net and Tailscale leave
-// alone, and Cilium outside of its magic numbers (docs/network-policy.md).
+// DefaultMarks are two bits that Calico, kube-proxy, the portmap plugin, the AWS CNI, Antrea, Weave Net and Tailscale do not
+// use. Cilium uses them only in its magic numbers (docs/network-policy.md).
 const DefaultMarks = 1<<6 | 1<<12
 
 // MarkBits splits a mask of two bits into the bit for egress and the bit for ingress.
@@ -55,7 +55,7 @@ func MarkBits(mask uint32) ([2]uint32, error) {
 	return [2]uint32{low, mask &^ low}, nil
 }
 
-// Marks are the mark bits that the filter uses, as a mask.
+// Marks returns the mark bits that the filter uses, as a mask.
 func (s Settings) Marks() uint32 {
 	s = s.withDefaults()
 	return s.MarkBits[egress] | s.MarkBits[ingress]
@@ -87,5 +87,5 @@ func (s Settings) families() []iptables.Family {
 	return []iptables.Family{iptables.V4}
 }
 
-// closes reports whether unknown addresses may ever be closed.
+// closes reports whether the filter can close unknown addresses.
 func (s Settings) closes() bool { return s.Unknown != UnknownOpen && len(s.PodCIDRs) > 0 }

@@ -8,8 +8,8 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// together is several changes between which the cluster was never seen, for example what differs after a new list. They
-// are enforced as one change.
+// together is several changes whose order is unknown, for example the differences of a new list. They are enforced as one
+// change.
 type together []Change
 
 func (c together) apply(x *Index) {
@@ -18,13 +18,13 @@ func (c together) apply(x *Index) {
 	}
 }
 
-// maxTransactions bounds how many transactions of chains Steps returns, apart from a last one: each costs the kernel a grace
-// period, however small it is.
+// maxTransactions is the limit of transactions of chains that Steps returns before the last one. Each transaction costs the
+// kernel a grace period, independent of its size.
 const maxTransactions = 4
 
 // Steps applies changes in order and returns the Deltas that enforce them, to be written one after another. Between the
-// Deltas the kernel holds a state that the cluster had between the changes. Changes share a Delta where no packet can
-// meet a part of both. When the changes need too many transactions, the rest of them shares one, as in Apply.
+// Deltas the kernel holds a state that the cluster had between the changes. Changes share a Delta if no packet depends
+// on both. Changes beyond maxTransactions share one Delta, as in Apply.
 func (x *Index) Steps(changes ...Change) []Delta {
 	var done []Delta
 	var now segment
@@ -39,7 +39,7 @@ func (x *Index) Steps(changes ...Change) []Delta {
 		if delta.Empty() && !delta.Judge {
 			continue
 		}
-		if now.effect.parts(effect) {
+		if now.effect.conflicts(effect) {
 			done = now.flush(done)
 			now = segment{}
 		}
@@ -52,7 +52,7 @@ func (x *Index) Steps(changes ...Change) []Delta {
 	return now.flush(done)
 }
 
-// single reports whether the change is one that the cluster made at once.
+// single reports whether the change happened in the cluster at one moment.
 func single(c Change) bool {
 	switch c.(type) {
 	case together, ListEnds:
@@ -61,7 +61,7 @@ func single(c Change) bool {
 	return true
 }
 
-// segment is a Delta that grows.
+// segment is a Delta to which changes are added.
 type segment struct {
 	effect        effect
 	before, after []ipset.Op
@@ -69,7 +69,7 @@ type segment struct {
 	judge         bool
 }
 
-// content is what becomes of a chain.
+// content is the new content of a chain.
 type content struct {
 	rules []iptables.Rule
 	gone  bool
@@ -94,7 +94,7 @@ func (s *segment) add(d Delta, e effect) {
 	}
 }
 
-// flush appends the segment's Delta, if there is anything in it.
+// flush appends the segment's Delta unless it is empty.
 func (s *segment) flush(done []Delta) []Delta {
 	d := Delta{Before: s.before, After: s.after, Judge: s.judge}
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {

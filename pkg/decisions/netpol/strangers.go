@@ -8,16 +8,16 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// MarkUse is a rule of another program that a change of our mark bits could change the meaning of.
+// MarkUse is a rule of another program that uses our mark bits.
 type MarkUse struct {
 	Where string `json:"where"` // the program that printed the rule, and its table
 	Rule  string `json:"rule"`
 	Mark  string `json:"mark"` // value and mask
 }
 
-// MarkUses returns the rules in what an iptables-save printed that match or set one of the marks, apart from our own.
-// where names the program. A rule that matches or sets a value in which these bits are zero is not one of them: the filter
-// only ever clears them, and on packets of pods that a policy selects.
+// MarkUses returns the rules of other programs in an iptables-save's output that match or set one of the marks. where names the
+// program that printed them. A rule that matches or sets these bits to zero is not returned: the filter clears the bits, only
+// on packets of pods that a policy selects.
 func MarkUses(where string, saved iptables.Saved, marks uint32) []MarkUse {
 	var out []MarkUse
 	for _, t := range saved.Tables {
@@ -35,14 +35,14 @@ func MarkUses(where string, saved iptables.Saved, marks uint32) []MarkUse {
 	return out
 }
 
-// usedMark is the first mark among the rule's words that overlaps the marks; "" if none does.
+// usedMark returns the first mark among the rule's words that overlaps the marks; "" if none does.
 func usedMark(rule []string, marks uint32) string {
 	for i, word := range rule {
 		if i+1 == len(rule) || !slices.Contains([]string{"--mark", "--set-xmark", "--set-mark", "--or-mark", "--xor-mark"}, word) {
 			continue
 		}
 		if i > 0 && slices.Contains(rule[:i], "CONNMARK") || matchesConnection(rule[:i]) {
-			continue // a connection's mark is not a packet's
+			continue // the mark of the connection, not of the packet
 		}
 		value, mask, err := parseMark(rule[i+1])
 		if err == nil && value&mask&marks != 0 {

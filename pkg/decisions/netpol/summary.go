@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// Summary counts what the index knows.
+// Summary has the numbers of the index's objects.
 type Summary struct {
-	Pods       int // with an address, of all nodes
+	Pods       int // of all nodes, with an address
 	LocalPods  int // of this node
-	Isolated   int // of this node's, those that some policy selects
+	Isolated   int // of this node, selected by a policy
 	Policies   int // of the cluster
-	PoliciesOn int // of these, those that select a pod of this node
+	PoliciesOn int // policies that select a pod of this node
 	Starting   int // pods of foreign namespaces on this node without an address
 }
 
-// Summary counts what the index knows. It looks at every namespace.
+// Summary counts the index's objects. It reads every namespace.
 func (x *Index) Summary() Summary {
 	s := Summary{Starting: len(x.waiting)}
 	for _, ns := range x.namespaces {
@@ -43,7 +43,7 @@ func (x *Index) Summary() Summary {
 	return s
 }
 
-// Local are the addresses of this node's pods, sorted.
+// Local returns the addresses of this node's pods, sorted.
 func (x *Index) Local() []netip.Addr {
 	out := make([]netip.Addr, 0, len(x.known.entries))
 	for e := range x.known.entries {
@@ -53,5 +53,5 @@ func (x *Index) Local() []netip.Addr {
 	return out
 }
 
-// PodCIDRs are where this node's pods get their addresses, as far as is known.
+// PodCIDRs returns the known prefixes of this node's pods.
 func (x *Index) PodCIDRs() []netip.Prefix { return x.settings.PodCIDRs }

@@ -9,22 +9,22 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// transaction collects what a call of Apply touches, so that its cost is that of the touched.
+// transaction collects the objects that a call of Apply touches, so that the call's cost depends on these only.
 type transaction struct {
-	single     bool // one change in the cluster
-	pods       bool // more than one pod is concerned
+	single     bool // the changes happened in the cluster at one moment
+	pods       bool // the transaction concerns more than one pod
 	touched    map[*set]map[ipset.Entry]was
-	used       map[*set]struct{} // users changed
+	used       map[*set]struct{} // the chains that use the set changed
 	targets    map[string]*targetChain
 	policies   map[string]*policyChain
-	namespaces map[string]*namespace    // perhaps nothing is left of them
-	frame      bool                     // the ways in may have other rules
-	retargeted [2]map[*pod]*targetChain // pods that got another chain, with the one that they had first
-	appeared   map[netip.Addr]struct{}  // no pod had it before
-	vanished   map[netip.Addr]struct{}  // no pod has it now
+	namespaces map[string]*namespace    // candidates for deletion from the index
+	frame      bool                     // the entry chains may have changed
+	retargeted [2]map[*pod]*targetChain // pods that got another chain, with the chain that they had before the transaction
+	appeared   map[netip.Addr]struct{}  // addresses that no pod held before
+	vanished   map[netip.Addr]struct{}  // addresses that no pod holds now
 }
 
-// was is what a member was before.
+// was is the state of a member before the transaction.
 type was struct {
 	there bool
 	pod   *pod
@@ -41,7 +41,7 @@ func (x *Index) begin(single bool) {
 	}
 }
 
-// touch must come before a member changes.
+// touch records the member's state. Callers must call it before they change the member.
 func (t *transaction) touch(s *set, e ipset.Entry) {
 	if t.touched[s] == nil {
 		t.touched[s] = map[ipset.Entry]was{}
@@ -60,7 +60,7 @@ func (t *transaction) emptied(n *namespace) { t.namespaces[n.name] = n }
 
 func (t *transaction) policy(c *policyChain) { t.policies[c.name] = c }
 
-// moved notes which addresses no pod had before, and which none has now.
+// moved records the addresses that no pod held before, and those that no pod holds now.
 func (t *transaction) moved(before, after []netip.Addr) {
 	for _, ip := range before {
 		if !slices.Contains(after, ip) {
@@ -74,7 +74,7 @@ func (t *transaction) moved(before, after []netip.Addr) {
 	}
 }
 
-// move notes ip in to, or, if it was noted in from, that nothing happened to it.
+// move adds ip to to. If from has ip, move deletes it there instead: the two changes cancel out.
 func move(ip netip.Addr, from, to map[netip.Addr]struct{}) {
 	if _, undone := from[ip]; undone {
 		delete(from, ip)
@@ -83,13 +83,13 @@ func move(ip netip.Addr, from, to map[netip.Addr]struct{}) {
 	to[ip] = struct{}{}
 }
 
-// difference is how a set's members changed.
+// difference is the change of a set's members.
 type difference struct {
 	set        *set
 	adds, dels []ipset.Entry
 }
 
-// differences are the net changes of sets that the kernel has and that stay, sorted by name.
+// differences returns the net changes of the sets that the kernel holds before and after, sorted by name.
 func (x *Index) differences() []difference {
 	var out []difference
 	for s, entries := range x.tx.touched {
@@ -118,9 +118,9 @@ func (x *Index) differences() []difference {
 	return out
 }
 
-// remade chooses the sets that must change together with chains, or with each other, in one transaction: they are made
-// again under their other name, and the chains that use them are written again. That is where a packet could otherwise
-// meet the old verdict of one direction and the new verdict of the other, and pass although neither cluster state allows it.
+// remade returns the sets that must change in one transaction with chains or with each other. They are created under their
+// other name, and the chains that use them are written again. Otherwise a packet could get the old verdict of one direction and
+// the new verdict of the other, and pass although neither state of the cluster allows it.
 func (x *Index) remade(diffs []difference) map[*set]struct{} {
 	out := map[*set]struct{}{}
 	moves := x.moves(diffs)
@@ -141,7 +141,7 @@ func (x *Index) remade(diffs []difference) map[*set]struct{} {
 	return out
 }
 
-// moves is which pods that stay join or leave which groups.
+// moves has the pods that exist before and after and that join or leave groups.
 type moves struct {
 	pods map[*pod]struct{}
 	sets map[*set]struct{}
@@ -163,8 +163,8 @@ func (x *Index) moves(diffs []difference) moves {
 	return m
 }
 
-// changesBothDirections reports whether a pod that joins or leaves the set gets another chain in the direction that the
-// set's users do not judge: then packets between it and them meet two changes.
+// changesBothDirections reports whether a pod that joins or leaves the set also gets another chain in the opposite direction of
+// the set's users. Then two changes decide on packets between the pod and the users.
 func (x *Index) changesBothDirections(s *set, pods map[*pod]struct{}) bool {
 	for p := range pods {
 		_, out := x.tx.retargeted[egress][p]
@@ -176,7 +176,8 @@ func (x *Index) changesBothDirections(s *set, pods map[*pod]struct{}) bool {
 	return false
 }
 
-// inPlace reports whether the member's address was and is some pod's: only then does somebody see the change halfway.
+// inPlace reports whether a pod held the member's address before and a pod holds it now. Only then can a packet meet the change
+// halfway.
 func (x *Index) inPlace(e ipset.Entry) bool {
 	_, appeared := x.tx.appeared[e.Prefix.Addr()]
 	_, vanished := x.tx.vanished[e.Prefix.Addr()]

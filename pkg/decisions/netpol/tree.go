@@ -7,8 +7,8 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// tree leads a packet from one direction's root to the chain of the pod, by four low bits of the address after another
-// (pods of a node share the high ones). It grows where more pods than a leaf takes share their low bits.
+// tree leads a packet from one direction's root to the chain of the pod, by four bits of the address per level, from the low end
+// (pods of a node share the high bits). It gets a further level where more pods than the limit of a leaf share the low bits.
 type tree struct {
 	dir      direction
 	family   iptables.Family
@@ -30,7 +30,7 @@ func newTree(d direction, f iptables.Family, leafPods int) *tree {
 func (x *Index) treeOf(d direction, ip netip.Addr) *tree {
 	t, ok := x.tree[d][familyOf(ip)]
 	if !ok {
-		return newTree(d, familyOf(ip), 1) // the family is not written on this node
+		return newTree(d, familyOf(ip), 1) // a tree that is never written: the node does not have this family
 	}
 	return t
 }
@@ -42,7 +42,7 @@ func familyOf(ip netip.Addr) iptables.Family {
 	return iptables.V6
 }
 
-// nibble is the four bits of the address at a depth, counted from the low end.
+// nibble returns the four bits of the address at a depth, counted from the low end.
 func nibble(ip netip.Addr, depth int) int {
 	bytes := ip.AsSlice()
 	b := bytes[len(bytes)-1-depth/2]
@@ -52,7 +52,7 @@ func nibble(ip netip.Addr, depth int) int {
 	return int(b & 0xf)
 }
 
-// mask is an address that has the value in the four bits at the depth.
+// mask returns an address that has the value in the four bits at the depth.
 func (t *tree) mask(depth, value int) netip.Addr {
 	size := 4
 	if t.family == iptables.V6 {
@@ -79,7 +79,7 @@ func (t *tree) set(ip netip.Addr, l leaf) {
 	t.dirty[n] = true
 }
 
-// remove takes the address away unless it leads to another pod by now.
+// remove deletes the address's leaf unless it leads to another pod.
 func (t *tree) remove(ip netip.Addr, p *pod) {
 	n := nibble(ip, 0)
 	if t.branches[n][ip].pod == p {
@@ -88,7 +88,7 @@ func (t *tree) remove(ip netip.Addr, p *pod) {
 	}
 }
 
-// changed returns the chains of the branches that changed, and the names of those that are no more.
+// changed returns the chains of the branches that changed, and the names of the chains that were deleted.
 func (t *tree) changed() (chains []iptables.Chain, gone []string) {
 	root := false
 	for n := range t.branches {
@@ -134,10 +134,10 @@ func (t *tree) root() iptables.Chain {
 	return t.fork(t.dir.rootChain(), which, 0)
 }
 
-// maxDepth keeps the chains' names short enough.
+// maxDepth is the limit of levels: each level adds a character to a chain's name.
 const maxDepth = 8
 
-// grow makes the chain of the addresses, which agree in the bits below depth, and all chains under it.
+// grow returns the chain of the addresses, which agree in the bits below depth, and all chains below it.
 func (t *tree) grow(name string, ips []netip.Addr, depth int) []iptables.Chain {
 	if len(ips) <= t.leafPods || depth >= maxDepth {
 		return []iptables.Chain{t.leaves(name, ips)}
@@ -176,7 +176,7 @@ func (t *tree) fork(name string, which []int, depth int) iptables.Chain {
 	return c
 }
 
-// leaves leads each address to its pod's chain. A pod always reaches itself: that is no packet for the chain.
+// leaves returns the chain that leads each address to its pod's chain, except packets of a pod to itself.
 func (t *tree) leaves(name string, ips []netip.Addr) iptables.Chain {
 	c := iptables.Chain{Name: name, Policy: iptables.NoPolicy}
 	for _, ip := range ips {
@@ -189,7 +189,7 @@ func (t *tree) leaves(name string, ips []netip.Addr) iptables.Chain {
 	return c
 }
 
-// ends matches packets of the judged pod whose other end is not the given one, source first as iptables prints it.
+// ends matches packets of the evaluated pod whose peer is not the given prefix, source first, as iptables prints it.
 func ends(d direction, local, notFar netip.Prefix) matches {
 	way := d.way()
 	out := make(matches, 2)
