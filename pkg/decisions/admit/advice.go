@@ -2,14 +2,14 @@ package admit
 
 import "k8s.io/pod-security-admission/policy"
 
-// advice tells where a rule of the Pod Security Standards looks, in the pod and in each container, and the way out.
+// advice has the fields that a rule of the Pod Security Standards checks, in the pod and in each container, and the remedy.
 type advice struct {
 	id             policy.CheckID
 	pod, container string
 	wayOut         string
 }
 
-// adviceOn returns what is known of a rule. One that a newer library brings is told without a field.
+// adviceOn returns the advice on a rule. A rule of a newer library has no advice and is reported without a field.
 func adviceOn(id policy.CheckID) advice {
 	for _, a := range advices() {
 		if a.id == id {

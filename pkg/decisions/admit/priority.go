@@ -18,7 +18,7 @@ func (s Settings) MayHaveClass(name string) bool {
 	return name == apis.GuestPriorityClass || slices.Contains(s.PriorityClasses, name)
 }
 
-// Priority judges what a ShadowPod says of its pod's priority, and of who applies it. The API server has put no default into it, so whatever is
+// Priority evaluates the priority fields of a ShadowPod's pod, and who applies it. The API server has put no default into it, so every field that is
 // there was chosen by its author. A Pod that is not of a granted class gets ours (package inject).
 func Priority(spec *corev1.PodSpec, s Settings, path *field.Path) field.ErrorList {
 	f := forbidder{path: path}

@@ -43,7 +43,7 @@ type Settings struct {
 	NoExec, NoPortForward bool
 	// SuspendedGuest is the cluster id of a guest that is suspended: none of its pods is admitted, and exec, attach and port-forward into them are refused. Empty: it is active.
 	SuspendedGuest string
-	// Audit says that Audited decides what is refused, and that what s refuses beyond it is reported only.
+	// Audit: Audited decides what is refused, and what s refuses beyond it is only reported.
 	Audit bool
 
 	standards standards

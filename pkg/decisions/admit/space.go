@@ -11,7 +11,7 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// SpaceNames says what guests' namespaces may be called. The zero value is a good default.
+// SpaceNames are the rules for names of guests' namespaces. The zero value is a good default.
 type SpaceNames struct {
 	// ClusterDomain is what the cluster's own names end in; empty means cluster.local.
 	ClusterDomain string
@@ -88,10 +88,10 @@ func (s SpaceNames) reserved(name string) string {
 	return ""
 }
 
-// ReservedSpaces lists what no guest's namespace may be called or begin with, whatever the Hospital's settings are.
+// ReservedSpaces lists names and prefixes that no guest's namespace may have, independent of the Hospital's settings.
 func ReservedSpaces() []string { return slices.Concat(dnsNames(), systemNames(), systemPrefixes()) }
 
-// dnsNames are the labels of the cluster's own names, and the special-use top-level domains, whatever the pattern allows.
+// dnsNames are the labels of the cluster's own names and the special-use top-level domains. They are refused even if the pattern matches.
 func dnsNames() []string {
 	return []string{
 		"svc", "pod", "cluster", "local", "localhost", "localdomain", "internal", "intranet", "private", "lan", "home", "corp", "host", "domain",

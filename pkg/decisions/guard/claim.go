@@ -36,7 +36,7 @@ type Claim struct {
 	Act                 Act
 	Guest               string
 	Labels, Annotations map[string]any // as in a merge patch (RFC 7396): nil removes
-	Note                string         // what an Event about it says
+	Note                string         // the text of the Event
 }
 
 // Patch returns the merge patch of a namespace that is of this resourceVersion. What the claim does not name is not in it: a null would remove
@@ -59,7 +59,7 @@ func ClaimOf(w Witnesses) Claim {
 	from, released := w.Annotations[apis.AnnotationReleasedFrom]
 	switch {
 	case w.Name == metav1.NamespaceSystem || w.Name == apis.SystemNamespace:
-		return Claim{} // never guarded, whatever their labels
+		return Claim{} // never guarded, independent of their labels
 	case marked && released && from == guest:
 		return free(w, guest)
 	case marked:

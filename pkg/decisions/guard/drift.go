@@ -29,7 +29,7 @@ type Drift struct {
 	path  []string // as managedFields names it
 }
 
-// configMapDrift compares the ConfigMap that is there with the wanted one, and says what restores it.
+// configMapDrift compares the existing ConfigMap with the wanted one and returns the repair.
 func configMapDrift(want, have *corev1.ConfigMap) (Verb, []Drift) {
 	verb, drifts := metaDrift(want, have)
 	for _, key := range sortedKeys(want.Data) {
@@ -56,7 +56,7 @@ func configMapDrift(want, have *corev1.ConfigMap) (Verb, []Drift) {
 	return atLeastApply(verb, append(drifts, stuck...))
 }
 
-// networkPolicyDrift compares the NetworkPolicy that is there with the wanted one, and says what restores it.
+// networkPolicyDrift compares the existing NetworkPolicy with the wanted one and returns the repair.
 func networkPolicyDrift(want, have *networkingv1.NetworkPolicy) (Verb, []Drift) {
 	verb, drifts := metaDrift(want, have)
 	if !equality.Semantic.DeepEqual(want.Spec, have.Spec) {

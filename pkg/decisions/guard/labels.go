@@ -8,7 +8,7 @@ import (
 
 // Verdict is what a namespace's labels ask for.
 type Verdict struct {
-	// Foreign says that the namespace is guarded at all; without it all else is zero.
+	// Foreign: the namespace is guarded. If false, the other fields are zero.
 	Foreign bool
 	// GuestID is the guest's cluster id; empty when its label has no value.
 	GuestID string

@@ -9,7 +9,7 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// DNS says which pods answer the cluster's DNS.
+// DNS selects the pods that answer the cluster's DNS.
 type DNS struct {
 	Namespace string
 	PodLabels map[string]string

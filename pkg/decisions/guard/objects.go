@@ -17,7 +17,7 @@ type Namespace struct {
 }
 
 // ConfigMap is the wanted configuration of the namespace's proxies: the whole file of those in which Envoy parses HTTP, and of those in which the
-// module reads along. It has both, whatever the webhook is set to: pods that were injected before a change start again with theirs.
+// module reads along. It has both, independent of the webhook's setting: a pod that was injected before a change restarts with its own.
 func ConfigMap(ns Namespace, envoyYAML, moduleYAML string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},

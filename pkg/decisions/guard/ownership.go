@@ -63,7 +63,7 @@ func lastWriter(object metav1.Object, path []string) (name string, when time.Tim
 	return name, when
 }
 
-// applied says that the entry records the controller's own server-side apply.
+// applied reports whether the entry records the controller's own server-side apply.
 func applied(entry metav1.ManagedFieldsEntry) bool {
 	return entry.Manager == apis.ControllerName && entry.Operation == metav1.ManagedFieldsOperationApply
 }

@@ -29,7 +29,7 @@ func NetworkPolicyStep(want, have *networkingv1.NetworkPolicy) Step {
 	return Step{verb, drifts}
 }
 
-// presenceStep never deletes an object that another client made, whatever its name.
+// presenceStep never deletes an object that another client created, even if it has our name.
 func presenceStep(wanted, ours bool) Step {
 	switch {
 	case wanted:

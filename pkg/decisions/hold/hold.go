@@ -22,26 +22,26 @@ const (
 	notForeign       = "NotForeign"       // its namespace is not a guest's
 	optedOut         = "OptedOut"         // its namespace is a guest's, and the Hospital has taken the guard off
 	noSuchNamespace  = "NoSuchNamespace"  // the API server has no such namespace, so it cannot be a guest's
-	unmarked         = "Unmarked"         // nobody knows its namespace, but a guest's pod would bear the mark
-	Exempt           = "Exempt"           // nobody knows its namespace, but it is one that the cluster itself needs
+	unmarked         = "Unmarked"         // its namespace is unknown, but a guest's pod would have the mark
+	Exempt           = "Exempt"           // its namespace is unknown, but it is one that the cluster itself needs
 	foreignNamespace = "ForeignNamespace" // its namespace is a guest's
 	marked           = "Marked"           // it was admitted in a guest's namespace
-	unknownNamespace = "UnknownNamespace" // nobody can say whose its namespace is
+	unknownNamespace = "UnknownNamespace" // its namespace is unknown
 	GuestSuspended   = "GuestSuspended"   // its namespace is a guest's that is suspended
-	AgentAway        = "AgentAway"        // it is a guest's, and nobody here can enforce it
+	AgentAway        = "AgentAway"        // it is a guest's, and no agent is here to enforce it
 )
 
-// Known is what is known of a pod that is about to start.
+// Known has the facts about a pod that is about to start.
 type Known struct {
 	Namespace string
-	Space     gate.Space // whose its namespace is, by the best source there is
-	Fresh     bool       // that source follows the API server now; otherwise it is a memory
-	Live      bool       // the API server itself was asked, just now
+	Space     gate.Space // the class of its namespace, from the best source available
+	Fresh     bool       // that source is a synced watch; otherwise it is the node's cache
+	Live      bool       // the API server was asked directly
 	Missing   bool       // Live, and there is no such namespace
 	Mark      gate.Mark
 	Exempt    bool // its namespace is one of those that the cluster itself needs
-	Marks     bool // every foreign pod bears the mark: the absence of one can be trusted where it would be seen
-	Alone     bool // nobody here can write rules: the plugin, without an agent
+	Marks     bool // every foreign pod has the mark: where marks are visible, a pod without one is not foreign
+	Alone     bool // no agent can write rules: the plugin decides alone
 }
 
 // Decision is the verdict, and why.

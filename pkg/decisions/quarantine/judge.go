@@ -19,7 +19,7 @@ const (
 	Runtime         Reason = "Runtime"         // its network stack may be another than this kernel's
 	OtherNetwork    Reason = "OtherNetwork"    // a container lives in a network namespace that holds no rules
 	UserNamespace   Reason = "UserNamespace"   // the kernel takes no rules there that match users
-	SharedProcesses Reason = "SharedProcesses" // somebody can reach into the proxy's process
+	SharedProcesses Reason = "SharedProcesses" // a container of the pod can access the proxy's process
 	ProxyMissing    Reason = "ProxyMissing"    // it was not injected
 )
 
@@ -50,7 +50,7 @@ type Settings struct {
 	Handlers []string // runtime handlers known to leave the pod's network to this kernel, besides the usual ones
 }
 
-// Finding is one thing that speaks against a pod.
+// Finding is one reason to quarantine a pod.
 type Finding struct {
 	Reason    Reason `json:"reason"`
 	Container string `json:"container,omitempty"` // its name; empty: the pod as a whole
@@ -65,7 +65,7 @@ func harmless() workload.Capabilities {
 		"SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT")
 }
 
-// Judge returns what speaks against leaving the pod to its rules, the worst first. None: nothing does.
+// Judge returns the reasons to quarantine the pod, the worst first. None: the pod's rules contain it.
 func Judge(p Pod, s Settings) []Finding {
 	var found []Finding
 	for _, c := range p.Containers {

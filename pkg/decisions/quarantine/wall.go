@@ -45,16 +45,16 @@ type Rule struct {
 // Link is one interface of a quarantined pod, as its node sees it.
 type Link struct {
 	Pod   []netip.Addr       // the pod's addresses
-	Node  []netip.Addr       // from where the node speaks to them
+	Node  []netip.Addr       // the source addresses from which the node sends to them
 	Near  []netip.Addr       // the node's link-local addresses there
 	MACs  []net.HardwareAddr // of the node, there: the other end of the link, and the bridge that it is a port of
 	Ports [2]uint16          // the first and the last port that connections of the node come from
 }
 
-// Wall returns what a quarantined pod may still send on a link, judged on the node's end, where whatever the pod does to
-// its own end is of no use: neighbour discovery with its node, and segments of connections that its node has opened. All
-// else is to be dropped, whatever it is. No rule lets a frame pass that the node would hand on to somebody else: it is for
-// the node's own address in the frame as well as in the packet, whole, and without options or headers that could redirect it.
+// Wall returns the rules that accept frames of a quarantined pod on the node's end of a link. The pod cannot change that end. They
+// accept neighbour discovery with the node, and segments of connections that the node has opened; every other frame must be
+// dropped. No rule accepts a frame that the node would forward: its destination is the node's own address in the frame and in the
+// packet, it is not fragmented, and it has no options or headers that could redirect it.
 func Wall(l Link) []Rule {
 	var rules []Rule
 	for _, mac := range l.MACs {
@@ -95,13 +95,13 @@ func (l Link) v6(to Match, pod netip.Addr) []Rule {
 			continue
 		}
 		ends := []Match{to, kind(0x86dd), at(8, pod.AsSlice()...), at(24, node.AsSlice()...)}
-		discovery := slices.Concat(ends, []Match{at(6, 58), at(7, 255)}) // hop limit 255: nobody has handed it on
+		discovery := slices.Concat(ends, []Match{at(6, 58), at(7, 255)}) // hop limit 255: no router has forwarded it
 		if slices.Contains(l.Node, node) {
 			rules = append(rules, Rule{"A segment of a connection that the node has opened, in IPv6.", slices.Concat(ends, []Match{at(6, 6)}, l.answer(header))})
 		}
 		rules = append(rules,
 			Rule{"A neighbour solicitation to the node.", slices.Concat(discovery, []Match{at(header, 135)})},
-			// Of its own address: it shall not take another pod's.
+			// Only for its own address, so that the pod cannot claim another pod's.
 			Rule{"The pod's neighbour advertisement to the node.", slices.Concat(discovery, []Match{at(header, 136), at(header+8, pod.AsSlice()...)})})
 	}
 	return rules
@@ -125,7 +125,7 @@ func kind(number uint16) Match {
 
 func at(offset int, value ...byte) Match { return Match{Base: Packet, Offset: offset, Value: value} }
 
-// passes reports whether a frame passes the rules: what the kernel is told, in a form that can be tried on a table.
+// passes reports whether the rules accept a frame. Tests use it to evaluate the rules without a kernel.
 func passes(rules []Rule, frame []byte) bool {
 	for _, r := range rules {
 		if r.matches(frame) {

@@ -60,7 +60,7 @@ type Followed struct {
 	Position Position `json:"position"`
 }
 
-// MaxLine bounds what of one log line is recorded, in bytes. A line of the proxy is shorter, whatever a tenant asks for.
+// MaxLine bounds what of one log line is recorded, in bytes. A line of the proxy is always shorter, independent of the tenant's request.
 const MaxLine = 64 << 10
 
 // Line makes an entry of what a container wrote in one line; cut is how many bytes of it are missing at its end.
@@ -80,7 +80,7 @@ func (e Entry) Encode() ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// Chatter reports whether a line of the proxy's own log says nothing that the record needs: steps of its start, or, from a proxy of an
+// Chatter reports whether a line of the proxy's own log has nothing that the record needs: steps of its start, or, from a proxy of an
 // earlier release, of each connection. What is copied of that is what began, who connected, and where to,
 // and to which address the explicit proxy resolved a name.
 func Chatter(e Entry) bool {

@@ -54,7 +54,7 @@ type Ended struct {
 	HeaderBytes   int64  `json:"request_headers_bytes"`
 }
 
-// ParseBegun reads a line of Envoy's own log that says that something began; no other line is one.
+// ParseBegun parses a line of Envoy's own log that reports the begin of a request or connection. It reports false for other lines.
 func ParseBegun(line []byte) (Begun, bool) {
 	if bytes.HasPrefix(line, []byte(beginPrefix)) {
 		var b Begun
@@ -122,7 +122,7 @@ func ParseEnded(text string) (Ended, bool) {
 	return e, true
 }
 
-// Pairing puts what is said of requests when they begin and when they end together. What it holds is bounded, however many pods a record
+// Pairing joins the lines of a request's begin and end. What it holds is bounded, however many pods a record
 // is of: of the requests that never end, the oldest are forgotten first.
 type Pairing struct {
 	open  map[opened]Begun
@@ -153,7 +153,7 @@ func (p *Pairing) Whole(e Entry) Entry {
 		if !ok {
 			return e
 		}
-		if begun.Method != "" { // of a connection the last line says it all
+		if begun.Method != "" { // a connection's last line has every field
 			p.add(opened{e.Source, begun.Key}, begun)
 		}
 		return e.says(begun)

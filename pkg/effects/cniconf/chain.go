@@ -43,8 +43,8 @@ func (c *Chain) Problem() error {
 	return last.error
 }
 
-// Install puts the plugin's file and then its entry where they belong, and says what it changed. errors.Is ErrNone if
-// there is nothing to put the entry into yet.
+// Install writes the plugin's file and then its entry, and returns what it changed. errors.Is ErrNone if there is no
+// configuration for the entry yet.
 func (c *Chain) Install() (changed []string, err error) {
 	wrote, err := c.placeBinary()
 	if err != nil {
@@ -115,9 +115,9 @@ func (c *Chain) convert(single string, put func([]byte) ([]byte, error)) (string
 // settleTime is how long a runtime may take to notice that its configuration has changed.
 const settleTime = time.Second
 
-// Uninstall takes the entry out of every configuration, and then, when no runtime can be about to call it any more, the
-// plugin's file. It says what it changed. Something that cannot be changed does not stop the rest, but the plugin's file
-// stays then: an entry without its file would stop every pod of the node.
+// Uninstall deletes the entry from every configuration, and then the plugin's file, when no runtime can still call it. It returns
+// what it changed. An error does not stop the rest, but then the plugin's file stays: an entry without its file would stop every
+// pod of the node from starting.
 func (c *Chain) Uninstall() (changed []string, err error) {
 	names, err := c.names()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

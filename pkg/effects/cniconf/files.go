@@ -18,7 +18,7 @@ import (
 // maxConf bounds a configuration, in bytes.
 const maxConf = 4 << 20
 
-// tries is how often an edit starts over because somebody else wrote the file meanwhile.
+// tries is the limit of attempts of an edit while other programs write the file.
 const tries = 10
 
 // load reads a regular file. A symlink is refused: what would have to be replaced lies elsewhere.
@@ -42,8 +42,8 @@ func load(file string) ([]byte, fs.FileInfo, error) {
 	return text, info, err
 }
 
-// edit changes a file's text: whole, or not at all, and never on top of what somebody else has written meanwhile. It
-// reports whether there was something to change.
+// edit changes a file's text atomically. It never overwrites a change that another program made meanwhile. It reports whether it
+// changed the file.
 func edit(file string, change func([]byte) ([]byte, error)) (bool, error) {
 	before, info, err := load(file)
 	if err != nil {

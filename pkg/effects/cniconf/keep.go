@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// look is the time between two looks at the folders: for what no event told of.
+	// look is the period of comparing the folders, for changes without an event.
 	look = 500 * time.Millisecond
-	// examine is the time between two comparisons of the whole plugin; between them its size and times are enough.
+	// examine is the period of comparing the whole plugin's file; in between only its size and times are compared.
 	examine = 30 * time.Second
-	// halfWritten is how long a configuration may be one that cannot be read before it is worth a word.
+	// halfWritten is how long a configuration may be invalid before it is logged.
 	halfWritten = 2 * time.Second
 )
 
-// Keep installs, and puts back what others change or remove, at once, until the context ends. Then everything stays as it
-// is. It returns an error only if it cannot even begin: what fails later is said in the log and tried again.
+// Keep installs the plugin, and restores at once what other programs change or delete, until the context ends. It does not
+// uninstall then. It returns an error only if it cannot begin. Later failures are logged, and Keep tries again.
 func (c *Chain) Keep(ctx context.Context) error {
 	if _, err := os.Stat(c.Source); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (c *Chain) Keep(ctx context.Context) error {
 	}
 }
 
-// watch hears of changes in the folder of configurations.
+// watch receives the changes of the folder of configurations.
 type watch struct {
 	events <-chan fsnotify.Event
 	errors <-chan error
@@ -65,7 +65,7 @@ func (c *Chain) watch() watch {
 	return watch{events: w.Events, errors: w.Errors, again: again, close: func() { _ = w.Close() }}
 }
 
-// keeper remembers what was said and seen.
+// keeper remembers what was logged and compared.
 type keeper struct {
 	*Chain
 	installed bool      // once
@@ -104,7 +104,7 @@ func (k *keeper) pluginTouched(now time.Time) bool {
 		!info.ModTime().Equal(k.plugin.ModTime()) || info.Mode() != k.plugin.Mode()
 }
 
-// report says once what is wrong, and what was done.
+// report logs each problem and each change once.
 func (k *keeper) report(changed []string, err error, now time.Time) {
 	if len(changed) > 0 {
 		if k.installed && k.Restored != nil {

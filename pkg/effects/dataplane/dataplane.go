@@ -65,8 +65,8 @@ func (d *Dataplane) Observe(ctx context.Context, ns *netns.Namespace, desired []
 	return d.state(results), err
 }
 
-// Enforce makes the namespace hold exactly the desired rulesets, whole tables, whatever was there. It writes only tables of
-// which the kernel holds something else, in their order, keeps the counters of rules that stay, and reads back what it wrote: a nil error means
+// Enforce replaces the namespace's tables by the desired rulesets, independent of what the kernel held. It writes only tables that
+// differ, in their order, keeps the counters of rules that stay, and reads back what it wrote: a nil error means
 // that the kernel holds it. After an error the tables that were written stay; their order makes that a closed state. If not
 // even the first could be written, what was there stays: in a new namespace that is nothing, and the caller must write
 // something simpler (redirect.Closed). errors.Is ErrTaken: nothing was written in a family, for the way there is not closed.
@@ -130,7 +130,7 @@ func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []
 	return d.state(results), err
 }
 
-// dueTables is what of the ruleset is to be written: tables that differ and, if asked, those that name a cgroup.
+// dueTables returns the tables of the ruleset that must be written: tables that differ and, if bound, tables that match a cgroup.
 func dueTables(set iptables.Ruleset, differs []drift.Finding, bound bool) iptables.Ruleset {
 	due := iptables.Ruleset{Family: set.Family}
 	for _, t := range set.Tables {
@@ -160,7 +160,7 @@ func ordered(due iptables.Ruleset, held iptables.Saved) iptables.Ruleset {
 var ErrTaken = errors.New("the namespace holds rules already, and those to be written would let packets pass for a moment while they replace them")
 
 // put writes tables over what the namespace holds. In a new namespace the shorter way is tried first, and it is the only one
-// for tables that are not sealed: somebody else may write at the same time.
+// for tables that are not sealed, because another program may write at the same time.
 func (d *Dataplane) put(ctx context.Context, ns *netns.Namespace, set iptables.Ruleset, held iptables.Saved) error {
 	if len(held.Tables) == 0 && create(d.backend, ns, set) == nil {
 		return nil

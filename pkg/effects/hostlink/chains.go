@@ -31,8 +31,8 @@ func ingress(sandbox string, end netlink.Link, view quarantine.Link) chain {
 	return c
 }
 
-// forward is the chain that hands nothing on between the pod and others in the node's name: a connection that came to a
-// port of the node, and that nat leads to the pod with the node's address as its source, is none of the kubelet's.
+// forward returns the chain that drops forwarded packets between the pod and other hosts. A connection to a port of the node that
+// nat sends to the pod has the node's address as its source, but the kubelet did not open it.
 func forward(sandbox string, ips []netip.Addr) chain {
 	c := newChain(nftables.TableFamilyINet, sandbox, nftables.ChainHookForward, nftables.ChainPolicyAccept)
 	for _, ip := range ips {

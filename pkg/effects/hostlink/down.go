@@ -58,8 +58,8 @@ func (h *Host) Seal() error {
 	return problems
 }
 
-// stands reports whether a chain's link is still there. A pod that may do so can hide its own end in a namespace that nobody
-// else knows: the wall stays until the pod goes.
+// stands reports whether a chain's link still exists. A pod with the capability can move its own end into a network namespace of
+// its own, so the chains stay until the pod is deleted.
 func (h *Host) stands(name string) bool {
 	_, number, _ := strings.Cut(name, separator)
 	index, err := strconv.Atoi(number)
@@ -76,8 +76,8 @@ func (h *Host) walled(sandbox string) bool {
 	return false
 }
 
-// clear removes the pod's chains but for those that stay, as the kernel shows them: those of links that are gone may have
-// gone with them. Without a wall of any other pod our tables go as a whole.
+// clear deletes the pod's chains in the kernel except those in stay. The kernel may have deleted the chains of links that are
+// gone. If no other pod has chains, clear deletes the tables.
 func (h *Host) clear(sandbox string, stay wall) error {
 	var problems error
 	for _, family := range families() {

@@ -52,8 +52,8 @@ func (h *Host) links(pod *netns.Namespace) (found []link, err error) {
 	return found, nil
 }
 
-// ends finds the node's end of every link by which frames leave the pod's namespace. Links that have none here are set
-// down from inside, and the error says which: errors.Is errLoose.
+// ends returns the node's end of every link by which frames leave the pod's namespace. A link without an end on this node is set
+// down inside the pod, and the error names it: errors.Is errLoose.
 func (h *Host) ends(pod *netns.Namespace) (ends []netlink.Link, err error) {
 	found, err := h.links(pod)
 	if err != nil {
@@ -96,8 +96,8 @@ func (h *Host) end(l netlink.Link, there, here int) (end netlink.Link, err error
 	return end, nil
 }
 
-// taken reports whether somebody (XDP, tc, BPF of the CNI plugin, a switch of its own) may take the link's frames before a
-// wall would see them, or sends them on by rules of his own.
+// taken reports whether another data plane (XDP, tc, BPF of the CNI plugin, another switch) may process the link's frames before
+// a chain of ours, or forwards them by its own rules.
 func (h *Host) taken(end netlink.Link) (by string, err error) {
 	if xdp := end.Attrs().Xdp; xdp != nil && xdp.Attached {
 		return "XDP", nil
@@ -123,7 +123,7 @@ func (h *Host) taken(end netlink.Link) (by string, err error) {
 	return by, err
 }
 
-// switchOf is the kind of switch that the link is a port of, unless it is none or the kernel's own bridge.
+// switchOf returns the kind of the switch that the link is a port of; "" if there is none or it is the kernel's bridge.
 func switchOf(end netlink.Link) (string, error) {
 	index := end.Attrs().MasterIndex
 	if index == 0 {
@@ -139,8 +139,8 @@ func switchOf(end netlink.Link) (string, error) {
 	return master.Type(), nil
 }
 
-// view is how the node sees the pod over a link. It speaks from where its routes say, and in IPv6 from its addresses on the
-// link as soon as they are known to be nobody else's (RFC 4862): the first pods of a node come before they are.
+// view returns how the node sees the pod over a link. The node sends from the source addresses of its routes, and in IPv6 from its
+// addresses on the link after duplicate address detection (RFC 4862). The first pods of a node start before that has ended.
 func (h *Host) view(end netlink.Link, pod []netip.Addr) (quarantine.Link, error) {
 	v := quarantine.Link{Pod: pod, MACs: []net.HardwareAddr{end.Attrs().HardwareAddr}}
 	err := h.node.Do(func() error {
@@ -183,8 +183,8 @@ func distinct(all []netip.Addr) []netip.Addr {
 	return slices.Compact(all)
 }
 
-// introduce tells the pod where its node is, on a link: it cannot ask, for a question to all is not for the node alone. It
-// is an ordinary entry, which the pod asks the node itself to confirm. If it fails, probes may, and nothing else.
+// introduce adds neighbour entries for the node inside the pod. The pod cannot discover them, because its multicast requests are
+// dropped. The entries are not permanent: the pod's kernel confirms them by unicast. If introduce fails, only probes may fail.
 func introduce(pod *netns.Namespace, link int, v quarantine.Link) {
 	_ = pod.Do(func() error {
 		for _, ip := range v.Node {
@@ -203,8 +203,8 @@ func introduce(pod *netns.Namespace, link int, v quarantine.Link) {
 	})
 }
 
-// speaksFrom is from which addresses the calling thread's network namespace speaks to the pod: the kubelet's among them. An
-// address that it has no way to is not spoken to.
+// speaksFrom returns the source addresses from which the calling thread's network namespace sends to the pod. The kubelet's is one
+// of them. An address of the pod without a route has none.
 func speaksFrom(pod []netip.Addr) []netip.Addr {
 	var from []netip.Addr
 	for _, ip := range pod {

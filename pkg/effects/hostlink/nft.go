@@ -120,8 +120,8 @@ func chainsOf(ns *netns.Namespace, table string, family nftables.TableFamily) (a
 	return all, err
 }
 
-// held tells what the kernel holds in a chain of ours: its policy and the handles of its rules, of which each rule that is
-// written has a new one. None: there is no such chain.
+// held returns the state of an own chain in the kernel: its policy and the handles of its rules. A rule that is written again has
+// a new handle. It returns nil if there is no such chain.
 func held(ns *netns.Namespace, c chain) (marks []uint64, err error) {
 	all, err := chains(ns, c.Table.Family)
 	for _, there := range all {

@@ -43,7 +43,7 @@ func unknown(err error) bool {
 func trial(hook *nftables.ChainHook) error {
 	scratch, err := netns.Scratch()
 	if err != nil {
-		return nil // it says nothing of the kernel's hooks: the first error counts
+		return nil // this error does not concern the kernel's hooks: the first error counts
 	}
 	defer scratch.Close()
 	return within(scratch, func(conn *nftables.Conn) error {

@@ -36,8 +36,8 @@ type brick struct {
 type Standing struct {
 	Walled   []string     // links of the node with a wall
 	Down     []string     // links of the node that were set down, because no wall can stand there, and why
-	From     []netip.Addr // where the kubelet speaks from: answered, where a wall stands
-	Repaired bool         // a wall was not as it was written
+	From     []netip.Addr // the kubelet's source addresses: the pod may answer them on links with a wall
+	Repaired bool         // another program had changed a wall
 }
 
 // Open opens the node's network namespace and finds the walls that an earlier agent has left.
@@ -71,8 +71,8 @@ const separator = "."
 func (h *Host) Close() error { return h.node.Close() }
 
 // Up walls the pod off: for the first time, again, and after a change alike. Where no wall can stand, the node's end of the
-// link is set down, and nothing passes at all. A link that has no end on this node is set down from inside, and the
-// error says so (errLoose): who may set it up again must be stopped.
+// link is set down, and no frame passes. A link that has no end on this node is set down inside the pod, and the error is
+// errLoose: the caller must stop every container that can set it up again.
 func (h *Host) Up(pod *netns.Namespace, sandbox string, ips []netip.Addr) (Standing, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,8 +121,8 @@ func (h *Host) down(s *Standing, end netlink.Link, why string) error {
 	return nil
 }
 
-// write brings the kernel to the planned chains, in one transaction, unless it holds them. It reports whether somebody else
-// had changed them.
+// write writes the planned chains in one transaction if the kernel holds others. It reports whether another program had changed
+// them.
 func (h *Host) write(sandbox string, planned []chain) (repaired bool, err error) {
 	old, next := h.walls[sandbox], wall{}
 	changed := false

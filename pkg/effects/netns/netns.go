@@ -20,7 +20,7 @@ var (
 )
 
 // Namespace is one open network namespace. The open file keeps it alive: what is read and written through it is one and
-// the same namespace, whatever becomes of the path. Safe for concurrent use until Close.
+// the same namespace, even if the path changes. Safe for concurrent use until Close.
 type Namespace struct {
 	path   string
 	handle ns.NetNS

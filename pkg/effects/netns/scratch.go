@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Scratch makes a network namespace that nobody else knows; it is gone with Close. Needs CAP_SYS_ADMIN.
+// Scratch creates a network namespace without a name; Close deletes it. Needs CAP_SYS_ADMIN.
 func Scratch() (made *Namespace, err error) {
 	done := make(chan struct{})
 	go func() {

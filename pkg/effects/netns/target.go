@@ -20,7 +20,7 @@ func OpenPod(t endpoint.Target) (*Namespace, error) {
 	return ns, nil
 }
 
-// OpenAny opens the target's network namespace whatever addresses it holds: a pod that can change them must not escape by that.
+// OpenAny opens the target's network namespace without comparing addresses: a pod that can change its addresses must not escape.
 // It rejects the node's own.
 func OpenAny(t endpoint.Target) (*Namespace, error) {
 	ns, err := Open(t.Netns)

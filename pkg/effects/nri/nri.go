@@ -26,8 +26,8 @@ type Container struct {
 	PID               int
 }
 
-// Handler hears of pods and containers. The runtime waits for each answer, and meanwhile announces nothing to anybody: it
-// holds one lock over all its plugins. Its patience ends with the context.
+// Handler receives the runtime's pods and containers. The runtime waits for each answer, and meanwhile sends no other event to any
+// plugin, because it holds one lock for all plugins. The context ends when the runtime would time out.
 type Handler interface {
 	// Connected hands on all that runs, after each (re)connection.
 	Connected([]Pod, []Container)

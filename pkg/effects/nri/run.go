@@ -29,15 +29,15 @@ const (
 	index = "90"
 )
 
-// Connection says how to reach the runtime.
+// Connection has the settings of a connection to the runtime.
 type Connection struct {
-	Socket func() string // where the runtime listens, as seen from here; asked anew for each attempt
+	Socket func() string // the path of the runtime's socket in this mount namespace; called before each attempt
 	Log    *slog.Logger
-	Live   *atomic.Bool // true while the runtime announces
+	Live   *atomic.Bool // true while the runtime sends events
 }
 
-// Run connects to the runtime, and again whenever the connection ends, until the context does. A runtime that offers no
-// NRI is said once and looked for further on.
+// Run connects to the runtime, and again whenever the connection ends, until the context does. If the runtime
+// offers no NRI, Run logs it once and keeps trying.
 func (c Connection) Run(ctx context.Context, h Handler) {
 	pause, said := firstPause, ""
 	for ctx.Err() == nil {
@@ -94,7 +94,7 @@ func (c Connection) once(ctx context.Context, h Handler) error {
 		// whose cores are all busy, a program waits for its turn several times on that way.
 		return context.WithTimeout(ctx, cmp.Or(s.RequestTimeout(), stub.DefaultRequestTimeout)/2)
 	}
-	// The stub waits without end for a runtime that registers a plugin and never speaks to it.
+	// The stub waits forever for a runtime that registers a plugin and then sends it nothing.
 	watchdog := time.AfterFunc(registration, func() {
 		if !c.Live.Load() {
 			_ = conn.Close()
@@ -113,7 +113,7 @@ func closed(conn net.Conn) error {
 	return nil
 }
 
-// logger is the stub's way to our log. What it says is for those who look for a fault.
+// logger writes the stub's lines to our log at level Debug.
 type logger struct{ log *slog.Logger }
 
 // Debugf implements the stub's Logger.

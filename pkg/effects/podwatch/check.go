@@ -22,7 +22,7 @@ const checkTimeout = 10 * time.Second
 // ErrRefused means that the API server answered and does not let the agent in; waiting changes nothing.
 var ErrRefused = errors.New("refused by the API server")
 
-// Check asks the API server once for what the watches will ask. errors.Is ErrRefused if it answered and said no; any
+// Check sends each request of the watches to the API server once. errors.Is ErrRefused if the API server refused one; any
 // other error means that it was not reached.
 func (w *Watch) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -69,7 +69,7 @@ func (w *Watch) Problem() string {
 	return text
 }
 
-// onError hears of every watch that broke or could not start; client-go tries again by itself, with growing pauses.
+// onError is called for every watch that ended with an error or could not start. client-go tries again, with growing pauses.
 func (w *Watch) onError(_ context.Context, _ *toolscache.Reflector, err error) {
 	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		return // the ordinary end of a long watch

@@ -48,7 +48,7 @@ func (e *Events) Warning(namespace, name, uid, reason, message string) {
 	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeWarning, reason, limits.Cut(message, maxMessage))
 }
 
-// Close sends no more.
+// Close stops sending Events.
 func (e *Events) Close() { e.broadcaster.Shutdown() }
 
 func pod(namespace, name, uid string) *corev1.ObjectReference {

@@ -84,8 +84,8 @@ func reduce(pod *corev1.Pod) workload.Pod {
 	}
 }
 
-// stall is why the proxy's container waits. The kubelet says "PodInitializing" and "ContainerCreating" of what is merely
-// on its way.
+// stall returns the reason why the proxy's container waits. The kubelet's reasons "PodInitializing" and "ContainerCreating" mean
+// that the container is about to start, so they are not returned.
 func stall(statuses []corev1.ContainerStatus) workload.Stall {
 	for _, s := range statuses {
 		switch w, t := s.State.Waiting, s.LastTerminationState.Terminated; {

@@ -14,8 +14,8 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// Space is what the watch holds of a namespace, whoever's it is. found is false if it holds none of that name: there is
-// none, or it is newer than the last change that came in, or the lists have not arrived yet.
+// Space returns the watch's entry of a namespace, foreign or not. found is false if there is no entry: the namespace does not
+// exist, it is newer than the last received change, or the lists have not arrived yet.
 func (w *Watch) Space(ctx context.Context, name string) (space workload.Namespace, found bool, err error) {
 	if !w.Synced() {
 		return workload.Namespace{}, false, nil

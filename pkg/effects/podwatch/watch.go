@@ -21,15 +21,15 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// Watch keeps the pods of one node, and the labels of all namespaces: whoever holds pods until they are known to be harmless
-// must know both kinds. It is safe for concurrent use.
+// Watch holds the pods of one node and the labels of all namespaces. The start gate needs both to decide whether a pod is foreign.
+// It is safe for concurrent use.
 type Watch struct {
 	node   string
 	log    *slog.Logger
 	cache  cache.Cache
-	live   client.Client // uncached: for the one question that a cache cannot answer
+	live   client.Client // uncached: to confirm that a namespace does not exist
 	synced atomic.Bool
-	broken atomic.Value // string: what the server said last; "" once it answers again
+	broken atomic.Value // string: the API server's last error; "" after it answers again
 }
 
 // New prepares the watches; Run starts them. No call is made yet.
@@ -85,8 +85,8 @@ func namespaceMeta() *metav1.PartialObjectMetadata {
 	return m
 }
 
-// Run watches until the context ends, calling notify after each change and once when both caches are complete. It waits
-// for an API server that cannot be reached: Problem tells what is wrong meanwhile.
+// Run watches until the context ends, calling notify after each change and once when both caches are complete. While the
+// API server cannot be reached, it tries again, and Problem returns the reason.
 func (w *Watch) Run(ctx context.Context, notify func()) error {
 	if err := w.cache.IndexField(ctx, namespaceMeta(), byGuest, guests); err != nil {
 		return fmt.Errorf("watch namespaces: %w", err)

@@ -11,16 +11,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Why a node is not told.
+// The reasons why a node is not reported.
 var (
 	ErrRefused = errors.New("refused by the API server") // it answered and does not let us in
 	errNoNode  = errors.New("there is no such node")
 )
 
-// Node is what a node's object says.
+// Node has the fields of a Node object that the agent uses.
 type Node struct {
 	Addresses []netip.Addr   // by which the cluster reaches it
-	PodCIDRs  []netip.Prefix // where its pods get their addresses; none: not told
+	PodCIDRs  []netip.Prefix // prefixes of its pods; empty: not reported
 }
 
 // Node asks the API server for a node.

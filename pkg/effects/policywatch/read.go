@@ -55,7 +55,7 @@ func pods() kind {
 }
 
 // namespaces are matched by their settled labels: a lost or changed label opens no policy to a guest's pods. Annotations are not decoded:
-// the controller has marked whatever they show.
+// the controller has marked independent of their labels.
 func namespaces() kind {
 	d := apiwire.NewDecoder()
 	of := func(n netpolicy.Namespace, m apiwire.Meta) reading {

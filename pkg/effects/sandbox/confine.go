@@ -16,9 +16,9 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// Confinement looks at a container of any state. What it may do is what the runtime was told, and what the kernel says of
-// its first process: that one may have given up since what others of the container still have. errors.Is ErrGone if the
-// container is no longer there.
+// Confinement returns the confinement of a container in any state. Its capabilities are those of the runtime's configuration and
+// those of its first process in the kernel: the first process may have dropped capabilities that other processes of the container
+// still have. errors.Is ErrGone if the container does not exist any more.
 func (c *Client) Confinement(ctx context.Context, container string) (workload.Confinement, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -44,7 +44,7 @@ func (c *Client) Confinement(ctx context.Context, container string) (workload.Co
 	return seen, err
 }
 
-// joined is the PID namespace that the container was told to join: by its path, or the node's, where none is named.
+// joined returns the PID namespace that the container is configured to join: its path, or the node's if no path is configured.
 func joined(info verboseInfo) string {
 	for _, n := range info.RuntimeSpec.Linux.Namespaces {
 		if n.Type == "pid" {
@@ -54,7 +54,7 @@ func joined(info verboseInfo) string {
 	return "the node's"
 }
 
-// ConfinementOf looks at a process whose number is known. errors.Is ErrGone if there is none.
+// ConfinementOf returns the confinement of the process with this number. errors.Is ErrGone if it does not exist.
 func (c *Client) ConfinementOf(pid int) (workload.Confinement, error) { return c.host.confinement(pid) }
 
 // NodeProcesses is the inode of the node's own PID namespace, which the agent shares.

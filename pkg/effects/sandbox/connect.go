@@ -95,7 +95,7 @@ func locate(path string) string {
 	return path
 }
 
-// isSocket tells apart what gRPC reports alike.
+// isSocket distinguishes a missing socket from other errors, which gRPC reports alike.
 func isSocket(path string) error {
 	info, err := os.Stat(path)
 	switch {

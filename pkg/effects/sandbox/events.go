@@ -17,13 +17,13 @@ const (
 )
 
 // Watch calls notify after each event of the runtime (a sandbox or container was created, started, stopped, deleted),
-// and once after each (re)connection, when events may have been missed. It blocks until the context ends. Live tells
-// whether the stream stands: a runtime may offer none (CRI-O without enable_pod_events), then only List shows changes.
+// and once after each (re)connection, when events may have been missed. It blocks until the context ends. Live is
+// true while the stream is connected. A runtime without a stream (CRI-O without enable_pod_events) reports changes only by List.
 func (c *Client) Watch(ctx context.Context, live *atomic.Bool, notify func()) {
 	pause := firstPause
 	for ctx.Err() == nil {
 		started := time.Now()
-		_ = c.stream(ctx, live, notify) // its end is not a failure: Live says so, and the next attempt follows
+		_ = c.stream(ctx, live, notify) // its end is not a failure: Live is false until the next attempt
 		live.Store(false)
 		if time.Since(started) > lastPause {
 			pause = firstPause

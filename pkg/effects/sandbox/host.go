@@ -72,7 +72,7 @@ func (h host) onNode(name string) string {
 	return filepath.Join(h.proc, "1/root", name)
 }
 
-// isNamespace tells a namespace from the empty file that a bind mount leaves where it is not seen.
+// isNamespace distinguishes a namespace from the empty file that remains where a bind mount is not visible.
 func isNamespace(path string) bool {
 	var s unix.Statfs_t
 	return unix.Statfs(path, &s) == nil && s.Type == unix.NSFS_MAGIC

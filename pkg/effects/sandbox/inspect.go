@@ -12,7 +12,7 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// Detail is what only a closer look at a sandbox tells.
+// Detail has the fields that List does not return for a sandbox.
 type Detail struct {
 	Ready       bool
 	HostNetwork bool         // it uses the node's own network namespace
@@ -96,11 +96,12 @@ func (c *Client) Process(ctx context.Context, container string) (workload.Proces
 	return c.host.process(container, info.PID)
 }
 
-// crioHandler is where CRI-O notes a sandbox's runtime handler: its status does not tell it.
+// crioHandler is the annotation in which CRI-O stores a sandbox's runtime handler: its status does not have it.
 const crioHandler = "io.kubernetes.cri-o.RuntimeHandler"
 
-// handler is the name of the runtime that runs a sandbox; empty is the default one. CRI-O writes the pod's own labels and
-// annotations over its notes: where one of them has that name, the note is whoever's, and the answer one that no runtime has.
+// handler returns the name of the sandbox's runtime handler; empty is the default. CRI-O overwrites its annotations with the pod's
+// labels and annotations. If one of these has the annotation's name, the value is not trusted, and handler returns a name that no
+// runtime has.
 func handler(s *cri.PodSandboxStatus, info verboseInfo) string {
 	if name := s.GetRuntimeHandler(); name != "" {
 		return name
@@ -113,7 +114,7 @@ func handler(s *cri.PodSandboxStatus, info verboseInfo) string {
 	return info.RuntimeSpec.Annotations[crioHandler]
 }
 
-// binary is the program that containerd's runc shim is told to run; another shim's options have none.
+// binary returns the program that containerd's runc shim is configured to run; other shims' options have none.
 func binary(options json.RawMessage) string {
 	var runc struct {
 		Binary string `json:"binary_name"`

@@ -15,7 +15,7 @@ import (
 // ErrGone means that the sandbox or the container ended while it was looked at. During deletion this is the normal course.
 var ErrGone = errors.New("gone")
 
-// List returns every sandbox of the node with its containers, dead ones included. It costs two calls, whatever the number.
+// List returns every sandbox of the node with its containers, dead ones included. It costs two calls, independent of their number.
 func (c *Client) List(ctx context.Context) ([]workload.Sandbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -19,11 +19,11 @@ import (
 
 const about = "data-space-cni: holds a foreign pod's start until the Data Spacer agent of this node has enforced it"
 
-// Run does what CNI_COMMAND says and returns the exit status. The runtime's words come in, and the answer goes out, where
-// the specification says: environment, standard input, standard output.
+// Run executes CNI_COMMAND and returns the exit status. Input and output are as in the CNI specification: environment, standard
+// input, standard output.
 func Run(getenv func(string) string, stdout io.Writer) int {
-	// DEL never fails and needs nobody: the rules end with the network namespace, not before, since what runs in it
-	// until then stays contained. A configuration that cannot be read must not keep a pod from being deleted either.
+	// DEL never fails and does not call the agent. The rules end with the network namespace, so that processes in it stay
+	// contained until then. An invalid configuration must not stop a pod from being deleted.
 	if getenv("CNI_COMMAND") == "DEL" {
 		return 0
 	}
@@ -37,7 +37,7 @@ func Run(getenv func(string) string, stdout io.Writer) int {
 	return 1
 }
 
-// add holds the pod until the agent says that it may start.
+// add blocks until the agent's start verdict.
 func add(args *skel.CmdArgs) error {
 	c, err := parse(args.StdinData)
 	if err != nil {
@@ -53,7 +53,7 @@ func add(args *skel.CmdArgs) error {
 	return types.PrintResult(c.PrevResult, c.CNIVersion)
 }
 
-// check tells whether the kernel still holds the pod's rules.
+// check reports whether the kernel still holds the pod's rules.
 func check(args *skel.CmdArgs) error {
 	c, err := parse(args.StdinData)
 	if err != nil {
@@ -62,11 +62,11 @@ func check(args *skel.CmdArgs) error {
 	return pass(args, c, gate.Check)
 }
 
-// gc has nothing to collect: what the plugin leads to lives in pods' network namespaces and ends with them.
+// gc has nothing to collect: the rules are in the pods' network namespaces and end with them.
 func gc(*skel.CmdArgs) error { return nil }
 
-// status never reports trouble, even without an agent: a runtime that hears of some calls the whole node unready
-// (containerd since 2.0), and pods that are not foreign could not start any more. A foreign pod is refused in ADD.
+// status never reports an error, even without an agent: a runtime reports the whole node as not ready after an error (containerd
+// since 2.0), and then pods that are not foreign could not start. A foreign pod is refused in ADD.
 func status(args *skel.CmdArgs) error {
 	_, err := parse(args.StdinData)
 	return err

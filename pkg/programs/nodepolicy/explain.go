@@ -11,7 +11,7 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// Explain says what becomes of a connection. It tells what policies say, which the kernel holds once they are in force.
+// Explain returns the verdict of the policies on a connection. The kernel holds these policies once they are in force.
 func (p *Policies) Explain(ctx context.Context, q agentapi.Question) (agentapi.Explanation, error) {
 	v, err := p.sight.Explain(netpol.Packet{From: q.From, To: q.To, Protocol: q.Protocol, Port: q.Port})
 	if err != nil {

@@ -45,7 +45,7 @@ type Filter interface {
 
 // Sight is what can be seen of it.
 type Sight interface {
-	// Explain says what becomes of a packet, and why.
+	// Explain returns the verdict on a packet with its reasons.
 	Explain(netpol.Packet) (netpol.Verdict, error)
 	// Holds reports whether one of the addresses is the node's own.
 	Holds([]netip.Addr) (bool, error)
@@ -79,7 +79,7 @@ type Config struct {
 	Backend  string
 	Denial   netpol.Denial
 	Unknown  netpol.Unknown
-	PodCIDRs []netip.Prefix // none: what the node's object says
+	PodCIDRs []netip.Prefix // empty: those of the Node object
 	Verify   time.Duration  // between two looks at what the kernel holds
 	Log      *slog.Logger
 }
@@ -104,7 +104,7 @@ type Policies struct {
 
 	told  atomic.Bool   // the filter knows the whole cluster; before, nothing may be written
 	begun atomic.Bool   // and the kernel was written once
-	look  chan struct{} // the kernel is to be looked at now
+	look  chan struct{} // requests a verification of the kernel now
 
 	rounds atomic.Uint64 // in which the kernel was looked at
 	cut    chan struct{} // connections may be forbidden since
@@ -235,8 +235,8 @@ func (p *Policies) apply(ctx context.Context, changes ...netpol.Change) {
 	}
 }
 
-// Address tells the addresses of a pod of this node whose network has just been made. When it returns, the policies that
-// select the pod are enforced, if the pod is known and that does not take too long; it goes on then.
+// Address reports the addresses of a pod of this node whose network was just created. When it returns, the policies that select
+// the pod are enforced, unless the pod is unknown or enforcement takes too long. In the latter case enforcement continues.
 func (p *Policies) Address(ctx context.Context, namespace, name string, ips []netip.Addr) {
 	done := make(chan struct{})
 	go func() {

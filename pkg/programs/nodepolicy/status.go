@@ -8,7 +8,7 @@ import (
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
-// Status tells what is in force.
+// Status returns what is in force.
 func (p *Policies) Status() agentapi.PolicyStatus {
 	s := p.sight.Summary()
 	out := agentapi.PolicyStatus{

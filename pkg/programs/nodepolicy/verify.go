@@ -96,7 +96,7 @@ func (p *Policies) report(findings []nodefilter.Finding) {
 // maxShown bounds how many findings are named.
 const maxShown = 10
 
-// bridges looks for pods that reach each other past the filter, and says so once.
+// bridges finds pods that reach each other without passing the filter, and logs them once.
 func (p *Policies) bridges() {
 	escapes, err := p.sight.Escapes()
 	if err != nil {

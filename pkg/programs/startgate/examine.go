@@ -66,8 +66,8 @@ func (s *NRI) harmless(ctx context.Context, p nri.Pod) bool {
 	return false
 }
 
-// unfit refuses a container of a foreign pod that its rules could not hold. Its process waits for its first instruction, and
-// has its bounding set already: what the kernel says of it now holds for all that the container will do.
+// unfit refuses a container of a foreign pod that the rules could not contain. Its process waits before its first instruction and
+// has its bounding set already, so its capabilities in the kernel are a bound for every process of the container.
 func (s *NRI) unfit(ctx context.Context, p nri.Pod, c nri.Container) error {
 	findings, err := s.against(p, c)
 	if err == nil && len(findings) == 0 {

@@ -20,15 +20,15 @@ import (
 
 // Config is how pods are held.
 type Config struct {
-	Socket string   // where the CNI plugin asks
+	Socket string   // the socket on which the CNI plugin asks
 	File   string   // the list of namespaces that stays on the node
-	Exempt []string // namespaces whose pods start even when nobody knows these namespaces
-	Marks  bool     // every foreign pod bears gate.AnnotationGuest
+	Exempt []string // namespaces whose pods start even if neither the API server nor the node's cache can be asked
+	Marks  bool     // every foreign pod has gate.AnnotationGuest
 
 	// Profile, if set, is put into its place once the first gate stands.
 	Profile *Profile
 
-	// Address, if set, is told the addresses of every pod that may start, before it does.
+	// Address, if set, is called with the addresses of every pod that may start, before it starts.
 	Address func(ctx context.Context, namespace, name string, ips []netip.Addr)
 }
 

@@ -154,7 +154,7 @@ func also(f, g func() error) error {
 	return errors.Join(f(), <-done)
 }
 
-// reach makes a target of what the plugin says.
+// reach returns the target of the plugin's request.
 func reach(r gate.Request, guest string) (endpoint.Target, error) {
 	e := endpoint.Endpoint{Namespace: r.Namespace, Name: r.Name, UID: r.UID, Guest: guest, IPs: r.IPs}
 	path, err := sandbox.Reach(r.Netns)
@@ -185,7 +185,7 @@ func (g *Gate) check(ctx context.Context, r gate.Request, d hold.Decision) gate.
 	return answer
 }
 
-// refuse says why a pod may not start: to the plugin, in the log, and on the pod.
+// refuse reports why a pod may not start: in the answer to the plugin, in the log, and as an Event of the pod.
 func (g *Gate) refuse(r gate.Request, reason, message string) gate.Answer {
 	g.parts.Log.Warn(message, "event", EventStartRefused, "reason", reason, "namespace", r.Namespace, "pod", r.Name)
 	if r.Op == gate.Add {
@@ -194,7 +194,7 @@ func (g *Gate) refuse(r gate.Request, reason, message string) gate.Answer {
 	return gate.Answer{Verdict: gate.Refused, Reason: reason, Message: message}
 }
 
-// standDown ends the keeping of the CNI chain, so that somebody else can take the plugin out of it.
+// standDown stops keeping the CNI chain, so that an uninstall can remove the plugin from it.
 func (g *Gate) standDown(ctx context.Context) gate.Answer {
 	g.down.Store(true)
 	g.stood()

@@ -51,7 +51,7 @@ type Examiner interface {
 
 // Rounds is the agent's own work on pods, which the gates go before.
 type Rounds interface {
-	// Again has the agent look at a pod soon, whatever it knows of it.
+	// Again makes the agent evaluate a pod again soon, even if nothing about it changed.
 	Again(uid string)
 	// Relist has the agent list the runtime's sandboxes soon.
 	Relist()

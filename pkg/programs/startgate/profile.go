@@ -42,11 +42,11 @@ func (p *Profile) Problem() error {
 	return nil
 }
 
-// profilePause is the time between two looks at the profile.
+// profilePause is the period of comparing the profile's file.
 const profilePause = 5 * time.Second
 
-// keepProfile puts the profile in its place once the first gate stands, and keeps it there until the context ends or the gate
-// is told to stand down. Then it stays.
+// keepProfile writes the profile's file after the first gate is in place, and restores it until the context ends or the gate is
+// asked to stand down. It does not delete the file then.
 func (g *Gate) keepProfile(ctx context.Context) {
 	if g.Profile == nil {
 		return
@@ -80,7 +80,8 @@ func (g *Gate) keepProfile(ctx context.Context) {
 	}
 }
 
-// firstStands is closed once the first gate stands; without a first gate, once foreign pods can be told from others.
+// firstStands returns a channel that is closed after the first gate is in place; without a first gate, after the agent can
+// distinguish foreign pods from others.
 func (g *Gate) firstStands(ctx context.Context) <-chan struct{} {
 	if g.parts.Chain != nil {
 		return g.placed
@@ -94,5 +95,5 @@ func (g *Gate) firstStands(ctx context.Context) <-chan struct{} {
 	return ready
 }
 
-// Placed says that the CNI plugin is in the node's chain.
+// Placed reports that the CNI plugin is in the node's chain.
 func (g *Gate) Placed() { g.placedOnce.Do(func() { close(g.placed) }) }

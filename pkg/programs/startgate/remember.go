@@ -26,7 +26,7 @@ func (g *Gate) Ready(ctx context.Context) bool {
 	return true
 }
 
-// notify says that a namespace may have changed. It never waits.
+// notify reports that a namespace may have changed. It never blocks.
 func (g *Gate) notify() {
 	select {
 	case g.changed <- struct{}{}:

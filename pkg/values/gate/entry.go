@@ -9,7 +9,7 @@ type Entry struct {
 	Capabilities map[string]bool `json:"capabilities"` // what the runtime is to hand on
 	Socket       string          `json:"socket"`       // the agent's
 	Spaces       string          `json:"spaces"`       // the list of namespaces
-	Exempt       []string        `json:"exempt"`       // namespaces whose pods start even when nobody knows these namespaces
+	Exempt       []string        `json:"exempt"`       // namespaces whose pods start even if neither the API server nor the node's cache can be asked
 	Marks        bool            `json:"marks"`        // every foreign pod bears the mark
 }
 

@@ -1,7 +1,8 @@
 package gate
 
-// AnnotationGuest is on every pod that was admitted in a foreign namespace; its value is the guest's cluster id. It says
-// what the pod is where nobody can be asked: by the runtime's CNI capability CapabilityAnnotations it reaches the plugin.
+// AnnotationGuest is on every pod that was admitted in a foreign namespace; its value is the guest's cluster id. It
+// identifies a foreign pod when neither agent nor API server can be asked: the runtime passes it to the plugin by the CNI capability
+// CapabilityAnnotations.
 const AnnotationGuest = "data-space.liqo.io/guest"
 
 // CapabilityAnnotations is the CNI capability by which containerd and CRI-O hand on a pod's annotations.

@@ -16,7 +16,7 @@ type Class string
 
 // The classes.
 const (
-	Unknown  Class = ""         // nobody has said
+	Unknown  Class = ""         // no source has the namespace
 	Ordinary Class = "ordinary" // of no concern
 	Foreign  Class = "foreign"  // its pods are guarded
 	OptedOut Class = "optedOut" // a guest's, but the Hospital has taken the guard off
@@ -79,7 +79,7 @@ func SpacesOf(all []workload.Namespace) Spaces {
 	return s
 }
 
-// Lookup says what is known of a namespace. The zero Spaces knows none.
+// Lookup returns the class of a namespace. The zero Spaces has no namespaces.
 func (s Spaces) Lookup(name string) Space {
 	if guest, ok := s.Foreign[name]; ok {
 		_, suspended := slices.BinarySearch(s.Suspended, name)

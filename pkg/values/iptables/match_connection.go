@@ -36,7 +36,7 @@ type State struct {
 	Reply bool // and that answer the connection's first packet
 }
 
-// Prose says what conntrack knows of the packet.
+// Prose names the packet's conntrack states.
 func (m State) Prose(Names) string {
 	switch {
 	case m.Of == Invalid && !m.Not:

@@ -35,7 +35,7 @@ func OwnChains(text string) []string {
 type saveParser struct {
 	set    Saved
 	table  *SavedTable
-	opaque []string // tables that iptables-nft-save says it cannot show in full
+	opaque []string // tables that iptables-nft-save reports as incompatible
 }
 
 func (p *saveParser) line(line string) error {

@@ -25,7 +25,7 @@ const (
 	SCTP Protocol = "sctp"
 )
 
-// protocolOf reads the API's name of a protocol; ok is false for one that nobody here knows.
+// protocolOf reads the API's name of a protocol; ok is false for a protocol that we do not support.
 func protocolOf(p corev1.Protocol) (protocol Protocol, ok bool) {
 	switch p {
 	case corev1.ProtocolTCP, "":

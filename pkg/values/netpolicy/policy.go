@@ -30,7 +30,7 @@ type Rule struct {
 	Ports            []Port // in the policy's order; ignored with AnyPort
 }
 
-// Peer is a group of pods or a block of addresses. The zero Peer is nobody.
+// Peer is a group of pods or a block of addresses. The zero Peer matches no address.
 type Peer struct {
 	Block *Block // if set, the rest does not count
 
@@ -44,7 +44,7 @@ type Block struct {
 	Except []netip.Prefix
 }
 
-// Port is a range of ports of one protocol. The zero Port is none.
+// Port is a range of ports of one protocol. The zero Port matches no port.
 type Port struct {
 	Protocol    Protocol // "" matches nothing
 	Name        string   // a named port; then First and Last do not count

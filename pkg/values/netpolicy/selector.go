@@ -14,7 +14,7 @@ import (
 type Selector struct {
 	text     string
 	selector labels.Selector
-	exact    string // a "key=value" that everything it selects bears; "" if there is none
+	exact    string // a "key=value" label that every selected object has; "" if there is none
 }
 
 // Everything selects everything.
@@ -71,7 +71,7 @@ func (s Selector) Matches(set map[string]string) bool {
 	return s.selector != nil && s.selector.Matches(labels.Set(set))
 }
 
-// Exact is a "key=value" label that every selected object bears, for looking up; "" if there is none.
+// Exact returns a "key=value" label that every selected object has, as an index key; "" if there is none.
 func (s Selector) Exact() string { return s.exact }
 
 // All reports whether it selects everything.

@@ -10,14 +10,14 @@ type Confinement struct {
 	Bounding Capabilities // what no process of the container can have more than
 	Net, PID uint64       // inodes of the namespaces of its first process; 0: it has none now
 	Process  int          // the number of that process; 0: none
-	Joined   string       // the PID namespace that it was told to join; empty: one of its own
+	Joined   string       // the PID namespace that it is configured to join; empty: its own
 }
 
-// Runtime is the program that a sandbox runs in, as far as the runtime tells.
+// Runtime is the program that a sandbox runs in, as reported by the container runtime.
 type Runtime struct {
 	Handler string // as the pod's runtime class names it; empty: the default one
-	Type    string // containerd's name of the shim; empty: not told
-	Binary  string // the program that the shim was told to run; empty: its own choice
+	Type    string // containerd's name of the shim; empty: not reported
+	Binary  string // the program that the shim is configured to run; empty: the shim's default
 }
 
 // Capabilities is a set of capabilities: bit n is the one of that number (capabilities(7), linux/capability.h).
@@ -34,7 +34,7 @@ func capabilityNames() []string {
 	}
 }
 
-// CapabilitySet is the set of those named, with CAP_ before them or without. A name that nobody knows counts as the
+// CapabilitySet is the set of those named, with CAP_ before them or without. An unknown name counts as the
 // highest bit, so that it is no less than something unknown.
 func CapabilitySet(names ...string) Capabilities {
 	var set Capabilities
