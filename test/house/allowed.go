@@ -102,6 +102,7 @@ func decisionsOnly() []permit {
 		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},                                     // GOARCH
 		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy", "pkg/decisions/tolerations"}}, // the bootstrap and the settings are documents of YAML
 		{paths: []string{"k8s.io/pod-security-admission/..."}, only: []string{"pkg/decisions/admit"}},
+		{paths: []string{"k8s.io/apiserver/pkg/apis/audit/v1"}, only: []string{"pkg/decisions/apiaudit"}},
 		{paths: []string{"github.com/envoyproxy/go-control-plane/...", "github.com/cncf/xds/...", "google.golang.org/protobuf/..."}, only: []string{"pkg/decisions/envoy"}},
 	}
 }
@@ -139,7 +140,7 @@ func programsOnly() []permit {
 	start := []string{"pkg/programs/cli", "pkg/programs/kubeconfig"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},
-		{paths: []string{"net/http/httputil"}, only: []string{"pkg/programs/apiproxy"}},
+		{paths: []string{"net/http/httputil", "k8s.io/apimachinery/pkg/util/uuid"}, only: []string{"pkg/programs/apiproxy"}},
 		{paths: []string{"golang.org/x/mod/sumdb/note"}, only: []string{"pkg/programs/facts", "pkg/programs/witness"}},
 		{paths: []string{"golang.org/x/mod/sumdb/tlog"}, only: []string{"pkg/programs/facts"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/programs/witness"}},

@@ -22,7 +22,7 @@ func Impersonated(headers map[string][]string) (*Assumed, error) {
 	named := false
 	for name, values := range headers {
 		lower := strings.ToLower(name)
-		if !strings.HasPrefix(lower, "impersonate-") {
+		if !strings.HasPrefix(lower, impersonate) {
 			continue
 		}
 		named = true
@@ -39,6 +39,18 @@ func Impersonated(headers map[string][]string) (*Assumed, error) {
 	a.review()
 	return a, nil
 }
+
+// Impersonates reports whether the headers of a request name another identity.
+func Impersonates(headers map[string][]string) bool {
+	for name := range headers {
+		if strings.HasPrefix(strings.ToLower(name), impersonate) {
+			return true
+		}
+	}
+	return false
+}
+
+const impersonate = "impersonate-"
 
 func (a *Assumed) take(name string, values []string) error {
 	if (name == "impersonate-user" || name == "impersonate-uid") && len(values) != 1 {

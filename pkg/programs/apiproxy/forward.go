@@ -50,12 +50,17 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 		r.SetXForwarded()
 		r.Out.Header.Del("X-Forwarded-Host")
 		r.Out.Header.Del("X-Forwarded-Proto")
+		r.Out.Header.Set(auditID, planned.id)
 		return
 	}
 	p.server.Aim(r.Out, planned.verdict.Path, "", planned.verdict.Query.Encode())
 	r.Out.Body, r.Out.ContentLength, r.Out.TransferEncoding = http.NoBody, 0, nil
 	r.Out.Header = ownHeaders(r.Out.Header, planned)
+	r.Out.Header.Set(auditID, planned.id)
 }
+
+// auditID is the header of the id that the API server's audit events have: those of one request have one id in both logs.
+const auditID = "Audit-Id"
 
 // ownHeaders returns the headers of a request of the proxy's own.
 func ownHeaders(from http.Header, planned *plan) http.Header {

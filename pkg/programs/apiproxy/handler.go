@@ -13,8 +13,10 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
 
+	"data-space.liqo.io/pkg/decisions/apiaudit"
 	"data-space.liqo.io/pkg/decisions/window"
 	"data-space.liqo.io/pkg/effects/apiserving"
 	"data-space.liqo.io/pkg/effects/upstream"
@@ -38,11 +40,13 @@ type proxy struct {
 	meters  *meters
 	watches watches
 	forward *httputil.ReverseProxy
+	audit   audit
 	log     *slog.Logger
 }
 
 // plan is what happens to one request.
 type plan struct {
+	id      string // of its audit events, and of the API server's
 	caller  upstream.Identity
 	ids     []string // of the caller's guests
 	request window.Request
@@ -61,6 +65,7 @@ type fact struct {
 	code                                                            int
 	verdict                                                         window.Action
 	began                                                           time.Time
+	kept                                                            apiaudit.Request // the same for the audit
 }
 
 type planKey struct{}
@@ -68,6 +73,7 @@ type planKey struct{}
 // ServeHTTP implements http.Handler.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := fact{remote: r.RemoteAddr, verdict: refused, began: time.Now(), path: r.URL.Path, verb: "unknown"}
+	f.kept = apiaudit.Request{ID: string(uuid.NewUUID()), Remote: f.remote, Program: r.UserAgent(), Path: f.path, Verb: strings.ToLower(r.Method), Began: f.began}
 	answered := &recorder{ResponseWriter: w}
 	p.meters.open.Inc()
 	defer func() {
@@ -93,7 +99,8 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 		return err
 	}
 	guests, _ := p.guests.Guests()
-	on := bearer(guests.Of(window.Caller{User: caller.Name, Groups: caller.Groups}), caller.Name)
+	f.kept.Guests = guests.Of(window.Caller{User: caller.Name, Groups: caller.Groups})
+	on := bearer(f.kept.Guests, caller.Name)
 	if !p.open.begin(on) { // before anything that waits for the API server
 		return apierrors.NewTooManyRequests("the caller, or its guest, has too many open requests; end some of them", 1)
 	}
@@ -103,6 +110,9 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 		return err
 	}
 	f.verdict = planned.verdict.Action
+	if lasting(r, planned.request) {
+		answered.begun = func(code int) { p.audit.keep(f.kept, apiaudit.Started, planned.verdict.Action, code) }
+	}
 	if planned.verdict.Action == window.Hide {
 		return absent(planned.request.Kind, planned.request.Name)
 	}
@@ -132,6 +142,10 @@ func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values
 	if identity.Name != f.caller {
 		f.caller, f.impersonator = identity.Name, f.caller
 	}
+	if window.Impersonates(r.Header) {
+		as := auditUser(identity)
+		f.kept.As = &as
+	}
 	caller := window.Caller{User: identity.Name, Groups: identity.Groups}
 	if why := window.Unfit(caller); why != "" {
 		return nil, forbidden(why)
@@ -151,6 +165,7 @@ func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values
 		return nil, apierrors.NewServiceUnavailable("the API proxy does not know the guests yet; try again")
 	}
 	ids := guests.Of(caller)
+	f.kept.Guests = ids
 	verdict, err := guests.Decide(ids, request)
 	if err != nil {
 		return nil, err
@@ -162,7 +177,7 @@ func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values
 		return nil, apierrors.NewBadRequest("the API proxy filters this watch, and does not by a websocket; send it as an ordinary request")
 	}
 	return &plan{
-		caller: identity, ids: ids, request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, identity.Name), holds: p.holds(caller, ids, request, verdict),
+		id: f.kept.ID, caller: identity, ids: ids, request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, identity.Name), holds: p.holds(caller, ids, request, verdict),
 	}, nil
 }
 
@@ -176,6 +191,8 @@ func (f *fact) note(r window.Request) {
 	default:
 		f.verb = "unknown"
 	}
+	k := &f.kept
+	k.Verb, k.Resource, k.Group, k.Version, k.Kind, k.Subresource, k.Namespace, k.Name = f.verb, r.Resource, r.Kind.Group, r.Version, r.Kind.Resource, r.Subresource, r.Namespace, r.Name
 	f.kind = r.Kind.Resource
 	if r.Kind.Group != "" {
 		f.kind += "." + r.Kind.Group
@@ -191,6 +208,7 @@ const mostLogged = 512
 // report logs and counts a request. Queries, headers and bodies are not logged: they may hold secrets.
 func (p *proxy) report(f fact) {
 	p.meters.count(f)
+	p.audit.keep(f.kept, apiaudit.Complete, f.verdict, f.code)
 	for _, text := range []*string{&f.caller, &f.impersonator, &f.kind, &f.namespace, &f.name, &f.path} {
 		if len(*text) > mostLogged {
 			*text = (*text)[:mostLogged] + "…"
@@ -203,13 +221,23 @@ func (p *proxy) report(f fact) {
 // recorder remembers the code of an answer. Flushing and upgrades reach the writer behind it.
 type recorder struct {
 	http.ResponseWriter
-	code int
+	code  int
+	begun func(code int) // runs once, when an answer begins that is no refusal; nil: does nothing
+}
+
+// begin notes the code of an answer.
+func (r *recorder) begin(code int) {
+	r.code = code
+	if r.begun != nil && code < 400 {
+		r.begun(code)
+		r.begun = nil
+	}
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(code int) {
 	if code >= 200 || code == http.StatusSwitchingProtocols {
-		r.code = code
+		r.begin(code)
 	}
 	r.ResponseWriter.WriteHeader(code)
 }
@@ -219,6 +247,6 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // Hijack implements http.Hijacker: the connection becomes a stream.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	r.code = http.StatusSwitchingProtocols
+	r.begin(http.StatusSwitchingProtocols)
 	return http.NewResponseController(r.ResponseWriter).Hijack()
 }

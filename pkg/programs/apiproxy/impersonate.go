@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"data-space.liqo.io/pkg/decisions/apiaudit"
 	"data-space.liqo.io/pkg/decisions/window"
 	"data-space.liqo.io/pkg/effects/upstream"
 )
@@ -24,6 +25,7 @@ func (p *proxy) authenticate(r *http.Request, f *fact) (upstream.Identity, error
 		return upstream.Identity{}, apierrors.NewUnauthorized("Unauthorized")
 	}
 	f.caller = user.GetName()
+	f.kept.Sender = apiaudit.User{Name: user.GetName(), Groups: user.GetGroups()}
 	if why := window.Unfit(window.Caller{User: user.GetName(), Groups: user.GetGroups()}); why != "" {
 		return upstream.Identity{}, forbidden(why)
 	}

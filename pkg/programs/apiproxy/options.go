@@ -13,6 +13,9 @@ type Options struct {
 	Address, MetricsAddress, HealthAddress string
 	// RequestsPerCaller bounds the requests of one guest, or of one caller without a guest, that are open at a time, watches included.
 	RequestsPerCaller int
+	// Audit is where audit events go. Facts takes a fact for each request; nil: none.
+	Audit Audit
+	Facts factSink
 	// Drain is how long the program still serves after SIGTERM.
 	Drain time.Duration
 }

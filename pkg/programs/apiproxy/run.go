@@ -56,6 +56,9 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	}
 	registry := prometheus.NewRegistry()
 	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newTurns(o.RequestsPerCaller), heavy: newLines(mostHeld), meters: newMeters(registry), log: logger}
+	if p.audit, err = newAudit(o.Audit, o.Facts, registry); err != nil {
+		return err
+	}
 	p.forward = p.newForward()
 	known.changed = p.watches.check
 	return p.serve(ctx, o, registry, known)
@@ -68,6 +71,7 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 	group, working := errgroup.WithContext(lasting)
 	group.Go(func() error { p.serving.Run(working); return nil })
 	group.Go(func() error { return known.run(working) })
+	p.runAudit(working, group)
 	main := p.newServer(lasting, o)
 	ready := &readiness{proxy: p, ending: ctx.Done()}
 	group.Go(func() error { return closed(main.ListenAndServeTLS("", "")) })

@@ -22,6 +22,9 @@ const (
 	// RequestsRecorded: lines were added to the record of a guest's requests; details: folder, segment, from and to in bytes, and their sha256.
 	RequestsRecorded Kind = "RequestsRecorded"
 
+	// APIRequested: a request was sent to the API proxy; reason: the verdict; details: id, verb, user, code, from, and resource and object, or path.
+	APIRequested Kind = "APIRequested"
+
 	PolicyInForce  Kind = "PolicyInForce"  // NetworkPolicy is in force on the node
 	PolicyChanged  Kind = "PolicyChanged"  // a NetworkPolicy of a namespace was applied or deleted
 	PacketsRefused Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason

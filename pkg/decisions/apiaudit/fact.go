@@ -1,0 +1,48 @@
+package apiaudit
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"data-space.liqo.io/pkg/values/fact"
+)
+
+func joined(names []string) string { return strings.Join(names, " ") }
+
+// Fact returns the request as a fact about its guest. Its reason is the verdict, so that refused requests, of which anyone can send as many as
+// it likes, have a rate of their own; what else the caller chooses is in the details, which have no part in the rate.
+func (r Request) Fact() fact.Fact {
+	caller := r.caller()
+	f := fact.Fact{
+		Time: r.Came, Kind: fact.APIRequested, Reason: r.Verdict, Warning: r.Code == 401 || r.Code == 403,
+		Details: map[string]string{"id": r.ID, "verb": r.Verb, "user": caller.Name, "code": strconv.Itoa(r.Code), "from": r.Remote},
+	}
+	if len(r.Guests) > 0 {
+		f.Subject.Guest = r.Guests[0]
+	}
+	what := r.Path
+	if r.Resource {
+		what = r.resource()
+		f.Details["resource"] = what
+		if object := strings.Trim(r.Namespace+"/"+r.Name, "/"); object != "" {
+			f.Details["object"] = object
+			what += " " + object
+		}
+	} else {
+		f.Details["path"] = r.Path
+	}
+	state := "answered with"
+	if r.Stage == Started {
+		f.Reason += " " + string(Started)
+		state = "is open:"
+	}
+	f.Message = fmt.Sprintf("%s %s: %s %d", r.Verb, what, state, r.Code)
+	if r.As != nil {
+		f.Details["sender"] = r.Sender.Name
+	}
+	if len(r.Guests) > 1 {
+		f.Message += "; a caller of the guests " + joined(r.Guests)
+	}
+	return f
+}
