@@ -161,6 +161,9 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	  go test -v -count 1 -timeout 15m -tags 'kernel bench' -run TestSpeedBesideThePeer -exec "$(CURDIR)/test/isolated" ./test/envoy
 	$(call stage,bench: the log of facts: appends beside a bare fdatasync, 2000 facts a second, proofs out of ten million lines)
 	@go test -v -count 1 -timeout 15m -tags bench -run TestWhatTheLogCosts ./pkg/effects/factlog
+	$(call stage,bench: verifying 250 foreign pods; the time from tampering to repair)
+	@set -a; eval "$$($(LAB) env)"; set +a; \
+	  go test -v -count 1 -tags 'kernel bench' -run 'TestWhatVerificationCosts|TestHowSoonTamperingIsRepaired' -exec "$(CURDIR)/test/isolated" ./pkg/reconcilers/podrules
 	$(call stage,bench: thirty guarded pods at rest)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  go test -v -count 1 -tags bench -run Thirty -exec "$(CURDIR)/test/isolated" ./test/agent

@@ -13,6 +13,7 @@ import (
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/podhooks"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/sockets"
@@ -61,10 +62,9 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log, Gated: n.gate.mode == gateCNI,
 		Backend: string(n.backend), BackendSign: n.sign, RuntimeName: runtime.Runtime, Socket: runtime.Socket,
 	}
-	rules := podrules.New(settings, podrules.Parts{Dataplane: plane, Store: memory, Process: runtime.ProcessOf, Log: n.log})
-	isolation := podisolation.New(podisolation.Parts{
-		Settings: quarantine.Settings{Handlers: list(n.handlers)}, Runtime: runtime, Wall: host, Log: n.log,
-	})
+	rules := podrules.New(settings, podrules.Parts{Dataplane: plane, Store: memory, Process: runtime.ProcessOf, Hooks: podhooks.New(n.backend), Log: n.log})
+	judged := quarantine.Settings{Handlers: list(n.handlers)}
+	isolation := podisolation.New(podisolation.Parts{Settings: judged, Runtime: runtime, Wall: host, Log: n.log})
 	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: n.metrics.Dropped})
 	guests := recorder.GuestsOf(ctx, watch)
 	reporter := n.facts.Reporting(events, guests.Of)

@@ -23,6 +23,7 @@ import (
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
+	"data-space.liqo.io/pkg/effects/podhooks"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/agent"
@@ -161,7 +162,9 @@ func startAgent(t *testing.T, n *node, a *api, state string) running {
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	metrics := agent.NewMetrics()
-	rules := podrules.New(redirect.Settings{IPv6: true}, podrules.Parts{Dataplane: dataplane.New(n.backend), Store: memory, Process: client.ProcessOf, Log: logger})
+	rules := podrules.New(redirect.Settings{IPv6: true}, podrules.Parts{
+		Dataplane: dataplane.New(n.backend), Store: memory, Process: client.ProcessOf, Hooks: podhooks.New(n.backend), Log: logger,
+	})
 	isolation := podisolation.New(podisolation.Parts{Runtime: client, Wall: host, Log: logger})
 	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: metrics.Dropped})
 	program := agent.New(agent.Config{

@@ -100,6 +100,10 @@ func (w *World) keptRows() []Row {
 			"iptables-save (nft, legacy, IPv4, IPv6), nft and ipset, without what bears our prefixes DS-NP- and ds-np-: byte-identical except counters before, while and after", 60 * time.Second, w.nodesKept,
 		},
 		{
+			"What root of a node changes in the rules of a guest's pod is seen and repaired at once: ACCEPT at the top, a policy, a flushed chain, a foreign table of nftables",
+			"all rules as before each time, with the time it took; the Event DriftRepaired on the pod", 2 * time.Minute, w.tampered,
+		},
+		{
 			"A guest's Deployment that tolerates the taint of nodes which the hospital has reserved is refused",
 			"accepted without a ProtectedTaint; refused with one, naming the taint, the guest, the field and the way out", 30 * time.Second, w.reserved,
 		},

@@ -122,8 +122,8 @@ func effectsOnly() []permit {
 		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink"}}, // an ioctl's buffer
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
-			"pkg/effects/hostlink", "pkg/effects/netns", "pkg/effects/nodefilter", "pkg/effects/podnet", "pkg/effects/sockets"}},
-		{paths: []string{"github.com/google/nftables/..."}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/nodefilter"}},
+			"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/netns", "pkg/effects/nodefilter", "pkg/effects/podhooks", "pkg/effects/podnet", "pkg/effects/sockets"}},
+		{paths: []string{"github.com/google/nftables/..."}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/nodefilter", "pkg/effects/podhooks"}},
 		{paths: []string{"github.com/coreos/go-iptables/..."}, only: []string{"pkg/effects/xtables"}},
 		{paths: []string{"github.com/containernetworking/plugins/pkg/ns"}, only: []string{"pkg/effects/netns"}},
 		{paths: []string{"github.com/fsnotify/fsnotify"}, only: []string{"pkg/effects/cniconf"}},

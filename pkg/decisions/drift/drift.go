@@ -21,6 +21,9 @@ const (
 	Moved      Kind = "moved"      // the right rules in another order
 )
 
+// ruleOf begins What of a finding about one rule.
+const ruleOf = "rule "
+
 // Finding is one difference. Rule and chain names are the kernel's.
 type Finding struct {
 	Family iptables.Family `json:"family"`
@@ -102,10 +105,10 @@ func (c *comparison) chain(where string, want, have iptables.SavedChain) {
 	}
 	missing, unexpected := difference(want.Rules, have.Rules), difference(have.Rules, want.Rules)
 	for _, r := range missing {
-		c.add(Missing, where, "rule "+r.String())
+		c.add(Missing, where, ruleOf+r.String())
 	}
 	for _, r := range unexpected {
-		c.add(Unexpected, where, "rule "+r.String())
+		c.add(Unexpected, where, ruleOf+r.String())
 	}
 	if len(missing)+len(unexpected) == 0 {
 		c.add(Moved, where, "rules: "+order(have.Rules))

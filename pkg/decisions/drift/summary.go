@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Summary returns the first few findings for people, and how many more there are.
+// Summary returns the first few findings for people, how many more there are, and how many counters a repair starts again.
 func Summary(findings []Finding) string {
 	const some = 5
 	var texts []string
@@ -15,5 +15,19 @@ func Summary(findings []Finding) string {
 	if more := len(findings) - some; more > 0 {
 		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
+	if lost := Restarted(findings); lost > 0 {
+		texts = append(texts, fmt.Sprintf("counters that start again at zero: %d", lost))
+	}
 	return strings.Join(texts, "; ")
+}
+
+// Restarted is the number of rules whose counters start again at zero when the findings are repaired: the rules had been removed. All other
+// rules keep theirs.
+func Restarted(findings []Finding) (rules int) {
+	for _, f := range findings {
+		if f.Kind == Missing && strings.HasPrefix(f.What, ruleOf) {
+			rules++
+		}
+	}
+	return rules
 }

@@ -25,6 +25,11 @@ func lockFile(f iptables.Family) string {
 	return "/proc/self/net/dev"
 }
 
+// Held reads what the namespace holds of one family.
+func (d *Dataplane) Held(ctx context.Context, ns *netns.Namespace, f iptables.Family) (iptables.Saved, error) {
+	return d.save(ctx, ns, f)
+}
+
 // save reads what the namespace holds.
 func (d *Dataplane) save(ctx context.Context, ns *netns.Namespace, f iptables.Family) (iptables.Saved, error) {
 	if untouched(d.backend, ns, f) {

@@ -34,6 +34,8 @@ type State struct {
 	Drift    []drift.Finding  `json:"drift"` // how it differed from what was asked, before anything was written
 	Wrote    bool             `json:"wrote"` // whether it was written
 	Hash     string           `json:"hash"`  // of the rules, not of counters: equal hashes, equal rules
+
+	generation uint32 // of the namespace before it was read and found as desired; 0: not known
 }
 
 // RuleCounts is how many rules each table of each family holds.
@@ -109,6 +111,7 @@ func (d *Dataplane) Clear(ctx context.Context, ns *netns.Namespace, families ...
 }
 
 func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset, force bool) (State, error) {
+	before := d.generation(ns)
 	results, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (result, error) {
 		before, err := d.observe(ctx, ns, set)
 		due := ordered(dueTables(set.Over(before.held), before.drift, force), before.held)
@@ -127,7 +130,11 @@ func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []
 		}
 		return result{held: after.held, drift: before.drift, wrote: true}, err
 	})
-	return d.state(results), err
+	state := d.state(results)
+	if err == nil && !state.Wrote && len(state.Drift) == 0 {
+		state.generation = before
+	}
+	return state, err
 }
 
 // dueTables returns the tables of the ruleset that must be written: tables that differ and, if bound, tables that match a cgroup.

@@ -1,7 +1,9 @@
 package dataplane
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -34,6 +36,9 @@ func noLegacyTable(f iptables.Family) (bool, error) {
 		name = "ip6_tables_names"
 	}
 	text, err := os.ReadFile("/proc/thread-self/net/" + name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil // the kernel has not loaded the backend
+	}
 	return err == nil && strings.TrimSpace(string(text)) == "", err
 }
 

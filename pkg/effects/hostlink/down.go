@@ -52,7 +52,7 @@ func (h *Host) Seal() error {
 	for _, sandbox := range h.Standing() {
 		problems = errors.Join(problems, h.Down(sandbox))
 	}
-	if left, err := chainsOf(h.node, framesTable, nftables.TableFamilyNetdev); err == nil && len(left) == 0 {
+	if left, err := chainsOf(h.node, FramesTable, nftables.TableFamilyNetdev); err == nil && len(left) == 0 {
 		problems = errors.Join(problems, dropTable(h.node))
 	}
 	return problems

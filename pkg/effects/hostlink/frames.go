@@ -69,7 +69,7 @@ func (h *Host) Unfilter(pod *netns.Namespace, sandboxes ...string) error {
 	if pod != nil {
 		problems = dropTable(pod)
 	}
-	left, err := chainsOf(h.node, framesTable, nftables.TableFamilyNetdev)
+	left, err := chainsOf(h.node, FramesTable, nftables.TableFamilyNetdev)
 	if err != nil {
 		return errors.Join(problems, fmt.Errorf("filters on the node: %w", err))
 	}
@@ -112,7 +112,7 @@ func (h *Host) Filtering() []string {
 // no agent ran is reported by the next one, with what the earlier agent has reported already.
 func (f *filters) recall(node *netns.Namespace) {
 	f.known = map[string]map[string]uint64{}
-	all, err := chainsOf(node, framesTable, nftables.TableFamilyNetdev)
+	all, err := chainsOf(node, FramesTable, nftables.TableFamilyNetdev)
 	if err != nil {
 		return // a kernel without nftables: there are none
 	}

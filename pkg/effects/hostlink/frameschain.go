@@ -15,7 +15,7 @@ import (
 const inPodPrefix = "egress"
 
 func frames() *nftables.Table {
-	return &nftables.Table{Name: framesTable, Family: nftables.TableFamilyNetdev}
+	return &nftables.Table{Name: FramesTable, Family: nftables.TableFamilyNetdev}
 }
 
 // onNode is the chain that sees every frame which a pod sends, on the node's end of the link. Another device of that name
@@ -35,6 +35,20 @@ func inPod(inside netlink.Link) chain {
 	c := filter(fmt.Sprintf("%s%s%d", inPodPrefix, separator, a.Index), a.Name, nftables.ChainHookEgress)
 	c.rules = passing(inside)
 	return c
+}
+
+// PlannedInPod returns the names of the chains that Filter writes in the calling thread's network namespace, which is a pod's.
+func PlannedInPod() (names []string, err error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list the links of the pod: %w", err)
+	}
+	for _, l := range links {
+		if leaves(l) {
+			names = append(names, inPod(l).Name)
+		}
+	}
+	return names, nil
 }
 
 func filter(name, device string, hook *nftables.ChainHook) chain {

@@ -139,7 +139,7 @@ func (p *place) settle(err error) {
 
 // look reports whether the kernel holds the chain as it is planned, and how many frames it has dropped.
 func look(ns *netns.Namespace, c chain) (same bool, dropped uint64, err error) {
-	all, err := chainsOf(ns, framesTable, nftables.TableFamilyNetdev)
+	all, err := chainsOf(ns, FramesTable, nftables.TableFamilyNetdev)
 	for _, there := range all {
 		if there.Name != c.Name {
 			continue

@@ -113,7 +113,7 @@ func (h *Host) taken(end netlink.Link) (by string, err error) {
 				return nil
 			}
 		}
-		if tcx(end.Attrs().Index) {
+		if in, _ := TCX(end.Attrs().Index); in {
 			by = "tcx"
 			return nil
 		}

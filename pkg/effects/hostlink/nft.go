@@ -15,7 +15,7 @@ import (
 // forwards; filters have one of netdev on the node and one in each pod.
 const (
 	table       = "data-space-quarantine"
-	framesTable = "data-space-frames"
+	FramesTable = "data-space-frames"
 )
 
 // first stands before all others.

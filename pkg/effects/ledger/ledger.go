@@ -29,7 +29,8 @@ type Entry struct {
 	Control uint64 `json:"control,omitempty"` // inode of that control group
 	// Suspended: the guest is suspended, so the rules are bound to no proxy, whichever runs.
 	Suspended bool   `json:"suspended,omitempty"`
-	Boot      string `json:"boot"` // the kernel's boot id: network namespaces do not survive a boot
+	Own       string `json:"own,omitempty"` // what the container runtime made in the network namespace (podhooks.Own); empty: not known yet
+	Boot      string `json:"boot"`          // the kernel's boot id: network namespaces do not survive a boot
 }
 
 // Ledger is a folder with one file for each sandbox. It is safe for concurrent use; two processes must not share one.

@@ -136,6 +136,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { a.decide(ctx); return nil })
 	a.rules.NotifyEnded(a.connectionsEnded)
+	a.rules.NotifyChanged(a.Again)
 	group.Go(func() error { a.rules.Run(ctx); return nil })
 	for range a.Workers {
 		group.Go(func() error { a.work(ctx); return nil })

@@ -120,6 +120,9 @@ func (k *kernel) Observe(_ context.Context, ns *netns.Namespace, desired []iptab
 	return state, nil
 }
 
+// Unchanged: the kernel is read each time.
+func (k *kernel) Unchanged(*netns.Namespace, dataplane.State) bool { return false }
+
 func (k *kernel) Clear(_ context.Context, ns *netns.Namespace, _ ...iptables.Family) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -28,6 +28,28 @@ type Parts struct {
 	Prepare func(*netns.Namespace) ([]string, error)
 	// Mark marks the listeners of a proxy, and returns those that are marked.
 	Mark func(sockets.Owner) (sockets.Marked, error)
+	// Hooks finds what else may change a packet; nil: it is not looked for.
+	Hooks Hooks
+	// Events notices changes that others make.
+	Events Events
+}
+
+// Hooks finds and removes what may change a packet in a network namespace beside the planned rules.
+type Hooks interface {
+	// Own returns what the container runtime has made there.
+	Own(*netns.Namespace) (known string, err error)
+	// Verify returns what else is there, and removes it if it is asked to: then an error names what is left.
+	Verify(ctx context.Context, ns *netns.Namespace, known string, repair bool) ([]drift.Finding, error)
+}
+
+// Events notices that the rules or links of network namespaces may have changed.
+type Events interface {
+	// Watch listens in a namespace.
+	Watch(sandbox string, ns *netns.Namespace) error
+	// Forget listens there no longer, which keeps a namespace alive.
+	Forget(sandbox string)
+	// Run calls changed with the sandbox, until the context ends.
+	Run(ctx context.Context, changed func(sandbox string)) error
 }
 
 // Dataplane reads and writes rulesets in network namespaces.
@@ -35,6 +57,8 @@ type Dataplane interface {
 	Writer
 	// Observe compares what a network namespace holds with the rulesets, and writes nothing.
 	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
+	// Unchanged reports whether a network namespace holds what it held when the State was read there, without reading it.
+	Unchanged(*netns.Namespace, dataplane.State) bool
 	// Clear removes all rules.
 	Clear(context.Context, *netns.Namespace, ...iptables.Family) error
 }

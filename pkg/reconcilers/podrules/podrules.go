@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/ledger"
+	"data-space.liqo.io/pkg/effects/netevents"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/effects/sockets"
@@ -36,6 +38,8 @@ type Reconciler struct {
 	keeper    *socketmemory.Keeper
 	suspended atomic.Pointer[map[string]bool] // namespaces; nil: not told yet
 	kept      sync.Map                        // ids of sandboxes: see KeepSuspension
+	verified  sync.Map                        // by id of sandbox, what the kernel was last found to hold: verified
+	changed   func(uid string)                // see NotifyChanged; nil: not called
 }
 
 // New returns a Reconciler that has written nothing yet.
@@ -48,6 +52,9 @@ func New(s redirect.Settings, p Parts) *Reconciler {
 	}
 	if p.Prepare == nil {
 		p.Prepare = podnet.Prepare
+	}
+	if p.Events == nil {
+		p.Events = &netevents.Watcher{}
 	}
 	if p.Mark == nil {
 		p.Mark = func(o sockets.Owner) (sockets.Marked, error) {
@@ -67,6 +74,7 @@ func (e *Reconciler) NotifyEnded(n socketmemory.Notice) { e.keeper.Notify(n) }
 func (e *Reconciler) Run(ctx context.Context) {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { e.keeper.Run(ctx) })
+	keeping.Go(func() { e.notice(ctx) })
 	e.listeners.run(ctx)
 	keeping.Wait()
 }
@@ -142,18 +150,19 @@ func (e *Reconciler) put(ctx context.Context, ns *netns.Namespace, t endpoint.Ta
 		}
 	}
 	fault.At(fault.Noted)
-	apply := e.parts.Dataplane.Enforce
-	if rebound(last, entry) {
-		apply = e.parts.Dataplane.Rewrite
+	strangers, err := e.alone(ctx, ns, t, last, &entry)
+	if err != nil {
+		return Outcome{}, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
-	state, err := apply(ctx, ns, desired)
+	state, err := e.apply(ctx, ns, desired, last, entry)
 	if err != nil {
 		return Outcome{}, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
 	out := Outcome{State: state, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}
 	if last.Plan == entry.Plan && last.Netns == entry.Netns {
-		out.Repaired = state.Drift
+		out.Repaired = slices.Concat(strangers, state.Drift)
 	}
+	e.listen(t, ns)
 	if out.Bound {
 		if out.Prepared, err = e.parts.Prepare(ns); err != nil {
 			return out, failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
@@ -190,6 +199,14 @@ func (e *Reconciler) Observe(ctx context.Context, t endpoint.Target) (Outcome, e
 	if err != nil {
 		return Outcome{}, failure.New(failure.Read, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}
+	if e.parts.Hooks != nil {
+		last, _ := e.parts.Store.Get(t.Sandbox)
+		strangers, err := e.parts.Hooks.Verify(ctx, ns, last.Own, false)
+		if err != nil {
+			return Outcome{}, failure.New(failure.Read, fmt.Errorf("%s: %w", t.Endpoint, err))
+		}
+		state.Drift = append(strangers, state.Drift...)
+	}
 	return Outcome{State: state, Planned: planned, Inode: ns.Inode(), Proxy: t.Proxy, Bound: t.Proxy.Cgroup != ""}, nil
 }
 
@@ -207,6 +224,7 @@ func (e *Reconciler) Delete(ctx context.Context, t endpoint.Target) error {
 	if e.settings.IPv6 {
 		families = append(families, iptables.V6)
 	}
+	e.leave(t.Sandbox)
 	if err := e.parts.Dataplane.Clear(ctx, ns, families...); err != nil {
 		return failure.New(failure.Write, fmt.Errorf("%s: %w", t.Endpoint, err))
 	}

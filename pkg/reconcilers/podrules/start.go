@@ -74,5 +74,6 @@ func (e *Reconciler) Prune(alive map[string]bool) error {
 func (e *Reconciler) forget(id string) error {
 	defer e.memory.lock(id)()
 	e.kept.Delete(id)
+	e.leave(id)
 	return e.parts.Store.Delete(id)
 }
