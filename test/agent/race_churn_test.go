@@ -199,7 +199,7 @@ func (r *race) history() (agents, again int) {
 func TestRaceManyAtOnce(t *testing.T) {
 	r := newRace(t)
 	r.pace = 200 * time.Millisecond
-	r.agent()
+	agent := r.agent()
 	r.chained()
 	n := min(100, starts(t))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -218,9 +218,30 @@ func TestRaceManyAtOnce(t *testing.T) {
 		})
 	}
 	require.NoError(t, group.Wait())
-	r.clean(t, fmt.Sprintf("%d pods at once, all served after %s", n, time.Since(began).Round(time.Second)))
+	bound, slowest, lost := underTheRuntimesLock(t, agent.output.String())
+	r.clean(t, fmt.Sprintf("%d pods at once, all served after %s; %d proxies bound before they ran, the slowest in %d ms of the runtime's 2 s; the runtime ended the connection %d times",
+		n, time.Since(began).Round(time.Second), bound, slowest, lost))
 	for _, p := range pods {
 		group.Go(func() error { p.end(t.Context()); return nil })
 	}
 	require.NoError(t, group.Wait())
+}
+
+// underTheRuntimesLock is how many proxies were bound while the runtime held its lock over all containers, and how many milliseconds the slowest
+// took; and how often the runtime lost patience. A busy machine decides about the last two, so that the test reports and does not judge them.
+func underTheRuntimesLock(t *testing.T, log string) (bound, slowest, lost int) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		switch {
+		case strings.Contains(line, "NRI: the runtime ended the connection"):
+			lost++
+		case strings.Contains(line, "exemption bound before the proxy runs"):
+			m := regexp.MustCompile(`"milliseconds":(\d+)`).FindStringSubmatch(line)
+			require.Len(t, m, 2, line)
+			took, err := strconv.Atoi(m[1])
+			require.NoError(t, err)
+			bound, slowest = bound+1, max(slowest, took)
+		}
+	}
+	return bound, slowest, lost
 }

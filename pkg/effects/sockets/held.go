@@ -23,11 +23,9 @@ const (
 
 // Held is a TCP socket and the memory that the kernel holds for it.
 type Held struct {
-	Bytes    int64
-	received bool   // something of it waits to be read
-	inode    uint64 // 0: no process has it open
-	family   uint8
-	id       []byte
+	Bytes  int64
+	family uint8
+	id     []byte
 }
 
 // HeldBy lists the TCP sockets of a control group in the namespace, by the group's inode in the cgroup2 hierarchy. Those that were closed with
@@ -79,66 +77,11 @@ func Reset(ns *netns.Namespace, all []Held) (ended int, err error) {
 	return ended, nil
 }
 
-// Drain drops what sockets of the process have received, unread. It is for sockets that were reset: a process that waits for memory would not
-// close them.
-func Drain(o Owner, all []Held) error {
-	full := map[uint64]bool{}
-	for _, h := range all {
-		if h.received && h.inode != 0 {
-			full[h.inode] = true
-		}
-	}
-	if len(full) == 0 {
-		return nil
-	}
-	pidfd, err := unix.PidfdOpen(o.PID, 0)
-	if err != nil {
-		return describe(o, "pidfd_open", err)
-	}
-	defer unix.Close(pidfd)
-	if err := o.check(); err != nil {
-		return err
-	}
-	fds, err := socketsOf(o.PID)
-	if err != nil {
-		return describe(o, "list its files", err)
-	}
-	for _, fd := range fds {
-		if err := drain(pidfd, fd, full); err != nil {
-			return describe(o, fmt.Sprintf("drain its socket %d", fd), err)
-		}
-	}
-	return nil
-}
-
-// drain looks at the socket itself: the number may have become another's.
-func drain(pidfd, fd int, full map[uint64]bool) error {
-	socket, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if errors.Is(err, unix.EBADF) {
-		return nil // closed meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(socket)
-	var s unix.Stat_t
-	if unix.Fstat(socket, &s) != nil || !full[s.Ino] {
-		return nil
-	}
-	const all = 1 << 30
-	_, _, failed := unix.Syscall6(unix.SYS_RECVFROM, uintptr(socket), 0, all, unix.MSG_TRUNC|unix.MSG_DONTWAIT, 0, 0) // copies nothing (tcp(7))
-	if failed != 0 && failed != unix.EAGAIN && failed != unix.ECONNABORTED && failed != unix.ENOTCONN && failed != unix.ECONNRESET {
-		return failed
-	}
-	return nil
-}
-
 // memoryOf returns what the kernel holds for the socket of a message, and the inode of its control group; 0: the message does not name it.
 func memoryOf(message []byte) (h Held, cgroup uint64) {
 	if len(message) < attributesAt {
 		return h, 0
 	}
-	h.inode = uint64(binary.NativeEndian.Uint32(message[uidAt+4:]))
 	for at := attributesAt; at+4 <= len(message); {
 		size, kind := int(binary.NativeEndian.Uint16(message[at:])), binary.NativeEndian.Uint16(message[at+2:])
 		if size < 4 || at+size > len(message) {
@@ -147,7 +90,6 @@ func memoryOf(message []byte) (h Held, cgroup uint64) {
 		value := message[at+4 : at+size]
 		switch {
 		case kind == memoryAttr && len(value) >= 4*memoryFields:
-			h.received = binary.NativeEndian.Uint32(value) > 0
 			for _, field := range []int{0, 4, 5, 7} {
 				h.Bytes += int64(binary.NativeEndian.Uint32(value[4*field:]))
 			}

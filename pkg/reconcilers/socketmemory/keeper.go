@@ -183,8 +183,8 @@ func (k *Keeper) relieve(w *watch) error {
 	}
 	defer ns.Close()
 	began := time.Now()
+	defer func() { w.listed(began, time.Now()) }()
 	all, err := sockets.HeldBy(ns, w.target.Proxy.CgroupInode)
-	w.listed(began, time.Now())
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,8 @@ func (k *Keeper) relieve(w *watch) error {
 	}
 	ended, err := sockets.Reset(ns, ending)
 	w.ended += ended
-	drained := sockets.Drain(sockets.Owner{PID: w.target.Proxy.PID, Cgroup: w.target.Proxy.Cgroup}, ending)
+	// What a peer resets leaves the list, and keeps what it has received until the proxy closes it.
+	drained := sockets.Drain(sockets.Owner{PID: w.target.Proxy.PID, Cgroup: w.target.Proxy.Cgroup})
 	if errors.Is(drained, sockets.ErrGone) {
 		drained = nil // and with it what it held
 	}

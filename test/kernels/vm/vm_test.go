@@ -32,3 +32,10 @@ func TestTheArchiveIsAligned(t *testing.T) {
 	require.Zero(t, a.Len()%4)
 	require.Equal(t, "07070100000001000081ed", a.String()[:22])
 }
+
+// The lines are of Linux 6.12, under qemu 7.2.
+func TestAKernelThatEndedByItsOwnBreakpointIsBroken(t *testing.T) {
+	require.True(t, broken([]byte("[    1.642984] Oops: int3: 0000 [#2] PREEMPT SMP NOPTI\n[    1.643096] RIP: 0010:sched_clock_cpu+0x9/0x1d0\n")))
+	require.False(t, broken([]byte("[    1.642984] Oops: general protection fault: 0000 [#1] PREEMPT SMP NOPTI\n")))
+	require.False(t, broken(nil))
+}
