@@ -31,8 +31,12 @@ func moduleFillings() map[string]filling {
 		"tables of header fields":       {1000, fieldTables, out, tables4},
 		"TLS hellos without end":        {1000, slow("\x16\x03\x01\x3f\xff\x01\xff\xff\xff" + strings.Repeat("x", 0x3ff0)), out, silent4},
 		"many header lists to a server": {20, manyHeaderLists, out, silent4},
+		"what waits for a destination":  {1000, slow(strings.Repeat("x", 1<<20)), out, unreachable4},
 	}
 }
+
+// unreachable4 does not answer.
+const unreachable4 = peer4 + ":7006"
 
 // tables4 is a server of HTTP/2 that allows large tables of header fields.
 const tables4 = peer4 + ":7005"
@@ -43,6 +47,7 @@ func TestTheModulesMemoryIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := &world{cage: newCage(t)}
 			w.fillable(t, following(t))
+			in(t, w.peer, "iptables -A INPUT -p tcp --dport 7006 -j DROP")
 			w.listen(t, w.peer, peer4, 7005, func(c net.Conn) {
 				framer := http2.NewFramer(c, nil)
 				_ = framer.WriteSettings(http2.Setting{ID: http2.SettingHeaderTableSize, Val: 1 << 20})

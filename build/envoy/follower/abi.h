@@ -1,4 +1,5 @@
 // What the module uses of Envoy 1.40's interface for modules (v0.2.0).
+#pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ size_t envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks_size
 bool envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks(void *filter, chunk *chunks);
 void envoy_dynamic_module_callback_network_set_dynamic_metadata_string(void *filter, chunk space, chunk key, chunk value);
 void envoy_dynamic_module_callback_log(int level, chunk message);
+int64_t envoy_dynamic_module_callback_listener_filter_get_socket_fd(void *filter);
 
 // log_line writes a line of Envoy's own log, at the level "warning".
 static inline void log_line(const char *text, size_t length) {

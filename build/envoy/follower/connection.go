@@ -14,6 +14,7 @@ import (
 type connection struct {
 	follow.Passing
 	filter  unsafe.Pointer // Envoy's, until the connection is closed
+	socket  int            // of the client, until its destination is reached; then none
 	carries string         // what Envoy's access log knows of it
 	stopped bool           // what its bytes showed could not be written: none go on any more
 }
@@ -25,12 +26,17 @@ type follower struct {
 	out   output
 	open  map[*connection]struct{}
 	heap  heap
+	// accepted is the socket of the connection that Envoy accepted last.
+	accepted int
 }
+
+// none is no socket.
+const none = -1
 
 // all is one for all connections, since Envoy knows of no state of a module.
 //
 //nolint:gochecknoglobals // see above
-var all = follower{open: map[*connection]struct{}{}}
+var all = follower{open: map[*connection]struct{}{}, accepted: none}
 
 const (
 	// openAge is how long a request is open before it is written again, as Envoy does with connections (package envoy, logInterval).

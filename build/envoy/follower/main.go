@@ -55,7 +55,7 @@ func envoy_dynamic_module_on_network_filter_config_destroy(config unsafe.Pointer
 
 //export envoy_dynamic_module_on_network_filter_new
 func envoy_dynamic_module_on_network_filter_new(config, filter unsafe.Pointer) unsafe.Pointer {
-	c := &connection{filter: filter}
+	c := &connection{filter: filter, socket: all.accepted}
 	c.Connection = uint64(C.envoy_dynamic_module_callback_network_filter_get_connection_id(filter))
 	c.Direction = kept[string](config)
 	all.mutex.Lock()
@@ -79,7 +79,7 @@ func envoy_dynamic_module_on_network_filter_new_connection(filter, state unsafe.
 //export envoy_dynamic_module_on_network_filter_read
 func envoy_dynamic_module_on_network_filter_read(filter, state unsafe.Pointer, size C.size_t, end C.bool) C.int { //nolint:revive // C needs names
 	c := kept[*connection](state)
-	if c.Done(follow.Requests) && !c.stopped {
+	if c.Direction == "" || c.Done(follow.Requests) && !c.stopped {
 		return proceed
 	}
 	chunks := make([]C.chunk, C.envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(filter))
@@ -93,7 +93,8 @@ func envoy_dynamic_module_on_network_filter_read(filter, state unsafe.Pointer, s
 //export envoy_dynamic_module_on_network_filter_write
 func envoy_dynamic_module_on_network_filter_write(filter, state unsafe.Pointer, size C.size_t, end C.bool) C.int { //nolint:revive // C needs names
 	c := kept[*connection](state)
-	if c.Done(follow.Answers) && !c.stopped {
+	c.reached()
+	if c.Direction == "" || c.Done(follow.Answers) && !c.stopped {
 		return proceed
 	}
 	chunks := make([]C.chunk, C.envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks_size(filter))

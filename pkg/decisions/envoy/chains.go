@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"fmt"
+	"slices"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -71,19 +72,27 @@ func portChain(name string, port uint16, filters []*listenerv3.Filter) *listener
 
 // tcpFilters pass a connection's bytes on to cluster, once it is written that it began.
 func (b *builder) tcpFilters(d direction, kind string, cluster string) []*listenerv3.Filter {
-	return []*listenerv3.Filter{b.connected(d, kind), b.tcpFilter(d, kind, cluster, b.connectionLog(d, kind))}
+	filters := []*listenerv3.Filter{b.connected(d, kind), b.tcpFilter(tcpProxy(d, kind, cluster, b.connectionLog(d, kind)))}
+	if b.settings.Reader == "" || kind == kindClosed {
+		return filters
+	}
+	return slices.Insert(filters, 1, b.moduleFilter(""))
 }
 
-func (b *builder) tcpFilter(d direction, kind string, cluster string, log []*accesslogv3.AccessLog) *listenerv3.Filter {
+func tcpProxy(d direction, kind string, cluster string, log []*accesslogv3.AccessLog) *tcpproxyv3.TcpProxy {
+	return &tcpproxyv3.TcpProxy{
+		StatPrefix:       string(d) + "_" + kind,
+		ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
+		IdleTimeout:      duration(idleLimit),
+		AccessLog:        log,
+		AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
+	}
+}
+
+func (b *builder) tcpFilter(p *tcpproxyv3.TcpProxy) *listenerv3.Filter {
 	return &listenerv3.Filter{
-		Name: "envoy.filters.network.tcp_proxy",
-		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(&tcpproxyv3.TcpProxy{
-			StatPrefix:       string(d) + "_" + kind,
-			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
-			IdleTimeout:      duration(idleLimit),
-			AccessLog:        log,
-			AccessLogOptions: &tcpproxyv3.TcpProxy_TcpAccessLogOptions{AccessLogFlushInterval: duration(logInterval)},
-		})},
+		Name:       "envoy.filters.network.tcp_proxy",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(p)},
 	}
 }
 

@@ -71,6 +71,7 @@ func (b *builder) transparent(name string, d direction) *listenerv3.Listener {
 	}
 	if b.settings.Reader != "" {
 		l.ListenerFilters = l.ListenerFilters[:1]
+		b.resets(l)
 	}
 	return l
 }

@@ -1,10 +1,13 @@
 package envoy
 
 import (
+	"encoding/binary"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	dynamicv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/dynamic_modules/v3"
+	acceptv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/dynamic_modules/v3"
 	modulev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/dynamic_modules/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -21,20 +24,48 @@ func (b *builder) uninspectedChains(d direction, cluster string) []*listenerv3.F
 
 // readFilters pass a connection's bytes on to cluster, once it is written that it began, while the module reads along.
 func (b *builder) readFilters(d direction, cluster string) []*listenerv3.Filter {
-	module := &listenerv3.Filter{
+	p := tcpProxy(d, kindTCP, cluster, b.readLog(d))
+	p.MaxEarlyDataBytes = u32(bufferLimit) // the module reads what is asked of a destination that cannot be reached, too
+	return []*listenerv3.Filter{b.connected(d, kindTCP), b.moduleFilter(string(d)), b.tcpFilter(p)}
+}
+
+// moduleFilter is the module's place before tcp_proxy. It reads along where reads is a direction.
+func (b *builder) moduleFilter(reads string) *listenerv3.Filter {
+	return &listenerv3.Filter{
 		Name: "envoy.filters.network.dynamic_modules",
 		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(&modulev3.DynamicModuleNetworkFilter{
-			FilterName: "follower", FilterConfig: b.any(wrapperspb.String(string(d))),
-			DynamicModuleConfig: &dynamicv3.DynamicModuleConfig{
-				DoNotClose: true, // Go's runtime cannot be unloaded
-				Module: &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: &corev3.DataSource{
-					Specifier: &corev3.DataSource_Filename{Filename: b.settings.Reader},
-				}}},
-			},
+			FilterName: "follower", FilterConfig: b.any(wrapperspb.String(reads)), DynamicModuleConfig: b.module(),
 		})},
 	}
-	return []*listenerv3.Filter{b.connected(d, kindTCP), module, b.tcpFilter(d, kindTCP, cluster, b.readLog(d))}
 }
+
+func (b *builder) module() *dynamicv3.DynamicModuleConfig {
+	return &dynamicv3.DynamicModuleConfig{
+		DoNotClose: true, // Go's runtime cannot be unloaded
+		Module: &corev3.AsyncDataSource{Specifier: &corev3.AsyncDataSource_Local{Local: &corev3.DataSource{
+			Specifier: &corev3.DataSource_Filename{Filename: b.settings.Reader},
+		}}},
+	}
+}
+
+// resets has the connections of a listener reset where Envoy closes them, until the module takes that off because the destination has been
+// reached. A client sees then what it would see without a proxy: a reset where the destination refuses.
+func (b *builder) resets(l *listenerv3.Listener) {
+	l.ListenerFilters = append(l.ListenerFilters, b.listenerFilter("envoy.filters.listener.dynamic_modules", b.any(&acceptv3.DynamicModuleListenerFilter{
+		FilterName: "follower", DynamicModuleConfig: b.module(),
+	})))
+	on := make([]byte, 8) // struct linger: on, for no time
+	binary.NativeEndian.PutUint32(on, 1)
+	l.SocketOptions = append(l.SocketOptions, &corev3.SocketOption{
+		Description: "resets", Level: solSocket, Name: soLinger, Value: &corev3.SocketOption_BufValue{BufValue: on}, State: corev3.SocketOption_STATE_PREBIND,
+	})
+}
+
+// Linux's SOL_SOCKET and SO_LINGER, on amd64 and arm64.
+const (
+	solSocket = 1
+	soLinger  = 13
+)
 
 // What the module describes of a connection, for its access log.
 const (
