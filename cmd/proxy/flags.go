@@ -22,7 +22,7 @@ type settings struct {
 func (s *settings) flags(f *pflag.FlagSet) {
 	s.options = apiproxy.Options{
 		Address: ":9443", MetricsAddress: ":8080", HealthAddress: ":8081", Drain: 10 * time.Second, RequestsPerCaller: 400,
-		Audit: apiproxy.Audit{Bytes: 100 << 20},
+		Audit: apiproxy.Audit{Bytes: 100 << 20}, Direct: apiproxy.Direct{Address: "0"},
 	}
 	o, address := &s.options, cli.AddressParser(":9443", "has no port of 1 to 65535")
 	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
@@ -37,6 +37,9 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	cli.Var(f, "bind-address", "`host:port` of the proxy, over TLS (default :9443)", &o.Address, address)
 	cli.Var(f, "max-requests-per-caller", "`number` of requests of one guest, or of one caller who is no guest's, that may be open at a time, watches included (default 400)",
 		&o.RequestsPerCaller, parseCount)
+	cli.Var(f, "authorizer-bind-address", "`host:port` at which the API server asks what callers may see without the proxy (direct mode), 0 for none (default 0)",
+		&o.Direct.Address, cli.OrNone(address))
+	f.StringSliceVar(&o.Direct.Callers, "authorizer-callers", nil, "common `names` of the client certificates that may ask there, comma-separated")
 	f.StringVar(&o.Audit.Path, "audit-log-path", "", "`file` for an audit event (audit.k8s.io/v1) of each request; - for standard output; empty: none")
 	cli.Var(f, "audit-log-maxsize", "`mebibytes` of that file until another one begins (default 100)", &o.Audit.Bytes, parseMebibytes)
 	f.IntVar(&o.Audit.Kept, "audit-log-maxbackup", 10, "`number` of full files that are kept beside it")
@@ -50,6 +53,9 @@ func (s *settings) flags(f *pflag.FlagSet) {
 func (s *settings) check() error {
 	if s.options.Serving.CertFile == "" || s.options.Serving.KeyFile == "" {
 		return errors.New("--tls-cert-file or --tls-private-key-file is missing; name the files of the certificate that the proxy shows")
+	}
+	if (s.options.Direct.Address == "0") != (len(s.options.Direct.Callers) == 0) {
+		return errors.New("--authorizer-bind-address and --authorizer-callers are given together; name both, or neither")
 	}
 	if s.options.Audit.Kept < 0 {
 		return fmt.Errorf("--audit-log-maxbackup=%d: give 0 or more", s.options.Audit.Kept)

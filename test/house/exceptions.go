@@ -51,6 +51,6 @@ func sizes() map[string]bound {
 		"cmd/webhook":           {ceiling: 198, target: 150},
 		"cmd/witness":           {ceiling: 62, target: 62},
 		"cmd/kubectl-dataspace": {ceiling: 173, target: 170},
-		"cmd/proxy":             {ceiling: 113, target: 100},
+		"cmd/proxy":             {ceiling: 119, target: 100},
 	}
 }

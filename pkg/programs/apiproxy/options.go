@@ -16,6 +16,8 @@ type Options struct {
 	// Audit is where audit events go. Facts takes a fact for each request; nil: none.
 	Audit Audit
 	Facts factSink
+	// Direct is where the API server asks, in direct mode.
+	Direct Direct
 	// Drain is how long the program still serves after SIGTERM.
 	Drain time.Duration
 }

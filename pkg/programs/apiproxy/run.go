@@ -82,6 +82,11 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 	for _, s := range small {
 		group.Go(func() error { return closed(s.ListenAndServe()) })
 	}
+	if o.Direct.Address != "0" {
+		asked := p.newDirectServer(o.Direct, registry)
+		group.Go(func() error { return closed(asked.ListenAndServeTLS("", "")) })
+		small = append(small, asked)
+	}
 	group.Go(func() error {
 		defer stop()
 		select {
