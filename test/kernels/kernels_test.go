@@ -41,7 +41,12 @@ func TestNothingLeaksOnStockKernels(t *testing.T) {
 				t.Parallel()
 				var results []node.Result
 				for _, p := range parts() {
-					results = append(results, attack(t, filepath.Dir(file), programs, p)...)
+					t.Run(p.backend+"-"+p.user, func(t *testing.T) {
+						results = append(results, attack(t, filepath.Dir(file), programs, p)...)
+					})
+				}
+				if len(results) == 0 {
+					return // -run names parts of another kernel
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -51,7 +56,7 @@ func TestNothingLeaksOnStockKernels(t *testing.T) {
 		}
 	})
 	slices.Sort(names)
-	require.Len(t, names, len(kernels))
+	require.NotEmpty(t, names)
 	text := report(names, tables)
 	t.Log("\n" + text)
 	for _, name := range names {
