@@ -85,6 +85,11 @@ func (v Visible) allows(operation v1alpha1.VisibleOperation, name string, set ma
 	return slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.Allows(v.kind, operation, name, set) })
 }
 
+// grants reports whether the caller may do this with some objects of the kind.
+func (v Visible) grants(operation v1alpha1.VisibleOperation) bool {
+	return slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.Grants(v.kind, operation) })
+}
+
 // ByLabels reports whether the proxy decides by labels: an object may then become hidden while it exists.
 func (v Visible) ByLabels() bool {
 	return !v.bySelector && slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.ByLabels(v.kind) })
@@ -102,15 +107,46 @@ func Unfit(c Caller) string {
 	return ""
 }
 
-// Kinds returns the kinds of which a caller of these guests sees its own objects.
-func (g Guests) Kinds(ids []string) []schema.GroupResource {
-	kinds := []schema.GroupResource{{Resource: "namespaces"}}
+// Rule is what callers may do with their objects of one kind.
+type Rule struct {
+	Kind  schema.GroupResource
+	Verbs []string
+}
+
+// Rules returns what a caller of these guests may do with the caller's own objects.
+func (g Guests) Rules(ids []string) []Rule {
+	reads := []string{"get", "list", "watch"}
+	rules := []Rule{{schema.GroupResource{Resource: "namespaces"}, reads}}
 	for _, id := range ids {
 		for _, kind := range g.visible[id].Kinds() {
-			if !slices.Contains(kinds, kind) && len(g.visibleTo(ids, kind).by) > 0 {
-				kinds = append(kinds, kind)
+			v := g.visibleTo(ids, kind)
+			if len(v.by) == 0 || slices.ContainsFunc(rules, func(r Rule) bool { return r.Kind == kind }) {
+				continue
 			}
+			verbs := slices.Clone(reads)
+			if v.grants(v1alpha1.OperationUpdate) {
+				verbs = append(verbs, "update", "patch")
+			}
+			if v.grants(v1alpha1.OperationDelete) {
+				verbs = append(verbs, "delete")
+			}
+			rules = append(rules, Rule{kind, verbs})
 		}
 	}
-	return kinds
+	return rules
+}
+
+// MethodOf returns the method of requests with this verb, of those that the program may answer itself; "": there is none.
+func MethodOf(verb string) string {
+	switch verb {
+	case "get", "list", "watch":
+		return get
+	case "update":
+		return put
+	case "patch":
+		return patch
+	case "delete":
+		return remove
+	}
+	return ""
 }

@@ -6,10 +6,17 @@ import (
 
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// get is the method of reads.
-const get = "GET"
+// Methods of requests: of reads, and of changes of objects that exist.
+const (
+	get    = "GET"
+	put    = "PUT"
+	patch  = "PATCH"
+	remove = "DELETE"
+)
 
 // Request is what a caller asks for, read as the API server reads it.
 type Request struct {
@@ -38,6 +45,8 @@ const (
 	Filter Action = "filter"
 	// Hide answers that the object does not exist.
 	Hide Action = "hide"
+	// Write sends a change of an object as the proxy itself, if the object is one that the caller may change, before and after.
+	Write Action = "write"
 )
 
 // Verdict is what happens to a request, and what is sent instead of it.
@@ -50,13 +59,18 @@ type Verdict struct {
 	One bool
 	// Watch reports that the answer is a stream of events.
 	Watch bool
-	// Visible decides about each object of a filtered answer.
+	// Visible decides about each object of a filtered answer, and about an object that is changed.
 	Visible Visible
+	// Operation is what a write does.
+	Operation v1alpha1.VisibleOperation
 }
 
 // Decide returns what happens to a request of a caller who belongs to these guests.
 func (g Guests) Decide(ids []string, r Request) (Verdict, error) {
 	reads := r.Method == get && (r.Verb == "get" || r.Verb == "list" || r.Verb == "watch")
+	if operation, changes := operationOf(r); changes && len(ids) > 0 {
+		return write(g.visibleTo(ids, r.Kind), operation, r)
+	}
 	switch {
 	case len(ids) == 0 || !r.Resource || !reads || r.VerbInPath || r.Subresource != "":
 		return Verdict{Action: Pass}, nil

@@ -182,13 +182,7 @@ func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, e
 
 // metadata lists the metadata of objects, as the proxy itself.
 func (p *proxy) metadata(ctx context.Context, path string, query url.Values) ([]objectDocument, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://upstream/", nil)
-	if err != nil {
-		return nil, err
-	}
-	p.server.Aim(request, path, "", query.Encode())
-	request.Header.Set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
-	response, err := p.server.RoundTrip(request)
+	response, err := p.listMetadata(ctx, path, query)
 	if err != nil {
 		return nil, err
 	}
@@ -201,4 +195,15 @@ func (p *proxy) metadata(ctx context.Context, path string, query url.Values) ([]
 		return nil, fmt.Errorf("the API server's answer: %w", err)
 	}
 	return list.Items, nil
+}
+
+// listMetadata asks for a list of objects' metadata, as the proxy itself.
+func (p *proxy) listMetadata(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://upstream/", nil)
+	if err != nil {
+		return nil, err
+	}
+	p.server.Aim(request, path, "", query.Encode())
+	request.Header.Set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+	return p.server.RoundTrip(request)
 }

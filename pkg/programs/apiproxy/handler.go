@@ -37,6 +37,7 @@ type proxy struct {
 	guests  *sources
 	open    *turns
 	heavy   *lines // of lists that are held as a whole
+	writes  *lines // of changes that are the proxy's own
 	meters  *meters
 	watches watches
 	forward *httputil.ReverseProxy
@@ -118,6 +119,13 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 	}
 	if p.can(r.Context(), answered, r, planned) {
 		f.verdict = replied
+		return nil
+	}
+	if planned.verdict.Action == window.Write {
+		if err := p.write(answered, r, planned); err != nil {
+			p.failed(answered, r, err)
+		}
+		f.verdict = planned.verdict.Action
 		return nil
 	}
 	ctx := context.WithValue(r.Context(), planKey{}, planned)

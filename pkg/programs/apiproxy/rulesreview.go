@@ -31,9 +31,9 @@ func (p *proxy) addRules(planned *plan, r *http.Response) error {
 		return fmt.Errorf("the API server's answer: %w", err)
 	}
 	guests, _ := p.guests.Guests()
-	for _, kind := range guests.Kinds(planned.ids) {
+	for _, rule := range guests.Rules(planned.ids) {
 		review.Status.ResourceRules = append(review.Status.ResourceRules, authorizationv1.ResourceRule{
-			Verbs: []string{"get", "list", "watch"}, APIGroups: []string{kind.Group}, Resources: []string{kind.Resource},
+			Verbs: rule.Verbs, APIGroups: []string{rule.Kind.Group}, Resources: []string{rule.Kind.Resource},
 		})
 	}
 	text, err := json.Marshal(review)

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -49,20 +52,41 @@ func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	return true
 }
 
-// shown reports whether the proxy itself answers such a request with what the caller sees.
+// shown reports whether the proxy itself answers such a request with what the caller sees, or makes such a change.
 func (p *proxy) shown(ctx context.Context, ids []string, a authorizationv1.ResourceAttributes) bool {
 	guests, _ := p.guests.Guests()
-	verdict, err := guests.Decide(ids, window.Request{
-		Method: http.MethodGet, Resource: true, Verb: a.Verb, Kind: schema.GroupResource{Group: a.Group, Resource: a.Resource},
-		Version: "v1", Subresource: a.Subresource, Name: a.Name,
-	})
+	kind := schema.GroupResource{Group: a.Group, Resource: a.Resource}
+	rules := guests.Rules(ids)
+	at := slices.IndexFunc(rules, func(r window.Rule) bool { return r.Kind == kind })
+	if at < 0 || a.Subresource != "" || !slices.Contains(rules[at].Verbs, a.Verb) {
+		return false
+	}
+	if a.Name == "" {
+		return true
+	}
+	request := window.Request{
+		Method: window.MethodOf(a.Verb), Resource: true, Verb: a.Verb, Kind: kind, Version: p.version(ctx, a.Group), Name: a.Name,
+	}
+	verdict, err := guests.Decide(ids, request)
 	switch {
 	case err != nil || verdict.Action == window.Pass || verdict.Action == window.Hide:
 		return false
-	case a.Verb != "get" || a.Name == "":
+	case verdict.Action == window.Write:
+		state, err := p.state(ctx, &plan{request: request})
+		return err == nil && state != nil && verdict.Visible.MayChange(verdict.Operation, *state)
+	case a.Verb != "get":
 		return true
 	}
 	return p.exists(ctx, verdict, a.Name)
+}
+
+// version returns the version by which to ask for objects of a group, of which reviews name none: the preferred one.
+func (p *proxy) version(ctx context.Context, group string) string {
+	var known metav1.APIGroup
+	if group == "" || p.clients.Discovery().RESTClient().Get().AbsPath("/apis/"+url.PathEscape(group)).Do(ctx).Into(&known) != nil || known.PreferredVersion.Version == "" {
+		return "v1"
+	}
+	return known.PreferredVersion.Version
 }
 
 // exists reports whether the one object that a verdict is about is there and visible.

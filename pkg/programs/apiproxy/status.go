@@ -21,7 +21,7 @@ func answer(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", "1")
 	}
 	w.WriteHeader(int(status.Code))
-	_, _ = w.Write(statusDocument(status)) // an error: the client is gone
+	_, _ = w.Write(statusDocument(status)) //nolint:gosec // It is JSON, whose encoder escapes markup. An error: the client is gone.
 }
 
 func statusDocument(status metav1.Status) []byte {
