@@ -15,10 +15,10 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "show what the agent of this node enforces",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return agentcli.Status(c.Context(), o.socket, o.output == "json", c.OutOrStdout())
+			return agentcli.Status(c.Context(), o.socket, o.output, c.OutOrStdout())
 		},
 	}
-	o.flags(c.Flags(), "table")
+	o.flags(c.Flags(), "table", "wide")
 	return c
 }
 
@@ -56,10 +56,10 @@ func askCommand() *cobra.Command {
 // asking holds the flags of a command that asks the running agent.
 type asking struct{ socket, output string }
 
-// flags adds the flags; form is the form of the answer without one.
-func (o *asking) flags(f *pflag.FlagSet, form string) {
+// flags adds the flags; form is the form of the answer without one, others more.
+func (o *asking) flags(f *pflag.FlagSet, form string, others ...string) {
 	statusSocket(f, &o.socket)
-	cli.Output(f, &o.output, form)
+	cli.Output(f, &o.output, form, others...)
 }
 
 func statusSocket(f *pflag.FlagSet, socket *string) {

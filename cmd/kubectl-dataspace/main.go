@@ -1,5 +1,5 @@
 // Command kubectl-dataspace is "kubectl dataspace": it asks the agents of all nodes, through the API server, what they enforce and
-// what guests did, and writes kubeconfigs for the API proxy.
+// what guests did, and writes kubeconfigs for the API proxy; on a node without a kubeconfig it asks the agent of this node by its socket.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"data-space.liqo.io/pkg/effects/agentexec"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/kubeconfig"
+	"data-space.liqo.io/pkg/programs/kubectlplugin"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -22,27 +23,50 @@ func command() *cobra.Command {
 		Short: "kubectl dataspace shows what Data Spacer enforces in a cluster, and what guests did",
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(auditCommand(), explainCommand(), requestsCommand(), kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage))
+	c.AddCommand(auditCommand(), verifyCommand(), explainCommand(), requestsCommand(), kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage))
 	return c
 }
 
-// place is the cluster, and where Data Spacer is installed in it.
+// agentSocket is where the agent of a node listens; deploy/ mounts its folder.
+const agentSocket = "/run/data-spacer/agent.sock"
+
+// place is the cluster, where Data Spacer is installed in it, and the form of the answer.
 type place struct {
-	kubeconfig cli.Kubeconfig
-	system     string
+	kubeconfig     cli.Kubeconfig
+	system, socket string
+	form           string
 }
 
 func (p *place) flags(f *pflag.FlagSet) {
+	cli.Output(f, &p.form, kubectlplugin.FormTable, kubectlplugin.FormWide, kubectlplugin.FormYAML)
 	p.kubeconfig.Flags(f)
 	f.StringVar(&p.system, "system-namespace", apis.SystemNamespace, "`namespace` in which Data Spacer is installed")
+	f.StringVar(&p.socket, "agent-socket", "", "`path` of the socket of this node's agent, which is asked in place of the API server; default: "+agentSocket+
+		", on a node without a kubeconfig")
 }
 
 // connect returns the agents, and the namespace of the pods that are named without one.
-func (p *place) connect() (cluster *agentexec.Cluster, namespace string, err error) {
+func (p *place) connect() (cluster kubectlplugin.Cluster, namespace string, err error) {
+	if p.socket != "" {
+		return kubectlplugin.Local{Socket: p.socket}, "default", nil
+	}
 	config, namespace, err := p.kubeconfig.Connect()
 	if err != nil {
+		if _, missing := os.Stat(agentSocket); missing == nil {
+			return kubectlplugin.Local{Socket: agentSocket}, "default", nil
+		}
 		return nil, "", err
 	}
 	cluster, err = agentexec.New(config, p.system)
 	return cluster, namespace, err
+}
+
+// style is how the answer is printed: with colours if it goes to a terminal.
+func (p *place) style(c *cobra.Command) kubectlplugin.Style {
+	s := kubectlplugin.Style{Form: p.form}
+	if out, is := c.OutOrStdout().(*os.File); is && os.Getenv("NO_COLOR") == "" {
+		info, err := out.Stat()
+		s.Colour = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return s
 }

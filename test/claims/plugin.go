@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"data-space.liqo.io/pkg/decisions/ruleview"
-	"data-space.liqo.io/pkg/effects/agentexec"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
@@ -30,7 +30,7 @@ func (w *World) audited(ctx context.Context) (string, error) {
 			return nil, err
 		}
 		table.Reset()
-		if err := kubectlplugin.Print(&table, report, "table", time.Now()); err != nil {
+		if err := kubectlplugin.Print(&table, report, kubectlplugin.Style{Form: kubectlplugin.FormTable}, time.Now()); err != nil {
 			return nil, err
 		}
 		if !report.Healthy || len(report.Pods) < len(guests) || len(report.Nodes) < 2 {
@@ -52,13 +52,41 @@ func (w *World) audited(ctx context.Context) (string, error) {
 		return "", err
 	}
 	requests, err := w.requestsOf(ctx, guests)
-	return fmt.Sprintf("%s; explain: %d rules, each with its reason; %s; requests: %d lines of both nodes", observed, rules, refused, requests), err
+	if err != nil {
+		return "", err
+	}
+	verified, err := w.verified(ctx)
+	return fmt.Sprintf("%s; explain: %d rules, each with its reason; %s; requests: %d lines of both nodes; verify: %s", observed, rules, refused, requests, verified), err
+}
+
+// verified has every node read all that it keeps again, twice: the second time its log must continue what was kept the first time.
+func (w *World) verified(ctx context.Context) (string, error) {
+	folder, err := os.MkdirTemp("", "checkpoints")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(folder)
+	for range 2 {
+		v, err := kubectlplugin.Verify(ctx, w.agents, kubectlplugin.Folder(folder))
+		if err != nil {
+			return "", err
+		}
+		if !v.Healthy {
+			return "", fmt.Errorf("verify reports %v", v.Problems())
+		}
+		for _, r := range v.Records {
+			if !r.Intact || r.Lines == 0 {
+				return "", fmt.Errorf("the log of node %s: %+v", r.Node, r)
+			}
+		}
+	}
+	return "kernels and logs of both nodes as planned and recorded", nil
 }
 
 // explainedRules has explain print the rules of a guest's pod, and returns how many have a reason. Rules that were not planned are an error.
 func (w *World) explainedRules(ctx context.Context, guest corev1.Pod) (int, error) {
 	var text bytes.Buffer
-	if err := kubectlplugin.Rules(ctx, w.agents, &text, guest.Namespace, guest.Name, "json"); err != nil {
+	if err := kubectlplugin.Rules(ctx, w.agents, &text, guest.Namespace, guest.Name, kubectlplugin.Style{Form: kubectlplugin.FormJSON}); err != nil {
 		return 0, err
 	}
 	var rules agentapi.PodRules
@@ -88,9 +116,8 @@ func (w *World) explainedRefusal(ctx context.Context, guest corev1.Pod) (string,
 	}
 	var text bytes.Buffer
 	question := kubectlplugin.Connection{To: restricted[0].Status.PodIP + ":" + appPort, Protocol: "tcp"}
-	err = kubectlplugin.Explain(ctx, w.agents, &text, guest.Namespace, guest.Name, "text", question)
-	var ended agentexec.StatusError
-	if !errors.As(err, &ended) || ended.Status != 3 || !strings.Contains(text.String(), "data-space-network-policy") {
+	err = kubectlplugin.Explain(ctx, w.agents, &text, guest.Namespace, guest.Name, kubectlplugin.Style{Form: kubectlplugin.FormTable}, question)
+	if !errors.Is(err, kubectlplugin.ErrRefused) || !strings.Contains(text.String(), "data-space-network-policy") {
 		return "", fmt.Errorf("explain --to=%s ended with %w: %s", question.To, err, text.String())
 	}
 	first, _, _ := strings.Cut(text.String(), "\n")
@@ -102,8 +129,8 @@ func (w *World) requestsOf(ctx context.Context, guests []corev1.Pod) (int, error
 	lines := 0
 	for _, guest := range guests {
 		var text bytes.Buffer
-		query := kubectlplugin.Query{Pod: guest.Namespace + "/" + guest.Name, Form: "json"}
-		if err := kubectlplugin.Requests(ctx, w.agents, &text, query); err != nil {
+		query := kubectlplugin.Query{Pod: guest.Namespace + "/" + guest.Name}
+		if err := kubectlplugin.Requests(ctx, w.agents, &text, query, kubectlplugin.Style{Form: kubectlplugin.FormJSON}); err != nil {
 			return 0, err
 		}
 		lines += strings.Count(text.String(), "\n")

@@ -51,7 +51,7 @@ func (w *World) containedRows() []Row {
 			"20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20),
 		},
 		{
-			"kubectl dataspace shows it from anywhere: audit has both nodes read their kernels, explain gives the reason of each rule and names the policy that decides, requests prints both nodes' record",
+			"kubectl dataspace shows it from anywhere: audit has both nodes read their kernels, explain gives the reason of each rule and names the policy that decides, requests prints both nodes' record, verify finds kernels and logs as planned and recorded",
 			"no problem; refused by data-space-network-policy; lines of the record (and where a node has no agent: a problem, in the row about that)", 2 * time.Minute, w.audited,
 		},
 		{

@@ -90,6 +90,22 @@ func Judge(pods []Pod, answers []Answer) Report {
 	return r
 }
 
+// Problems returns all problems in words.
+func (r Report) Problems() []string {
+	var all []string
+	for _, n := range r.Nodes {
+		for _, p := range n.Problems {
+			all = append(all, fmt.Sprintf("node %s: %s", n.Name, p))
+		}
+	}
+	for _, p := range r.Pods {
+		if p.Problem != "" {
+			all = append(all, fmt.Sprintf("pod %s/%s: %s", p.Namespace, p.Name, p.Problem))
+		}
+	}
+	return all
+}
+
 // found is what an agent knows of a pod.
 type found struct {
 	node     string
@@ -128,11 +144,7 @@ func judge(p Pod, f found, answers []Answer) Row {
 func reported(row Row, e *agentapi.EndpointStatus) Row {
 	row.State, row.Reason, row.Backend, row.Hash = e.State, e.Reason, e.Backend, e.Hash
 	row.Drift, row.Repaired, row.Written, row.Verified = len(e.Drift), e.DriftRepaired, e.LastWritten, e.LastVerified
-	for _, tables := range e.Rules {
-		for _, rules := range tables {
-			row.Rules += rules
-		}
-	}
+	row.Rules = e.Rules.Total()
 	return row
 }
 

@@ -38,14 +38,14 @@ func chain(family iptables.Family, table string, have iptables.SavedChain, plann
 	c := agentapi.RuleChain{Family: string(family), Table: table, Name: have.Name, Policy: string(have.Policy), Packets: have.Count.Packets, Rules: []agentapi.Rule{}}
 	inOrder := sameOrder(planned, have.Rules)
 	for i, r := range have.Rules {
-		reason := byComment(planned, r.Comment)
+		reason, promise := byComment(planned, r.Comment), Promise(r.Comment)
 		switch {
 		case foreign[key(string(family), table+"/"+have.Name, "rule "+r.String())]:
-			reason = Unplanned
+			reason, promise = Unplanned, ""
 		case inOrder:
 			reason = planned[i].Reason
 		}
-		c.Rules = append(c.Rules, agentapi.Rule{Words: r.String(), Reason: reason, Packets: r.Count.Packets, Bytes: r.Count.Bytes})
+		c.Rules = append(c.Rules, agentapi.Rule{Words: r.String(), Reason: reason, Promise: promise, Packets: r.Count.Packets, Bytes: r.Count.Bytes})
 	}
 	return c
 }

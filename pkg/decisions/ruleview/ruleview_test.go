@@ -1,8 +1,11 @@
 package ruleview
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -81,4 +84,32 @@ func TestAChainThatWasNotPlannedIsShown(t *testing.T) {
 	all := Chains(planned(), have, differences(kernel()[0], have[0]))
 	require.Len(t, all, 2)
 	require.Equal(t, []string{Unplanned}, reasons(all[0]))
+}
+
+func TestTheTextHasReasonPromiseCounterAndWhatIsMissing(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	rules := agentapi.PodRules{
+		EndpointStatus: agentapi.EndpointStatus{Namespace: "pharma-space", Name: "study", Guest: "pharma", State: agentapi.Enforced},
+		Chains: []agentapi.RuleChain{{Family: "ipv4", Table: "filter", Name: "OUTPUT", Policy: "DROP", Packets: 7, Rules: []agentapi.Rule{
+			{Words: "-j DROP", Reason: "Nothing else passes.", Promise: Promise("ds-out-drop-tcp"), Packets: 3},
+		}}},
+	}
+	text := Text(rules, now)
+	for _, part := range []string{"OUTPUT, policy DROP: 7 packets", "3 packets  Nothing else passes.", "promise: Nothing leaves the pod", "nothing is missing"} {
+		require.Contains(t, text, part)
+	}
+	rules.Drift = []agentapi.Difference{{Family: "ipv4", Kind: "missing", Where: "nat/OUTPUT", What: "rule -j X"}}
+	require.Contains(t, Text(rules, now), "  ipv4 nat/OUTPUT: missing rule -j X\n")
+	require.NotContains(t, Text(rules, now), "nothing is missing")
+}
+
+func TestEachRuleOfOursHasAPromise(t *testing.T) {
+	page, err := os.ReadFile("../../../RULES.md") // which is generated from the planner
+	require.NoError(t, err)
+	names := regexp.MustCompile("(?m)^\\| `(ds-[a-z-]+)`").FindAllSubmatch(page, -1)
+	require.Greater(t, len(names), 50)
+	for _, name := range names {
+		require.NotEmpty(t, Promise(string(name[1])), string(name[1]))
+	}
+	require.Empty(t, Promise("KUBE-FORWARD"))
 }

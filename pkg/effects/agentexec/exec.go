@@ -18,22 +18,9 @@ import (
 const (
 	// container is the agent's, and program what runs in it; deploy and the image set both.
 	container, program = "agent", "agent"
-	// most bounds what a command may print that is kept in memory, and mostComplaint what it may print to stderr, in bytes.
-	most, mostComplaint = 64 << 20, 4 << 10
+	// mostComplaint bounds what a command may print to stderr, in bytes.
+	mostComplaint = 4 << 10
 )
-
-// Output runs "agent ARGS…" in an agent's pod and returns what it prints to stdout, 64 MiB at most. The error has the command's
-// stderr. It ends with ctx.
-func (c *Cluster) Output(ctx context.Context, a Agent, args ...string) ([]byte, error) {
-	out := limited{left: most}
-	if err := c.Stream(ctx, a, &out, args...); err != nil {
-		return nil, err
-	}
-	if out.cut {
-		return nil, fmt.Errorf("agent %s printed more than %d MiB; use a narrower question", a.Pod, most>>20)
-	}
-	return out.kept, nil
-}
 
 // Stream runs "agent ARGS…" in an agent's pod and writes what it prints to stdout while it runs. The error has the command's
 // stderr, cut at 4 KiB.
@@ -87,27 +74,11 @@ func (e StatusError) Error() string {
 type limited struct {
 	kept []byte
 	left int
-	cut  bool
 }
 
 // Write implements io.Writer. It never fails: the sender shall be able to end.
 func (l *limited) Write(p []byte) (int, error) {
 	n := min(len(p), l.left)
 	l.kept, l.left = append(l.kept, p[:n]...), l.left-n
-	l.cut = l.cut || n < len(p)
 	return len(p), nil
-}
-
-// On returns the agent of a node that runs. The error names what is missing.
-func (c *Cluster) On(ctx context.Context, node string) (Agent, error) {
-	agents, err := c.Agents(ctx)
-	if err != nil {
-		return Agent{}, err
-	}
-	for _, a := range agents {
-		if a.Node == node && a.Running {
-			return a, nil
-		}
-	}
-	return Agent{}, fmt.Errorf("no agent runs on node %s; see \"kubectl -n %s get pods -o wide\" for the reason", node, c.namespace)
 }

@@ -16,8 +16,8 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// Status asks the agent at a socket what it enforces, and writes that as a table, or as JSON.
-func Status(ctx context.Context, socket string, asJSON bool, w io.Writer) error {
+// Status asks the agent at a socket what it enforces, and writes that as a table, a wide one, or as JSON.
+func Status(ctx context.Context, socket, form string, w io.Writer) error {
 	var all agentapi.Status
 	endpoints, err := NodeStatus(ctx, socket)
 	if err == nil {
@@ -32,11 +32,11 @@ func Status(ctx context.Context, socket string, asJSON bool, w io.Writer) error 
 	} else if !errors.Is(err, localsock.ErrNotServed) {
 		return err
 	}
-	if asJSON {
+	if form == "json" {
 		return printJSON(w, all)
 	}
 	if all.NodeStatus != nil {
-		if err := printNodeStatus(w, endpoints, time.Now()); err != nil {
+		if err := printNodeStatus(w, endpoints, form == "wide", time.Now()); err != nil {
 			return err
 		}
 	}

@@ -23,11 +23,24 @@ func NodeStatus(ctx context.Context, socket string) (agentapi.NodeStatus, error)
 	return s, nil
 }
 
+// Widths of the columns whose texts people choose: with the others they make 120.
+const podWidth, stateWidth = 42, 24
+
+// fit shortens a text in its middle, where names differ least.
+func fit(text string, width int, wide bool) string {
+	runes := []rune(text)
+	if wide || len(runes) <= width {
+		return text
+	}
+	head := (width - 1) / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(width-1-head):])
+}
+
 // shownDrifts bounds how many differences of one pod the table shows: a whole ruleset may differ.
 const shownDrifts = 20
 
 // printNodeStatus writes the status as a table for people. Ages are relative to now.
-func printNodeStatus(w io.Writer, s agentapi.NodeStatus, now time.Time) error {
+func printNodeStatus(w io.Writer, s agentapi.NodeStatus, wide bool, now time.Time) error {
 	ready := "ready"
 	if !s.Ready {
 		ready = "not ready"
@@ -37,14 +50,22 @@ func printNodeStatus(w io.Writer, s agentapi.NodeStatus, now time.Time) error {
 		fmt.Fprintf(w, "problem: %s\n", p)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "POD\tSTATE\tNETNS\tBACKEND\tRULES IN THE KERNEL\tDRIFT\tVERIFIED\tHASH\tPROXY\tCGROUP")
+	fmt.Fprint(t, "POD\tSTATE\tRULES\tDRIFT\tREPAIRED\tVERIFIED\tPROXY")
+	if wide {
+		fmt.Fprint(t, "\tNETNS\tBACKEND\tRULES IN THE KERNEL\tHASH\tCGROUP")
+	}
+	fmt.Fprintln(t)
 	for _, e := range s.Endpoints {
 		container, cgroup := "-", "-"
 		if e.Proxy != nil {
 			container, cgroup = short(e.Proxy.Container), e.Proxy.Cgroup
 		}
-		fmt.Fprintf(t, "%s/%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.Namespace, e.Name, state(e), inode(e.Netns), dash(e.Backend),
-			dash(e.Rules.String()), len(e.Drift), age(e.LastVerified, now), dash(short(e.Hash)), container, cgroup)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%s\t%s", fit(e.Namespace+"/"+e.Name, podWidth, wide), fit(state(e), stateWidth, wide), e.Rules.Total(),
+			len(e.Drift), e.DriftRepaired, age(e.LastVerified, now), container)
+		if wide {
+			fmt.Fprintf(t, "\t%s\t%s\t%s\t%s\t%s", inode(e.Netns), dash(e.Backend), dash(e.Rules.String()), dash(short(e.Hash)), cgroup)
+		}
+		fmt.Fprintln(t)
 	}
 	if err := t.Flush(); err != nil {
 		return err

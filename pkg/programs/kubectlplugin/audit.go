@@ -2,84 +2,63 @@ package kubectlplugin
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"time"
+	"strings"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
 	"data-space.liqo.io/pkg/decisions/audit"
 	"data-space.liqo.io/pkg/effects/agentexec"
+	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-const (
-	// atOnce bounds the agents that are asked at the same time.
-	atOnce = 16
-	// patience bounds how long one agent is waited for: it reads the rules of each pod of its node.
-	patience = 30 * time.Second
-)
-
-// Fleet is the agents of a cluster, and the pods that they guard.
-type Fleet interface {
-	// Agents returns the agents by node.
-	Agents(ctx context.Context) ([]agentexec.Agent, error)
-	// Output runs a command of an agent and returns what it prints.
-	Output(ctx context.Context, a agentexec.Agent, args ...string) ([]byte, error)
-	// ForeignPods calls each with every pod of a foreign namespace and the namespace's labels.
-	ForeignPods(ctx context.Context, each func(pod *corev1.Pod, namespace map[string]string)) error
-}
-
 // Audit has every agent read its kernel, and judges whether every foreign pod is contained. An agent that does not answer is part
 // of the report; the error is one of the API server.
-func Audit(ctx context.Context, fleet Fleet) (audit.Report, error) {
-	var pods []audit.Pod
-	err := fleet.ForeignPods(ctx, func(pod *corev1.Pod, namespace map[string]string) { pods = append(pods, auditPod(pod, namespace)) })
-	if err != nil {
-		return audit.Report{}, err
-	}
-	agents, err := fleet.Agents(ctx)
+func Audit(ctx context.Context, cluster Cluster) (audit.Report, error) {
+	pods, agents, err := guarded(ctx, cluster)
 	if err != nil {
 		return audit.Report{}, err
 	}
 	answers := make([]audit.Answer, len(agents))
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i, a := range agents {
-		group.Go(func() error {
-			answers[i] = ask(ctx, fleet, a)
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return audit.Report{}, err
-	}
+	eachAgent(agents, func(i int, a agentexec.Agent) { answers[i] = ask(ctx, cluster, a) })
 	return audit.Judge(pods, answers), nil
 }
 
-func ask(ctx context.Context, fleet Fleet, a agentexec.Agent) audit.Answer {
+// guarded lists the foreign pods, and then the agents.
+func guarded(ctx context.Context, cluster Cluster) (pods []audit.Pod, agents []agentexec.Agent, err error) {
+	err = cluster.ForeignPods(ctx, func(pod *corev1.Pod, namespace map[string]string) { pods = append(pods, auditPod(pod, namespace)) })
+	if err != nil {
+		return nil, nil, err
+	}
+	agents, err = cluster.Agents(ctx)
+	return pods, agents, err
+}
+
+// ask has an agent read its kernel.
+func ask(ctx context.Context, cluster Cluster, a agentexec.Agent) audit.Answer {
 	answer := audit.Answer{Node: a.Node}
 	if !a.Running {
 		return answer
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out, err := fleet.Output(ctx, a, "status", "-o", "json")
-	var status agentapi.Status
-	if err == nil {
-		err = json.Unmarshal(out, &status)
-	}
+	var status agentapi.NodeStatus
+	err := askFor(ctx, cluster, a, agentapi.EndpointsPath, &status)
 	switch {
-	case err != nil:
-		answer.Problem = fmt.Sprintf("the agent does not answer: %v", err)
-	case status.NodeStatus == nil:
+	case err == nil:
+		answer.Status = &status
+	case notServed(err):
 		answer.Problem = "the agent does not enforce foreign pods: give it --enable=redirect"
 	default:
-		answer.Status = status.NodeStatus
+		answer.Problem = fmt.Sprintf("the agent does not answer: %v", err)
 	}
 	return answer
+}
+
+// notServed reports whether the agent has no answer at a path. The error may be the text of another process'.
+func notServed(err error) bool {
+	return errors.Is(err, localsock.ErrNotServed) || err != nil && strings.Contains(err.Error(), localsock.ErrNotServed.Error())
 }
 
 func auditPod(pod *corev1.Pod, namespace map[string]string) audit.Pod {

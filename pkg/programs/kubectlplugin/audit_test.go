@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +14,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/audit"
 	"data-space.liqo.io/pkg/effects/agentexec"
+	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 )
@@ -27,11 +30,30 @@ func (n nodes) Agents(context.Context) ([]agentexec.Agent, error) {
 	return all, nil
 }
 
-func (n nodes) Output(_ context.Context, a agentexec.Agent, _ ...string) ([]byte, error) {
-	if err, is := n[a.Node].(error); is {
-		return nil, err
+func (n nodes) Ask(_ context.Context, a agentexec.Agent, stdout io.Writer, path string) error {
+	switch answer := n[a.Node].(type) {
+	case error:
+		return answer
+	case map[string]any: // answers by path
+		path, _, _ = strings.Cut(path, "?")
+		if answer[path] == nil {
+			return localsock.ErrNotServed
+		}
+		if text, is := answer[path].(string); is {
+			_, err := io.WriteString(stdout, text)
+			return err
+		}
+		return json.NewEncoder(stdout).Encode(answer[path])
+	default:
+		return json.NewEncoder(stdout).Encode(answer)
 	}
-	return json.Marshal(n[a.Node])
+}
+
+func (n nodes) Pod(_ context.Context, namespace, name string) (*corev1.Pod, error) {
+	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: "uid"}}
+	pod.Spec.NodeName = "well"
+	pod.Status.PodIPs = []corev1.PodIP{{IP: "10.0.0.1"}}
+	return &pod, nil
 }
 
 func (n nodes) ForeignPods(_ context.Context, each func(*corev1.Pod, map[string]string)) error {
@@ -44,10 +66,10 @@ func (n nodes) ForeignPods(_ context.Context, each func(*corev1.Pod, map[string]
 }
 
 func TestEachNodesAnswerIsInTheReport(t *testing.T) {
-	status := func(uid string) agentapi.Status {
-		return agentapi.Status{NodeStatus: &agentapi.NodeStatus{Ready: true, Endpoints: []agentapi.EndpointStatus{{UID: uid, State: agentapi.Enforced}}}}
+	status := func(uid string) agentapi.NodeStatus {
+		return agentapi.NodeStatus{Ready: true, Endpoints: []agentapi.EndpointStatus{{UID: uid, State: agentapi.Enforced}}}
 	}
-	r, err := Audit(t.Context(), nodes{"well": status("uid"), "other": status("another"), "silent": errors.New("hangs"), "policy": agentapi.Status{}, "starting": nil})
+	r, err := Audit(t.Context(), nodes{"well": status("uid"), "other": status("another"), "silent": errors.New("hangs"), "policy": map[string]any{}, "starting": nil})
 	require.NoError(t, err)
 	problems := map[string]string{}
 	for _, n := range r.Nodes {

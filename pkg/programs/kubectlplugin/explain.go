@@ -2,25 +2,19 @@ package kubectlplugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
-	"strconv"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
-	"data-space.liqo.io/pkg/effects/agentexec"
+	"data-space.liqo.io/pkg/decisions/ruleview"
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/netpolicy"
 )
-
-// Nodes reaches one pod, and the agent of its node.
-type Nodes interface {
-	// Pod returns a pod.
-	Pod(ctx context.Context, namespace, name string) (*corev1.Pod, error)
-	// On returns the running agent of a node.
-	On(ctx context.Context, node string) (agentexec.Agent, error)
-	// Stream runs a command of an agent and writes what it prints.
-	Stream(ctx context.Context, a agentexec.Agent, stdout io.Writer, args ...string) error
-}
 
 // Connection is a connection of a pod: to an address and port elsewhere, or from an address to a port of the pod.
 type Connection struct {
@@ -63,45 +57,83 @@ func (c Connection) other() (netip.Addr, uint16, error) {
 	return to.Addr(), to.Port(), nil
 }
 
-// Rules writes the rules that the kernel holds for a foreign pod, each with its reason and its packets, as the agent of the pod's node
-// reads them.
-func Rules(ctx context.Context, nodes Nodes, stdout io.Writer, namespace, name, form string) error {
-	pod, err := nodes.Pod(ctx, namespace, name)
+// Rules writes the rules that the kernel holds for a foreign pod, each with its reason, its promise and its packets, and what is missing, as
+// the agent of the pod's node reads them.
+func Rules(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style) error {
+	_, agent, err := ofPod(ctx, cluster, namespace, name)
 	if err != nil {
 		return err
 	}
-	agent, err := nodes.On(ctx, pod.Spec.NodeName)
-	if err != nil {
+	var rules agentapi.PodRules
+	if err := askFor(ctx, cluster, agent, agentapi.RulesURL(namespace, name), &rules); err != nil {
 		return err
 	}
-	return nodes.Stream(ctx, agent, stdout, "rules", "--pod="+namespace+"/"+name, "-o", form)
+	if !style.forPeople() {
+		return style.encode(stdout, rules)
+	}
+	_, err = io.WriteString(stdout, ruleview.Text(rules, time.Now()))
+	return err
 }
 
-// Explain writes which rule of which NetworkPolicy decides on a connection of a pod, as the agent of the pod's node explains it. The
-// error is agentexec.StatusError with status 3 if the connection is refused.
-func Explain(ctx context.Context, nodes Nodes, stdout io.Writer, namespace, name, form string, c Connection) error {
-	pod, err := nodes.Pod(ctx, namespace, name)
+// ErrRefused means that a connection is refused, which was printed.
+var ErrRefused = errors.New("the connection is refused")
+
+// Explain writes which rule of which NetworkPolicy decides on a connection of a pod, as the agent of the pod's node explains it.
+// errors.Is ErrRefused if the connection is refused.
+func Explain(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style, c Connection) error {
+	pod, agent, err := ofPod(ctx, cluster, namespace, name)
 	if err != nil {
 		return err
 	}
+	q, err := c.question(pod)
+	if err != nil {
+		return err
+	}
+	var e agentapi.Explanation
+	if err := askFor(ctx, cluster, agent, agentapi.ExplainPath+"?"+q.Values().Encode(), &e); err != nil {
+		if notServed(err) {
+			err = fmt.Errorf("the agent of node %s does not enforce NetworkPolicy; give it --enable=networkpolicy", agent.Node)
+		}
+		return err
+	}
+	if style.forPeople() {
+		err = printExplanation(stdout, e, style)
+	} else {
+		err = style.encode(stdout, e)
+	}
+	if err == nil && !e.Allowed {
+		err = ErrRefused
+	}
+	return err
+}
+
+func printExplanation(w io.Writer, e agentapi.Explanation, style Style) error {
+	verdict := style.paint(green, "allowed")
+	if !e.Allowed {
+		verdict = style.paint(red, "refused")
+	}
+	_, err := fmt.Fprintf(w, "%s on node %s\n", verdict, e.Node)
+	for line := range strings.SplitSeq(e.Text, "\n") {
+		fmt.Fprintln(w, printable(line))
+	}
+	if !e.InForce {
+		fmt.Fprintln(w, "but the kernel does not hold it yet: policies are not in force")
+	}
+	return err
+}
+
+// question returns the question to the agent of the pod's node.
+func (c Connection) question(pod *corev1.Pod) (agentapi.Question, error) {
 	other, port, err := c.other()
 	if err != nil {
-		return err
+		return agentapi.Question{}, err
 	}
 	own, err := addressLike(pod, other)
-	if err != nil {
-		return err
-	}
-	agent, err := nodes.On(ctx, pod.Spec.NodeName)
-	if err != nil {
-		return err
-	}
-	from, to := own, other
+	q := agentapi.Question{From: own, To: other, Protocol: netpolicy.Protocol(c.Protocol), Port: port}
 	if c.From != "" {
-		from, to = other, own
+		q.From, q.To = other, own
 	}
-	return nodes.Stream(ctx, agent, stdout, "explain", "--from="+from.String(), "--to="+to.String(), "--protocol="+c.Protocol,
-		"--port="+strconv.Itoa(int(port)), "-o", form)
+	return q, err
 }
 
 // addressLike returns the pod's address of the other's family.

@@ -1,86 +1,79 @@
 package kubectlplugin
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
-
-	"sigs.k8s.io/yaml"
 
 	"data-space.liqo.io/pkg/decisions/audit"
 )
 
-// Print writes the report in a form: table, wide, json or yaml. Ages are relative to now.
-func Print(w io.Writer, r audit.Report, form string, now time.Time) error {
-	if form == "table" || form == "wide" {
-		return printTables(w, r, form == "wide", now)
+// Print writes the report. Ages are relative to now.
+func Print(w io.Writer, r audit.Report, style Style, now time.Time) error {
+	if !style.forPeople() {
+		return style.encode(w, r)
 	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err == nil && form == "yaml" {
-		text, err = yaml.JSONToYAML(text)
-	}
-	if err == nil {
-		_, err = w.Write(append(text, '\n'))
-	}
-	return err
-}
-
-// printTables writes the report for people: in 120 columns, unless wide is set.
-func printTables(w io.Writer, r audit.Report, wide bool, now time.Time) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NODE\tAGENT\tIPTABLES\tFOREIGN PODS")
-	for _, n := range r.Nodes {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\n", fit(n.Name, nodeWidth, wide), readiness(n), dash(n.Backend), n.Pods)
-	}
-	fmt.Fprintln(t)
-	fmt.Fprint(t, "GUEST\tPOD\tNODE\tSTATE\tRULES\tREPAIRED\tVERIFIED")
-	if wide {
-		fmt.Fprint(t, "\tWRITTEN\tDRIFT\tHASH")
-	}
-	fmt.Fprintln(t)
-	for _, p := range r.Pods {
-		row(t, p, wide, now)
-	}
-	if err := t.Flush(); err != nil {
+	if err := printTables(w, r, style, now); err != nil {
 		return err
 	}
-	return printProblems(w, r)
+	return printProblems(w, r, style)
+}
+
+// printTables writes the report for people: in 120 columns, unless the form is wide.
+func printTables(w io.Writer, r audit.Report, style Style, now time.Time) error {
+	nodes := style.grid("NODE", "AGENT", "IPTABLES", "FOREIGN PODS")
+	for _, n := range r.Nodes {
+		nodes.row(tint(len(n.Problems) == 0), fit(n.Name, nodeWidth, style.wide()), readiness(n), dash(n.Backend), strconv.Itoa(n.Pods))
+	}
+	head := []string{"GUEST", "POD", "NODE", "STATE", "RULES", "REPAIRED", "VERIFIED"}
+	if style.wide() {
+		head = append(head, "WRITTEN", "DRIFT", "HASH")
+	}
+	pods := style.grid(head...)
+	for _, p := range r.Pods {
+		pods.row(tint(p.Problem == ""), cells(p, style.wide(), now)...)
+	}
+	if err := nodes.writeTo(w); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return pods.writeTo(w)
+}
+
+// tint is the colour of a row.
+func tint(well bool) string {
+	if well {
+		return ""
+	}
+	return red
 }
 
 // Widths of the columns whose texts people choose. With the others they make 120.
 const guestWidth, podWidth, nodeWidth, stateWidth = 14, 31, 18, 22
 
-func row(w io.Writer, p audit.Row, wide bool, now time.Time) {
+func cells(p audit.Row, wide bool, now time.Time) []string {
 	state := string(p.State)
 	if p.Reason != "" {
 		state += " (" + p.Reason + ")"
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s", fit(p.Guest, guestWidth, wide), fit(p.Namespace+"/"+p.Name, podWidth, wide), fit(p.Node, nodeWidth, wide),
-		fit(state, stateWidth, wide), p.Rules, p.Repaired, age(p.Verified, now))
+	all := []string{fit(p.Guest, guestWidth, wide), fit(p.Namespace+"/"+p.Name, podWidth, wide), fit(p.Node, nodeWidth, wide), fit(state, stateWidth, wide),
+		strconv.Itoa(p.Rules), strconv.Itoa(p.Repaired), age(p.Verified, now)}
 	if wide {
-		fmt.Fprintf(w, "\t%s\t%d\t%s", age(p.Written, now), p.Drift, dash(p.Hash))
+		all = append(all, age(p.Written, now), strconv.Itoa(p.Drift), dash(p.Hash))
 	}
-	fmt.Fprintln(w)
+	return all
 }
 
-func printProblems(w io.Writer, r audit.Report) error {
+func printProblems(w io.Writer, r audit.Report, style Style) error {
 	fmt.Fprintln(w)
-	for _, n := range r.Nodes {
-		for _, p := range n.Problems {
-			fmt.Fprintf(w, "problem: node %s: %s\n", n.Name, printable(p))
-		}
-	}
-	for _, p := range r.Pods {
-		if p.Problem != "" {
-			fmt.Fprintf(w, "problem: pod %s/%s: %s\n", p.Namespace, p.Name, printable(p.Problem))
-		}
+	for _, p := range r.Problems() {
+		fmt.Fprintln(w, style.paint(red, "problem: "+printable(p)))
 	}
 	if r.Healthy {
-		_, err := fmt.Fprintf(w, "no problem: %d foreign pods on %d nodes\n", len(r.Pods), len(r.Nodes))
+		_, err := fmt.Fprintln(w, style.paint(green, fmt.Sprintf("no problem: %d foreign pods on %d nodes", len(r.Pods), len(r.Nodes))))
 		return err
 	}
 	return nil

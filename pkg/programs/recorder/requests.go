@@ -28,6 +28,7 @@ type Query struct {
 	Pod   string    // namespace/name; empty: all
 	Since time.Time // zero: all
 	JSON  bool      // print the entries as they are
+	Brief bool      // print a table of 120 columns: without guests, texts shortened
 }
 
 // longest is a line of the record: one of a log, every byte escaped, and its source. Only the first line of a segment, the positions,
@@ -44,9 +45,7 @@ func Print(w io.Writer, root string, q Query) error {
 		return err
 	}
 	t := newTable(w)
-	if !q.JSON {
-		fmt.Fprintln(t, "TIME\tGUEST\tPOD\tDIRECTION\tEVENT\tWHAT\tCODE\tPROXY ANSWERED")
-	}
+	q.head(t)
 	for _, guest := range guests {
 		if q.Guest == "" || guest == folder(q.Guest) {
 			if err := q.guest(t, filepath.Join(root, guest), &reading{}); err != nil {
@@ -150,7 +149,7 @@ func (q Query) line(w io.Writer, line []byte, pairing *record.Pairing) {
 		}
 		fmt.Fprintf(w, "%s\n", escaped(bytes.TrimSpace(line)))
 	default:
-		row(w, whole)
+		q.row(w, whole)
 	}
 }
 
@@ -197,7 +196,7 @@ type logged struct {
 // widest bounds a cell; what a tenant chose is shown in ASCII, so that nothing in it reaches the terminal as an order.
 const widest = 72
 
-func row(w io.Writer, e record.Entry) {
+func (q Query) row(w io.Writer, e record.Entry) {
 	var l logged
 	_ = json.Unmarshal(e.Log, &l) // what is no line of the proxy's is shown as text
 	what := e.Text
@@ -223,6 +222,10 @@ func row(w io.Writer, e record.Entry) {
 		what = l.Kind + " " + l.Destination + " " + l.SNI
 	}
 	answer, _ := record.ParseAnswer(e)
+	if q.Brief {
+		brief(w, e, l, what, answer.Own())
+		return
+	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", ascii(e.Time), ascii(e.Source.Guest), ascii(about(e)),
 		ascii(l.Direction), ascii(cmp.Or(l.Event, "text")), ascii(what), l.Code,
 		ascii(cmp.Or(answer.Own(), "-")))

@@ -20,7 +20,7 @@ func Handler(root string) http.Handler {
 		if err == nil {
 			out := http.NewResponseController(w)
 			_ = out.SetWriteDeadline(time.Time{}) // what cannot be extended ends after a minute
-			q := Query{Guest: asked.Guest, Pod: asked.Pod, Since: asked.Since, JSON: asked.JSON}
+			q := Query{Guest: asked.Guest, Pod: asked.Pod, Since: asked.Since, JSON: asked.JSON, Brief: !asked.Wide}
 			if asked.Follow {
 				err = q.follow(r.Context(), w, root, func() { _ = out.Flush() })
 			} else {
@@ -40,6 +40,7 @@ const followEvery = 500 * time.Millisecond
 // they are found.
 func (q Query) follow(ctx context.Context, w io.Writer, root string, flush func()) error {
 	t := newTable(w)
+	q.head(t)
 	known := map[string]*reading{}
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()

@@ -28,8 +28,9 @@ type RuleChain struct {
 
 // Rule is a rule of a chain.
 type Rule struct {
-	Words   string `json:"words"`  // as iptables-save prints it
-	Reason  string `json:"reason"` // why the agent planned it, or that it did not
+	Words   string `json:"words"`             // as iptables-save prints it
+	Reason  string `json:"reason"`            // why the agent planned it, or that it did not
+	Promise string `json:"promise,omitempty"` // what it keeps; none: another program's
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
 }

@@ -22,3 +22,14 @@ func (c Counts) String() string {
 	}
 	return strings.Join(families, "; ")
 }
+
+// Total is how many rules there are in all tables.
+func (c Counts) Total() int {
+	n := 0
+	for _, tables := range c {
+		for _, rules := range tables {
+			n += rules
+		}
+	}
+	return n
+}

@@ -1,0 +1,31 @@
+package recorder
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/record"
+)
+
+func TestABriefTableFitsAHundredAndTwentyColumns(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	entry := record.Entry{
+		Time: "2026-01-02T03:04:05.123456789Z", Source: record.Source{Guest: "g", Namespace: long, Pod: long},
+		Log: json.RawMessage(`{"event":"TcpConnectionEnd","direction":"ingress","method":"GET","path":"/` + long + `","response_code":503,"response_flags":"UF","response_code_details":"x"}`),
+	}
+	var out bytes.Buffer
+	table := newTable(&out)
+	q := Query{Brief: true}
+	q.head(table)
+	q.row(table, entry)
+	require.NoError(t, table.Flush())
+	for line := range strings.Lines(out.String()) {
+		require.LessOrEqual(t, len(strings.TrimRight(line, "\n")), 120, line)
+	}
+	require.Contains(t, out.String(), "01-02 03:04:05")
+	require.Contains(t, out.String(), "closed")
+}
