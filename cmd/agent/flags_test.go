@@ -38,7 +38,7 @@ func TestAWrongCallNamesTheFlagAndTheWayOut(t *testing.T) {
 		"explain what":            {[]string{"explain", "--to=192.0.2.1"}, []string{`--from=""`, `--port=""`}},
 		"explain as what":         {[]string{"explain", "-o", "yaml"}, []string{"--output", "text or json"}},
 		"cleanup of what":         {[]string{"cleanup", "everything"}, []string{`"everything"`, "agent cleanup takes flags only"}},
-		"status as what":          {[]string{"status", "-o", "xml"}, []string{"--output", "table or json"}},
+		"status as what":          {[]string{"status", "-o", "xml"}, []string{"--output", "table, json or wide"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, problem bytes.Buffer

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"data-space.liqo.io/pkg/decisions/happening"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
 )
@@ -140,5 +141,45 @@ func requestsCommand() *cobra.Command {
 	f.StringVar(&q.Guest, "guest", "", "`cluster id` of the guest")
 	f.DurationVar(&q.Since, "since", 0, "how `long` ago the oldest entry may be; default: all entries")
 	p.flags(f)
+	return c
+}
+
+func watchCommand() *cobra.Command {
+	var p place
+	var q kubectlplugin.Watching
+	var since time.Duration
+	var pod string
+	c := &cobra.Command{
+		Use:   "watch",
+		Short: "show requests, names, drops, drift and states of guests' pods on every node as they happen",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cluster, _, err := p.connect()
+			if err != nil {
+				return err
+			}
+			if err := q.Check(); err != nil {
+				return cli.Usage(err)
+			}
+			if q.Namespace = p.kubeconfig.Named(); q.Pod == "" {
+				q.Pod = pod
+			}
+			if strings.Contains(pod, "/") {
+				q.Namespace, q.Pod, _ = strings.Cut(pod, "/")
+			}
+			if since > 0 || q.Follow && q.Last == 0 {
+				q.Since = time.Now().Add(-since)
+			}
+			return kubectlplugin.Watch(c.Context(), cluster, c.OutOrStdout(), q, p.style(c))
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&q.Guest, "guest", "", "`cluster id` of the guest")
+	f.StringVar(&pod, "pod", "", "`name` of the pod, with or without its namespace and a slash before it")
+	f.StringSliceVar(&q.Types, "type", nil, "comma-separated `types`: "+strings.Join(happening.Types(), ", "))
+	f.StringSliceVar(&q.Verdicts, "verdict", nil, "comma-separated `verdicts`: "+strings.Join(happening.Verdicts(), ", "))
+	f.DurationVar(&since, "since", 0, "how `long` ago the oldest event may be; default: all, and with --follow only new ones")
+	f.IntVar(&q.Last, "last", 0, "only so `many` of the newest")
+	f.BoolVarP(&q.Follow, "follow", "f", false, "go on with what happens from now on")
+	p.flags(f, kubectlplugin.FormCompact)
 	return c
 }

@@ -23,7 +23,7 @@ func command() *cobra.Command {
 		Short: "kubectl dataspace shows what Data Spacer enforces in a cluster, and what guests did",
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(auditCommand(), verifyCommand(), explainCommand(), requestsCommand(), kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage))
+	c.AddCommand(auditCommand(), verifyCommand(), explainCommand(), requestsCommand(), watchCommand(), kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage))
 	return c
 }
 
@@ -37,8 +37,8 @@ type place struct {
 	form           string
 }
 
-func (p *place) flags(f *pflag.FlagSet) {
-	cli.Output(f, &p.form, kubectlplugin.FormTable, kubectlplugin.FormWide, kubectlplugin.FormYAML)
+func (p *place) flags(f *pflag.FlagSet, forms ...string) {
+	cli.Output(f, &p.form, kubectlplugin.FormTable, append(forms, kubectlplugin.FormWide, kubectlplugin.FormYAML)...)
 	p.kubeconfig.Flags(f)
 	f.StringVar(&p.system, "system-namespace", apis.SystemNamespace, "`namespace` in which Data Spacer is installed")
 	f.StringVar(&p.socket, "agent-socket", "", "`path` of the socket of this node's agent, which is asked in place of the API server; default: "+agentSocket+

@@ -12,6 +12,9 @@ import (
 // since. The zero time: that of the oldest line. The files' times are the node's, as those of the lines are.
 func (f Folder) From(since time.Time) (int64, error) {
 	segments, err := f.Segments()
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil // the log has not begun
+	}
 	if err != nil || len(segments) == 0 {
 		return 0, err
 	}

@@ -68,6 +68,9 @@ func (k *Kubeconfig) Credentials() (user *clientcmdapi.AuthInfo, namespace strin
 	return user, namespace, nil
 }
 
+// Named returns the namespace that the flag names; empty: it names none.
+func (k *Kubeconfig) Named() string { return k.namespace }
+
 // Connect returns the connection and the namespace that the flags, $KUBECONFIG or ~/.kube/config describe, as kubectl reads them.
 func (k *Kubeconfig) Connect() (config *rest.Config, namespace string, err error) {
 	client := k.load()

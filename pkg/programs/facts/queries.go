@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"time"
@@ -51,6 +52,10 @@ func (e *Emitter) answerFacts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q.Last = 0
+	ctx, cancel := context.WithTimeout(r.Context(), agentapi.LongestFollow)
+	defer cancel()
+	beat := time.NewTicker(agentapi.FollowBeat)
+	defer beat.Stop()
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for flushed := w; ; {
@@ -58,14 +63,17 @@ func (e *Emitter) answerFacts(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		select {
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return nil
+		case <-beat.C:
+			fmt.Fprintln(w)
+			continue
 		case <-tick.C:
 		}
 		if next >= e.lines.Load() {
 			continue // nothing came
 		}
-		if next, err = writeFacts(r.Context(), w, f, next, q); err != nil {
+		if next, err = writeFacts(ctx, w, f, next, q); err != nil {
 			return err
 		}
 	}
@@ -90,6 +98,9 @@ func writeFacts(ctx context.Context, w io.Writer, f factlog.Folder, from int64, 
 		}
 		return ctx.Err()
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return next, nil // the log has not begun
+	}
 	for _, line := range kept {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "%s\n", line)

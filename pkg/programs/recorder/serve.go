@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -42,8 +43,11 @@ func (q Query) follow(ctx context.Context, w io.Writer, root string, flush func(
 	t := newTable(w)
 	q.head(t)
 	known := map[string]*reading{}
-	tick := time.NewTicker(followEvery)
+	ctx, cancel := context.WithTimeout(ctx, agentapi.LongestFollow)
+	defer cancel()
+	tick, beat := time.NewTicker(followEvery), time.NewTicker(agentapi.FollowBeat)
 	defer tick.Stop()
+	defer beat.Stop()
 	for {
 		guests, err := guestFolders(root)
 		if err != nil {
@@ -68,6 +72,8 @@ func (q Query) follow(ctx context.Context, w io.Writer, root string, flush func(
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-beat.C:
+			fmt.Fprintln(w)
 		}
 	}
 }

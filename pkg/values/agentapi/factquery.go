@@ -38,6 +38,12 @@ func (q FactQuery) Values() url.Values {
 	return v
 }
 
+// An answer that is followed ends after LongestFollow, and has an empty line at least every FollowBeat: so a reader that has gone is noticed.
+const (
+	LongestFollow = time.Hour
+	FollowBeat    = 10 * time.Second
+)
+
 // MostLast bounds Last: so many lines are kept in memory.
 const MostLast = 10_000
 

@@ -1,0 +1,50 @@
+package happening
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestALineThatIsNoEndNameOrGapIsNoEvent(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"log":{"event":"Begin","method":"GET"}}`: "",
+		`{"text":"E 1 2"}`:                         "",
+		`nonsense`:                                 "",
+		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":200,"response_code_details":"via_upstream"}}`:                         "request forwarded",
+		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":403,"response_code_details":"via_upstream"}}`:                         "request refused",
+		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":503,"response_flags":"UF","response_code_details":"upstream_reset"}}`: "request refused",
+		`{"log":{"event":"TcpConnectionEnd","kind":"tcp","response_flags":"-"}}`:                                                              "connection forwarded",
+		`{"log":{"event":"TcpConnectionEnd","kind":"tcp","response_flags":"UF"}}`:                                                             "connection refused",
+		`{"gap":{"reason":"RateExceeded","bytes":7}}`:                                                                                         "gap ",
+		`{"text":"[INFO] pod=a/b type=A name=x."}`:                                                                                            "name forwarded",
+	} {
+		e, ok := OfLine("node", []byte(line))
+		require.Equal(t, want != "", ok, line)
+		if ok {
+			require.Equal(t, want, e.Type+" "+e.Verdict, line)
+		}
+	}
+}
+
+func TestSpansAreTheTimesInWhichAPodWasHeldInOneWay(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	change := func(hour int, to string) Event {
+		return Event{Kind: "PodStateChanged", Time: at.Add(time.Duration(hour) * time.Hour), Details: map[string]string{"to": to}}
+	}
+	states := []Event{change(0, "Pending"), change(1, "Enforced"), {Kind: "DriftRepaired"}, change(3, "Failed"), change(4, "Enforced"), change(8, "Gone")}
+	spans := Spans(states, at.Add(2*time.Hour), at.Add(6*time.Hour))
+	require.Len(t, spans, 3)
+	require.Equal(t, at.Add(2*time.Hour), spans[0].From)
+	require.Equal(t, at.Add(6*time.Hour), spans[2].To)
+	require.InDelta(t, 0.75, Share(spans), 1e-9)
+	require.InDelta(t, 1, Share(nil), 0)
+	require.Len(t, Spans(states, at, at.Add(20*time.Hour)), 3, "an ended pod is not held")
+}
+
+func TestAnUnknownTypeIsNamed(t *testing.T) {
+	require.ErrorContains(t, Filter{Types: []string{"drops"}}.Check(), `--type="drops"`)
+	require.ErrorContains(t, Filter{Verdicts: []string{"x"}}.Check(), "forwarded")
+	require.NoError(t, Filter{Types: Types(), Verdicts: Verdicts()}.Check())
+}

@@ -1,0 +1,60 @@
+package happening
+
+import "time"
+
+// Span is a time during which a pod was held in one way.
+type Span struct {
+	From  time.Time `json:"from"`
+	To    time.Time `json:"to"`
+	State string    `json:"state"`
+	Index int64     `json:"index"` // of the fact that began it
+}
+
+// Spans returns how a pod was held between two moments, from its facts in their order. Before its first fact nothing is known of the pod, and
+// that is no span; nor is the time in which a pod waits for its sandbox, or has ended.
+func Spans(states []Event, from, to time.Time) []Span {
+	var all []Span
+	for _, e := range states {
+		if e.Kind != "PodStateChanged" {
+			continue
+		}
+		if n := len(all); n > 0 {
+			all[n-1].To = e.Time
+		}
+		all = append(all, Span{From: e.Time, To: to, State: e.Details["to"], Index: e.Index})
+	}
+	var within []Span
+	for _, s := range all {
+		if s.From.Before(from) {
+			s.From = from
+		}
+		if s.To.After(to) {
+			s.To = to
+		}
+		if s.State != "Gone" && s.State != "Pending" && s.From.Before(s.To) {
+			within = append(within, s)
+		}
+	}
+	return within
+}
+
+// Contained reports whether nothing leaves a pod in a state except by its proxy.
+func Contained(state string) bool {
+	return state == "Enforced" || state == "Closed" || state == "Quarantined"
+}
+
+// Share returns which part of the time of spans a pod was contained, from 0 to 1; 1 for no time.
+func Share(spans []Span) float64 {
+	var held, all time.Duration
+	for _, s := range spans {
+		d := s.To.Sub(s.From)
+		all += d
+		if Contained(s.State) {
+			held += d
+		}
+	}
+	if all == 0 {
+		return 1
+	}
+	return float64(held) / float64(all)
+}

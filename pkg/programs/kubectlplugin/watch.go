@@ -1,0 +1,186 @@
+package kubectlplugin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/happening"
+	"data-space.liqo.io/pkg/effects/agentexec"
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/fact"
+)
+
+// Watching chooses events.
+type Watching struct {
+	happening.Filter
+	Last   int  // only so many of the newest; 0: all
+	Follow bool // and those that happen from then on
+}
+
+// collected takes the events of all nodes.
+type collected struct {
+	mu   sync.Mutex
+	take func(happening.Event)
+}
+
+func (c *collected) add(e happening.Event, ok bool) {
+	if ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.take(e)
+	}
+}
+
+// lines calls each with every whole line that is written to it.
+type lines struct {
+	rest []byte
+	each func(line []byte)
+}
+
+// longestLine bounds a line; what is longer is no line of an agent's.
+const longestLine = 1 << 20
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, whole := bytes.Cut(l.rest, []byte("\n"))
+		if !whole {
+			break
+		}
+		l.each(line)
+		l.rest = rest
+	}
+	if len(l.rest) > longestLine {
+		return 0, errors.New("the agent answers a line that is too long")
+	}
+	return len(p), nil
+}
+
+// events calls take with the events that every node has, node by node in their order, and while following as they happen. The error names
+// each node whose events are missing.
+func events(ctx context.Context, cluster Cluster, q Watching, take func(happening.Event)) error {
+	agents, err := cluster.Agents(ctx)
+	if err != nil {
+		return err
+	}
+	if len(agents) == 0 {
+		return errNoAgents
+	}
+	c := &collected{take: take}
+	facts := agentapi.FactQuery{Since: q.Since, Follow: q.Follow}
+	requests := agentapi.RequestQuery{Guest: q.Guest, Since: q.Since, JSON: true, Follow: q.Follow}
+	problems := make([]error, len(agents))
+	var all sync.WaitGroup
+	for i, a := range agents {
+		if !a.Running {
+			problems[i] = fmt.Errorf("the events of node %s are missing: its agent does not run", a.Node)
+			continue
+		}
+		all.Go(func() {
+			problems[i] = errors.Join(
+				nodeEvents(ctx, cluster, a, agentapi.FactsPath+"?"+facts.Values().Encode(), agentapi.RequestsPath+"?"+requests.Values().Encode(), c)...)
+		})
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return nil // the watcher has ended
+	}
+	return errors.Join(problems...)
+}
+
+// nodeEvents reads both of a node's sources at the same time: each may go on for ever.
+func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, requests string, c *collected) []error {
+	problems := make([]error, 2)
+	ask := func(path string, each func(line []byte)) error {
+		err := cluster.Ask(ctx, a, &lines{each: each}, path)
+		if notServed(err) {
+			return nil // the node keeps no such record
+		}
+		if err != nil {
+			return fmt.Errorf("the events of node %s are missing or not whole: %w", a.Node, err)
+		}
+		return nil
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		problems[0] = ask(facts, func(line []byte) {
+			if f, err := fact.Decode(line); err == nil {
+				c.add(happening.OfFact(a.Node, f))
+			}
+		})
+	})
+	both.Go(func() {
+		problems[1] = ask(requests, func(line []byte) { c.add(happening.OfLine(a.Node, line)) })
+	})
+	both.Wait()
+	return problems
+}
+
+// Watch writes events as they happen, or those that are there by their time.
+func Watch(ctx context.Context, cluster Cluster, stdout io.Writer, q Watching, style Style) error {
+	var kept []happening.Event
+	show := func(e happening.Event) {
+		switch {
+		case !q.Chooses(e):
+		case q.Follow:
+			printEvent(stdout, e, style)
+		default:
+			kept = append(kept, e)
+			if q.Last > 0 && len(kept) > 4*q.Last {
+				happening.Sort(kept)
+				kept = append(kept[:0], kept[len(kept)-q.Last:]...)
+			}
+		}
+	}
+	err := events(ctx, cluster, q, show)
+	happening.Sort(kept)
+	if q.Last > 0 && len(kept) > q.Last {
+		kept = kept[len(kept)-q.Last:]
+	}
+	for _, e := range kept {
+		printEvent(stdout, e, style)
+	}
+	return err
+}
+
+// FormCompact is a form of events: a line without columns.
+const FormCompact = "compact"
+
+// Widths of an event's columns. With the others they make 120.
+const eventPodWidth, eventWhatWidth = 28, 53
+
+func printEvent(w io.Writer, e happening.Event, style Style) {
+	colour := map[string]string{happening.Forwarded: green, happening.Refused: red, happening.Repaired: yellow}[e.Verdict]
+	if e.Warning && colour == "" {
+		colour = yellow
+	}
+	at := e.Time.Local().Format("Jan _2 15:04:05")
+	switch style.Form {
+	case FormJSON:
+		text, _ := json.Marshal(e) //nolint:errchkjson // texts and numbers
+		fmt.Fprintf(w, "%s\n", text)
+	case FormYAML:
+		fmt.Fprint(w, "---\n")
+		_ = style.encode(w, e) // the reader has gone
+	case FormCompact:
+		fmt.Fprintf(w, "%s %s %s: %s %s\n", at, e.Node, printable(e.Of()), style.paint(colour, e.Type), printable(e.What))
+	case FormWide:
+		fmt.Fprintf(w, "%s  %s  %s  %s  %-10s  %s  %s\n", e.Time.Format(time.RFC3339Nano), e.Node, dash(printable(e.Guest)), printable(e.Of()), e.Type,
+			style.paint(colour, fmt.Sprintf("%-9s", dash(e.Verdict))), printable(e.What))
+	default:
+		fmt.Fprintf(w, "%s  %s  %-10s  %s  %s\n", at, pad(fit(printable(e.Of()), eventPodWidth, false), eventPodWidth), e.Type,
+			style.paint(colour, fmt.Sprintf("%-9s", dash(e.Verdict))), fit(printable(e.What), eventWhatWidth, false))
+	}
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-len([]rune(text))))
+}
