@@ -160,10 +160,7 @@ func watchCommand() *cobra.Command {
 			if err := q.Check(); err != nil {
 				return cli.Usage(err)
 			}
-			if q.Namespace = p.kubeconfig.Named(); q.Pod == "" {
-				q.Pod = pod
-			}
-			if strings.Contains(pod, "/") {
+			if q.Namespace, q.Pod = p.kubeconfig.Named(), pod; strings.Contains(pod, "/") {
 				q.Namespace, q.Pod, _ = strings.Cut(pod, "/")
 			}
 			if since > 0 || q.Follow && q.Last == 0 {

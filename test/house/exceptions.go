@@ -5,6 +5,7 @@ package house
 func exceptions() []edge {
 	return []edge{
 		{"pkg/decisions/inject", "pkg/decisions/envoy", "the injected container's arguments and ports are those of the proxy's configuration"},
+		{"pkg/decisions/report", "pkg/decisions/happening", "the page adds up the events that are watched"},
 		{"pkg/decisions/window", "pkg/decisions/guestsettings", "what a caller sees is what the GuestPolicies of its guests show"},
 		{"pkg/effects/dataplane", "pkg/effects/netns", "rules are written from within the pod's network namespace"},
 		{"pkg/effects/dataplane", "pkg/effects/xtables", "rules of pods are written by the iptables programs"},
@@ -50,7 +51,7 @@ func sizes() map[string]bound {
 		"cmd/controller":        {ceiling: 323, target: 150},
 		"cmd/webhook":           {ceiling: 198, target: 150},
 		"cmd/witness":           {ceiling: 62, target: 62},
-		"cmd/kubectl-dataspace": {ceiling: 257, target: 257},
+		"cmd/kubectl-dataspace": {ceiling: 314, target: 314},
 		"cmd/proxy":             {ceiling: 119, target: 100},
 	}
 }

@@ -20,8 +20,8 @@ type Event struct {
 	Type      string    `json:"type"`
 	Verdict   string    `json:"verdict,omitempty"`
 	What      string    `json:"what"`
-	Index     int64     `json:"index"` // of the fact in its node's log; -1: it is of the record of requests
-	Kind      string    `json:"kind,omitempty"`
+	Index     int64     `json:"index"`          // of the fact in its node's log; -1: it is of the record of requests
+	Kind      string    `json:"kind,omitempty"` // of the fact
 	Warning   bool      `json:"warning,omitempty"`
 	Count     int64     `json:"count,omitempty"`
 
@@ -47,6 +47,8 @@ const (
 	Agent      = "agent"
 	Gap        = "gap"
 	Other      = "event"
+	// Books are facts that have the hashes of other records: they are chosen only if they are named.
+	Books = "books"
 )
 
 // Types returns all types.
@@ -67,6 +69,8 @@ func Verdicts() []string { return []string{Forwarded, Refused, Repaired} }
 // typeOf returns the type of a fact.
 func typeOf(kind string) string {
 	switch {
+	case kind == string(fact.RequestsRecorded):
+		return Books
 	case strings.Contains(kind, "Drift") || slices.Contains([]string{"MarkCollision", "PolicyBypassed"}, kind):
 		return Drift
 	case strings.Contains(kind, "Refused") && kind != string(fact.WitnessRefused), kind == "ProxyAnswers":
@@ -87,7 +91,7 @@ func typeOf(kind string) string {
 // OfFact returns the event of a fact; ok is false for facts that only keep the books: what they are about is in the record of requests.
 func OfFact(node string, f fact.Recorded) (e Event, ok bool) {
 	kind := string(f.Kind)
-	if slices.Contains([]string{"RequestsRecorded", "RequestsJoined", "RequestsSigned", "Requested", "Connected", "NameAsked"}, kind) {
+	if slices.Contains([]string{"RequestsJoined", "RequestsSigned", "Requested", "Connected", "NameAsked"}, kind) {
 		return Event{}, false
 	}
 	e = Event{
@@ -132,6 +136,9 @@ func (f Filter) Check() error {
 
 // Chooses reports whether an event is asked for.
 func (f Filter) Chooses(e Event) bool {
+	if e.Type == Books && !slices.Contains(f.Types, Books) {
+		return false
+	}
 	return (f.Guest == "" || e.Guest == f.Guest) && (f.Namespace == "" || e.Namespace == f.Namespace) && (f.Pod == "" || e.Pod == f.Pod) &&
 		(len(f.Types) == 0 || slices.Contains(f.Types, e.Type)) && (len(f.Verdicts) == 0 || slices.Contains(f.Verdicts, e.Verdict)) &&
 		(f.Since.IsZero() || !e.Time.Before(f.Since))

@@ -68,8 +68,8 @@ func Rules(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, na
 	if err := askFor(ctx, cluster, agent, agentapi.RulesURL(namespace, name), &rules); err != nil {
 		return err
 	}
-	if !style.forPeople() {
-		return style.encode(stdout, rules)
+	if !style.ForPeople() {
+		return style.Encode(stdout, rules)
 	}
 	_, err = io.WriteString(stdout, ruleview.Text(rules, time.Now()))
 	return err
@@ -96,10 +96,10 @@ func Explain(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, 
 		}
 		return err
 	}
-	if style.forPeople() {
+	if style.ForPeople() {
 		err = printExplanation(stdout, e, style)
 	} else {
-		err = style.encode(stdout, e)
+		err = style.Encode(stdout, e)
 	}
 	if err == nil && !e.Allowed {
 		err = ErrRefused

@@ -23,11 +23,11 @@ type Style struct {
 
 func (s Style) wide() bool { return s.Form == FormWide }
 
-// forPeople reports whether the form is a table.
-func (s Style) forPeople() bool { return s.Form == FormTable || s.Form == FormWide }
+// ForPeople reports whether the form is a table.
+func (s Style) ForPeople() bool { return s.Form == FormTable || s.Form == FormWide }
 
-// encode writes a value as JSON or YAML.
-func (s Style) encode(w io.Writer, value any) error {
+// Encode writes a value as JSON or YAML.
+func (s Style) Encode(w io.Writer, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err == nil && s.Form == FormYAML {
 		text, err = yaml.JSONToYAML(text)

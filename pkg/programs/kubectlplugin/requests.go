@@ -30,7 +30,7 @@ func Requests(ctx context.Context, cluster Cluster, stdout io.Writer, q Query, s
 	if len(agents) == 0 {
 		return errNoAgents
 	}
-	asked := agentapi.RequestQuery{Guest: q.Guest, Pod: q.Pod, JSON: !style.forPeople(), Wide: style.wide()}
+	asked := agentapi.RequestQuery{Guest: q.Guest, Pod: q.Pod, JSON: !style.ForPeople(), Wide: style.wide()}
 	if q.Since > 0 {
 		asked.Since = time.Now().Add(-q.Since)
 	}
@@ -40,7 +40,7 @@ func Requests(ctx context.Context, cluster Cluster, stdout io.Writer, q Query, s
 			problems = append(problems, fmt.Errorf("the record of node %s is missing: its agent does not run", a.Node))
 			continue
 		}
-		if style.forPeople() {
+		if style.ForPeople() {
 			fmt.Fprintf(stdout, "node %s\n", a.Node)
 		}
 		out := stdout

@@ -13,8 +13,8 @@ import (
 
 // Print writes the report. Ages are relative to now.
 func Print(w io.Writer, r audit.Report, style Style, now time.Time) error {
-	if !style.forPeople() {
-		return style.encode(w, r)
+	if !style.ForPeople() {
+		return style.Encode(w, r)
 	}
 	if err := printTables(w, r, style, now); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
-func report(now time.Time) audit.Report {
+func sample(now time.Time) audit.Report {
 	verified := now.Add(-90 * time.Second)
 	long := strings.Repeat("name", 15)
 	return audit.Report{
@@ -28,7 +28,7 @@ func report(now time.Time) audit.Report {
 func TestTablesFitAHundredAndTwentyColumns(t *testing.T) {
 	now := time.Now()
 	var out bytes.Buffer
-	require.NoError(t, Print(&out, report(now), Style{Form: "table"}, now))
+	require.NoError(t, Print(&out, sample(now), Style{Form: "table"}, now))
 	for line := range strings.Lines(out.String()) {
 		if !strings.HasPrefix(line, "problem:") {
 			require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 120, line)
@@ -40,15 +40,15 @@ func TestTablesFitAHundredAndTwentyColumns(t *testing.T) {
 	require.Contains(t, out.String(), ": create the pod again?[2J\n")
 	require.NotContains(t, out.String(), "no problem")
 	out.Reset()
-	require.NoError(t, Print(&out, report(now), Style{Form: "wide"}, now))
+	require.NoError(t, Print(&out, sample(now), Style{Form: "wide"}, now))
 	require.Contains(t, out.String(), strings.Repeat("name", 15)+"/"+strings.Repeat("name", 15), "wide shortens nothing")
 	require.Contains(t, out.String(), "abc")
 }
 
 func TestJSONAndYAMLHaveTheSameFields(t *testing.T) {
 	var asJSON, asYAML bytes.Buffer
-	require.NoError(t, Print(&asJSON, report(time.Time{}), Style{Form: "json"}, time.Now()))
-	require.NoError(t, Print(&asYAML, report(time.Time{}), Style{Form: "yaml"}, time.Now()))
+	require.NoError(t, Print(&asJSON, sample(time.Time{}), Style{Form: "json"}, time.Now()))
+	require.NoError(t, Print(&asYAML, sample(time.Time{}), Style{Form: "yaml"}, time.Now()))
 	require.Contains(t, asJSON.String(), `"driftRepaired": 3`)
 	require.Contains(t, asYAML.String(), "driftRepaired: 3")
 }

@@ -111,8 +111,8 @@ func compare(ctx context.Context, cluster Cluster, a agentexec.Agent, kept Check
 
 // PrintVerification writes a verification. Ages are relative to now.
 func PrintVerification(w io.Writer, v audit.Verification, style Style, now time.Time) error {
-	if !style.forPeople() {
-		return style.encode(w, v)
+	if !style.ForPeople() {
+		return style.Encode(w, v)
 	}
 	if err := printTables(w, v.Report, style, now); err != nil {
 		return err

@@ -69,8 +69,8 @@ func TestAnAnswerThatDoesNotProveWhatWasKeptIsAProblem(t *testing.T) {
 
 func TestColoursAreForTerminals(t *testing.T) {
 	var plain, coloured bytes.Buffer
-	require.NoError(t, Print(&plain, report(time.Now()), Style{Form: FormTable}, time.Now()))
-	require.NoError(t, Print(&coloured, report(time.Now()), Style{Form: FormTable, Colour: true}, time.Now()))
+	require.NoError(t, Print(&plain, sample(time.Now()), Style{Form: FormTable}, time.Now()))
+	require.NoError(t, Print(&coloured, sample(time.Now()), Style{Form: FormTable, Colour: true}, time.Now()))
 	require.NotContains(t, plain.String(), "\x1b")
 	require.Contains(t, coloured.String(), "\x1b[31m")
 }

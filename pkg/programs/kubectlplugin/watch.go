@@ -169,7 +169,7 @@ func printEvent(w io.Writer, e happening.Event, style Style) {
 		fmt.Fprintf(w, "%s\n", text)
 	case FormYAML:
 		fmt.Fprint(w, "---\n")
-		_ = style.encode(w, e) // the reader has gone
+		_ = style.Encode(w, e) // the reader has gone
 	case FormCompact:
 		fmt.Fprintf(w, "%s %s %s: %s %s\n", at, e.Node, printable(e.Of()), style.paint(colour, e.Type), printable(e.What))
 	case FormWide:

@@ -1,0 +1,227 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/happening"
+)
+
+// Bounds of a page. What exceeds them is counted, and the page says so.
+const (
+	MostAsked  = 300 // rows of one guest about what was asked of whom
+	MostListed = 200 // events of one list: the newest
+	MostPods   = 500 // of one guest
+	mostGuests = 100
+	longest    = 160 // characters of a path
+	Buckets    = 60  // columns of a plot
+)
+
+// Page is all that the page shows.
+type Page struct {
+	From, To time.Time
+	Guests   []*Guest
+	Nodes    []*Node
+	Drift    List
+	Gaps     List
+	Changes  List // of policies, settings and versions
+}
+
+// Guest is a guest's part of the page.
+type Guest struct {
+	ID      string
+	Pods    []*Pod
+	Asked   []*Asked
+	More    int64 // requests of rows that are left out
+	Refused List
+	Passed  [Buckets]int64
+	Stopped [Buckets]int64
+
+	pods  map[string]*Pod
+	asked map[askedKey]*Asked
+}
+
+// Pod is one pod of a guest.
+type Pod struct {
+	Name, Node string
+	Spans      []happening.Span
+	Contained  float64 // part of the time
+	Drift      int64
+
+	states []happening.Event
+}
+
+// Asked is what pods asked of one receiver, by path, or were asked.
+type Asked struct {
+	Type, Direction, Method, Authority, Path string
+	Count, Refused                           int64
+	First, Last                              time.Time
+	Node                                     string // of the newest
+	Proof                                    Proof  // of the part of the record that has the newest
+}
+
+type askedKey struct{ kind, direction, method, authority, path string }
+
+// Node is one node's part of the page.
+type Node struct {
+	Name          string
+	Starts, Kills int64
+	Covered       float64 // part of the time in which an agent is known to have run
+	Spans         []happening.Span
+
+	life  []happening.Event
+	parts map[string][]happening.Event // facts about parts of the record, by guest
+}
+
+// List is the newest of some events.
+type List struct {
+	Events []Listed // newest first
+	Total  int64
+}
+
+// Listed is an event with its proof.
+type Listed struct {
+	happening.Event
+	Proof Proof
+}
+
+// Proof names the line of a node's log that shows something, and its proof.
+type Proof struct {
+	Node  string
+	Index int64  // -1: no line
+	Text  string // the proof; empty: there is none
+}
+
+// Collector adds events up. They may come in any order.
+type Collector struct {
+	from, to            time.Time
+	guests              map[string]*Guest
+	nodes               map[string]*Node
+	drift, gaps, change List
+}
+
+// New returns a collector for a time.
+func New(from, to time.Time) *Collector {
+	return &Collector{from: from, to: to, guests: map[string]*Guest{}, nodes: map[string]*Node{}}
+}
+
+// Add adds an event.
+func (c *Collector) Add(e happening.Event) {
+	node := c.node(e.Node)
+	if e.Type == happening.State && e.Kind == "PodStateChanged" {
+		if p := c.guest(e.Guest).pod(e); p != nil { // also from before: it is how the pod was held when the time began
+			p.states = append(p.states, e)
+		}
+	}
+	if e.Kind == "AgentStarted" || e.Kind == "AgentStopped" {
+		node.life = append(node.life, e)
+	}
+	if e.Time.Before(c.from) || e.Time.After(c.to) {
+		return
+	}
+	switch e.Type {
+	case happening.Books:
+		node.parts[e.Guest] = append(node.parts[e.Guest], e)
+	case happening.Request, happening.Connection, happening.Name:
+		c.guest(e.Guest).ask(e, c.bucket(e.Time))
+	case happening.Drop:
+		c.guest(e.Guest).Refused.add(e)
+		c.guest(e.Guest).Stopped[c.bucket(e.Time)] += max(1, e.Count)
+	case happening.Drift:
+		c.drift.add(e)
+		if p := c.guest(e.Guest).pod(e); p != nil {
+			p.Drift++
+		}
+	case happening.Gap:
+		c.gaps.add(e)
+	case happening.Policy, happening.Agent:
+		c.change.add(e)
+	}
+}
+
+func (c *Collector) bucket(at time.Time) int {
+	return min(Buckets-1, int(Buckets*at.Sub(c.from)/max(1, c.to.Sub(c.from))))
+}
+
+func (c *Collector) node(name string) *Node {
+	if c.nodes[name] == nil {
+		c.nodes[name] = &Node{Name: name, parts: map[string][]happening.Event{}}
+	}
+	return c.nodes[name]
+}
+
+func (c *Collector) guest(id string) *Guest {
+	if c.guests[id] == nil && len(c.guests) >= mostGuests {
+		id = "further guests"
+	}
+	if c.guests[id] == nil {
+		c.guests[id] = &Guest{ID: id, pods: map[string]*Pod{}, asked: map[askedKey]*Asked{}}
+	}
+	return c.guests[id]
+}
+
+func (g *Guest) pod(e happening.Event) *Pod {
+	name := e.Namespace + "/" + e.Pod
+	if e.Pod == "" || g.pods[name] == nil && len(g.pods) >= MostPods {
+		return nil
+	}
+	if g.pods[name] == nil {
+		g.pods[name] = &Pod{Name: name}
+	}
+	g.pods[name].Node = e.Node
+	return g.pods[name]
+}
+
+func (g *Guest) ask(e happening.Event, bucket int) {
+	refused := e.Verdict == happening.Refused
+	if refused {
+		g.Stopped[bucket]++
+		g.Refused.add(e)
+	} else {
+		g.Passed[bucket]++
+	}
+	path, _, _ := strings.Cut(e.Path, "?")
+	k := askedKey{kind: e.Type, direction: e.Direction, method: e.Method, authority: cut(cmp.Or(e.Authority, e.To)), path: cut(path)}
+	a := g.asked[k]
+	if a == nil {
+		if len(g.asked) >= 4*MostAsked {
+			g.More++
+			return
+		}
+		a = &Asked{Type: e.Type, Direction: e.Direction, Method: e.Method, Authority: k.authority, Path: k.path, First: e.Time}
+		g.asked[k] = a
+	}
+	a.Count++
+	if refused {
+		a.Refused++
+	}
+	if e.Time.Before(a.First) {
+		a.First = e.Time
+	}
+	if !e.Time.Before(a.Last) {
+		a.Last, a.Node = e.Time, e.Node
+	}
+}
+
+func cut(text string) string {
+	if runes := []rune(text); len(runes) > longest {
+		return string(runes[:longest]) + "…"
+	}
+	return text
+}
+
+// add keeps the newest.
+func (l *List) add(e happening.Event) {
+	l.Total++
+	l.Events = append(l.Events, Listed{Event: e, Proof: Proof{Node: e.Node, Index: e.Index}})
+	if len(l.Events) >= 2*MostListed {
+		l.trim()
+	}
+}
+
+func (l *List) trim() {
+	slices.SortStableFunc(l.Events, func(a, b Listed) int { return b.Time.Compare(a.Time) })
+	l.Events = l.Events[:min(len(l.Events), MostListed)]
+}

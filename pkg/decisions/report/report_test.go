@@ -1,0 +1,80 @@
+package report
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/happening"
+)
+
+var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a moment
+
+func hour(n int) time.Time { return began.Add(time.Duration(n) * time.Hour) }
+
+func TestWhatIsAskedIsAddedUpByPathAndHasTheProofOfItsPart(t *testing.T) {
+	c := New(began, hour(24))
+	for i := range 5 {
+		c.Add(happening.Event{Time: hour(i), Node: "a", Guest: "pharma", Type: happening.Request, Direction: "egress", Method: "GET", Authority: "hospital",
+			Path: fmt.Sprintf("/patients?page=%d", i), Verdict: happening.Forwarded, Index: -1})
+	}
+	c.Add(happening.Event{Time: hour(3), Node: "a", Guest: "pharma", Type: happening.Books, Index: 7})
+	c.Add(happening.Event{Time: hour(5), Node: "a", Guest: "pharma", Type: happening.Books, Index: 8})
+	c.Add(happening.Event{Time: hour(6), Node: "a", Guest: "pharma", Type: happening.Request, Path: "/secret", Verdict: happening.Refused, Index: -1})
+	c.Add(happening.Event{Time: hour(30), Node: "a", Guest: "pharma", Type: happening.Request, Path: "/later"})
+	p := c.Page()
+	g := p.Guests[0]
+	require.Equal(t, "/patients", g.Asked[0].Path)
+	require.Equal(t, int64(5), g.Asked[0].Count)
+	require.Equal(t, Proof{Node: "a", Index: 8}, g.Asked[0].Proof)
+	require.Equal(t, int64(-1), g.Asked[1].Proof.Index, "its part is not recorded yet")
+	require.Equal(t, int64(1), g.Refused.Total)
+	require.Len(t, p.Proofs(), 1)
+}
+
+func TestTheTimesOfPodsAndAgents(t *testing.T) {
+	c := New(hour(10), hour(20))
+	state := func(n int, to string) happening.Event {
+		return happening.Event{Time: hour(n), Node: "a", Guest: "pharma", Namespace: "s", Pod: "p", Type: happening.State, Kind: "PodStateChanged", Details: map[string]string{"to": to}}
+	}
+	for _, e := range []happening.Event{state(18, "Enforced"), state(1, "Enforced"), state(16, "Failed")} {
+		c.Add(e)
+	}
+	agent := func(n int, kind, before string) happening.Event {
+		return happening.Event{Time: hour(n), Node: "a", Type: happening.Agent, Kind: kind, Details: map[string]string{"before": before}}
+	}
+	for _, e := range []happening.Event{agent(0, "AgentStarted", ""), agent(12, "AgentStopped", ""), agent(14, "AgentStarted", "ended in order"), agent(15, "AgentStarted", "ended without a trace")} {
+		c.Add(e)
+	}
+	p := c.Page()
+	require.InDelta(t, 0.8, p.Guests[0].Pods[0].Contained, 1e-9)
+	require.InDelta(t, 0.8, p.Nodes[0].Covered, 1e-9)
+	require.Equal(t, []int64{2, 1}, []int64{p.Nodes[0].Starts, p.Nodes[0].Kills})
+}
+
+func TestWhateverAGuestAsksForThePageIsBounded(t *testing.T) {
+	c := New(began, hour(24))
+	for i := range 20_000 {
+		c.Add(happening.Event{Time: hour(1), Guest: fmt.Sprint("guest", i%500), Namespace: "n", Pod: fmt.Sprint(i), Type: happening.Request, Path: fmt.Sprintf("/%0300d", i), Verdict: happening.Refused})
+		c.Add(happening.Event{Time: hour(1), Guest: "g", Namespace: "n", Pod: fmt.Sprint(i), Type: happening.State, Kind: "PodStateChanged"})
+		c.Add(happening.Event{Time: hour(1), Type: happening.Drift})
+	}
+	p := c.Page()
+	require.LessOrEqual(t, len(p.Guests), mostGuests+1)
+	require.Len(t, p.Drift.Events, MostListed)
+	require.Equal(t, int64(20_000), p.Drift.Total)
+	asked := int64(0)
+	for _, g := range p.Guests {
+		require.LessOrEqual(t, len(g.Asked), MostAsked)
+		require.LessOrEqual(t, len(g.pods), MostPods)
+		require.LessOrEqual(t, len(g.Refused.Events), MostListed)
+		asked += g.More
+		for _, a := range g.Asked {
+			asked += a.Count
+			require.LessOrEqual(t, len([]rune(a.Path)), longest+1)
+		}
+	}
+	require.Equal(t, int64(20_000), asked, "what is left out is counted")
+}
