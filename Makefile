@@ -116,6 +116,12 @@ racetest: tools ## 1,000 pods start while agents are killed, 100 at once, every 
 	@set -a; eval "$$($(LAB) env)"; set +a; \
 	  RACE_STARTS=1000 go test -v -count 1 -tags api -run '^TestRace' -timeout 90m -exec "$(CURDIR)/test/isolated" ./test/agent
 
+.PHONY: soak
+soak: tools ## the API proxy for 60 s under watch storms, while credentials change and the API server is killed; with the race detector
+	$(call stage,soak of the API proxy)
+	@set -a; eval "$$($(LAB) env)"; set +a; SOAK_SECONDS=$${SOAK_SECONDS:-60} SOAK_RACE=1 \
+	  go test -v -count 1 -tags api -run '^TestSoak$$' -timeout 30m -exec "$(CURDIR)/test/isolated" ./test/api/proxy
+
 .PHONY: fuzz
 fuzz: ## objects of guests and texts by chance, against the webhook, its limits and the finder of names; the seeds run in test-unit
 	$(call stage,fuzzing)
