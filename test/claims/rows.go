@@ -55,6 +55,10 @@ func (w *World) containedRows() []Row {
 			"no problem; refused by data-space-network-policy; lines of the record (and where a node has no agent: a problem, in the row about that)", 2 * time.Minute, w.audited,
 		},
 		{
+			"Pharma's user, with a certificate as Liqo issues it and plain kubectl, sees by the API proxy its own namespaces, one that joins, and the nodes and classes that its GuestPolicy shows",
+			"exactly these, a watch that shows the join, NotFound for another's, exec, logs and port-forward of its own pods; the API server itself refuses the same user; an audit event of each request", 2 * time.Minute, w.windowed,
+		},
+		{
 			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",
 			"NXDOMAIN over UDP and TCP, IPv4 and IPv6; the resolver asks no server; a line with the pod and the name", 30 * time.Second, w.namesStay,
 		},
