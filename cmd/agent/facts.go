@@ -62,6 +62,7 @@ const statusFlawed = 3
 // recordCommand is about the log of facts: its commands read the files, and need no agent.
 func recordCommand() *cobra.Command {
 	var folder, output, proof, to, requests string
+	var q facts.Query
 	var keys, others []string
 	var index int64
 	command := func(use, short string, run func(c *cobra.Command) error) *cobra.Command {
@@ -92,12 +93,21 @@ func recordCommand() *cobra.Command {
 	public := command("keys", "print the public keys of the node's log, oldest first", func(c *cobra.Command) error { return facts.Keys(c.OutOrStdout(), folder) })
 	export := command("export", "copy the node's log, without its private key, for those who verify it elsewhere", func(*cobra.Command) error { return facts.Export(folder, to) })
 	export.Flags().StringVar(&to, "to", "", "`folder` that is made")
-	all := command("record", "verify, prove and export the transparency log of this node", func(*cobra.Command) error {
-		return cli.Usage(errors.New("name a command: verify, prove, check, keys or export"))
+	list := command("list", "print the facts of the node's log and of the guests' logs", func(c *cobra.Command) error {
+		q.JSON = output == "json"
+		return facts.List(c.OutOrStdout(), folder, q)
 	})
-	for _, c := range []*cobra.Command{verify, prove, public, export} {
+	list.Flags().StringVar(&q.Guest, "guest", "", "`id` of a guest cluster; empty: all, and what concerns none")
+	list.Flags().StringVar(&q.Pod, "pod", "", "`namespace/name` of a pod; empty: all")
+	list.Flags().StringVar(&q.Kind, "kind", "", "`kind` of facts, such as Requested; empty: all")
+	list.Flags().DurationVar(&q.Within, "since", 0, "`time` before now from which on facts are printed; 0: all")
+	cli.Output(list.Flags(), &output, "table")
+	all := command("record", "list, verify, prove and export the transparency log of this node", func(*cobra.Command) error {
+		return cli.Usage(errors.New("name a command: list, verify, prove, check, keys or export"))
+	})
+	for _, c := range []*cobra.Command{list, verify, prove, public, export} {
 		c.Flags().StringVar(&folder, "facts-dir", defaultFacts, "`folder` of the log, or of an exported copy")
 	}
-	all.AddCommand(verify, prove, check, public, export)
+	all.AddCommand(list, verify, prove, check, public, export)
 	return all
 }

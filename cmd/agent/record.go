@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -65,7 +64,7 @@ func newRecord(n node, a *agent.Agent, guests recorder.Guests) (func(context.Con
 	}
 	// One poll goes by one list: with two, a line could concern neither its guest nor the source without one, and be lost.
 	var polled map[string]string
-	resolvers := logfollow.Listed(n.record.logs, apis.SystemNamespace, apis.ResolverName, apis.ResolverContainerName)
+	resolvers := logfollow.Listed(n.record.logs, apis.SystemNamespace, apis.Logging())
 	r, err := recorder.New(recorder.Config{
 		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate, Removed: removedLogs,
 		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
@@ -73,11 +72,11 @@ func newRecord(n node, a *agent.Agent, guests recorder.Guests) (func(context.Con
 		Shared: logfollow.Limits{Rate: nodeRate, Burst: nodeRate, Lag: podLag},
 		Sources: func() []record.Source {
 			polled = guests()
-			return append(proxies(a), recorder.Names(resolvers(), polled)...)
+			return append(recorder.Proxies(a.Pods()), recorder.Names(resolvers(), polled)...)
 		},
-		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, polled) },
+		Concerns: func(e record.Entry) bool { return record.Concerns(e, polled) },
 		Known:    func() bool { return polled != nil },
-		Answered: a.ProxyEnded, Unread: a.ProxyUnread, Forgotten: a.ProxyGone,
+		Answered: a.ProxyEnded, Unread: a.ProxyUnread, Forgotten: a.ProxyGone, Digested: n.facts.Recorded, Synced: n.facts.Guests(n.record.folder).Synced,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)
@@ -85,30 +84,15 @@ func newRecord(n node, a *agent.Agent, guests recorder.Guests) (func(context.Con
 	return r.Run, nil
 }
 
-// proxies are the logs of the foreign pods' proxies.
-func proxies(a *agent.Agent) []record.Source {
-	var all []record.Source
-	for _, p := range a.Pods() {
-		all = append(all, record.Source{
-			Guest: p.Guest, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Container: apis.ProxyContainerName,
-		})
-	}
-	return all
-}
-
 // requestsCommand prints the record of this node.
 func requestsCommand() *cobra.Command {
 	var q recorder.Query
 	var folder, output string
-	var since time.Duration
 	c := &cobra.Command{
 		Use:   "requests",
 		Short: "print what the foreign pods of this node asked for and were asked for",
 		Long:  "requests prints what the foreign pods of this node asked for and were asked for, from the record on the node.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if since > 0 {
-				q.Since = time.Now().Add(-since)
-			}
 			q.JSON = output == "json"
 			if err := recorder.Print(c.OutOrStdout(), folder, q); err != nil {
 				return err
@@ -121,7 +105,7 @@ func requestsCommand() *cobra.Command {
 	f.StringVar(&folder, "record-dir", defaultRecord, "`folder` of the record")
 	f.StringVar(&q.Guest, "guest", "", "`id` of a guest cluster; empty: all")
 	f.StringVar(&q.Pod, "pod", "", "`namespace/name` of a pod; empty: all")
-	f.DurationVar(&since, "since", 0, "`time` before now from which on the record is printed; 0: all of it")
+	f.DurationVar(&q.Within, "since", 0, "`time` before now from which on the record is printed; 0: all of it")
 	cli.Output(f, &output, "table")
 	return c
 }

@@ -23,7 +23,7 @@ func command() *cobra.Command {
 		Use:     "controller",
 		Short:   "controller keeps the objects that guard every foreign namespace, and labels the nodes whose agent is ready",
 		PreRunE: func(*cobra.Command, []string) error { return cli.Usage(s.config.Validate()) },
-		RunE:    cli.Serve(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
+		RunE:    cli.Reporting(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
 	}
 	s.flags(c.Flags())
 	return c

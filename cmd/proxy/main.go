@@ -21,7 +21,7 @@ func command() *cobra.Command {
 		Use:     "proxy",
 		Short:   "proxy stands before the API server and shows each caller the cluster-scoped objects that are the caller's",
 		PreRunE: func(*cobra.Command, []string) error { return cli.Usage(s.check()) },
-		RunE:    cli.Serve(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
+		RunE:    cli.Reporting(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
 	}
 	s.flags(c.Flags())
 	return c

@@ -20,7 +20,7 @@ func command() *cobra.Command {
 		Use:     "webhook",
 		Short:   "webhook injects the proxy into the pods of foreign namespaces, and refuses objects that could bypass it",
 		PreRunE: func(*cobra.Command, []string) error { return cli.Usage(s.check()) },
-		RunE:    cli.Serve(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
+		RunE:    cli.Reporting(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
 	}
 	s.flags(c.Flags())
 	c.AddCommand(protectedTaintCommand())

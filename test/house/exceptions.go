@@ -46,7 +46,7 @@ func packageSizes() map[string]int {
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{
-		"cmd/agent":             {ceiling: 1359, target: 400},
+		"cmd/agent":             {ceiling: 1353, target: 400},
 		"cmd/cni":               {ceiling: 20, target: 20},
 		"cmd/controller":        {ceiling: 323, target: 150},
 		"cmd/webhook":           {ceiling: 198, target: 150},

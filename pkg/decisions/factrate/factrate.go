@@ -13,12 +13,20 @@ type Limits struct {
 	Burst    int           // of one kind, reason and pod, at once
 	Every    time.Duration // one more after each of these
 	All      int           // of all together: a second, and at once ten times as many
+	Frequent Rate          // of one kind, reason and pod, for kinds that are frequent
+	AllOften int           // of all frequent ones together, as All
 	Subjects int           // of which a count of its own is kept; what happens to others of a guest is counted together
+}
+
+// Rate is a number at once, and one more after each interval.
+type Rate struct {
+	Burst int
+	Every time.Duration
 }
 
 // DefaultLimits are those of the agent.
 func DefaultLimits() Limits {
-	return Limits{Burst: 20, Every: 5 * time.Second, All: 500, Subjects: 4096}
+	return Limits{Burst: 20, Every: 5 * time.Second, All: 500, Frequent: Rate{Burst: 2000, Every: 10 * time.Millisecond}, AllOften: 2000, Subjects: 4096}
 }
 
 // key is what has a rate of its own.
@@ -40,6 +48,7 @@ type Limiter struct {
 	limits  Limits
 	buckets map[key]*bucket
 	all     bucket
+	often   bucket // all of frequent kinds
 }
 
 // New returns a limiter.
@@ -48,12 +57,25 @@ func New(l Limits) *Limiter { return &Limiter{limits: l, buckets: map[key]*bucke
 // Record reports whether a fact is recorded. If not, it is counted. now never decreases.
 func (l *Limiter) Record(now time.Time, f fact.Fact) bool {
 	b := l.bucket(f)
-	own := b.take(now, float64(l.limits.Burst), l.limits.Every)
-	if own && l.all.take(now, float64(10*l.limits.All), time.Second/time.Duration(l.limits.All)) {
+	rate, all, most := Rate{l.limits.Burst, l.limits.Every}, &l.all, l.limits.All
+	if f.Kind.Frequent() && l.limits.AllOften > 0 {
+		rate, all, most = l.limits.Frequent, &l.often, l.limits.AllOften
+	}
+	own := b.take(now, float64(rate.Burst), rate.Every)
+	if own && all.take(now, float64(10*most), time.Second/time.Duration(most)) {
 		return true
 	}
 	b.counted += max(1, f.Count)
 	return false
+}
+
+// Count counts a fact, and does not record it.
+func (l *Limiter) Count(now time.Time, f fact.Fact) {
+	b := l.bucket(f)
+	b.counted += max(1, f.Count)
+	if b.at.IsZero() {
+		b.at, b.left = now, float64(l.limits.Burst)
+	}
 }
 
 func (l *Limiter) bucket(f fact.Fact) *bucket {

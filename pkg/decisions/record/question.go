@@ -1,6 +1,10 @@
 package record
 
-import "strings"
+import (
+	"strings"
+
+	"data-space.liqo.io/pkg/values/apis"
+)
 
 // questionPrefix begins the lines of the guests' resolver that are about a pod (package resolver has their format).
 const questionPrefix = "[INFO] pod="
@@ -25,14 +29,30 @@ func asker(e Entry) string {
 	return namespace
 }
 
-// Concerns reports whether an entry belongs into the record of its source's guest. A line of the resolver, whose container is
-// named, is that of the guest whose namespace the asking pod is in; guests has the guest of each foreign namespace. Lines about
-// other pods, and about none, are those of the source without a guest. Gaps are everybody's.
-func Concerns(e Entry, resolver string, guests map[string]string) bool {
-	if e.Source.Container != resolver || e.Gap != nil || e.Ended {
+// Shared reports whether a container's log is about several guests: that of the guests' resolver, or of another program of ours.
+func (s Source) Shared() bool { return s.Namespace == apis.SystemNamespace }
+
+// Concerns reports whether an entry belongs into the record of its source's guest; guests has the guest of each foreign namespace. A line of the
+// resolver is that of the guest whose namespace the asking pod is in, a fact that a program of ours wrote that of the guest that it names. Lines
+// about other pods or guests, and about none, are those of the source without a guest; what a program logs besides is of no record. Gaps are
+// everybody's.
+func Concerns(e Entry, guests map[string]string) bool {
+	switch {
+	case !e.Source.Shared() || e.Gap != nil || e.Ended:
 		return true
+	case e.Source.Container == apis.ResolverContainerName:
+		return guests[asker(e)] == e.Source.Guest
 	}
-	return guests[asker(e)] == e.Source.Guest
+	f, ok := program(e)
+	if !ok {
+		return false
+	}
+	for _, guest := range guests {
+		if guest == f.Subject.Guest {
+			return guest == e.Source.Guest
+		}
+	}
+	return e.Source.Guest == ""
 }
 
 // Passed returns an entry that holds the position of e alone: it is not written, but the record goes on behind it.

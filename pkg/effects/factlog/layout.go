@@ -62,6 +62,9 @@ func (f Folder) Keys() ([]string, error) {
 // Segments lists the files of lines, oldest first.
 func (f Folder) Segments() ([]translog.Segment, error) {
 	listed, err := os.ReadDir(f.path(linesFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // the log has not begun
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list the log's lines: %w", err)
 	}
@@ -81,6 +84,15 @@ func (f Folder) Segments() ([]translog.Segment, error) {
 		all = append(all, translog.Segment{First: first, Size: info.Size()})
 	}
 	return all, nil
+}
+
+// Comparable returns the smallest size of a checkpoint that a log of so many lines can be compared with: the hashes of older ones may be gone.
+func (f Folder) Comparable(size int64) (int64, error) {
+	segments, err := f.Segments()
+	if err != nil || len(segments) == 0 {
+		return size, err
+	}
+	return max(0, min(segments[0].First, size-(keptChunks-1)*chunk)), nil
 }
 
 // Entries is a translog.Entries over the stored hashes.

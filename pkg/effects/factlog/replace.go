@@ -52,3 +52,6 @@ func (f Folder) last() string {
 	}
 	return strings.Join(known, " ")
 }
+
+// IsAside reports whether a folder of that name is a log that could not be continued.
+func IsAside(name string) bool { return strings.Contains(name, ".damaged-") }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // Limits bound the record of one guest.
@@ -29,6 +30,7 @@ type File struct {
 	current   *os.File
 	number    int64
 	size      int64
+	synced    int64 // bytes of the segment that the disk has
 	dirty     bool
 	digests   digests
 	positions map[record.Source]record.Position
@@ -99,9 +101,15 @@ func (f *File) Sync() error {
 	if !f.dirty {
 		return nil
 	}
-	f.dirty = false
-	return f.current.Sync()
+	if err := f.current.Sync(); err != nil {
+		return err
+	}
+	f.dirty, f.synced = false, f.size
+	return nil
 }
+
+// Synced returns up to where the disk has the record.
+func (f *File) Synced() fact.Place { return fact.Place{Segment: f.number, Offset: f.synced} }
 
 // Close closes the record, synced.
 func (f *File) Close() error { return errors.Join(f.Sync(), f.current.Close()) }
@@ -162,6 +170,7 @@ func (f *File) resume(path string) error {
 	if err := f.current.Truncate(whole); err != nil {
 		return fmt.Errorf("cut the record's torn line: %w", err)
 	}
+	f.dirty = true // the agent before may not have waited for the disk
 	return nil
 }
 

@@ -43,17 +43,21 @@ func (f *File) turn() error {
 }
 
 // name is the name of the segment that is written.
-func (f *File) name() string { return fmt.Sprintf("%020d%s", f.number, extension) }
+func (f *File) name() string { return filepath.Base(segment(f.folder, f.number)) }
+
+func segment(folder string, number int64) string {
+	return filepath.Join(folder, fmt.Sprintf("%020d%s", number, extension))
+}
 
 // begin makes the next segment, with the positions in its first line.
 func (f *File) begin() error {
 	f.number++
-	path := filepath.Join(f.folder, f.name())
+	path := segment(f.folder, f.number)
 	var err error
 	if f.current, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600); err != nil { //nolint:gosec // in the record's own folder
 		return fmt.Errorf("begin a segment of the record: %w", err)
 	}
-	f.size = 0
+	f.size, f.synced, f.dirty = 0, 0, false
 	if len(f.positions) == 0 {
 		return nil
 	}

@@ -13,6 +13,10 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"data-space.liqo.io/pkg/effects/buildinfo"
+	"data-space.liqo.io/pkg/effects/factlines"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // Log holds the flags of a program's log.
@@ -83,5 +87,24 @@ func Serve(l *Log, work func(ctx context.Context, logger *slog.Logger) error) fu
 		}
 		logger.Error(c.Name()+" failed", "error", err)
 		return Exit(failed)
+	}
+}
+
+// Reporting is Serve for a program whose facts the agent of its node takes from the program's standard output: the context of work carries a
+// factlines.Sink. Its start and its end are facts.
+func Reporting(l *Log, work func(ctx context.Context, logger *slog.Logger) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		sink := factlines.New(c.OutOrStdout())
+		defer sink.Close()
+		name := c.Name()
+		sink.Emit(fact.Fact{Kind: fact.ProgramStarted, Reason: name, Message: name + " starts", Details: map[string]string{
+			"program": name, "version": buildinfo.Version(), "configuration": fact.ConfigurationHash(os.Args[1:])}})
+		err := Serve(l, func(ctx context.Context, logger *slog.Logger) error { return work(factlines.Into(ctx, sink), logger) })(c, args)
+		stopped := fact.Fact{Kind: fact.ProgramStopped, Reason: name, Message: name + " ended in order", Details: map[string]string{"program": name}}
+		if err != nil {
+			stopped.Warning, stopped.Message = true, name+" failed; its log has the reason"
+		}
+		sink.Emit(stopped)
+		return err
 	}
 }

@@ -26,6 +26,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"data-space.liqo.io/pkg/effects/factlines"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -41,6 +42,9 @@ func Run(ctx context.Context, cluster *rest.Config, config Config, logger *slog.
 		return err
 	}
 	if err := setup(manager, config, logger); err != nil {
+		return err
+	}
+	if err := setupConfigFacts(manager, factlines.From(ctx)); err != nil {
 		return err
 	}
 	for _, add := range more {

@@ -18,6 +18,9 @@ type Verification struct {
 	Read    int64           `json:"read"`    // lines that are on the disk
 	Parts   int             `json:"parts"`   // of the record of requests that are as they were recorded
 	Flaws   []translog.Flaw `json:"flaws"`
+
+	Guest  string         `json:"guest,omitempty"`  // whose log it is; empty: the node's
+	Guests []Verification `json:"guests,omitempty"` // of the logs of guests' requests, whose flaws are among those above
 }
 
 // Verify audits the log in a folder. keys are the public keys that its checkpoint may be signed with; none: those in the folder. against
@@ -41,6 +44,15 @@ func Verify(folder string, keys, against []string, record string) (Verification,
 	}
 	a, c, err := f.Audit(keys, kept...)
 	v := Verification{Origin: c.Origin, Covered: c.N, Read: a.Lines, Flaws: a.Flaws}
+	if err == nil {
+		v.Guests, err = guestFlaws(folder)
+	}
+	for _, g := range v.Guests {
+		for _, f := range g.Flaws {
+			f.Message = "the log of guest " + g.Guest + ": " + f.Message
+			v.Flaws = append(v.Flaws, f)
+		}
+	}
 	if err != nil || record == "" {
 		return v, err
 	}
@@ -63,11 +75,25 @@ func (v Verification) Print(w io.Writer, asJSON bool) error {
 		}
 		fmt.Fprintf(w, "%s: %s: %s\n", f.Reason, at, f.Message)
 	}
+	for _, g := range v.Guests {
+		if err := g.verdict(w); err != nil {
+			return err
+		}
+	}
+	return v.verdict(w)
+}
+
+// verdict writes one line.
+func (v Verification) verdict(w io.Writer) error {
 	verdict := "intact"
 	if len(v.Flaws) > 0 {
 		verdict = "NOT intact"
 	}
-	_, err := fmt.Fprintf(w, "%s: %s, %d lines read, %d lines signed, %d parts of the record of requests as recorded\n", v.Origin, verdict, v.Read, v.Covered, v.Parts)
+	parts := fmt.Sprintf("%d parts of the record of requests as recorded", v.Parts)
+	if v.Guest != "" {
+		parts = fmt.Sprintf("%d states of it in the node's log", v.Parts)
+	}
+	_, err := fmt.Fprintf(w, "%s: %s, %d lines read, %d lines signed, %s\n", v.Origin, verdict, v.Read, v.Covered, parts)
 	return err
 }
 

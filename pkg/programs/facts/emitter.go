@@ -2,7 +2,6 @@ package facts
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -53,6 +52,12 @@ type Emitter struct {
 	lines   atomic.Int64 // of the log
 
 	witnessed sync.Map // agentapi.Witnessed by name
+
+	guests    *GuestLogs
+	opened    chan struct{}         // closed when the log is open
+	barriers  chan chan struct{}    // each is closed when what waited before it is on the disk
+	delivered map[string]fact.Place // by folder of the record: the newest of its facts in the log, once opened
+	versions  map[string]string     // of the programs that started on this node, once opened
 }
 
 // New returns an emitter, or nil without a folder. What it is given waits until Run.
@@ -61,7 +66,8 @@ func New(c Config, r prometheus.Registerer) *Emitter {
 		return nil
 	}
 	m := newMetrics(r)
-	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]int64{}, last: time.Now()}
+	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]int64{}, last: time.Now(),
+		opened: make(chan struct{}), barriers: make(chan chan struct{}), delivered: map[string]fact.Place{}, versions: map[string]string{}}
 	e.failing.Store("")
 	return e
 }
@@ -96,7 +102,16 @@ func (e *Emitter) put(f fact.Fact) {
 	}
 }
 
-const reasonQueue = "QueueFull"
+// Why facts are missing.
+const reasonQueue, reasonDisk = "QueueFull", "DiskFailed"
+
+// lose counts facts that are given up.
+func (e *Emitter) lose(reason string, n int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lost[reason] += n
+	e.metrics.lost.Add(float64(n))
+}
 
 // Run records, and asks witnesses to cosign, until the context ends; then it records what waits, and the end.
 func (e *Emitter) Run(ctx context.Context) error {
@@ -104,145 +119,19 @@ func (e *Emitter) Run(ctx context.Context) error {
 		return nil
 	}
 	var group errgroup.Group
+	joined := make(chan struct{})
 	group.Go(func() error { e.attest(ctx); return nil })
-	group.Go(func() error { return e.write(ctx) })
+	group.Go(func() error { return e.write(ctx, joined) })
+	group.Go(func() error { e.guests.run(ctx); close(joined); return nil })
 	return group.Wait()
 }
 
-func (e *Emitter) write(ctx context.Context) error {
-	w := e.open(ctx)
-	if w == nil {
-		return nil // the agent ended before the log could be opened
+// total is how many facts happened, those that were counted included.
+func total(facts []fact.Fact) (n int64) {
+	for _, f := range facts {
+		n += max(1, f.Count)
 	}
-	sign, count := time.NewTicker(signEvery), time.NewTicker(countEvery)
-	defer sign.Stop()
-	defer count.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return e.end(context.WithoutCancel(ctx), w)
-		case f := <-e.in:
-			e.record(ctx, w, e.collect(f))
-		case <-sign.C:
-			if now := time.Now(); e.stepped(now) {
-				e.record(ctx, w, e.collect())
-			}
-			e.sign(w)
-		case <-count.C:
-			e.mu.Lock()
-			for _, f := range e.limiter.Counted(time.Now()) {
-				e.put(f)
-			}
-			e.mu.Unlock()
-		}
-	}
-}
-
-// open opens the log. Facts wait while it cannot be opened: an agent that ends may still hold it.
-func (e *Emitter) open(ctx context.Context) *factlog.Log {
-	for {
-		l, damage, err := factlog.OpenOrReplace(e.Folder, e.Options)
-		if damage != nil {
-			e.Log.Error("the log of facts cannot be continued, and a new one begins; the old one is kept beside it", "folder", e.Folder, "error", damage)
-		}
-		if err == nil {
-			e.introduce(ctx, l)
-			return l
-		}
-		e.complain("the log of facts cannot be opened; facts wait", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(retryEvery):
-		}
-	}
-}
-
-// collect returns the facts that wait, as many as are written at once, after those that are given.
-func (e *Emitter) collect(facts ...fact.Fact) []fact.Fact {
-	e.mu.Lock()
-	for reason, n := range e.lost {
-		facts = append(facts, fact.Fact{Time: time.Now(), Kind: fact.FactsLost, Warning: true, Reason: reason, Count: n, Message: "facts are missing here: more came than could be written"})
-		delete(e.lost, reason)
-	}
-	e.mu.Unlock()
-	for len(facts) < batch {
-		select {
-		case f := <-e.in:
-			facts = append(facts, f)
-		default:
-			return facts
-		}
-	}
-	return facts
-}
-
-// record writes facts. It tries until they are written or the context ends: others wait meanwhile, and those for which there is no room are
-// counted as lost.
-func (e *Emitter) record(ctx context.Context, l *factlog.Log, facts []fact.Fact) {
-	for len(facts) > 0 {
-		started := time.Now()
-		_, err := l.Append(facts)
-		if err == nil {
-			e.metrics.appended(len(facts), time.Since(started))
-			lines, _ := l.Size()
-			e.lines.Store(lines)
-			e.recovered()
-			return
-		}
-		e.metrics.failures.Inc()
-		e.complain("facts cannot be recorded; they wait", err)
-		if reopen := l.Reopen(); reopen != nil {
-			e.complain("the log of facts cannot be opened again", reopen)
-		}
-		select {
-		case <-ctx.Done():
-			e.metrics.lost.Add(float64(len(facts)))
-			return
-		case <-time.After(retryEvery):
-		}
-	}
-}
-
-// sign signs a checkpoint of what was recorded.
-func (e *Emitter) sign(l *factlog.Log) {
-	if _, err := l.Checkpoint(); err != nil {
-		e.metrics.failures.Inc()
-		e.complain("the log of facts cannot be signed", err)
-		return
-	}
-	e.metrics.size(l.Size())
-}
-
-// stepped queues a fact if the clock was set. It compares the clock with the time that passed.
-func (e *Emitter) stepped(now time.Time) bool {
-	by := now.Round(0).Sub(e.last.Round(0)) - now.Sub(e.last)
-	e.last = now
-	if by.Abs() < clockStep {
-		return false
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.put(fact.Fact{Time: now, Kind: fact.ClockStepped, Warning: true, Message: "the node's clock was set, or the node slept",
-		Details: map[string]string{"seconds": fmt.Sprintf("%.3f", by.Seconds())}})
-	return true
-}
-
-// end records what waits and the end of the agent.
-func (e *Emitter) end(ctx context.Context, l *factlog.Log) error {
-	ctx, cancel := context.WithTimeout(ctx, closingTime)
-	defer cancel()
-	e.mu.Lock()
-	counted := e.limiter.Counted(time.Now())
-	e.mu.Unlock()
-	for facts := e.collect(counted...); len(facts) > 0; facts = e.collect() {
-		e.record(ctx, l, facts)
-	}
-	e.record(ctx, l, []fact.Fact{{Time: time.Now(), Kind: fact.AgentStopped, Message: "the agent ended in order; every rule stays in place"}})
-	if err := l.Close(); err != nil {
-		return fmt.Errorf("close the log of facts: %w", err)
-	}
-	return nil
+	return n
 }
 
 // complain logs a failure once.

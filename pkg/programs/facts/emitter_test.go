@@ -36,11 +36,19 @@ func config(folder string) facts.Config {
 // run runs an emitter until the returned function is called, which waits for its end.
 func run(t *testing.T, c facts.Config) (e *facts.Emitter, stop func()) {
 	t.Helper()
-	e = facts.New(c, prometheus.NewRegistry())
+	e = newEmitter(c)
+	return e, start(t, e)
+}
+
+func newEmitter(c facts.Config) *facts.Emitter { return facts.New(c, prometheus.NewRegistry()) }
+
+// start runs an emitter until the returned function is called.
+func start(t *testing.T, e *facts.Emitter) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
-	return e, func() { cancel(); require.NoError(t, <-done) }
+	return func() { cancel(); require.NoError(t, <-done) }
 }
 
 func recorded(t *testing.T, folder string) []fact.Recorded {

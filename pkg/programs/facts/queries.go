@@ -33,6 +33,17 @@ func (e *Emitter) serveQueries(mux *http.ServeMux) {
 	}
 }
 
+// logOf returns the log of the node, or the one of a guest's requests.
+func (e *Emitter) logOf(guest string) (factlog.Folder, error) {
+	if guest == "" {
+		return factlog.Folder(e.Folder), nil
+	}
+	if !isName(guest) || factlog.IsAside(guest) {
+		return "", fmt.Errorf("log=%q: not the name of a guest's log", fact.Printable(guest, fact.MaxName))
+	}
+	return logIn(GuestFolder(e.Folder, guest))
+}
+
 // followEvery is the time between two looks for more lines.
 const followEvery = 500 * time.Millisecond
 
@@ -42,7 +53,10 @@ func (e *Emitter) answerFacts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := factlog.Folder(e.Folder)
+	f, err := e.logOf(q.Log)
+	if err != nil {
+		return err
+	}
 	next, err := f.From(q.Since)
 	if err != nil {
 		return err
@@ -70,7 +84,7 @@ func (e *Emitter) answerFacts(w http.ResponseWriter, r *http.Request) error {
 			continue
 		case <-tick.C:
 		}
-		if next >= e.lines.Load() {
+		if q.Log == "" && next >= e.lines.Load() {
 			continue // nothing came
 		}
 		if next, err = writeFacts(ctx, w, f, next, q); err != nil {
@@ -126,6 +140,10 @@ func (e *Emitter) answerProofs(w http.ResponseWriter, r *http.Request) error {
 	if len(indices) > maxProofs {
 		return fmt.Errorf("%d proofs are asked for; ask for at most %d", len(indices), maxProofs)
 	}
+	f, err := e.logOf(r.URL.Query().Get("log"))
+	if err != nil {
+		return err
+	}
 	out := json.NewEncoder(w)
 	for _, text := range indices {
 		index, err := strconv.ParseInt(text, 10, 64)
@@ -133,7 +151,7 @@ func (e *Emitter) answerProofs(w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("index=%q: not the number of a line", text)
 		}
 		answer := agentapi.FactProof{Index: index}
-		if p, err := factlog.Folder(e.Folder).Prove(index); err == nil {
+		if p, err := f.Prove(index); err == nil {
 			answer.Proof = string(p.Text())
 		} else {
 			answer.Problem = err.Error()

@@ -78,5 +78,19 @@ func (e *Emitter) Status() agentapi.RecordStatus {
 	}
 	s.Lines = e.lines.Load()
 	s.Witnesses = e.witnesses()
+	guests, err := guestFolders(e.Folder)
+	problem(err)
+	for _, guest := range guests {
+		g := agentapi.GuestLog{Guest: guest}
+		of := factlog.Folder(GuestFolder(e.Folder, guest))
+		g.Keys, err = of.Keys()
+		problem(err)
+		if signed, err := of.Checkpoint(); err == nil {
+			c, err := factlog.Unverified(signed)
+			g.Origin, g.Signed = c.Origin, c.N
+			problem(err)
+		}
+		s.Guests = append(s.Guests, g)
+	}
 	return s
 }

@@ -2,9 +2,6 @@ package facts
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
 	"time"
 
 	"data-space.liqo.io/pkg/effects/buildinfo"
@@ -14,8 +11,8 @@ import (
 
 // introduce records the start of the agent, and whether it is another version than the one before.
 func (e *Emitter) introduce(ctx context.Context, l *factlog.Log) {
-	before, ended := newestStart(l.Folder)
-	version, configuration := buildinfo.Version(), configurationHash(e.Started)
+	before, ended := e.newestStart(l.Folder)
+	version, configuration := buildinfo.Version(), fact.ConfigurationHash(e.Started)
 	details := map[string]string{"version": version, "configuration": configuration}
 	switch {
 	case before == nil:
@@ -34,31 +31,25 @@ func (e *Emitter) introduce(ctx context.Context, l *factlog.Log) {
 		facts = append(facts, fact.Fact{Time: now, Kind: fact.ConfigurationChanged, Message: "the agent was started with other settings than before",
 			Details: map[string]string{"from": before.Details["configuration"], "to": configuration}})
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime) // also of an agent that ends at once
-	defer cancel()
-	e.record(ctx, l, facts)
+	e.record(ctx, l, facts) // once in any case, also of an agent that ends at once
 }
 
-// configurationHash is the SHA-256 of the arguments, each followed by a zero byte.
-func configurationHash(arguments []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(append(arguments[:len(arguments):len(arguments)], ""), "\x00")))
-	return hex.EncodeToString(sum[:])
-}
-
-// newestStart returns the newest start of an agent in the last two segments, and whether that agent ended in order.
-func newestStart(f factlog.Folder) (start *fact.Fact, ended bool) {
-	segments, err := f.Segments()
-	if err != nil || len(segments) == 0 {
-		return nil, false
-	}
-	from := segments[max(0, len(segments)-2)].First
-	_ = f.Lines(from, func(_ int64, line []byte) error { // what cannot be read is found by an audit
-		if r, err := fact.Decode(line); err == nil && r.Kind == fact.AgentStarted {
-			start, ended = &r.Fact, false
-		} else if err == nil && r.Kind == fact.AgentStopped {
-			ended = true
+// newestStart returns the newest start of an agent in the last two segments, and whether that agent ended in order. It notes how far the record of
+// requests was delivered, and the versions of the programs that started.
+func (e *Emitter) newestStart(f factlog.Folder) (start *fact.Fact, ended bool) {
+	_ = newestLines(f, func(f fact.Fact) {
+		if f.Kind == fact.AgentStarted {
+			start = &f
 		}
-		return nil
+		if f.Kind == fact.AgentStarted || f.Kind == fact.AgentStopped {
+			ended = f.Kind == fact.AgentStopped
+		}
+		if f.Kind == fact.ProgramStarted {
+			e.versions[f.Details["program"]] = f.Details["version"]
+		}
+		if folder := f.Details[detailRecord]; folder != "" && f.At.After(e.delivered[folder]) {
+			e.delivered[folder] = f.At
+		}
 	})
 	return start, ended
 }

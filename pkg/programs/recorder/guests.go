@@ -7,6 +7,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -61,6 +62,15 @@ func Names(resolvers []record.Source, guests map[string]string) []record.Source 
 			s.Guest = id
 			all = append(all, s)
 		}
+	}
+	return all
+}
+
+// Proxies are the logs of the foreign pods' proxies.
+func Proxies(pods []endpoint.Endpoint) []record.Source {
+	var all []record.Source
+	for _, p := range pods {
+		all = append(all, record.Source{Guest: p.Guest, Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Container: apis.ProxyContainerName})
 	}
 	return all
 }

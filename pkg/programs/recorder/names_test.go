@@ -59,7 +59,7 @@ func (n *resolverNode) start() *recorder.Recorder {
 		Shared: logfollow.Limits{Rate: 16 << 20, Burst: 16 << 20, Lag: 64 << 20},
 		Sources: func() []record.Source {
 			var all []record.Source
-			for _, s := range logfollow.Pods(n.logs, apis.SystemNamespace, apis.ResolverName, apis.ResolverContainerName) {
+			for _, s := range logfollow.Pods(n.logs, apis.SystemNamespace, apis.Logging()) {
 				for _, guest := range []string{"a", "b", ""} {
 					s.Guest = guest
 					all = append(all, s)
@@ -67,7 +67,7 @@ func (n *resolverNode) start() *recorder.Recorder {
 			}
 			return all
 		},
-		Concerns: func(e record.Entry) bool { return record.Concerns(e, apis.ResolverContainerName, n.guests) },
+		Concerns: func(e record.Entry) bool { return record.Concerns(e, n.guests) },
 		Known:    func() bool { return n.guests != nil },
 	})
 	require.NoError(n.t, err)

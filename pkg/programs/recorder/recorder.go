@@ -13,6 +13,7 @@ import (
 	"data-space.liqo.io/pkg/effects/logfollow"
 	"data-space.liqo.io/pkg/effects/recordfile"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // Config is how the recorder runs.
@@ -43,6 +44,8 @@ type Config struct {
 	// Forgotten is given each source that is no longer followed; nil: it is not asked for.
 	Forgotten func(record.Source)
 
+	// Synced is given up to where the disk has the record in a folder, whenever it has more; nil: it is not asked for.
+	Synced func(folder string, to fact.Place)
 	// Digested is given the hashes of what was written into the record in a folder, about once a minute; nil: it is not asked for.
 	Digested func(folder string, d recordfile.Digest)
 
@@ -125,6 +128,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 			for _, f := range r.records {
 				r.complain(f.Sync())
 			}
+			r.synced()
 		}
 		if now.Sub(digested) >= digestInterval {
 			digested = now
@@ -136,6 +140,18 @@ func (r *Recorder) Run(ctx context.Context) error {
 			r.digest()
 			return r.close()
 		case <-tick.C:
+		}
+	}
+}
+
+// synced hands on up to where the disk has the records.
+func (r *Recorder) synced() {
+	if r.Synced == nil {
+		return
+	}
+	for folder, f := range r.records {
+		if to := f.Synced(); to.Offset > 0 {
+			r.Synced(folder, to)
 		}
 	}
 }
@@ -189,7 +205,7 @@ func (r *Recorder) again(s record.Source, t *logfollow.Tail, f *recordfile.File)
 
 func (r *Recorder) follow(s record.Source, from *record.Position) *logfollow.Tail {
 	limits := r.Source
-	if s.Container == apis.ResolverContainerName {
+	if s.Shared() {
 		limits = r.Shared
 	}
 	return logfollow.New(r.Logs, s, from, limits)

@@ -24,11 +24,12 @@ import (
 
 // Query chooses entries of the record.
 type Query struct {
-	Guest string    // cluster id; empty: all
-	Pod   string    // namespace/name; empty: all
-	Since time.Time // zero: all
-	JSON  bool      // print the entries as they are
-	Brief bool      // print a table of 120 columns: without guests, texts shortened
+	Guest  string        // cluster id; empty: all
+	Pod    string        // namespace/name; empty: all
+	Since  time.Time     // zero: all
+	Within time.Duration // how far back, in place of Since; 0: as that
+	JSON   bool          // print the entries as they are
+	Brief  bool          // print a table of 120 columns: without guests, texts shortened
 }
 
 // longest is a line of the record: one of a log, every byte escaped, and its source. Only the first line of a segment, the positions,
@@ -37,6 +38,9 @@ const longest = 8 * record.MaxLine
 
 // Print writes the entries that the query chooses, guest by guest in the order in which they were recorded.
 func Print(w io.Writer, root string, q Query) error {
+	if q.Within > 0 {
+		q.Since = time.Now().Add(-q.Within)
+	}
 	guests, err := guestFolders(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no record in %s; give the agent --record-dir, or name its folder with it", root)

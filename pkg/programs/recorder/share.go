@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/record"
-	"data-space.liqo.io/pkg/values/apis"
 )
 
 // share copies of each guest's logs what the node's budget leaves for it: at least an even share, whatever the pods of the others
@@ -14,7 +13,7 @@ func (r *Recorder) share(now time.Time, named map[record.Source]bool) {
 	guests := map[string][]record.Source{}
 	known := r.Known == nil || r.Known()
 	for s := range r.tails {
-		if !known && s.Container == apis.ResolverContainerName {
+		if !known && s.Shared() {
 			continue
 		}
 		guests[s.Guest] = append(guests[s.Guest], s)

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"data-space.liqo.io/pkg/effects/factlines"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -50,7 +51,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 		}
 	}
 	drain := drain{ending: ctx.Done()}
-	server, err := serverOf(mgr, o, cert, drain, clients, logger)
+	server, err := serverOf(mgr, o, cert, drain, clients, factlines.From(ctx), logger)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 }
 
 // serverOf returns the server with everything that decides, whose watches it adds to mgr.
-func serverOf(mgr manager.Manager, o Options, cert *certificate, drain drain, clients kubernetes.Interface, logger *slog.Logger) (webhook.Server, error) {
+func serverOf(mgr manager.Manager, o Options, cert *certificate, drain drain, clients kubernetes.Interface, sink factlines.Sink, logger *slog.Logger) (webhook.Server, error) {
 	priority := &guestPriority{}
 	if err := priority.follow(mgr, mgr.GetConfig()); err != nil {
 		return nil, fmt.Errorf("watching PriorityClass %s: %w", apis.GuestPriorityClass, err)
@@ -82,14 +83,19 @@ func serverOf(mgr manager.Manager, o Options, cert *certificate, drain drain, cl
 	if err != nil {
 		return nil, err
 	}
-	server := newServer(o, cert, drain, newFair(namespaces.Guest, shares(), logger), map[string]admission.Handler{
+	handlers := map[string]admission.Handler{
 		injectPath:   &injector{namespaces: namespaces, guests: guests, audited: audited, proxy: o.Proxy, seals: seals, priority: priority.Value, spaces: o.Spaces, log: logger},
 		withholdPath: &withholder{namespaces: namespaces, output: o.APIOutput, log: logger},
 		spacePath:    &spaceJudge{names: o.Spaces, log: logger},
 		judgePath:    &judge{namespaces: namespaces, guests: guests, rules: rulebook(o.Proxy, seals), reserved: taints.decidedBy(reserved), audited: audited, log: logger},
-	})
+	}
+	report := namespaces.reporting(sink)
+	for path, handler := range handlers {
+		handlers[path] = report(handler)
+	}
+	server := newServer(o, cert, drain, newFair(namespaces.Guest, shares(), logger), handlers)
 	ordinary := newFair(namespaces.Guest, taintShares(), logger)
-	server.Register(taintPath, drain.inFrontOf(taints.inFrontOf(ordinary.inFrontOf(newReviews(reserved, logger)))))
+	server.Register(taintPath, drain.inFrontOf(taints.inFrontOf(ordinary.inFrontOf(newReviews(report(reserved), logger)))))
 	return server, nil
 }
 

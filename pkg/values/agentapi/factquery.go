@@ -14,6 +14,7 @@ import (
 // FactQuery chooses lines of the log of facts. Its zero value chooses all that are there now.
 type FactQuery struct {
 	Since, Until   time.Time // zero: not bounded
+	Log            string    // the guest whose log of requests is read, as in RecordStatus.Guests; empty: the log of the node
 	Guest          string    // empty: of any guest, and of none
 	Namespace, Pod string    // empty: of any
 	Kinds          []string  // none: of any kind
@@ -24,7 +25,7 @@ type FactQuery struct {
 // Values returns the URL query that ParseFactQuery reads.
 func (q FactQuery) Values() url.Values {
 	v := url.Values{}
-	set(v, map[string]string{"guest": q.Guest, "namespace": q.Namespace, "pod": q.Pod})
+	set(v, map[string]string{"log": q.Log, "guest": q.Guest, "namespace": q.Namespace, "pod": q.Pod})
 	moments(v, map[string]time.Time{"since": q.Since, "until": q.Until})
 	if len(q.Kinds) > 0 {
 		v["kind"] = q.Kinds
@@ -49,7 +50,7 @@ const MostLast = 10_000
 
 // ParseFactQuery reads a query.
 func ParseFactQuery(v url.Values) (FactQuery, error) {
-	q := FactQuery{Guest: v.Get("guest"), Namespace: v.Get("namespace"), Pod: v.Get("pod"), Kinds: v["kind"], Follow: v.Get("follow") == "true"}
+	q := FactQuery{Log: v.Get("log"), Guest: v.Get("guest"), Namespace: v.Get("namespace"), Pod: v.Get("pod"), Kinds: v["kind"], Follow: v.Get("follow") == "true"}
 	err := errors.Join(moment(v, "since", &q.Since), moment(v, "until", &q.Until))
 	if text := v.Get("last"); text != "" {
 		n, parseErr := strconv.Atoi(text)

@@ -26,8 +26,18 @@ type RecordStatus struct {
 	Checkpoint string `json:"checkpoint"`
 	Cosigned   string `json:"cosigned,omitempty"` // the newest that witnesses have cosigned
 	Problem    string `json:"problem,omitempty"`  // why facts are not recorded now
+	// Guests are the logs of guests' requests, whose size and hash the node's log has once a minute.
+	Guests []GuestLog `json:"guests,omitempty"`
 	// Witnesses are those that the agent asks to cosign, as it was given them.
 	Witnesses []Witnessed `json:"witnesses,omitempty"`
+}
+
+// GuestLog is the state of the log of one guest's requests.
+type GuestLog struct {
+	Guest  string   `json:"guest"`  // as in FactQuery.Log
+	Origin string   `json:"origin"` // the log's name
+	Keys   []string `json:"keys"`   // public, oldest first
+	Signed int64    `json:"signed"` // lines that its checkpoint covers
 }
 
 // Witnessed is what the agent knows of a witness.
@@ -46,6 +56,9 @@ type RecordVerification struct {
 	Read    int64        `json:"read"`    // lines that are on the disk
 	Parts   int          `json:"parts"`   // of the record of requests that are as they were recorded
 	Flaws   []RecordFlaw `json:"flaws"`
+
+	Guest  string               `json:"guest,omitempty"`  // whose log it is; empty: the node's
+	Guests []RecordVerification `json:"guests,omitempty"` // of the logs of guests' requests, whose flaws are among those above
 }
 
 // RecordFlaw is one thing that is wrong with a log.

@@ -108,6 +108,12 @@ const (
 	ResolverContainerName = "resolver"
 )
 
+// Logging returns the Deployments in SystemNamespace whose logs are about guests, with their container: the guests' resolver, and the programs that
+// write facts (package factlines).
+func Logging() map[string]string {
+	return map[string]string{ResolverName: ResolverContainerName, "data-space-webhook": "webhook", ControllerName: "controller", "data-space-proxy": "proxy"}
+}
+
 // Ports of the proxy inside a foreign pod.
 const (
 	PortEgressTCP  uint16 = 13031 // transparent: every outgoing TCP connection is redirected here (loopback only)

@@ -1,6 +1,11 @@
 package fact
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
 
 // Version is the version of the line's form. A reader refuses lines of a version that it does not know.
 const Version = 1
@@ -22,8 +27,28 @@ const (
 	// RequestsRecorded: lines were added to the record of a guest's requests; details: folder, segment, from and to in bytes, and their sha256.
 	RequestsRecorded Kind = "RequestsRecorded"
 
+	// Requested, Connected and NameAsked: a pod of a guest made or received a request, or a connection that is not read as requests, or asked for a
+	// name. They have a Request.
+	Requested Kind = "Requested"
+	Connected Kind = "Connected"
+	NameAsked Kind = "NameAsked"
 	// APIRequested: a request was sent to the API proxy; reason: the verdict; details: id, verb, user, code, from, and resource and object, or path.
 	APIRequested Kind = "APIRequested"
+	// RequestsJoined: up to At, all of the record of a guest is in its log; count: how many facts of it were recorded one by one.
+	RequestsJoined Kind = "RequestsJoined"
+	// RequestsSigned: the log of a guest's requests had so many lines (count), and that hash; details: origin, hash, key.
+	RequestsSigned Kind = "RequestsSigned"
+	// RequestsMissing: a part of a proxy's or of the resolver's log is not in the record of a guest, or not in its log; reason: why, count: bytes or
+	// lines, 0: not known.
+	RequestsMissing Kind = "RequestsMissing"
+
+	ProgramStarted    Kind = "ProgramStarted"    // the webhook, the controller or the API proxy; details: program, version, configuration
+	ProgramStopped    Kind = "ProgramStopped"    // one of them ended in order
+	ProgramUpgraded   Kind = "ProgramUpgraded"   // its version differs from that of the start before on this node; details: program, from, to
+	AdmissionRefused  Kind = "AdmissionRefused"  // the webhook refused an object of a guest; reason: the kind of object; details: operation, user, name
+	Impersonated      Kind = "Impersonated"      // a caller acts as another one; reason: Allowed or Refused; details: caller, as
+	GuestPolicySet    Kind = "GuestPolicySet"    // a GuestPolicy has another content; details: name, hash; reason: Applied or Deleted
+	ProtectedTaintSet Kind = "ProtectedTaintSet" // a ProtectedTaint has another content; details: as above
 
 	PolicyInForce  Kind = "PolicyInForce"  // NetworkPolicy is in force on the node
 	PolicyChanged  Kind = "PolicyChanged"  // a NetworkPolicy of a namespace was applied or deleted
@@ -57,10 +82,23 @@ type Fact struct {
 	Message string            // for people
 	Count   int64             // how many times, if not once
 	Details map[string]string // at most MaxDetails of them are recorded
+	Request *Request          // of a guest's pod
+	At      Place             // in the record of requests
 }
 
 // Recorded is a fact with its place in a log.
 type Recorded struct {
 	Index int64
 	Fact
+}
+
+// Frequent reports whether facts of a kind are as many as what guests' pods ask for.
+func (k Kind) Frequent() bool {
+	return k == Requested || k == Connected || k == NameAsked || k == APIRequested
+}
+
+// ConfigurationHash is the SHA-256 of the arguments of a program, each followed by a zero byte.
+func ConfigurationHash(arguments []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append(arguments[:len(arguments):len(arguments)], ""), "\x00")))
+	return hex.EncodeToString(sum[:])
 }

@@ -31,7 +31,12 @@ type wire struct {
 	Message string            `json:"message,omitempty"`
 	Count   int64             `json:"count,omitempty"`
 	Details map[string]string `json:"details,omitempty"`
+	Request *Request          `json:"request,omitempty"`
+	At      Place             `json:"at,omitzero"`
 }
+
+// LinePrefix begins the lines by which a program hands facts to the agent of its node, in its standard output.
+const LinePrefix = "F "
 
 // sum is how a line ends: the CRC-32C of all before it. It finds a write that was torn by the end of the node; it does not protect
 // against changes made on purpose.
@@ -45,7 +50,7 @@ func Encode(index int64, f Fact) ([]byte, error) {
 			Guest: Printable(f.Subject.Guest, MaxName), Namespace: Printable(f.Subject.Namespace, MaxName),
 			Pod: Printable(f.Subject.Pod, MaxName), UID: Printable(f.Subject.UID, MaxName),
 		},
-		Reason: Printable(f.Reason, MaxName), Message: Printable(f.Message, MaxMessage), Count: f.Count,
+		Reason: Printable(f.Reason, MaxName), Message: Printable(f.Message, MaxMessage), Count: f.Count, Request: f.Request.printable(), At: f.At,
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Details)) {
 		if len(w.Details) == MaxDetails {
@@ -91,5 +96,6 @@ func Decode(line []byte) (Recorded, error) {
 	}
 	return Recorded{Index: w.Index, Fact: Fact{
 		Time: at, Kind: Kind(w.Kind), Warning: w.Warning, Subject: w.Subject, Reason: w.Reason, Message: w.Message, Count: w.Count, Details: w.Details,
+		Request: w.Request, At: w.At,
 	}}, nil
 }

@@ -1,0 +1,141 @@
+package factlines
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/factrate"
+	"data-space.liqo.io/pkg/values/fact"
+)
+
+// Sink takes facts. Emit never waits: facts that exceed a rate, or for which there is no room, are counted, and the count is a fact.
+type Sink interface {
+	Emit(f fact.Fact)
+}
+
+const (
+	waiting     = 4096            // facts that wait until the container runtime reads the output
+	countEvery  = time.Minute     // what was only counted is written
+	closingTime = 2 * time.Second // in which the rest is written when the program ends
+)
+
+// Writer writes facts. It is a Sink that is safe for concurrent use.
+type Writer struct {
+	out   io.Writer
+	queue chan fact.Fact
+	ended chan struct{}
+	stop  chan struct{}
+	next  int64 // index of the next line
+
+	mu      sync.Mutex
+	limiter *factrate.Limiter
+	lost    int64
+}
+
+// New returns a writer that writes until Close.
+func New(out io.Writer) *Writer {
+	w := &Writer{out: out, queue: make(chan fact.Fact, waiting), ended: make(chan struct{}), stop: make(chan struct{}), limiter: factrate.New(factrate.DefaultLimits())}
+	go w.run()
+	return w
+}
+
+// Emit implements Sink.
+func (w *Writer) Emit(f fact.Fact) {
+	now := time.Now()
+	if f.Time.IsZero() {
+		f.Time = now
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.limiter.Record(now, f) {
+		w.put(f)
+	}
+}
+
+// put queues a fact. The caller holds the lock.
+func (w *Writer) put(f fact.Fact) {
+	select {
+	case w.queue <- f:
+	default:
+		w.lost += max(1, f.Count)
+	}
+}
+
+// Close writes what waits, for at most two seconds: a container runtime that does not read keeps no program from ending.
+func (w *Writer) Close() {
+	close(w.stop)
+	select {
+	case <-w.ended:
+	case <-time.After(closingTime):
+	}
+}
+
+func (w *Writer) run() {
+	defer close(w.ended)
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case f := <-w.queue:
+			w.write(f)
+		case <-tick.C:
+			w.count()
+		case <-w.stop:
+			w.count()
+			for len(w.queue) > 0 {
+				w.write(<-w.queue)
+			}
+			return
+		}
+	}
+}
+
+// count queues what was only counted.
+func (w *Writer) count() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.limiter.Counted(time.Now()) {
+		w.put(f)
+	}
+}
+
+// write writes a fact, and before it how many are missing.
+func (w *Writer) write(f fact.Fact) {
+	w.mu.Lock()
+	lost := w.lost
+	w.lost = 0
+	w.mu.Unlock()
+	if lost > 0 {
+		w.line(fact.Fact{Time: time.Now(), Kind: fact.FactsLost, Warning: true, Reason: "QueueFull", Count: lost, Message: "facts are missing here: more came than the container runtime read"})
+	}
+	w.line(f)
+}
+
+func (w *Writer) line(f fact.Fact) {
+	text, err := fact.Encode(w.next, f)
+	if err != nil {
+		return // its texts are printable: it does not happen
+	}
+	w.next++
+	_, _ = fmt.Fprintf(w.out, "%s%s\n", fact.LinePrefix, text) // the runtime has gone with the container
+}
+
+type key struct{}
+
+// Into returns a context that carries a sink.
+func Into(ctx context.Context, s Sink) context.Context { return context.WithValue(ctx, key{}, s) }
+
+// From returns the context's sink; without one, a sink that drops what it is given.
+func From(ctx context.Context) Sink {
+	if s, ok := ctx.Value(key{}).(Sink); ok {
+		return s
+	}
+	return none{}
+}
+
+type none struct{}
+
+func (none) Emit(fact.Fact) {}
