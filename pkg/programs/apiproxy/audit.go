@@ -12,8 +12,8 @@ import (
 	"data-space.liqo.io/pkg/decisions/apiaudit"
 	"data-space.liqo.io/pkg/decisions/window"
 	"data-space.liqo.io/pkg/effects/auditlog"
+	"data-space.liqo.io/pkg/effects/factlines"
 	"data-space.liqo.io/pkg/effects/upstream"
-	recorded "data-space.liqo.io/pkg/values/fact"
 )
 
 // Audit is where audit events go: a file, "-" for standard output, or empty. Bytes bounds one file, Kept how many full ones stay beside it.
@@ -23,17 +23,14 @@ type Audit struct {
 	Kept  int
 }
 
-// factSink takes facts, and does not wait.
-type factSink interface{ Emit(f recorded.Fact) }
-
 // audit keeps each request: as an event of audit.k8s.io, and as a fact in the record.
 type audit struct {
 	log   *auditlog.Log
-	facts factSink // nil: none
+	facts factlines.Sink
 }
 
 // newAudit opens the log of events.
-func newAudit(o Audit, facts factSink, registry *prometheus.Registry) (audit, error) {
+func newAudit(o Audit, facts factlines.Sink, registry *prometheus.Registry) (audit, error) {
 	events, err := auditlog.Open(o.Path, o.Bytes, o.Kept)
 	if err != nil {
 		return audit{}, err
@@ -54,9 +51,7 @@ func (p *proxy) runAudit(ctx context.Context, group *errgroup.Group) {
 // keep keeps a request that has reached a stage.
 func (a audit) keep(r apiaudit.Request, stage apiaudit.Stage, verdict window.Action, code int) {
 	r.Stage, r.Verdict, r.Code, r.Came = stage, string(verdict), code, time.Now()
-	if a.facts != nil {
-		a.facts.Emit(r.Fact())
-	}
+	a.facts.Emit(r.Fact())
 	if a.log == nil {
 		return
 	}

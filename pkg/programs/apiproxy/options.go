@@ -13,9 +13,8 @@ type Options struct {
 	Address, MetricsAddress, HealthAddress string
 	// RequestsPerCaller bounds the requests of one guest, or of one caller without a guest, that are open at a time, watches included.
 	RequestsPerCaller int
-	// Audit is where audit events go. Facts takes a fact for each request; nil: none.
+	// Audit is where audit events go.
 	Audit Audit
-	Facts factSink
 	// Direct is where the API server asks, in direct mode.
 	Direct Direct
 	// Drain is how long the program still serves after SIGTERM.

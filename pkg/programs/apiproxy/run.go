@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/effects/apiserving"
+	"data-space.liqo.io/pkg/effects/factlines"
 	"data-space.liqo.io/pkg/effects/upstream"
 )
 
@@ -56,7 +57,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	}
 	registry := prometheus.NewRegistry()
 	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newTurns(o.RequestsPerCaller), heavy: newLines(mostHeld), writes: newLines(mostWrites), meters: newMeters(registry), log: logger}
-	if p.audit, err = newAudit(o.Audit, o.Facts, registry); err != nil {
+	if p.audit, err = newAudit(o.Audit, factlines.From(ctx), registry); err != nil {
 		return err
 	}
 	p.forward = p.newForward()
