@@ -123,17 +123,42 @@ func (w *Writer) line(f fact.Fact) {
 	_, _ = fmt.Fprintf(w.out, "%s%s\n", fact.LinePrefix, text) // the runtime has gone with the container
 }
 
+// Program is a program that may come to write facts. A program that is wrongly called or configured fails before it does, and has written none.
+type Program struct {
+	*Writer
+	started fact.Fact
+	begin   sync.Once
+	begun   bool
+}
+
+// NewProgram returns a program that writes a fact when it begins.
+func NewProgram(out io.Writer, started fact.Fact) *Program {
+	return &Program{Writer: New(out), started: started}
+}
+
+// End writes a fact if the program began, and closes the writer.
+func (p *Program) End(stopped fact.Fact) {
+	began := true
+	p.begin.Do(func() { began = false })
+	if began && p.begun {
+		p.Emit(stopped)
+	}
+	p.Close()
+}
+
 type key struct{}
 
-// Into returns a context that carries a sink.
-func Into(ctx context.Context, s Sink) context.Context { return context.WithValue(ctx, key{}, s) }
+// Into returns a context that carries a program.
+func Into(ctx context.Context, p *Program) context.Context { return context.WithValue(ctx, key{}, p) }
 
-// From returns the context's sink; without one, a sink that drops what it is given.
+// From returns the sink of the context's program, which begins with it; without one, a sink that drops what it is given.
 func From(ctx context.Context) Sink {
-	if s, ok := ctx.Value(key{}).(Sink); ok {
-		return s
+	p, ok := ctx.Value(key{}).(*Program)
+	if !ok {
+		return none{}
 	}
-	return none{}
+	p.begin.Do(func() { p.begun = true; p.Emit(p.started) })
+	return p
 }
 
 type none struct{}

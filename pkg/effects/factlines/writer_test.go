@@ -81,3 +81,22 @@ func TestAProgramDoesNotWaitForItsRuntimeAndWhatIsMissingIsCounted(t *testing.T)
 	require.EqualValues(t, 10_000, total, "each is written, counted or lost")
 	require.Positive(t, lost)
 }
+
+func TestAProgramThatFailsBeforeItTakesTheSinkWritesNothing(t *testing.T) {
+	var out bytes.Buffer
+	p := factlines.NewProgram(&out, fact.Fact{Kind: fact.ProgramStarted})
+	p.End(fact.Fact{Kind: fact.ProgramStopped})
+	require.Empty(t, out.String())
+
+	p = factlines.NewProgram(&out, fact.Fact{Kind: fact.ProgramStarted})
+	ctx := factlines.Into(t.Context(), p)
+	factlines.From(ctx).Emit(fact.Fact{Kind: fact.AdmissionRefused})
+	factlines.From(ctx).Emit(fact.Fact{Kind: fact.Impersonated})
+	p.End(fact.Fact{Kind: fact.ProgramStopped})
+	var kinds []fact.Kind
+	for _, f := range lines(t, out.String()) {
+		kinds = append(kinds, f.Kind)
+	}
+	require.Equal(t, []fact.Kind{fact.ProgramStarted, fact.AdmissionRefused, fact.Impersonated, fact.ProgramStopped}, kinds)
+	factlines.From(t.Context()).Emit(fact.Fact{}) // dropped
+}

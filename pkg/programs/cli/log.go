@@ -91,20 +91,20 @@ func Serve(l *Log, work func(ctx context.Context, logger *slog.Logger) error) fu
 }
 
 // Reporting is Serve for a program whose facts the agent of its node takes from the program's standard output: the context of work carries a
-// factlines.Sink. Its start and its end are facts.
+// factlines.Sink. Its start, as soon as it takes the sink, and its end are facts.
 func Reporting(l *Log, work func(ctx context.Context, logger *slog.Logger) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		sink := factlines.New(c.OutOrStdout())
-		defer sink.Close()
 		name := c.Name()
-		sink.Emit(fact.Fact{Kind: fact.ProgramStarted, Reason: name, Message: name + " starts", Details: map[string]string{
+		program := factlines.NewProgram(c.OutOrStdout(), fact.Fact{Kind: fact.ProgramStarted, Reason: name, Message: name + " starts", Details: map[string]string{
 			"program": name, "version": buildinfo.Version(), "configuration": fact.ConfigurationHash(os.Args[1:])}})
-		err := Serve(l, func(ctx context.Context, logger *slog.Logger) error { return work(factlines.Into(ctx, sink), logger) })(c, args)
+		err := Serve(l, func(ctx context.Context, logger *slog.Logger) error {
+			return work(factlines.Into(ctx, program), logger)
+		})(c, args)
 		stopped := fact.Fact{Kind: fact.ProgramStopped, Reason: name, Message: name + " ended in order", Details: map[string]string{"program": name}}
 		if err != nil {
 			stopped.Warning, stopped.Message = true, name+" failed; its log has the reason"
 		}
-		sink.Emit(stopped)
+		program.End(stopped)
 		return err
 	}
 }
