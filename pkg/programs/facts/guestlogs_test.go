@@ -129,6 +129,9 @@ func TestHoweverOftenTheAgentIsKilledEachRequestIsRecordedOrCountedOnce(t *testi
 	folder, folderOfRequests := filepath.Join(t.TempDir(), "facts"), t.TempDir()
 	r := newRequests(t, folderOfRequests)
 	refused := 0
+	for range 5000 { // at once: more than its rate
+		r.ask("loud")
+	}
 	for range 4 {
 		g, stop := runGuests(t, config(folder), folderOfRequests)
 		until := time.Now().Add(1500 * time.Millisecond) // in which a part is joined
