@@ -28,7 +28,7 @@ func Drain(o Owner) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	fds, err := socketsOf(o.PID)
+	fds, err := descriptorsOf(o.PID)
 	if err != nil {
 		return describe(o, "list its files", err)
 	}
@@ -40,7 +40,7 @@ func Drain(o Owner) error {
 	return nil
 }
 
-// drain looks at the socket itself: the number may have become another's.
+// drain looks at what the descriptor is itself: the number may have become another's.
 func drain(pidfd, fd int) error {
 	socket, err := unix.PidfdGetfd(pidfd, fd, 0)
 	if errors.Is(err, unix.EBADF) {

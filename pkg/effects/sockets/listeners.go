@@ -171,8 +171,18 @@ func (o Owner) check() error {
 
 // socketsOf returns the file descriptors of a process that are sockets, ascending.
 func socketsOf(pid int) ([]int, error) {
-	dir := fmt.Sprintf("/proc/%d/fd", pid)
-	f, err := os.Open(dir) //nolint:gosec // below /proc
+	fds, err := descriptorsOf(pid)
+	return slices.DeleteFunc(fds, func(fd int) bool {
+		target, err := os.Readlink(filepath.Join(descriptors(pid), strconv.Itoa(fd)))
+		return err != nil || !strings.HasPrefix(target, "socket:")
+	}), err
+}
+
+func descriptors(pid int) string { return fmt.Sprintf("/proc/%d/fd", pid) }
+
+// descriptorsOf returns the file descriptors of a process, ascending.
+func descriptorsOf(pid int) ([]int, error) {
+	f, err := os.Open(descriptors(pid)) // below /proc
 	if err != nil {
 		return nil, err
 	}
@@ -188,10 +198,7 @@ func socketsOf(pid int) ([]int, error) {
 		}
 	}
 	slices.Sort(fds)
-	return slices.DeleteFunc(fds, func(fd int) bool {
-		target, err := os.Readlink(filepath.Join(dir, strconv.Itoa(fd)))
-		return err != nil || !strings.HasPrefix(target, "socket:")
-	}), nil
+	return fds, nil
 }
 
 // describe names the process and the step. A process that has ended is ErrGone.

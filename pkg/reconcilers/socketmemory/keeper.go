@@ -182,8 +182,8 @@ func (k *Keeper) relieve(w *watch) error {
 		return err
 	}
 	defer ns.Close()
-	began := time.Now()
-	defer func() { w.listed(began, time.Now()) }()
+	began, had := time.Now(), processor()
+	defer func() { w.listed(began, time.Now(), processor()-had) }()
 	all, err := sockets.HeldBy(ns, w.target.Proxy.CgroupInode)
 	if err != nil {
 		return err

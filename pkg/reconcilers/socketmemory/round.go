@@ -1,10 +1,13 @@
 package socketmemory
 
-import "time"
+import (
+	"syscall"
+	"time"
+)
 
 const (
-	// restPart bounds the part of a CPU that one proxy takes: its pod's sockets are not listed again for so many times the time that
-	// listing them took.
+	// restPart bounds the part of a CPU that one proxy takes: its pod's sockets are not listed again for so many times the processor time
+	// that listing them took.
 	restPart = 3
 	// longList is the time from which on a list of a pod's sockets is long.
 	longList = 20 * time.Millisecond
@@ -24,8 +27,16 @@ func (r *round) lists(w *watch, now time.Time) bool {
 	return true
 }
 
-// listed notes a list of the pod's sockets that began at a time and has just ended.
-func (w *watch) listed(began, now time.Time) {
+// listed notes a list of the pod's sockets that began at a time and has just ended, for which this process had at most so much processor time.
+// On a busy node, where the list waits for a processor, the rest is not longer for that: the proxy waits as well, for room.
+func (w *watch) listed(began, now time.Time, spent time.Duration) {
 	w.listing = now.Sub(began)
-	w.rests = now.Add(restPart * w.listing)
+	w.rests = now.Add(restPart * min(w.listing, spent))
+}
+
+// processor returns the processor time that this process has had.
+func processor() time.Duration {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // the arguments are right
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

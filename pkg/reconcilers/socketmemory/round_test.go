@@ -14,11 +14,11 @@ func TestAProxyWaitsForOneLongListAtMost(t *testing.T) {
 	all := map[*watch]int{}
 	for range many {
 		w := &watch{}
-		w.listed(now, now.Add(2*time.Second))
+		w.listed(now, now.Add(2*time.Second), 4*time.Second)
 		all[w] = 0
 	}
 	other := &watch{}
-	other.listed(now, now.Add(longList/2))
+	other.listed(now, now.Add(longList/2), longList)
 	all[other] = 0
 	rest := now.Add(2 * time.Second * (1 + restPart))
 	for w := range all {
@@ -42,4 +42,18 @@ func TestAProxyWaitsForOneLongListAtMost(t *testing.T) {
 		require.Positive(t, lists, "each has its turn")
 		require.Equal(t, w == other, lists == rounds)
 	}
+}
+
+// A list that waits for a processor of a busy node takes long, and costs little.
+func TestTheRestIsOfTheProcessorTime(t *testing.T) {
+	now := time.Unix(1000, 0)
+	w := &watch{}
+	w.listed(now.Add(-4*time.Second), now, 10*time.Millisecond)
+	require.False(t, (&round{}).lists(w, now.Add(restPart*10*time.Millisecond-1)))
+	require.True(t, (&round{}).lists(w, now.Add(restPart*10*time.Millisecond)))
+
+	had := processor()
+	for began := time.Now(); processor() == had && time.Since(began) < 10*time.Second; {
+	}
+	require.Greater(t, processor(), had)
 }
