@@ -23,7 +23,7 @@ func command() *cobra.Command {
 		Short: "kubectl dataspace shows what Data Spacer enforces in a cluster, and what guests did",
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(auditCommand(), verifyCommand(), explainCommand(), requestsCommand(), watchCommand(), reportCommand(), kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage))
+	c.AddCommand(auditCommand(), verifyCommand(), explainCommand(), requestsCommand(), watchCommand(), reportCommand(), doctorCommand(), kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage))
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"data-space.liqo.io/pkg/decisions/doctor"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
 	"data-space.liqo.io/pkg/programs/reportpage"
 )
@@ -21,6 +22,29 @@ func reportCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return runReport(c, p, since) },
 	}
 	c.Flags().DurationVar(&since, "since", month, "how `long` ago the time of the report begins")
+	p.flags(c.Flags())
+	return c
+}
+
+func doctorCommand() *cobra.Command {
+	var p place
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "find what keeps Data Spacer from holding in this cluster, or leads past it, each with its cure",
+		Long: "doctor examines nodes, agents, other data planes, Liqo's settings, our programs and guests' namespaces. It changes nothing.\n" +
+			"It ends with status 0 if there is no problem, 3 if there is one, 1 if the API server does not answer.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cluster, _, err := p.connect()
+			if err != nil {
+				return err
+			}
+			found, err := kubectlplugin.Examine(c.Context(), cluster)
+			if err != nil {
+				return err
+			}
+			return healthy(doctor.Healthy(found), kubectlplugin.PrintFindings(c.OutOrStdout(), found, p.style(c), time.Now()))
+		},
+	}
 	p.flags(c.Flags())
 	return c
 }

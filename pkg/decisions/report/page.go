@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"data-space.liqo.io/pkg/decisions/happening"
 )
@@ -14,6 +15,7 @@ func (c *Collector) Page() Page {
 	p := Page{From: c.from, To: c.to, Drift: c.drift, Gaps: c.gaps, Changes: c.change}
 	for _, l := range []*List{&p.Drift, &p.Gaps, &p.Changes} {
 		l.trim()
+		c.parts(l.Events)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.nodes)) {
 		p.Nodes = append(p.Nodes, c.nodes[name].lived(c))
@@ -38,8 +40,9 @@ func (g *Guest) shown(c *Collector) *Guest {
 			g.Pods = append(g.Pods, pod)
 		}
 	}
+	c.parts(g.Refused.Events)
 	for _, a := range g.asked {
-		a.Proof = c.part(g.ID, a)
+		a.Proof = c.part(g.ID, a.Node, a.Last)
 		g.Asked = append(g.Asked, a)
 	}
 	slices.SortFunc(g.Asked, func(a, b *Asked) int {
@@ -52,18 +55,26 @@ func (g *Guest) shown(c *Collector) *Guest {
 	return g
 }
 
-// part returns the line of the log that has the hash of the part of the record in which the newest of what was asked is: the first that was
-// recorded afterwards.
-func (c *Collector) part(guest string, a *Asked) Proof {
-	none := Proof{Node: a.Node, Index: -1}
-	parts := c.node(a.Node).parts[guest]
-	happening.Sort(parts)
-	for _, e := range parts {
-		if !e.Time.Before(a.Last) {
-			return Proof{Node: a.Node, Index: e.Index}
+// parts names the lines that show the events of a record of requests.
+func (c *Collector) parts(events []Listed) {
+	for i, e := range events {
+		if e.Index < 0 {
+			events[i].Proof = c.part(e.Guest, e.Node, e.Time)
 		}
 	}
-	return none
+}
+
+// part returns the line of a node's log that has the hash of the part of a guest's record that was written at a time: the first that was
+// recorded afterwards.
+func (c *Collector) part(guest, node string, at time.Time) Proof {
+	parts := c.node(node).parts[guest]
+	happening.Sort(parts)
+	for _, e := range parts {
+		if !e.Time.Before(at) {
+			return Proof{Node: node, Index: e.Index}
+		}
+	}
+	return Proof{Node: node, Index: -1}
 }
 
 // lived adds up when an agent ran. The end of an agent that was killed is not known: it counts up to the next start.
