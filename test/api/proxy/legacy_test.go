@@ -1,0 +1,79 @@
+//go:build api
+
+package proxy
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"data-space.liqo.io/test/apiserver"
+	"data-space.liqo.io/test/kit"
+)
+
+// applied applies components of deploy as a user does.
+func (w *world) applied(t *testing.T, components ...string) {
+	t.Helper()
+	folder := t.TempDir()
+	text := "components:\n"
+	for _, component := range components {
+		from, err := filepath.Abs(filepath.Join(root, component))
+		require.NoError(t, err)
+		path, err := filepath.Rel(folder, from)
+		require.NoError(t, err)
+		text += "- " + path + "\n"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600))
+	out, err := kubectlCommand(t, kubeconfigOf(t, w.Config), "apply", "--server-side", "-k", folder).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// A release before 1.36 has no constrained impersonation; here it is switched off.
+func TestLegacyRightsSufficeWhereImpersonationIsNotConstrained(t *testing.T) {
+	server, err := apiserver.Start(func(c *envtest.ControlPlane) {
+		c.GetAPIServer().Configure().Append("feature-gates", "ConstrainedImpersonation=false")
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	w := &world{Server: server, dir: t.TempDir(), binary: newWorld(t).binary, output: &kit.Output{}}
+	w.logFailure(t)
+	ctx := t.Context()
+	require.NoError(t, server.InstallKinds(ctx, root+"/deploy/crds"))
+	require.NoError(t, server.Apply(ctx, root+"/deploy/namespace.yaml"))
+	require.NoError(t, w.cast(ctx))
+
+	w.applied(t, "deploy/proxy")
+	stop, err := w.start(ctx)
+	require.NoError(t, err)
+	proxied, _ := w.pharma(t)
+	_, err = clients(t, proxied).CoreV1().ConfigMaps("pharma-a").List(ctx, metav1.ListOptions{})
+	require.True(t, apierrors.IsForbidden(err), "without the component the proxy may act as no caller: %v", err)
+	require.NoError(t, stop())
+
+	w.applied(t, "deploy/proxy", "deploy/proxy/legacy")
+	stop, err = w.start(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stop()) })
+	require.Contains(t, w.output.String(), "the program may impersonate every user for every request")
+	proxied, _ = w.pharma(t)
+	c := clients(t, proxied)
+	_, err = c.CoreV1().ConfigMaps("pharma-a").List(ctx, metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"pharma-a", "pharma-b"}, listed(t, proxied, metav1.ListOptions{}))
+	_, err = c.CoreV1().ConfigMaps("rival-a").List(ctx, metav1.ListOptions{})
+	require.True(t, apierrors.IsForbidden(err))
+	require.Contains(t, err.Error(), `User "slice-0123456789ab"`)
+	token, err := w.Token(ctx, "pharma-a", w.account(t, "pharma-a"))
+	require.NoError(t, err)
+	review, err := clients(t, w.through(&rest.Config{BearerToken: token})).AuthenticationV1().SelfSubjectReviews().
+		Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.Contains(t, review.Status.UserInfo.Username, "system:serviceaccount:pharma-a:")
+}
