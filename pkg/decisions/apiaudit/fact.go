@@ -16,7 +16,7 @@ func (r Request) Fact() fact.Fact {
 	caller := r.caller()
 	f := fact.Fact{
 		Time: r.Came, Kind: fact.APIRequested, Reason: r.Verdict, Warning: r.Code == 401 || r.Code == 403,
-		Details: map[string]string{"id": r.ID, "verb": r.Verb, "user": caller.Name, "code": strconv.Itoa(r.Code), "from": r.Remote},
+		Details: map[string]string{"id": r.ID, "verb": r.Verb, "user": caller.Name, "code": strconv.Itoa(r.Code)},
 	}
 	if len(r.Guests) > 0 {
 		f.Subject.Guest = r.Guests[0]
@@ -37,7 +37,7 @@ func (r Request) Fact() fact.Fact {
 		f.Reason += " " + string(Started)
 		state = "is open:"
 	}
-	f.Message = fmt.Sprintf("%s %s: %s %d", r.Verb, what, state, r.Code)
+	f.Message = fmt.Sprintf("%s %s from %s: %s %d", r.Verb, what, r.Remote, state, r.Code)
 	if r.As != nil {
 		f.Details["sender"] = r.Sender.Name
 	}

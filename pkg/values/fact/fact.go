@@ -32,7 +32,8 @@ const (
 	Requested Kind = "Requested"
 	Connected Kind = "Connected"
 	NameAsked Kind = "NameAsked"
-	// APIRequested: a request was sent to the API proxy; reason: the verdict; details: id, verb, user, code, from, and resource and object, or path.
+	// APIRequested: a request was sent to the API proxy; reason: the verdict; details: id, verb, user, code, sender if
+	// the user is impersonated, and resource and object, or path.
 	APIRequested Kind = "APIRequested"
 	// RequestsJoined: up to At, all of the record of a guest is in its log; count: how many facts of it were recorded one by one.
 	RequestsJoined Kind = "RequestsJoined"
