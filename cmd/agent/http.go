@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/programs/agentserver"
@@ -14,7 +13,7 @@ import (
 )
 
 // servers listens where the flags say, and serves until stop ends.
-func servers(ctx, stop context.Context, group *errgroup.Group, o options, jobs []job, registry prometheus.Gatherer) error {
+func servers(ctx, stop context.Context, group *errgroup.Group, o options, jobs []job, metrics http.Handler) error {
 	parts := []agentserver.Part{{Path: agentapi.RequestsPath, Answers: recorder.Handler(o.record.folder)}}
 	for _, j := range jobs {
 		parts = append(parts, j.part)
@@ -24,7 +23,7 @@ func servers(ctx, stop context.Context, group *errgroup.Group, o options, jobs [
 		handler       http.Handler
 	}{
 		{"status-socket", o.status, agentserver.Answers(parts)},
-		{"metrics-bind-address", o.metrics, agentserver.Metrics(registry)},
+		{"metrics-bind-address", o.metrics, metrics},
 		{"health-bind-address", o.health, agentserver.Health(parts)},
 	} {
 		if s.address == "0" {

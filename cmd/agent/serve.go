@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,7 +69,7 @@ func serve(ctx context.Context, o options, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := work(ctx, o, jobs, n.registry); err != nil {
+	if err := work(ctx, o, jobs, agentserver.Metrics(n.registry, o.metrics, n.api)); err != nil {
 		return err
 	}
 	logger.Info("agent stops: every rule stays in place")
@@ -108,11 +109,11 @@ func (n *node) jobs(ctx context.Context) ([]job, error) {
 }
 
 // work runs the jobs and the servers.
-func work(ctx context.Context, o options, jobs []job, registry prometheus.Gatherer) error {
+func work(ctx context.Context, o options, jobs []job, metrics http.Handler) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stop, cancel := context.WithCancel(ctx) // for servers, when a later one cannot listen
 	defer cancel()
-	if err := servers(ctx, stop, group, o, jobs, registry); err != nil {
+	if err := servers(ctx, stop, group, o, jobs, metrics); err != nil {
 		return err
 	}
 	for _, j := range jobs {

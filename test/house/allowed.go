@@ -110,15 +110,17 @@ func decisionsOnly() []permit {
 // effectsOnly gives each outside thing to the effects that wrap it.
 func effectsOnly() []permit {
 	client := []string{
-		"pkg/effects/agentexec", "pkg/effects/apiserving", "pkg/effects/leases", "pkg/effects/podwatch", "pkg/effects/policywatch", "pkg/effects/upstream",
+		"pkg/effects/agentexec", "pkg/effects/apiserving", "pkg/effects/leases", "pkg/effects/metricsauth", "pkg/effects/podwatch", "pkg/effects/policywatch", "pkg/effects/upstream",
 	}
 	return []permit{
 		{paths: []string{"golang.org/x/sys/unix"}},
 		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog", "pkg/effects/witnessfile"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/effects/witnessfile"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
-		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/policywatch", "pkg/effects/upstream"}},
-		{paths: []string{"crypto/tls", "crypto/x509", "k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
+		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/metricsauth", "pkg/effects/policywatch", "pkg/effects/upstream"}},
+		{paths: []string{"crypto/tls", "crypto/x509"}, only: []string{"pkg/effects/apiserving", "pkg/effects/metricsauth"}},
+		{paths: []string{"crypto/ecdsa", "crypto/elliptic", "crypto/rand", "crypto/x509/pkix", "math/big"}, only: []string{"pkg/effects/metricsauth"}},
+		{paths: []string{"k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
 		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink", "pkg/effects/sockets"}}, // an ioctl's buffer; an address of no family
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
@@ -144,6 +146,7 @@ func programsOnly() []permit {
 		{paths: []string{"golang.org/x/mod/sumdb/note"}, only: []string{"pkg/programs/facts", "pkg/programs/witness"}},
 		{paths: []string{"golang.org/x/mod/sumdb/tlog"}, only: []string{"pkg/programs/facts"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/programs/witness"}},
+		{paths: []string{"crypto/tls", "k8s.io/client-go/rest"}, only: []string{"pkg/programs/agentserver"}},
 		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
 		{paths: []string{"github.com/containernetworking/cni/..."}, only: []string{"pkg/programs/cniplugin"}},
 		{paths: []string{"crypto", "crypto/x509/pkix"}, only: []string{"pkg/programs/kubeconfig"}}, // a request for a certificate

@@ -6,6 +6,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"k8s.io/client-go/rest"
+
+	"data-space.liqo.io/pkg/effects/metricsauth"
 )
 
 // Part is what one thing that the agent does answers. The zero value of a Condition is met.
@@ -31,10 +34,14 @@ func Answers(parts []Part) http.Handler {
 	return mux
 }
 
-// Metrics returns the handler of /metrics.
-func Metrics(registry prometheus.Gatherer) http.Handler {
+// Metrics returns the handler of /metrics for an address: one that other machines can reach is answered over HTTPS, to those whom the API
+// server allows.
+func Metrics(registry prometheus.Gatherer, address string, api *rest.Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	if metricsauth.Needed(address) {
+		return metricsauth.New(api, mux)
+	}
 	return mux
 }
 

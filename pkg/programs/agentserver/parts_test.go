@@ -70,7 +70,7 @@ func TestEachPartAnswersBelowItsPath(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "one", Help: "one"}, func() float64 { return 1 }))
-	code, text := get(t, Metrics(registry), "/metrics")
+	code, text := get(t, Metrics(registry, "127.0.0.1:1", nil), "/metrics")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, text, "one 1")
 }

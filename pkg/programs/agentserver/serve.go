@@ -2,6 +2,7 @@ package agentserver
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/effects/localsock"
+	"data-space.liqo.io/pkg/effects/metricsauth"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
@@ -60,8 +62,11 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return lc.Listen(ctx, "tcp", address)
 }
 
-// Serve answers until the context ends.
+// Serve answers until the context ends, a guarded handler over TLS.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	if guarded, ok := h.(*metricsauth.Guarded); ok {
+		l = tls.NewListener(l, guarded.TLS())
+	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout}
 	stop := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)

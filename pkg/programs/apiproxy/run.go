@@ -17,6 +17,7 @@ import (
 
 	"data-space.liqo.io/pkg/effects/apiserving"
 	"data-space.liqo.io/pkg/effects/factlines"
+	"data-space.liqo.io/pkg/effects/metricsauth"
 	"data-space.liqo.io/pkg/effects/upstream"
 )
 
@@ -78,10 +79,15 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 	group.Go(func() error { return closed(main.ListenAndServeTLS("", "")) })
 	small := []*http.Server{smallServer(o.HealthAddress, ready.handler())}
 	if o.MetricsAddress != "0" {
-		small = append(small, smallServer(o.MetricsAddress, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+		small = append(small, p.metricsServer(o.MetricsAddress, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	}
 	for _, s := range small {
-		group.Go(func() error { return closed(s.ListenAndServe()) })
+		group.Go(func() error {
+			if s.TLSConfig != nil {
+				return closed(s.ListenAndServeTLS("", ""))
+			}
+			return closed(s.ListenAndServe())
+		})
 	}
 	if o.Direct.Address != "0" {
 		asked := p.newDirectServer(o.Direct, registry)
@@ -115,6 +121,17 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 // smallServer serves requests without bodies.
 func smallServer(address string, h http.Handler) *http.Server {
 	return &http.Server{Addr: address, Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout}
+}
+
+// metricsServer asks the API server who may read the metrics, unless only this machine can.
+func (p *proxy) metricsServer(address string, h http.Handler) *http.Server {
+	if !metricsauth.Needed(address) {
+		return smallServer(address, h)
+	}
+	guarded := metricsauth.With(p.clients, h)
+	s := smallServer(address, guarded)
+	s.TLSConfig = guarded.TLS()
+	return s
 }
 
 func (p *proxy) newServer(ctx context.Context, o Options) *http.Server {

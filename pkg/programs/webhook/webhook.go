@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -126,7 +125,7 @@ func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Ma
 	mgr, err := manager.New(config, manager.Options{
 		Scheme:                 scheme,
 		Logger:                 logr.FromSlogHandler(logger.Handler()),
-		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
+		Metrics:                metricsAt(o.MetricsAddress),
 		HealthProbeBindAddress: o.HealthAddress,
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
 			&corev1.Namespace{}:     {Label: guests},
