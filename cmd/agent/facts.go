@@ -24,9 +24,9 @@ const (
 
 // factOptions are the flags of the log of facts.
 type factOptions struct {
-	folder    string
-	mebibytes int64
-	witnesses []*facts.Witness
+	folder, collector string
+	mebibytes         int64
+	witnesses         []*facts.Witness
 }
 
 func (o *factOptions) flags(f *pflag.FlagSet) {
@@ -35,6 +35,7 @@ func (o *factOptions) flags(f *pflag.FlagSet) {
 		w, err := facts.ParseWitness(text)
 		return append(o.witnesses, w), err
 	})
+	cli.Var(f, "otlp-logs", "`URL` of a collector of OpenTelemetry that is sent the facts as logs, by OTLP over HTTP; none by default", &o.collector, facts.ParseCollector)
 	f.Int64Var(&o.mebibytes, "facts-mebibytes", 256, "`size` of the lines of that log; the oldest are removed first")
 }
 
@@ -52,7 +53,7 @@ func (o *factOptions) check() error {
 func (o *factOptions) config(node, requests string, logger *slog.Logger) facts.Config {
 	return facts.Config{
 		Folder: o.folder, Options: factlog.Options{Node: node, Total: o.mebibytes * mebi, Segment: factSegment, Age: factAge},
-		Log: logger, Witnesses: o.witnesses, Started: os.Args[1:], Requests: requests,
+		Log: logger, Witnesses: o.witnesses, Started: os.Args[1:], Requests: requests, Collector: o.collector,
 	}
 }
 

@@ -69,11 +69,10 @@ func serve(ctx context.Context, o options, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := work(ctx, o, jobs, agentserver.Metrics(n.registry, o.metrics, n.api)); err != nil {
-		return err
+	if err = work(ctx, o, jobs, agentserver.Metrics(n.registry, o.metrics, n.api)); err == nil {
+		logger.Info("agent stops: every rule stays in place")
 	}
-	logger.Info("agent stops: every rule stays in place")
-	return nil
+	return err
 }
 
 // measure makes the registry that all jobs share.

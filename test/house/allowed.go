@@ -117,9 +117,10 @@ func effectsOnly() []permit {
 		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog", "pkg/effects/witnessfile"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/effects/witnessfile"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
-		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/metricsauth", "pkg/effects/policywatch", "pkg/effects/upstream"}},
+		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/metricsauth", "pkg/effects/otlplog", "pkg/effects/policywatch", "pkg/effects/upstream"}},
 		{paths: []string{"crypto/tls", "crypto/x509"}, only: []string{"pkg/effects/apiserving", "pkg/effects/metricsauth"}},
 		{paths: []string{"crypto/ecdsa", "crypto/elliptic", "crypto/rand", "crypto/x509/pkix", "math/big"}, only: []string{"pkg/effects/metricsauth"}},
+		{paths: []string{"go.opentelemetry.io/proto/otlp/...", "google.golang.org/protobuf/proto"}, only: []string{"pkg/effects/otlplog"}},
 		{paths: []string{"k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
 		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},
 		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink", "pkg/effects/sockets"}}, // an ioctl's buffer; an address of no family

@@ -12,6 +12,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/factrate"
 	"data-space.liqo.io/pkg/effects/factlog"
+	"data-space.liqo.io/pkg/effects/otlplog"
 	"data-space.liqo.io/pkg/values/fact"
 )
 
@@ -22,6 +23,8 @@ type Config struct {
 	Log     *slog.Logger
 	// Witnesses are asked to cosign.
 	Witnesses []*Witness
+
+	Collector string // URL of a collector of OpenTelemetry that is sent the facts as well; empty: none
 
 	Requests string   // folder of the record of requests, with which the log is compared; empty: there is none
 	Started  []string // the arguments that the agent was started with: their hash is in the fact of its start
@@ -43,6 +46,7 @@ type Emitter struct {
 	in      chan fact.Fact
 	limiter *factrate.Limiter
 	metrics *metrics
+	export  *otlplog.Exporter // nil: none
 
 	mu   sync.Mutex // of limiter and lost
 	lost map[string]int64
@@ -69,6 +73,7 @@ func New(c Config, r prometheus.Registerer) *Emitter {
 	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]int64{}, last: time.Now(),
 		opened: make(chan struct{}), barriers: make(chan chan struct{}), delivered: map[string]fact.Place{}, versions: map[string]string{}}
 	e.failing.Store("")
+	e.newExport(r)
 	return e
 }
 
@@ -121,7 +126,9 @@ func (e *Emitter) Run(ctx context.Context) error {
 	var group errgroup.Group
 	joined := make(chan struct{})
 	group.Go(func() error { e.attest(ctx); return nil })
-	group.Go(func() error { return e.write(ctx, joined) })
+	exporting, written := context.WithCancel(context.WithoutCancel(ctx)) // what is recorded at the end is sent as well
+	group.Go(func() error { defer written(); return e.write(ctx, joined) })
+	group.Go(func() error { e.exports(exporting); return nil })
 	group.Go(func() error { e.guests.run(ctx); close(joined); return nil })
 	return group.Wait()
 }

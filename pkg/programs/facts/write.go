@@ -92,8 +92,11 @@ func (e *Emitter) collect(facts ...fact.Fact) []fact.Fact {
 func (e *Emitter) record(ctx context.Context, l *factlog.Log, facts []fact.Fact) {
 	for len(facts) > 0 {
 		started := time.Now()
-		_, err := l.Append(facts)
+		first, err := l.Append(facts)
 		if err == nil {
+			if e.export != nil {
+				e.export.Send(first, facts)
+			}
 			e.metrics.appended(len(facts), time.Since(started))
 			lines, _ := l.Size()
 			e.lines.Store(lines)
