@@ -11,6 +11,7 @@ import (
 
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/programs/guestreport"
 	"data-space.liqo.io/pkg/programs/taintreport"
 	"data-space.liqo.io/pkg/programs/workloads"
 )
@@ -34,9 +35,8 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s.workloads.ClusterDomain = s.config.Resolver.ClusterDomain
-	s.config.Narrowed = s.workloads.Narrowed
-	if err := controller.Run(ctx, cluster, s.config, logger, append(workloads.Additions(ctx, s.workloads, logger), taintreport.Addition(s.exempt, logger))...); err != nil {
+	s.workloads.ClusterDomain, s.config.Narrowed = s.config.Resolver.ClusterDomain, s.workloads.Narrowed
+	if err := controller.Run(ctx, cluster, s.config, logger, append(workloads.Additions(ctx, s.workloads, logger), taintreport.Addition(s.exempt, logger), guestreport.Addition(logger))...); err != nil {
 		return fmt.Errorf("connected by %s: %w", source, err)
 	}
 	return nil

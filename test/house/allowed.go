@@ -139,7 +139,7 @@ func effectsOnly() []permit {
 }
 
 func programsOnly() []permit {
-	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/kubeconfig", "pkg/programs/taintreport", "pkg/programs/webhook", "pkg/programs/workloads"}
+	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/guestreport", "pkg/programs/kubeconfig", "pkg/programs/taintreport", "pkg/programs/webhook", "pkg/programs/workloads"}
 	start := []string{"pkg/programs/cli", "pkg/programs/kubeconfig"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},
@@ -156,7 +156,7 @@ func programsOnly() []permit {
 		{paths: []string{"html/template"}, only: []string{"pkg/programs/reportpage"}},
 		{paths: []string{"github.com/prometheus/client_golang/..."}},
 		{paths: []string{"k8s.io/client-go/util/workqueue"}},
-		{paths: []string{"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, only: []string{"pkg/programs/controller"}},
+		{paths: []string{"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, only: []string{"pkg/programs/controller", "pkg/programs/guestreport"}},
 		{paths: []string{"k8s.io/client-go/...", "sigs.k8s.io/controller-runtime/..."}, only: server},
 		{paths: []string{"os/signal", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/go-logr/logr", "k8s.io/klog/v2"}, only: start},
 		{paths: []string{"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd/...", "sigs.k8s.io/controller-runtime/pkg/log"}, only: start},

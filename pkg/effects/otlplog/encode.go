@@ -31,7 +31,7 @@ func encode(node, version string, now time.Time, facts []fact.Recorded) ([]byte,
 
 func record(f fact.Recorded, now time.Time) *logs.LogRecord {
 	r := &logs.LogRecord{
-		TimeUnixNano: uint64(f.Time.UnixNano()), ObservedTimeUnixNano: uint64(now.UnixNano()), //nolint:gosec // after 1970
+		TimeUnixNano: uint64(f.Time.UnixNano()), ObservedTimeUnixNano: uint64(now.UnixNano()),
 		SeverityNumber: logs.SeverityNumber_SEVERITY_NUMBER_INFO, SeverityText: "INFO", EventName: fact.Printable(string(f.Kind), fact.MaxName),
 		Body: &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: fact.Printable(f.Message, fact.MaxMessage)}},
 	}

@@ -19,6 +19,7 @@ func (a *Agent) Guests() []nodelease.GuestPods {
 		c := counts[r.want.Guest]
 		c.Guest = r.want.Guest
 		c.Pods++
+		c.Repaired += r.repairs
 		switch r.state {
 		case agentapi.Enforced, agentapi.Closed, agentapi.Quarantined:
 			c.Held++

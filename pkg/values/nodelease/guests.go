@@ -3,6 +3,7 @@ package nodelease
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type GuestPods struct {
 	Pods, Held int
 	// Written is when rules of one of them were last written, in seconds; zero: not by this agent.
 	Written time.Time
+	// Repaired is how often rules of one of them were changed by others and repaired, since the agent started.
+	Repaired int
 }
 
 // EncodeGuests returns a report as the annotation has it. Equal reports are equal texts.
@@ -35,7 +38,11 @@ func EncodeGuests(all []GuestPods) string {
 		if !g.Written.IsZero() {
 			written = g.Written.Unix()
 		}
-		parts = append(parts, fmt.Sprintf("%s=%d/%d@%d", g.Guest, g.Held, g.Pods, written))
+		part := fmt.Sprintf("%s=%d/%d@%d", g.Guest, g.Held, g.Pods, written)
+		if g.Repaired > 0 {
+			part += fmt.Sprintf("+%d", min(g.Repaired, math.MaxUint16))
+		}
+		parts = append(parts, part)
 	}
 	return strings.Join(parts, ",")
 }
@@ -48,12 +55,14 @@ func DecodeGuests(text string) []GuestPods {
 	var all []GuestPods
 	for _, part := range strings.Split(text, ",") {
 		guest, numbers, _ := strings.Cut(part, "=")
-		var held, pods uint16
+		var held, pods, repaired uint16
 		var written uint32
+		numbers, repairs, _ := strings.Cut(numbers, "+")
 		if n, err := fmt.Sscanf(numbers, "%d/%d@%d", &held, &pods, &written); n != 3 || err != nil || len(all) == mostGuests {
 			continue
 		}
-		g := GuestPods{Guest: guest, Pods: int(pods), Held: int(held)}
+		_, _ = fmt.Sscanf(repairs, "%d", &repaired) // agents of earlier releases report none
+		g := GuestPods{Guest: guest, Pods: int(pods), Held: int(held), Repaired: int(repaired)}
 		if written != 0 {
 			g.Written = time.Unix(int64(written), 0).UTC()
 		}

@@ -12,12 +12,12 @@ import (
 
 func TestAReportOfGuestsIsReadAsItWasWritten(t *testing.T) {
 	at := time.Unix(1_700_000_000, 0).UTC()
-	all := []GuestPods{{Guest: "rival", Pods: 2}, {Guest: "pharma", Pods: 3, Held: 2, Written: at}, {Pods: 1, Held: 1}}
+	all := []GuestPods{{Guest: "rival", Pods: 2}, {Guest: "pharma", Pods: 3, Held: 2, Written: at, Repaired: 4}, {Pods: 1, Held: 1}}
 	lease := &coordinationv1.Lease{}
 	require.NoError(t, Write(lease, State{Node: "node-1", Guests: EncodeGuests(all)}))
 	state, ok := Read(lease)
 	require.True(t, ok)
-	require.Equal(t, "=1/1@0,pharma=2/3@1700000000,rival=0/2@0", state.Guests)
+	require.Equal(t, "=1/1@0,pharma=2/3@1700000000+4,rival=0/2@0", state.Guests)
 	require.Equal(t, []GuestPods{all[2], all[1], all[0]}, DecodeGuests(state.Guests))
 	require.NoError(t, Write(lease, State{Node: "node-1"}))
 	require.NotContains(t, lease.Annotations, annotationGuests)
