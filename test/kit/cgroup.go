@@ -68,7 +68,7 @@ func (c Cgroup) Remove(tb testing.TB) {
 
 func (c Cgroup) remove(tb testing.TB) {
 	tb.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		err := os.Remove(c.Dir)
 		if err == nil || os.IsNotExist(err) {
 			return

@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +40,7 @@ type pod struct {
 func newPod(t *testing.T, bridged bool) *pod {
 	t.Helper()
 	p := &pod{Pod: kit.NewPod(t), t: t, cgroup: kit.NewCgroup(t, "pod")}
+	t.Cleanup(p.sweep)
 	p.proxy = p.cgroup.Child(t, "proxy")
 	p.node = kit.NewActor(t, kit.Identity{NS: p.Node})
 	p.inside = kit.NewActor(t, kit.Identity{NS: p.NS, Cgroup: p.proxy, UID: uint32(apis.ProxyUID), GID: uint32(apis.ProxyUID), Keep: []int{}})
@@ -56,6 +59,17 @@ func newPod(t *testing.T, bridged bool) *pod {
 	p.run(p.Node, `nft 'add table inet quiet; add chain inet quiet in { type filter hook input priority 0; }; add rule inet quiet in tcp dport 16385 drop'`)
 	p.watches = append(p.watches, newWatch(t, p.Node, "pod0", "behind the node's end of the link"))
 	return p
+}
+
+// sweep removes control groups of containers that the runtime, in slow emulation, has not deleted.
+func (p *pod) sweep() {
+	left, err := filepath.Glob(filepath.Join(p.cgroup.Dir, "*", "cgroup.kill"))
+	require.NoError(p.t, err)
+	for _, file := range left {
+		_ = os.WriteFile(file, []byte("1"), 0o600) // or the runtime has removed it by now
+		dir := filepath.Dir(file)
+		kit.Cgroup{Path: filepath.Join(p.cgroup.Path, filepath.Base(dir)), Dir: dir}.Remove(p.t)
+	}
 }
 
 // bridge makes the pod's link a port of a bridge of the node, and another pod a second one.
