@@ -26,7 +26,7 @@ type Audit struct {
 // audit keeps each request: as an event of audit.k8s.io, and as a fact in the record.
 type audit struct {
 	log   *auditlog.Log
-	facts factlines.Sink // nil: none
+	facts *factBudget // nil: none
 }
 
 // newAudit opens the log of events.
@@ -38,11 +38,12 @@ func newAudit(o Audit, facts factlines.Sink, registry *prometheus.Registry) (aud
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "data_space_proxy_audit_lost_total", Help: "Audit events that were not written: the disk failed or was too slow.",
 	}, func() float64 { return float64(events.Lost()) }))
-	return audit{events, facts}, nil
+	return audit{events, newFactBudget(facts)}, nil
 }
 
 // runAudit writes events until ctx ends.
 func (p *proxy) runAudit(ctx context.Context, group *errgroup.Group) {
+	group.Go(func() error { p.audit.facts.run(ctx.Done()); return nil })
 	group.Go(func() error {
 		return p.audit.log.Run(ctx.Done(), func(err error) { p.log.Error("audit events are lost; free the disk", "error", err) })
 	})
@@ -51,9 +52,7 @@ func (p *proxy) runAudit(ctx context.Context, group *errgroup.Group) {
 // keep keeps a request that has reached a stage.
 func (a audit) keep(r apiaudit.Request, stage apiaudit.Stage, verdict window.Action, code int) {
 	r.Stage, r.Verdict, r.Code, r.Came = stage, string(verdict), code, time.Now()
-	if a.facts != nil {
-		a.facts.Emit(r.Fact())
-	}
+	a.facts.emit(r.Fact(), r.Sender.Name)
 	if a.log == nil {
 		return
 	}

@@ -1,0 +1,76 @@
+package apiproxy
+
+import (
+	"sync"
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/factrate"
+	"data-space.liqo.io/pkg/effects/factlines"
+	recorded "data-space.liqo.io/pkg/values/fact"
+)
+
+// factBudget passes facts on, so many of each guest, or of each caller who is no guest's, and of all who have no credentials together; the rest is counted. The
+// facts of all guests and of the agent share the node's log, whose oldest lines go first: no one may push the others' out of it.
+type factBudget struct {
+	sink factlines.Sink
+
+	mu                sync.Mutex
+	callers, unknowns *factrate.Limiter
+}
+
+// countEvery is how often what was only counted is a recorded.
+const countEvery = time.Minute
+
+func newFactBudget(sink factlines.Sink) *factBudget {
+	return &factBudget{
+		sink:     sink,
+		callers:  factrate.New(factrate.Limits{Burst: 500, Every: time.Second, All: 200, Subjects: 4096}),
+		unknowns: factrate.New(factrate.Limits{Burst: 20, Every: time.Minute, All: 1, Subjects: 1}),
+	}
+}
+
+// emit passes a fact of a caller on, or counts it. caller is "": it has no credentials.
+func (b *factBudget) emit(f recorded.Fact, caller string) {
+	if b == nil || b.sink == nil {
+		return
+	}
+	whose := recorded.Fact{Kind: f.Kind, Subject: f.Subject, Reason: "caller " + caller}
+	limiter := b.callers
+	switch {
+	case caller == "":
+		limiter, whose.Reason = b.unknowns, "unauthenticated"
+	case f.Subject.Guest != "":
+		whose.Reason = "" // a guest makes users as it likes
+	}
+	b.mu.Lock()
+	record := limiter.Record(time.Now(), whose)
+	b.mu.Unlock()
+	if record {
+		b.sink.Emit(f)
+	}
+}
+
+// run has what was only counted be a fact each minute, and when done is closed.
+func (b *factBudget) run(done <-chan struct{}) {
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.count()
+		case <-done:
+			b.count()
+			return
+		}
+	}
+}
+
+func (b *factBudget) count() {
+	b.mu.Lock()
+	now := time.Now()
+	counted := append(b.callers.Counted(now), b.unknowns.Counted(now)...)
+	b.mu.Unlock()
+	for _, f := range counted {
+		b.sink.Emit(f)
+	}
+}

@@ -1,0 +1,54 @@
+package apiproxy
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	recorded "data-space.liqo.io/pkg/values/fact"
+)
+
+// sunk are the facts that were passed on.
+type sunk []recorded.Fact
+
+// Emit implements factlines.Sink.
+func (s *sunk) Emit(f recorded.Fact) { *s = append(*s, f) }
+
+func TestNeitherStrangersNorALoudGuestPushFactsOutOfTheLog(t *testing.T) {
+	var all sunk
+	b := newFactBudget(&all)
+	request := func(guest, reason string) recorded.Fact {
+		return recorded.Fact{Kind: recorded.APIRequested, Reason: reason, Subject: recorded.Subject{Guest: guest}}
+	}
+	for i := range 10_000 {
+		b.emit(request("", "refuse"), "")
+		b.emit(request("loud", fmt.Sprint("reason ", i)), fmt.Sprint("user-", i)) // a guest chooses verdicts and makes users
+	}
+	b.emit(request("quiet", "narrow"), "study")
+	b.emit(request("", "pass"), "nurse")
+	count := func(of recorded.Subject, kind recorded.Kind, caller string) (facts, counted int64) {
+		for _, f := range all {
+			if f.Kind == kind && f.Subject == of {
+				facts++
+			}
+			if f.Kind == recorded.FactsCounted && f.Subject == of && f.Details["reason"] == caller {
+				counted += f.Count
+			}
+		}
+		return facts, counted
+	}
+	loud, _ := count(recorded.Subject{Guest: "loud"}, recorded.APIRequested, "")
+	require.Less(t, loud, int64(600))
+	quiet, _ := count(recorded.Subject{Guest: "quiet"}, recorded.APIRequested, "")
+	require.EqualValues(t, 1, quiet)
+	none, _ := count(recorded.Subject{}, recorded.APIRequested, "")
+	require.Less(t, none, int64(30), "of all who have no credentials, and of the nurse")
+	require.Equal(t, "pass", all[len(all)-1].Reason)
+	b.count()
+	_, counted := count(recorded.Subject{Guest: "loud"}, recorded.APIRequested, "")
+	require.EqualValues(t, 10_000, loud+counted, "each is a fact or counted")
+	_, counted = count(recorded.Subject{}, recorded.APIRequested, "unauthenticated")
+	require.EqualValues(t, 10_001, none+counted)
+	(*factBudget)(nil).emit(request("a", "b"), "c")
+}
