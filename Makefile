@@ -41,6 +41,10 @@ lab-up: $(LAB)
 plugin: ## build kubectl-dataspace, for "kubectl dataspace"
 	@mkdir -p $(BIN) && go build -o $(BIN)/kubectl-dataspace ./cmd/kubectl-dataspace && echo $(BIN)/kubectl-dataspace
 
+.PHONY: krew
+krew: ## the archives and the manifest for krew: make krew VERSION=v1.2.3 BASE=https://…
+	@go run ./build/krew -to $(DATA_SPACER_CACHE)/krew -version "$(VERSION)" -base "$(BASE)" && echo $(DATA_SPACER_CACHE)/krew/dataspace.yaml
+
 .PHONY: images
 images: $(LAB) ## build the images from build/ and demo/build/
 	@$(LAB) images

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -78,17 +79,18 @@ func verifyCommand() *cobra.Command {
 func explainCommand() *cobra.Command {
 	var p place
 	var q kubectlplugin.Connection
+	var at string
 	c := &cobra.Command{
-		Use:   "explain POD [--to ADDRESS:PORT | --from ADDRESS --port PORT]",
+		Use:   "explain POD [--to ADDRESS:PORT | --from ADDRESS --port PORT | --at TIME]",
 		Short: "show the rules of a foreign pod with their reasons, or which NetworkPolicy decides on a connection of a pod",
 		Long: "explain asks the agent of the pod's node which rules the kernel holds for a foreign pod, why, what each keeps, and how many packets each has met.\n" +
 			"With --to or --from it asks what NetworkPolicy makes of a connection of the pod, and which rule decides: it ends with status 0 if\n" +
-			"the connection is allowed, 3 if it is refused, 1 if that is not known.",
+			"the connection is allowed, 3 if it is refused, 1 if that is not known. With --at it shows, from the nodes' logs of facts, how the pod was held then.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := q.Check(); q.Asked() && err != nil {
 				return cli.Usage(err)
 			}
-			return runExplain(c, p, args[0], q)
+			return runExplain(c, p, args[0], at, q)
 		},
 	}
 	cli.OneArgument(c, "the pod's name, with or without its namespace and a slash before it")
@@ -96,18 +98,29 @@ func explainCommand() *cobra.Command {
 	f.StringVar(&q.To, "to", "", "`ADDRESS:PORT` that the pod calls: a backend's, not a Service's")
 	f.StringVar(&q.From, "from", "", "`address` from which the pod is called")
 	f.Uint16Var(&q.Port, "port", 0, "`number` of the pod's port that is called, with --from")
+	f.StringVar(&at, "at", "", "`time` of the past, or how long ago it is: how the pod was held then, by the record; without --to and --from")
 	cli.Choice(f, "protocol", "protocol of the connection", &q.Protocol, "tcp", "udp", "sctp", "icmp")
 	p.flags(f)
 	return c
 }
 
-func runExplain(c *cobra.Command, p place, pod string, q kubectlplugin.Connection) error {
+func runExplain(c *cobra.Command, p place, pod, at string, q kubectlplugin.Connection) error {
+	var moment time.Time
+	var err error
+	if at != "" {
+		if moment, err = kubectlplugin.ParseMoment(at, time.Now()); err != nil || q.Asked() {
+			return cli.Usage(cmp.Or(err, errors.New("--at: the record has no verdicts on connections; give it without --to and --from")))
+		}
+	}
 	cluster, namespace, err := p.connect()
 	if err != nil {
 		return err
 	}
 	if before, name, found := strings.Cut(pod, "/"); found {
 		namespace, pod = before, name
+	}
+	if at != "" {
+		return kubectlplugin.ExplainAt(c.Context(), cluster, c.OutOrStdout(), namespace, pod, p.style(c), moment)
 	}
 	if !q.Asked() {
 		return kubectlplugin.Rules(c.Context(), cluster, c.OutOrStdout(), namespace, pod, p.style(c))

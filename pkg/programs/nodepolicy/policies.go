@@ -107,6 +107,7 @@ type Policies struct {
 	look  chan struct{} // requests a verification of the kernel now
 
 	rounds atomic.Uint64 // in which the kernel was looked at
+	found  int           // policies that were there before; take's alone
 	cut    chan struct{} // connections may be forbidden since
 	seen   account
 	audit  audit

@@ -52,7 +52,7 @@ const (
 	ProtectedTaintSet Kind = "ProtectedTaintSet" // a ProtectedTaint has another content; details: as above
 
 	PolicyInForce  Kind = "PolicyInForce"  // NetworkPolicy is in force on the node
-	PolicyChanged  Kind = "PolicyChanged"  // a NetworkPolicy of a namespace was applied or deleted
+	PolicyChanged  Kind = "PolicyChanged"  // a NetworkPolicy of a namespace was applied or deleted, or found at the start; details: name, its rules in words and their hash
 	PacketsRefused Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason
 
 	LogStarted      Kind = "LogStarted"      // the first line of a log: its origin and its key; the log before it, if there is one
