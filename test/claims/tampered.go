@@ -84,7 +84,7 @@ func repaired(ctx context.Context, space *netns.Namespace, command []string, bef
 	}
 }
 
-// allRules reads the rules of a network namespace, and the names of all its tables of nftables.
+// allRules reads the rules of a network namespace, and the names of all its tables of nftables, which the kernel lists by age.
 func allRules(ctx context.Context, space *netns.Namespace) (string, error) {
 	saved, err := rules(ctx, space)
 	if err != nil {
@@ -92,7 +92,7 @@ func allRules(ctx context.Context, space *netns.Namespace) (string, error) {
 	}
 	var tables string
 	err = space.Do(func() error { tables, err = output(ctx, "nft", "list", "tables"); return err })
-	return saved + tables, err
+	return saved + strings.Join(slices.Sorted(strings.Lines(tables)), ""), err
 }
 
 // driftReported returns the message of the agent's Event.
