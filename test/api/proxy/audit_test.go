@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"k8s.io/client-go/rest"
+
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // events reads the audit log strictly.
@@ -101,6 +103,33 @@ func TestEachRequestIsAnAuditEventInTheCallersName(t *testing.T) {
 	require.Empty(t, all[5].User.Username)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.NotContains(t, string(text), "secret-")
-	require.NotContains(t, string(text), token)
+	for _, kept := range []string{string(text), second.facts.String()} {
+		require.NotContains(t, kept, "secret-")
+		require.NotContains(t, kept, token)
+	}
+	requireFacts(t, second.facts.String(), all)
+}
+
+// requireFacts fails unless each event is a fact as well, in the same caller's name.
+func requireFacts(t *testing.T, stdout string, all []auditv1.Event) {
+	t.Helper()
+	facts := map[string]fact.Recorded{}
+	for line := range strings.Lines(stdout) {
+		text, is := strings.CutPrefix(strings.TrimSuffix(line, "\n"), fact.LinePrefix)
+		require.True(t, is, line)
+		f, err := fact.Decode([]byte(text))
+		require.NoError(t, err, line)
+		facts[f.Details["id"]+f.Reason] = f
+	}
+	for _, e := range all {
+		reason := e.Annotations["data-space.liqo.io/verdict"]
+		if e.Stage == auditv1.StageResponseStarted {
+			reason += " ResponseStarted"
+		}
+		f, kept := facts[string(e.AuditID)+reason]
+		require.True(t, kept, "%+v is no fact: %s", e, stdout)
+		require.Equal(t, fact.APIRequested, f.Kind)
+		require.Equal(t, e.User.Username, f.Details["user"])
+		require.Equal(t, e.Annotations["data-space.liqo.io/guests"], f.Subject.Guest)
+	}
 }

@@ -57,6 +57,7 @@ type world struct {
 	folder  string // of the proxy's files
 	binary  string
 	output  *kit.Output
+	facts   *kit.Output // what the proxy writes to standard output, from where its node's agent takes it
 }
 
 // The API server takes seconds to start; the tests share it, and the proxy.
@@ -193,7 +194,8 @@ func (w *world) start(ctx context.Context, args ...string) (func() error, error)
 	args = append([]string{"--kubeconfig=" + file("kubeconfig"), "--tls-cert-file=" + file("crt"), "--tls-private-key-file=" + file("key"),
 		"--bind-address=" + w.address, "--health-bind-address=" + w.health, "--metrics-bind-address=" + w.metrics, "--drain-time=0s"}, args...)
 	command := exec.Command(w.binary, args...)
-	command.Stderr = w.output
+	w.facts = &kit.Output{}
+	command.Stdout, command.Stderr = w.facts, w.output
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
