@@ -99,7 +99,7 @@ func decisionsOnly() []permit {
 		{paths: []string{"net"}, only: []string{"pkg/decisions/quarantine"}}, // HardwareAddr
 		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/ed25519"}, only: []string{"pkg/decisions/translog"}},
 		{paths: []string{"golang.org/x/net/http2/hpack"}, only: []string{"pkg/decisions/follow"}},
-		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},                                     // GOARCH
+		{paths: []string{"runtime"}, only: []string{"pkg/decisions/seccomp"}},                                                             // GOARCH
 		{paths: []string{"sigs.k8s.io/yaml"}, only: []string{"pkg/decisions/envoy", "pkg/decisions/tolerations", "pkg/decisions/window"}}, // the bootstrap, the settings and bodies of requests are documents of YAML
 		{paths: []string{"k8s.io/pod-security-admission/..."}, only: []string{"pkg/decisions/admit"}},
 		{paths: []string{"k8s.io/apiserver/pkg/apis/audit/v1"}, only: []string{"pkg/decisions/apiaudit"}},
