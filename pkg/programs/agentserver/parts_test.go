@@ -2,6 +2,7 @@ package agentserver
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/values/agentapi"
 )
@@ -73,4 +75,27 @@ func TestMetrics(t *testing.T) {
 	code, text := get(t, Metrics(registry, "127.0.0.1:1", nil), "/metrics")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, text, "one 1")
+}
+
+func TestMetricsAtAnAddressOfTheNetworkAreGuarded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	listener, err := Listen(ctx, "127.0.0.1:0") // the flag names another one
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(ctx, listener, Metrics(prometheus.NewRegistry(), ":13090", &rest.Config{Host: "127.0.0.1:1"}))
+	}()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for token, want := range map[string]int{"": http.StatusUnauthorized, "Basic x": http.StatusUnauthorized, "Bearer x": http.StatusInternalServerError} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+listener.Addr().String()+"/metrics", http.NoBody)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", token)
+		response, err := client.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.StatusCode, "%q: without an API server no request is allowed", token)
+	}
+	client.CloseIdleConnections()
+	cancel()
+	require.NoError(t, <-served)
 }
