@@ -47,14 +47,14 @@ func (p *place) flags(f *pflag.FlagSet, forms ...string) {
 
 // connect returns the agents, and the namespace of the pods that are named without one.
 func (p *place) connect() (cluster kubectlplugin.Cluster, namespace string, err error) {
+	config, namespace, err := p.kubeconfig.Connect()
+	if _, missing := os.Stat(agentSocket); p.socket == "" && err != nil && missing == nil {
+		p.socket = agentSocket
+	}
 	if p.socket != "" {
 		return kubectlplugin.Local{Socket: p.socket}, "default", nil
 	}
-	config, namespace, err := p.kubeconfig.Connect()
 	if err != nil {
-		if _, missing := os.Stat(agentSocket); missing == nil {
-			return kubectlplugin.Local{Socket: agentSocket}, "default", nil
-		}
 		return nil, "", err
 	}
 	cluster, err = agentexec.New(config, p.system)

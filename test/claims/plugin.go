@@ -67,20 +67,28 @@ func (w *World) verified(ctx context.Context) (string, error) {
 	}
 	defer os.RemoveAll(folder)
 	for range 2 {
-		v, err := kubectlplugin.Verify(ctx, w.agents, kubectlplugin.Folder(folder))
-		if err != nil {
+		if _, err := until(ctx, func(ctx context.Context) (any, error) { return nil, w.verifiedOnce(ctx, kubectlplugin.Folder(folder)) }); err != nil {
 			return "", err
-		}
-		if !v.Healthy {
-			return "", fmt.Errorf("verify reports %v", v.Problems())
-		}
-		for _, r := range v.Records {
-			if !r.Intact || r.Lines == 0 {
-				return "", fmt.Errorf("the log of node %s: %+v", r.Node, r)
-			}
 		}
 	}
 	return "kernels and logs of both nodes as planned and recorded", nil
+}
+
+// verifiedOnce returns an error for each thing that does not verify.
+func (w *World) verifiedOnce(ctx context.Context, kept kubectlplugin.Checkpoints) error {
+	v, err := kubectlplugin.Verify(ctx, w.agents, kept)
+	if err != nil {
+		return err
+	}
+	if !v.Healthy {
+		return fmt.Errorf("verify reports %v", v.Problems())
+	}
+	for _, r := range v.Records {
+		if !r.Intact || r.Lines == 0 {
+			return fmt.Errorf("the log of node %s: %+v", r.Node, r)
+		}
+	}
+	return nil
 }
 
 // explainedRules has explain print the rules of a guest's pod, and returns how many have a reason. Rules that were not planned are an error.

@@ -10,7 +10,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/happening"
 )
 
-var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a moment
+var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func hour(n int) time.Time { return began.Add(time.Duration(n) * time.Hour) }
 

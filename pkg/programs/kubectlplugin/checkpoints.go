@@ -22,8 +22,10 @@ func (f Folder) Read(node string) (keys []string, checkpoint []byte, err error) 
 	return strings.Fields(string(text)), checkpoint, err
 }
 
+func (f Folder) path(name string) string { return filepath.Join(string(f), filepath.Base(name)) }
+
 func (f Folder) read(name string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(string(f), filepath.Base(name)))
+	text, err := os.ReadFile(f.path(name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read what was kept of a node's log: %w", err)
 	}
@@ -36,7 +38,7 @@ func (f Folder) Keep(node string, keys []string, checkpoint []byte) error {
 		return fmt.Errorf("keep a checkpoint of a node's log: %w", err)
 	}
 	for name, text := range map[string]string{node + ".keys": strings.Join(keys, "\n") + "\n", node + ".checkpoint": string(checkpoint)} {
-		path := filepath.Join(string(f), filepath.Base(name))
+		path := f.path(name)
 		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
 			return fmt.Errorf("keep a checkpoint of a node's log: %w", err)
 		}

@@ -165,7 +165,7 @@ func printEvent(w io.Writer, e happening.Event, style Style) {
 	at := e.Time.Local().Format("Jan _2 15:04:05")
 	switch style.Form {
 	case FormJSON:
-		text, _ := json.Marshal(e) //nolint:errchkjson // texts and numbers
+		text, _ := json.Marshal(e) // texts and numbers are always encoded
 		fmt.Fprintf(w, "%s\n", text)
 	case FormYAML:
 		fmt.Fprint(w, "---\n")

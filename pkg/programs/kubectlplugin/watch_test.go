@@ -16,7 +16,7 @@ import (
 	"data-space.liqo.io/pkg/values/fact"
 )
 
-var at = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a moment
+var at = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 
 func factLines(t *testing.T, facts ...fact.Fact) string {
 	t.Helper()
@@ -56,6 +56,7 @@ func watched(t *testing.T) nodes {
 }
 
 func watch(t *testing.T, q Watching) []string {
+	t.Helper()
 	t.Helper()
 	var out bytes.Buffer
 	require.NoError(t, Watch(t.Context(), watched(t), &out, q, Style{Form: FormJSON}))

@@ -20,7 +20,7 @@ import (
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
-var update = flag.Bool("update", false, "write the golden file") //nolint:gochecknoglobals // a flag of the test
+var update = flag.Bool("update", false, "write the golden file")
 
 // document is a page on which each text that a guest chooses is the given one.
 func document(text string) Document {
@@ -70,6 +70,7 @@ func TestThePageIsItsGolden(t *testing.T) {
 
 // shape is the sequence of a page's elements and their attributes' names.
 func shape(t *testing.T, page string) (all []string) {
+	t.Helper()
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(page))
 	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity

@@ -28,8 +28,8 @@ func (p Policy) Lines() []string {
 	return lines
 }
 
-func listed[T fmt.Stringer](any bool, all []T) string {
-	if any {
+func listed[T fmt.Stringer](every bool, all []T) string {
+	if every {
 		return "any"
 	}
 	texts := make([]string, len(all))
