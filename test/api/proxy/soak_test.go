@@ -80,7 +80,7 @@ func TestSoak(t *testing.T) {
 	group.Wait()
 	s.wrong.Range(func(what, _ any) bool { t.Error(what); return true })
 	after := s.rest(t, before.goroutines+60, before.memory+(96<<20))
-	t.Logf("%d s: %d answers, %d failures while something restarted, %d restarts of the API server; goroutines %d then %d, memory %d MiB then %d MiB",
+	t.Logf("%d s: %d answers, %d failures while something restarted or a certificate was new, %d restarts of the API server; goroutines %d then %d, memory %d MiB then %d MiB",
 		seconds, s.answers.Load(), s.failures.Load(), len(s.restarts), before.goroutines, after.goroutines, before.memory>>20, after.memory>>20)
 	require.Positive(t, s.answers.Load())
 	require.NotContains(t, s.output.String(), "DATA RACE")
@@ -248,7 +248,7 @@ func (s *soaked) disturb(ctx context.Context, t *testing.T) {
 			s.restart(t)
 			next = time.Now().Add(15 * time.Second)
 		}
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(time.Second)
 	}
 	config, _ := s.pharma(t)
 	config.CAData = s.authorities()
