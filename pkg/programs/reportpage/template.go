@@ -8,7 +8,7 @@ const page = `<!DOCTYPE html>
 body{font:15px/1.45 system-ui,sans-serif;color:#1c2733;max-width:72rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem}h2{font-size:1.2rem;border-bottom:2px solid #d5dce3;margin-top:2rem}h3{font-size:1rem}
 table{border-collapse:collapse;width:100%;font-size:.85rem}th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #e3e8ed;vertical-align:top;overflow-wrap:anywhere}
-th{color:#4a5a69;font-weight:600}td.n{text-align:right;white-space:nowrap}.wide{overflow-x:auto}
+th{color:#4a5a69;font-weight:600;white-space:nowrap}td.n{text-align:right;white-space:nowrap}.wide{overflow-x:auto}
 .well{color:#146c2e}.bad{color:#a3161a;font-weight:600}.faint{color:#5c6b79}
 svg{display:block;width:100%;background:#f5f7f9}.passed,.held{fill:#3b82a0}.refused,.open{fill:#c0392b}
 details summary{cursor:pointer;color:#2b5f8a}pre{font-size:.7rem;white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f7f9;padding:.5rem;margin:.25rem 0}
@@ -32,7 +32,7 @@ details summary{cursor:pointer;color:#2b5f8a}pre{font-size:.7rem;white-space:pre
 {{with .Verified}}{{range .Records}}<p>Log of node {{clean .Node}}: {{if .Origin}}{{clean .Origin}}, {{.Lines}} lines signed, {{if .Intact}}<span class="well">intact</span>{{else}}<span class="bad">not intact</span>{{end}},
 {{.Parts}} parts of the record of requests as recorded{{range .Witnesses}}; witness {{clean .Name}} cosigned {{.Lines}} lines{{if .Refused}} <span class="bad">and refuses the log</span>{{end}}{{end}}.{{else}}none.{{end}}</p>{{end}}{{end}}
 
-{{range .Guests}}<h2>Guest {{if .ID}}{{clean .ID}}{{else}}not known{{end}}</h2>
+{{range .Guests}}<h2>{{if .ID}}Guest {{clean .ID}}{{else}}Of no known guest{{end}}</h2>
 <p>{{total .Passed}} requests, connections and names passed; {{total .Stopped}} were refused.</p>
 <svg viewBox="0 0 600 90" height="90" preserveAspectRatio="none" role="img"><title>Passed and refused over the time</title>{{range bars .}}{{if .Height}}<rect x="{{.X}}" y="{{.Y}}" width="{{.Width}}" height="{{.Height}}" class="{{.Class}}"><title>{{.Title}}</title></rect>{{end}}{{end}}</svg>
 <h3>Pods</h3>
