@@ -106,7 +106,7 @@ func spaces(o Observations) []Finding {
 		case len(guests) > 1:
 			all = append(all, Finding{where, "its witnesses name different guests: " + strings.Join(guests, ", "), "find out who changed it (kubectl get namespace " + n.Name + " -o yaml --show-managed-fields); docs/guests.md#a-lost-label", false})
 		case n.Lost != "":
-			all = append(all, Finding{where, "Liqo's label was lost or changed: " + n.Lost, "docs/guests.md#a-lost-label", false})
+			all = append(all, Finding{where, "Liqo's label was lost or changed: " + n.Lost, "find out who changed it: docs/guests.md#a-lost-label", n.Label != ""})
 		case len(guests) == 1 && n.Label == "":
 			all = append(all, Finding{where, "it is guest " + guests[0] + "'s, and has not Liqo's label", "the controller restores it; if it does not, read its log, or release the namespace: docs/guests.md#a-lost-label", false})
 		}
