@@ -16,11 +16,7 @@ import (
 	"data-space.liqo.io/pkg/programs/facts"
 )
 
-const (
-	defaultFacts = "/var/lib/data-spacer/facts"
-	// A segment of the log of facts is followed by another at this size or age.
-	factSegment, factAge = 8 * mebi, 24 * time.Hour
-)
+const defaultFacts = "/var/lib/data-spacer/facts"
 
 // factOptions are the flags of the log of facts.
 type factOptions struct {
@@ -52,7 +48,7 @@ func (o *factOptions) check() error {
 
 func (o *factOptions) config(node, requests string, logger *slog.Logger) facts.Config {
 	return facts.Config{
-		Folder: o.folder, Options: factlog.Options{Node: node, Total: o.mebibytes * mebi, Segment: factSegment, Age: factAge},
+		Folder: o.folder, Options: factlog.Options{Node: node, Total: o.mebibytes * mebi, Segment: segment, Age: 24 * time.Hour},
 		Log: logger, Witnesses: o.witnesses, Started: os.Args[1:], Requests: requests, Collector: o.collector,
 	}
 }
@@ -62,7 +58,7 @@ const statusFlawed = 3
 
 // recordCommand is about the log of facts: its commands read the files, and need no agent.
 func recordCommand() *cobra.Command {
-	var folder, output, proof, to, requests string
+	var folder, output, proof, to, requests, socket string
 	var q facts.Query
 	var keys, others []string
 	var index int64
@@ -94,6 +90,10 @@ func recordCommand() *cobra.Command {
 	public := command("keys", "print the public keys of the node's log, oldest first", func(c *cobra.Command) error { return facts.Keys(c.OutOrStdout(), folder) })
 	export := command("export", "copy the node's log, without its private key, for those who verify it elsewhere", func(*cobra.Command) error { return facts.Export(folder, to) })
 	export.Flags().StringVar(&to, "to", "", "`folder` that is made")
+	rotate := command("rotate", "have the running agent sign with new keys, and print the public ones", func(c *cobra.Command) error {
+		return facts.AskToRotate(c.Context(), c.OutOrStdout(), socket)
+	})
+	rotate.Flags().StringVar(&socket, "status-socket", defaultStatusSocket, "`path` of the agent's unix socket")
 	list := command("list", "print the facts of the node's log and of the guests' logs", func(c *cobra.Command) error {
 		q.JSON = output == "json"
 		return facts.List(c.OutOrStdout(), folder, q)
@@ -104,11 +104,11 @@ func recordCommand() *cobra.Command {
 	list.Flags().DurationVar(&q.Within, "since", 0, "`time` before now from which on facts are printed; 0: all")
 	cli.Output(list.Flags(), &output, "table")
 	all := command("record", "list, verify, prove and export the transparency log of this node", func(*cobra.Command) error {
-		return cli.Usage(errors.New("name a command: list, verify, prove, check, keys or export"))
+		return cli.Usage(errors.New("name a command: list, rotate, verify, prove, check, keys or export"))
 	})
 	for _, c := range []*cobra.Command{list, verify, prove, public, export} {
 		c.Flags().StringVar(&folder, "facts-dir", defaultFacts, "`folder` of the log, or of an exported copy")
 	}
-	all.AddCommand(list, verify, prove, check, public, export)
+	all.AddCommand(list, rotate, verify, prove, check, public, export)
 	return all
 }

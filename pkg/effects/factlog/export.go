@@ -63,7 +63,7 @@ func (f Folder) copy(to string) error {
 			return os.Mkdir(filepath.Join(to, name), 0o750)
 		case d.IsDir():
 			return fs.SkipDir
-		case filepath.Dir(name) == "." && name != keysFile && name != cosignedFile:
+		case filepath.Dir(name) == "." && name != keysFile && !isCosigned(name):
 			return nil
 		}
 		in, err := os.Open(path) //nolint:gosec // in the log's own folder

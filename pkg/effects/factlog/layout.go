@@ -19,7 +19,7 @@ const (
 	linesFolder    = "lines"      // segments: FIRST.jsonl, named after the index of their first line
 	hashesFolder   = "hashes"     // chunks of entries of tiles: LEVEL/NUMBER
 	checkpointFile = "checkpoint" // the newest, signed
-	cosignedFile   = "cosigned"   // the newest with the cosignature of a witness
+	cosignedFile   = "cosigned"   // cosigned-WITNESS: the newest that each witness cosigned (a hash of its name)
 	keyFile        = "key"        // private keys, 0600; the last signs, and the one before it as well
 	keysFile       = "keys"       // the public keys of all that were ever used
 	lockFile       = "lock"       // held by the one agent that writes
@@ -49,9 +49,6 @@ func (f Folder) chunk(level int, number int64) string {
 
 // Checkpoint returns the newest signed checkpoint. errors.Is fs.ErrNotExist if there is none yet.
 func (f Folder) Checkpoint() ([]byte, error) { return os.ReadFile(f.path(checkpointFile)) }
-
-// Cosigned returns the newest checkpoint with the cosignatures of witnesses.
-func (f Folder) Cosigned() ([]byte, error) { return os.ReadFile(f.path(cosignedFile)) }
 
 // Keys returns the public keys of the log, oldest first.
 func (f Folder) Keys() ([]string, error) {

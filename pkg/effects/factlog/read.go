@@ -12,7 +12,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"data-space.liqo.io/pkg/decisions/translog"
-	"data-space.liqo.io/pkg/effects/atomicfile"
 	"data-space.liqo.io/pkg/values/fact"
 )
 
@@ -90,35 +89,6 @@ func (f Folder) Read(first int64, count int) ([][]byte, error) {
 		return nil, fmt.Errorf("%w of index %d yet", ErrGone, first)
 	}
 	return all, nil
-}
-
-// Covering returns the newest checkpoint that covers a line: one with cosignatures if there is one.
-func (f Folder) Covering(index int64) ([]byte, translog.Checkpoint, error) {
-	for _, read := range []func() ([]byte, error){f.Cosigned, f.Checkpoint} {
-		signed, err := read()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, translog.Checkpoint{}, fmt.Errorf("read the log's checkpoint: %w", err)
-		}
-		c, err := translog.ParseCheckpoint(unsigned(signed))
-		if err != nil {
-			return nil, c, err
-		}
-		if c.N > index {
-			return signed, c, nil
-		}
-	}
-	return nil, translog.Checkpoint{}, fmt.Errorf("no checkpoint covers the line of index %d yet; a running agent signs one within some seconds", index)
-}
-
-// KeepCosigned replaces the checkpoint with cosignatures.
-func (f Folder) KeepCosigned(signed []byte) error {
-	if len(signed) > translog.MaxCheckpoint {
-		return fmt.Errorf("a checkpoint of %d bytes is too long to be kept", len(signed))
-	}
-	return atomicfile.Write(f.path(cosignedFile), signed, 0o600)
 }
 
 // Unverified reads a signed checkpoint without verifying its signatures.

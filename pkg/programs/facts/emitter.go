@@ -58,7 +58,8 @@ type Emitter struct {
 	witnessed sync.Map // agentapi.Witnessed by name
 
 	guests    *GuestLogs
-	opened    chan struct{}         // closed when the log is open
+	opened    chan struct{} // closed when the log is open
+	rotations chan rotation
 	barriers  chan chan struct{}    // each is closed when what waited before it is on the disk
 	delivered map[string]fact.Place // by folder of the record: the newest of its facts in the log, once opened
 	versions  map[string]string     // of the programs that started on this node, once opened
@@ -71,7 +72,7 @@ func New(c Config, r prometheus.Registerer) *Emitter {
 	}
 	m := newMetrics(r)
 	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]int64{}, last: time.Now(),
-		opened: make(chan struct{}), barriers: make(chan chan struct{}), delivered: map[string]fact.Place{}, versions: map[string]string{}}
+		opened: make(chan struct{}), barriers: make(chan chan struct{}), rotations: make(chan rotation), delivered: map[string]fact.Place{}, versions: map[string]string{}}
 	e.failing.Store("")
 	e.newExport(r)
 	return e

@@ -23,7 +23,8 @@ type GuestLogs struct {
 	mu    sync.Mutex
 	until map[string]fact.Place // by folder in the record: up to where the disk has it
 
-	logs map[string]*guestLog // by the same; only run uses it
+	logs      map[string]*guestLog // by the same; only run uses it
+	rotations chan rotation
 }
 
 const (
@@ -39,7 +40,7 @@ func (e *Emitter) Guests(record string) *GuestLogs {
 	if e == nil || record == "" {
 		return nil
 	}
-	e.guests = &GuestLogs{emitter: e, record: record, until: map[string]fact.Place{}, logs: map[string]*guestLog{}}
+	e.guests = &GuestLogs{emitter: e, record: record, until: map[string]fact.Place{}, logs: map[string]*guestLog{}, rotations: make(chan rotation)}
 	return e.guests
 }
 
@@ -73,6 +74,8 @@ func (g *GuestLogs) run(ctx context.Context) {
 			return
 		case <-join.C:
 			g.join(ctx)
+		case r := <-g.rotations:
+			r.rotate(g.opened())
 		case <-sign.C:
 			g.each((*guestLog).sign)
 		case <-count.C:

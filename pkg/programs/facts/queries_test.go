@@ -41,18 +41,19 @@ func served(t *testing.T) (e *facts.Emitter, server *httptest.Server, folder str
 	return e, server, folder
 }
 
-func get(t *testing.T, server *httptest.Server, path string, query url.Values) *http.Response {
+func get(t *testing.T, server *httptest.Server, path string, query url.Values) (status int, body io.Reader) {
 	t.Helper()
 	answer, err := http.Get(server.URL + path + "?" + query.Encode())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = answer.Body.Close() })
-	return answer
+	return answer.StatusCode, answer.Body
 }
 
 func asked(t *testing.T, server *httptest.Server, q agentapi.FactQuery) []fact.Recorded {
 	t.Helper()
 	var all []fact.Recorded
-	lines := bufio.NewScanner(get(t, server, agentapi.FactsPath, q.Values()).Body)
+	_, body := get(t, server, agentapi.FactsPath, q.Values())
+	lines := bufio.NewScanner(body)
 	for lines.Scan() {
 		r, err := fact.Decode(lines.Bytes())
 		require.NoError(t, err, lines.Text())
@@ -78,13 +79,15 @@ func TestAQueryChoosesLinesAsTheyAre(t *testing.T) {
 	require.Equal(t, []string{"study-1", "study-2"}, pods(agentapi.FactQuery{Last: 2}))
 	require.Empty(t, pods(agentapi.FactQuery{Guest: "other"}))
 	for _, wrong := range []url.Values{{"since": {"yesterday"}}, {"last": {"0"}}, {"last": {"1000000"}}} {
-		require.Equal(t, http.StatusBadRequest, get(t, server, agentapi.FactsPath, wrong).StatusCode, wrong)
+		status, _ := get(t, server, agentapi.FactsPath, wrong)
+		require.Equal(t, http.StatusBadRequest, status, wrong)
 	}
 }
 
 func TestAFollowerReadsWhatIsRecordedFromThenOn(t *testing.T) {
 	e, server, _ := served(t)
-	lines := bufio.NewScanner(get(t, server, agentapi.FactsPath, agentapi.FactQuery{Follow: true, Last: 1, Guest: "pharma"}.Values()).Body)
+	_, body := get(t, server, agentapi.FactsPath, agentapi.FactQuery{Follow: true, Last: 1, Guest: "pharma"}.Values())
+	lines := bufio.NewScanner(body)
 	next := func() string {
 		require.True(t, lines.Scan(), lines.Err())
 		for len(lines.Bytes()) == 0 { // a sign of life
@@ -115,7 +118,8 @@ func TestProofsAndContinuationsAreVerifiedByThoseWhoAsk(t *testing.T) {
 		return err == nil && signed.N >= 3
 	}, patience, 10*time.Millisecond)
 
-	answers := json.NewDecoder(get(t, server, agentapi.ProofsPath, url.Values{"index": {"1", "2", "999"}}).Body)
+	_, proofs := get(t, server, agentapi.ProofsPath, url.Values{"index": {"1", "2", "999"}})
+	answers := json.NewDecoder(proofs)
 	for _, index := range []int64{1, 2} {
 		var p agentapi.FactProof
 		require.NoError(t, answers.Decode(&p))
@@ -132,7 +136,8 @@ func TestProofsAndContinuationsAreVerifiedByThoseWhoAsk(t *testing.T) {
 
 	verifier, err := note.NewVerifier(keys[0])
 	require.NoError(t, err)
-	text, err := io.ReadAll(get(t, server, agentapi.ContinuedPath, url.Values{"from": {"0"}}).Body)
+	_, continued := get(t, server, agentapi.ContinuedPath, url.Values{"from": {"0"}})
+	text, err := io.ReadAll(continued)
 	require.NoError(t, err)
 	s, err := translog.ParseSubmission(text)
 	require.NoError(t, err)

@@ -31,6 +31,7 @@ func (e *Emitter) Handler() http.Handler {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		_, _ = w.Write(text) //nolint:gosec // bytes for programs; as above
 	})
+	mux.HandleFunc("POST "+agentapi.RotatePath, e.answerRotate)
 	e.serveQueries(mux)
 	return mux
 }

@@ -28,6 +28,9 @@ type Witness struct {
 
 	cosigned int64  // size of the log that it cosigned last, as far as is known
 	state    string // what was last reported of it
+
+	last time.Time // that it cosigned, or was first asked
+	away bool      // it was reported to be away
 }
 
 // ParseWitness reads a witness in the form "KEY URL".
@@ -47,7 +50,8 @@ func ParseWitness(text string) (*Witness, error) {
 const (
 	witnessEvery   = 30 * time.Second
 	witnessTimeout = 10 * time.Second
-	maxAnswer      = 4096 // bytes of a witness' answer
+	witnessAway    = time.Hour // after which one that does not cosign is a fact
+	maxAnswer      = 4096      // bytes of a witness' answer
 )
 
 // errRefused means that the log that a witness knows is no part of this one.
@@ -82,17 +86,19 @@ func (e *Emitter) Ask(ctx context.Context) {
 		e.Log.Error("no checkpoint to be cosigned", "error", err)
 		return
 	}
-	cosignatures := ""
+	cosignatures, cosigners := "", []string{}
 	for _, w := range e.Witnesses {
 		lines, err := w.ask(ctx, f, signed, c)
-		cosignatures += lines
+		if lines != "" {
+			cosignatures += lines
+			cosigners = append(cosigners, w.key.String())
+		}
 		e.reportWitness(w, c, err)
 	}
-	if cosignatures == "" {
-		return
-	}
-	if err := f.KeepCosigned(append(bytes.Clone(signed), cosignatures...)); err != nil {
-		e.Log.Error("a cosigned checkpoint is not kept", "error", err)
+	for _, witness := range cosigners {
+		if err := f.KeepCosigned(witness, append(bytes.Clone(signed), cosignatures...)); err != nil {
+			e.Log.Error("a cosigned checkpoint is not kept", "error", err)
+		}
 	}
 }
 
@@ -201,6 +207,7 @@ func (e *Emitter) reportWitness(w *Witness, c translog.Checkpoint, err error) {
 	name := w.key.Name()
 	e.metrics.witness(name, c.N, w.cosigned, err)
 	e.witnessed.Store(name, agentapi.Witnessed{Name: name, Lines: w.cosigned, Asked: time.Now(), Refused: errors.Is(err, errRefused), Problem: state})
+	e.reportAway(w, time.Now(), err)
 	if state == w.state {
 		return
 	}
@@ -213,5 +220,24 @@ func (e *Emitter) reportWitness(w *Witness, c translog.Checkpoint, err error) {
 		e.Log.Warn("a witness does not cosign the log of facts now", "witness", name, "error", err)
 	default:
 		e.Log.Info("a witness cosigns the log of facts", "witness", name, "lines", c.N)
+	}
+}
+
+// reportAway reports a witness that cosigns nothing for long, for whatever reason, and that it cosigns again.
+func (e *Emitter) reportAway(w *Witness, now time.Time, err error) {
+	name := w.key.Name()
+	switch {
+	case w.last.IsZero():
+		w.last = now
+	case err == nil && w.away:
+		w.away = false
+		e.Emit(fact.Fact{Kind: fact.WitnessBack, Reason: name, Message: fmt.Sprintf("the witness cosigns again, after %s", now.Sub(w.last).Round(time.Second))})
+	case err != nil && !w.away && now.Sub(w.last) >= witnessAway:
+		w.away = true
+		e.Log.Error("a witness has cosigned nothing for long", "witness", name, "since", w.last, "error", err)
+		e.Emit(fact.Fact{Kind: fact.WitnessAway, Warning: true, Reason: name, Message: fmt.Sprintf("the witness has cosigned nothing since %s: %v", w.last.UTC().Format(time.RFC3339), err)})
+	}
+	if err == nil {
+		w.last = now
 	}
 }

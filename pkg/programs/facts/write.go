@@ -32,6 +32,8 @@ func (e *Emitter) write(ctx context.Context, joined <-chan struct{}) error {
 				n -= len(facts)
 			}
 			close(done)
+		case r := <-e.rotations:
+			r.rotate(map[string]*factlog.Log{"": w})
 		case <-sign.C:
 			if now := time.Now(); e.stepped(now) {
 				e.record(ctx, w, e.collect())

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -65,7 +64,7 @@ func TestAWitnessThatLiesOrRedirectsReachesAndStopsNothing(t *testing.T) {
 			e, _ := w.agent()
 			e.Ask(t.Context())
 			require.Zero(t, reached.Load(), "the agent was sent elsewhere")
-			require.NoFileExists(t, filepath.Join(w.folder, "cosigned"))
+			require.NoFileExists(t, w.cosigned())
 			require.Zero(t, w.refused(e))
 		})
 	}

@@ -59,6 +59,18 @@ func (w *world) grow(lines int) {
 	require.NoError(w.t, l.Close())
 }
 
+// cosigned returns the file of the checkpoint that the witness cosigned last; without one, the name of none.
+func (w *world) cosigned() string {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.folder, "cosigned-*"))
+	require.NoError(w.t, err)
+	if len(files) == 0 {
+		return filepath.Join(w.folder, "cosigned-none")
+	}
+	require.Len(w.t, files, 1)
+	return files[0]
+}
+
 // serve runs the witness until the returned function is called.
 func (w *world) serve() (stop func()) {
 	w.t.Helper()
@@ -172,7 +184,7 @@ func TestALogThatWasWrittenAgainIsRefusedReportedAndKeptAsEvidence(t *testing.T)
 			require.Equal(t, 1, w.metric(registry, "data_space_agent_facts_witness_refused"))
 			require.Equal(t, 1, w.refused(e), "one fact, however often it is refused")
 
-			v, err = facts.Verify(w.folder, nil, []string{filepath.Join(w.folder, "cosigned")}, "")
+			v, err = facts.Verify(w.folder, nil, []string{w.cosigned()}, "")
 			require.NoError(t, err)
 			require.NotEmpty(t, v.Flaws, "the checkpoint that was cosigned shows it as well")
 		})
@@ -186,7 +198,7 @@ func TestAWitnessThatIsAwayStopsNothing(t *testing.T) {
 	stop()
 	e.Ask(t.Context())
 	require.Zero(t, w.metric(registry, "data_space_agent_facts_witness_refused"))
-	require.NoFileExists(t, filepath.Join(w.folder, "cosigned"))
+	require.NoFileExists(t, w.cosigned())
 	require.Zero(t, w.refused(e))
 }
 
@@ -200,11 +212,47 @@ func TestCosignaturesAreThoseOfAnIndependentImplementation(t *testing.T) {
 	require.NoError(t, err)
 	defer state.Close()
 	text, err := exec.CommandContext(t.Context(), "go", "run", "-C", "../../../test/tlogclient", ".", "cosign", name, hex.EncodeToString(state.Key.Seed()),
-		filepath.Join(w.folder, "cosigned")).CombinedOutput()
+		w.cosigned()).CombinedOutput()
 	require.NoError(t, err, "%s", text)
 	key, signed, _ := strings.Cut(string(text), "\n")
 	require.Equal(t, w.key, key)
 	at, err := translog.Cosigned([]byte(signed), w.key)
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), at, time.Hour)
+}
+
+// The other party has two witnesses, and one of them is away for a while.
+func TestWhatAWitnessCosignedStaysWhileItIsAway(t *testing.T) {
+	w := newWorld(t)
+	stop := w.serve()
+	defer stop()
+	keys, err := factlog.Folder(w.folder).Keys()
+	require.NoError(t, err)
+	state, err := witnessfile.Open(filepath.Join(t.TempDir(), "auditor"))
+	require.NoError(t, err)
+	defer state.Close()
+	auditor, err := witness.New("auditor.example/witness", keys, state, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	server := httptest.NewServer(auditor.Handler())
+	defer server.Close()
+	var both []*facts.Witness
+	for _, text := range []string{w.key + " " + w.url, auditor.Key() + " " + server.URL} {
+		asked, err := facts.ParseWitness(text)
+		require.NoError(t, err)
+		both = append(both, asked)
+	}
+	e := facts.New(facts.Config{Folder: w.folder, Options: w.options, Log: slog.New(slog.DiscardHandler), Witnesses: both}, prometheus.NewRegistry())
+	check := func(index int64, witnesses ...string) error {
+		var proof bytes.Buffer
+		require.NoError(t, facts.Prove(&proof, w.folder, index))
+		return facts.Check(&bytes.Buffer{}, &proof, keys, witnesses)
+	}
+	e.Ask(t.Context())
+	require.NoError(t, check(7, w.key, auditor.Key()))
+	server.Close() // the auditor's is away
+	w.grow(10)
+	e.Ask(t.Context())
+	require.NoError(t, check(7, w.key, auditor.Key()), "what both cosigned")
+	require.NoError(t, check(105, w.key), "what one of them cosigned")
+	require.Error(t, check(105, auditor.Key()))
 }

@@ -10,6 +10,7 @@ const (
 	VerifiedPath   = "/v1/record/verified"  // RecordVerification: the log and the record of requests are read as a whole
 	ProofsPath     = "/v1/record/proofs"    // a FactProof for each "index" of the query, one a line
 	ContinuedPath  = "/v1/record/continued" // "from": the newest checkpoint with the proof that it continues so many lines (https://c2sp.org/tlog-witness)
+	RotatePath     = "/v1/record/rotate"    // POST, on the local socket: a Rotated for each log that has another key
 	RequestsPath   = "/v1/requests"         // the record of requests that a RequestQuery chooses
 	VerifyNodePath = PolicyPath + "/verified"
 )
@@ -30,6 +31,12 @@ type RecordStatus struct {
 	Guests []GuestLog `json:"guests,omitempty"`
 	// Witnesses are those that the agent asks to cosign, as it was given them.
 	Witnesses []Witnessed `json:"witnesses,omitempty"`
+}
+
+// Rotated is a log that has another key.
+type Rotated struct {
+	Guest string `json:"guest,omitempty"` // empty: the log of the node
+	Key   string `json:"key"`             // public
 }
 
 // GuestLog is the state of the log of one guest's requests.

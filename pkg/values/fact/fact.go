@@ -63,6 +63,8 @@ const (
 	FactsCounted    Kind = "FactsCounted"    // more facts of a kind happened to a pod than are recorded one by one: count
 	ClockStepped    Kind = "ClockStepped"    // the node's clock was set; details: seconds
 	WitnessRefused  Kind = "WitnessRefused"  // a witness did not cosign: the log that it knows is not a part of this one
+	WitnessAway     Kind = "WitnessAway"     // a witness has cosigned nothing for an hour; reason: its name
+	WitnessBack     Kind = "WitnessBack"     // it cosigns again
 )
 
 // Subject is what a fact is about. Empty fields: the node as a whole.
