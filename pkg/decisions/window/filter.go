@@ -54,10 +54,13 @@ func builtIn(k schema.GroupResource) bool {
 	return false
 }
 
-// ExpiredError refuses a page of a list that the proxy answers as a whole: a token of the API server's would name an object that is hidden.
-type ExpiredError struct{}
+// ExpiredError has a client begin a list again: its watch cannot go on, or it asks for a page of a list that the proxy answers as a whole: a token of the API server's would name an object that is hidden.
+type ExpiredError struct{ why string }
 
-func (ExpiredError) Error() string {
+func (e ExpiredError) Error() string {
+	if e.why != "" {
+		return e.why
+	}
 	return "the API proxy answers this list as a whole; start the list without the continue parameter"
 }
 

@@ -168,33 +168,44 @@ func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, e
 		return nil, err
 	}
 	defer end()
-	list, err := p.metadata(ctx, planned.verdict.Path, query)
-	if err != nil {
-		return nil, err
-	}
-	for _, object := range list {
+	return shown, p.metadata(ctx, planned.verdict.Path, query, func(object objectDocument) {
 		if shows(planned.verdict.Visible, object) {
 			shown[object.Metadata.Name] = true
 		}
-	}
-	return shown, nil
+	})
 }
 
-// metadata lists the metadata of objects, as the proxy itself.
-func (p *proxy) metadata(ctx context.Context, path string, query url.Values) ([]objectDocument, error) {
+// metadata reads the metadata of objects, as the proxy itself, one at a time.
+func (p *proxy) metadata(ctx context.Context, path string, query url.Values, each func(objectDocument)) error {
 	response, err := p.listMetadata(ctx, path, query)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, apierrors.NewResourceExpired("too old resource version, or the API proxy lacks a right")
+		return apierrors.NewResourceExpired("too old resource version, or the API proxy lacks a right")
 	}
-	var list struct{ Items []objectDocument }
-	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
-		return nil, fmt.Errorf("the API server's answer: %w", err)
+	in := json.NewDecoder(response.Body)
+	for {
+		token, err := in.Token()
+		if err != nil {
+			return fmt.Errorf("the API server's answer: %w", noEnd(err))
+		}
+		if token == "items" {
+			break
+		}
 	}
-	return list.Items, nil
+	if err := expect(in, json.Delim('[')); err != nil {
+		return err
+	}
+	for in.More() {
+		var object objectDocument
+		if err := in.Decode(&object); err != nil {
+			return fmt.Errorf("the API server's answer: %w", noEnd(err))
+		}
+		each(object)
+	}
+	return expect(in, json.Delim(']'))
 }
 
 // listMetadata asks for a list of objects' metadata, as the proxy itself.

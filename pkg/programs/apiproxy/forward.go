@@ -96,6 +96,9 @@ func (p *proxy) read(r *http.Response) error {
 		return errors.New("the API server refuses the API proxy's own credentials")
 	case v.Action == window.Pass && r.StatusCode == http.StatusForbidden && planned.request.Subresource != "proxy":
 		if merged, err := p.merge(planned, r); merged || err != nil {
+			if planned.request.Verb == "watch" {
+				endable(r)
+			}
 			return err
 		}
 		return inCallersName(planned, r)

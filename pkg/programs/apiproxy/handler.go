@@ -36,8 +36,9 @@ type proxy struct {
 	server  *upstream.Upstream
 	guests  *sources
 	open    *turns
-	heavy   *lines // of lists that are held as a whole
+	heavy   *lines // of lists by which a watch knows what its caller has seen
 	writes  *lines // of changes that are the proxy's own
+	streams *quota // of watches that are put together
 	meters  *meters
 	watches watches
 	forward *httputil.ReverseProxy
@@ -56,8 +57,8 @@ type plan struct {
 	forbidden error
 	// holds reports whether the verdict is that of now.
 	holds func() bool
-	// takeWithin ends the answer if its caller has not taken it by then.
-	takeWithin func(time.Duration)
+	// stillGuests reports whether the caller belongs to the same guests now.
+	stillGuests func() bool
 }
 
 // fact is what is logged and counted of a request.
@@ -134,8 +135,6 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 		ctx, end = p.watches.begin(ctx, planned.holds)
 		defer end()
 	}
-	answering := http.NewResponseController(answered)
-	planned.takeWithin = func(d time.Duration) { _ = answering.SetWriteDeadline(time.Now().Add(d)) } // an error: a connection that has none
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))
 	f.verdict = planned.verdict.Action // it may have been answered in another way
 	return nil
@@ -185,7 +184,7 @@ func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values
 		return nil, apierrors.NewBadRequest("the API proxy filters this watch, and does not by a websocket; send it as an ordinary request")
 	}
 	return &plan{
-		id: f.kept.ID, caller: identity, ids: ids, request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, identity.Name), holds: p.holds(caller, ids, request, verdict),
+		id: f.kept.ID, caller: identity, ids: ids, request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, identity.Name), holds: p.holds(caller, ids, request, verdict), stillGuests: p.stillGuests(caller, ids),
 	}, nil
 }
 

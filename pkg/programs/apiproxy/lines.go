@@ -5,6 +5,9 @@ import (
 	"sync"
 )
 
+// mostHeld bounds lists by which watches know what their callers have seen, of all guests at a time; one of each guest.
+const mostHeld = 3
+
 // lines let one request of each guest at a time do what takes much memory, and a number of all guests'. A guest that asks for much waits for
 // itself first. It is safe for concurrent use.
 type lines struct {

@@ -4,13 +4,21 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
-// readiness answers probes.
+// answerHolds is how long what the API server has answered holds for probes, which come without credentials.
+const answerHolds = time.Second
+
+// readiness answers probes. It is safe for concurrent use.
 type readiness struct {
 	proxy  *proxy
 	ending <-chan struct{}
+
+	mu    sync.Mutex // is held while the API server is asked: one request at a time
+	asked time.Time
+	last  error
 }
 
 func (c *readiness) handler() http.Handler {
@@ -40,6 +48,17 @@ func (c *readiness) check(ctx context.Context) error {
 	if err := c.proxy.serving.Ready(); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.asked) > answerHolds {
+		c.last = c.ask(context.WithoutCancel(ctx)) // it is the answer to others too
+		c.asked = time.Now()
+	}
+	return c.last
+}
+
+// ask returns why the API server does not serve, or nil.
+func (c *readiness) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://upstream/", nil)

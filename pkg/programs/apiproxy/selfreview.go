@@ -37,7 +37,7 @@ func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if err != nil || !is || review.Spec.ResourceAttributes == nil {
 		return false
 	}
-	if !p.shown(ctx, planned.ids, *review.Spec.ResourceAttributes) {
+	if !p.shown(ctx, planned.ids, *review.Spec.ResourceAttributes) && !p.shownSomewhere(ctx, planned, *review.Spec.ResourceAttributes) {
 		return false
 	}
 	review.Kind, review.APIVersion = "SelfSubjectAccessReview", authorizationv1.SchemeGroupVersion.String()
@@ -91,9 +91,50 @@ func (p *proxy) version(ctx context.Context, group string) string {
 
 // exists reports whether the one object that a verdict is about is there and visible.
 func (p *proxy) exists(ctx context.Context, v window.Verdict, name string) bool {
-	list, err := p.metadata(ctx, v.Path, v.Query)
-	if err != nil || len(list) != 1 || list[0].Metadata.Name != name {
+	shown := false
+	err := p.metadata(ctx, v.Path, v.Query, func(o objectDocument) {
+		shown = o.Metadata.Name == name && (v.Action == window.Narrow || shows(v.Visible, o))
+	})
+	return err == nil && shown
+}
+
+// shownSomewhere reports whether the proxy answers a list or a watch of all namespaces with that of the caller's own: the caller may ask for it in
+// one of them, and the kind's objects are in namespaces.
+func (p *proxy) shownSomewhere(ctx context.Context, planned *plan, a authorizationv1.ResourceAttributes) bool {
+	if (a.Verb != "list" && a.Verb != "watch") || a.Namespace != "" || a.Name != "" || a.Subresource != "" || a.Resource == "*" || a.Group == "*" {
 		return false
 	}
-	return v.Action == window.Narrow || shows(v.Visible, list[0])
+	request := window.Request{Kind: schema.GroupResource{Group: a.Group, Resource: a.Resource}, Version: p.version(ctx, a.Group)}
+	spaces := p.guests.namespacesOf(planned.ids)
+	for _, space := range spaces[:min(len(spaces), mostSpaces)] {
+		a.Namespace = space
+		if !p.mayAsCaller(ctx, planned, a) {
+			continue
+		}
+		response, err := p.asCaller(ctx, planned, http.MethodGet, window.Within(request, space), url.Values{"limit": {"1"}}, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", nil)
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close() // its code is known
+		return response.StatusCode == http.StatusOK || response.StatusCode == http.StatusForbidden
+	}
+	return false
+}
+
+// mayAsCaller reports whether the API server allows a caller this.
+func (p *proxy) mayAsCaller(ctx context.Context, planned *plan, a authorizationv1.ResourceAttributes) bool {
+	text, err := json.Marshal(&authorizationv1.SelfSubjectAccessReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: authorizationv1.SchemeGroupVersion.String(), Kind: "SelfSubjectAccessReview"},
+		Spec:     authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a},
+	})
+	if err != nil {
+		return false
+	}
+	response, err := p.asCaller(ctx, planned, http.MethodPost, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", nil, "application/json", bytes.NewReader(text))
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	var review authorizationv1.SelfSubjectAccessReview
+	return response.StatusCode == http.StatusCreated && decode(response, &review) == nil && review.Status.Allowed
 }

@@ -31,7 +31,8 @@ type sources struct {
 	namespaces map[types.UID]space // each namespace that bears a guest's label
 	count      map[string]int      // of each guest's namespaces
 	policies   map[string]v1alpha1.GuestPolicy
-	now        window.Guests // rebuilt at each change, then only read
+	now        window.Guests            // rebuilt at each change, then only read
+	moved      map[string]chan struct{} // of a guest: is closed when one of its namespaces joins or leaves, or policies change
 	synced     bool
 }
 
@@ -97,6 +98,7 @@ func (s *sources) note(o any, gone bool) {
 		changed = s.noteNamespace(o, gone)
 	case *v1alpha1.GuestPolicy:
 		changed = true
+		s.announce(slices.Collect(maps.Keys(s.moved))...)
 		delete(s.policies, o.Name)
 		if !gone {
 			s.policies[o.Name] = *o
@@ -142,11 +144,44 @@ func (s *sources) noteNamespace(o *metav1.PartialObjectMetadata, gone bool) bool
 		s.count[now.guest]++
 		changed = changed || s.count[now.guest] == 1
 	}
+	if before != now {
+		s.announce(before.guest, now.guest)
+	}
 	delete(s.namespaces, o.UID)
 	if now.guest != "" {
 		s.namespaces[o.UID] = now
 	}
 	return changed
+}
+
+// ofAnyGuest is waited for by those who belong to several guests.
+const ofAnyGuest = ""
+
+// announce has those go on who wait for a change of these guests.
+func (s *sources) announce(guests ...string) {
+	for _, guest := range append(guests, ofAnyGuest) {
+		if moved, waiting := s.moved[guest]; waiting {
+			close(moved)
+			delete(s.moved, guest)
+		}
+	}
+}
+
+// movedOf returns a channel that is closed after the next change of one of these guests.
+func (s *sources) movedOf(ids []string) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.moved == nil {
+		s.moved = map[string]chan struct{}{}
+	}
+	id := ofAnyGuest
+	if len(ids) == 1 {
+		id = ids[0]
+	}
+	if s.moved[id] == nil {
+		s.moved[id] = make(chan struct{})
+	}
+	return s.moved[id]
 }
 
 // rebuild makes the view of now.

@@ -93,6 +93,14 @@ func (p *proxy) holds(caller window.Caller, ids []string, r window.Request, v wi
 	}
 }
 
+// stillGuests returns a function that reports whether a caller belongs to these guests now.
+func (p *proxy) stillGuests(caller window.Caller, ids []string) func() bool {
+	return func() bool {
+		guests, _ := p.guests.Guests()
+		return slices.Equal(ids, guests.Of(caller))
+	}
+}
+
 // watchBody is the body of a watch. It ends as a stream of the API server's does when the proxy ends the watch.
 type watchBody struct {
 	io.ReadCloser

@@ -142,7 +142,7 @@ func TestCanISaysWhatHoldsThroughTheProxy(t *testing.T) {
 	}{
 		{"list", "namespaces", "", false, true}, {"watch", "namespaces", "", false, true}, {"get", "namespaces", "pharma-a", false, true},
 		{"get", "namespaces", "rival-a", false, false}, {"get", "namespaces", "not-there", false, false}, {"delete", "namespaces", "pharma-a", false, false},
-		{"list", "nodes", "", false, false}, {"list", "secrets", "", false, false}, {"*", "*", "", false, false},
+		{"list", "nodes", "", false, false}, {"list", "secrets", "", false, true}, {"list", "endpoints", "", false, false}, {"*", "*", "", false, false},
 	} {
 		require.Equal(t, c.direct, can(direct, c.verb, c.resource, c.name), "%+v", c)
 		require.Equal(t, c.proxied, can(proxied, c.verb, c.resource, c.name), "%+v", c)
