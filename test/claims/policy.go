@@ -157,7 +157,7 @@ func (w *World) refused(ctx context.Context) (string, error) {
 	if after < before+uint64(len(calls)) {
 		return "", fmt.Errorf("%d calls, but the kernels' counts of refused packets went from %d to %d", len(calls), before, after)
 	}
-	line, err := w.decided(ctx, calls, since, http.StatusServiceUnavailable, false)
+	line, err := w.decided(ctx, calls, since, unreached, false)
 	return fmt.Sprintf("%s; the kernels refused %d packets", line, after-before), err
 }
 
@@ -209,16 +209,30 @@ func (w *World) decided(ctx context.Context, calls []call, since time.Time, code
 		}
 		why = said.Text
 	}
-	return fmt.Sprintf("%d of %d are in the proxy's log with %d, on one node and across two; %s", len(calls), len(calls), code, why), nil
+	return fmt.Sprintf("%d of %d are in the proxy's log %s, on one node and across two; %s", len(calls), len(calls), outcome(code), why), nil
 }
 
-// carried says whether the calls of one guest are in its proxy's log.
+// unreached stands for the status of a call whose destination the proxy could not reach.
+const unreached = 0
+
+func outcome(code int) string {
+	if code == unreached {
+		return "as not reached"
+	}
+	return fmt.Sprintf("with %d", code)
+}
+
+// carried says whether the calls of one guest are in its proxy's log. Of a call that is refused at once the client may not have sent its request yet: then
+// the log has the connection.
 func carried(log []accesslog.Entry, calls []call, code int) error {
 	for _, c := range calls {
 		if !slices.ContainsFunc(log, func(e accesslog.Entry) bool {
+			if code == unreached {
+				return e.Direction == "egress" && strings.Contains(e.Flags, "UF") && strings.Contains(e.OriginalDestination, c.to.String())
+			}
 			return e.Direction == "egress" && e.Path == "/patients" && e.Code == code && strings.Contains(e.OriginalDestination, c.to.String())
 		}) {
-			return fmt.Errorf("%s's proxy logged no answer %d of %s", c.guest.Name, code, c.to)
+			return fmt.Errorf("%s's proxy logged no call of %s %s", c.guest.Name, c.to, outcome(code))
 		}
 	}
 	return nil

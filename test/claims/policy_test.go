@@ -40,8 +40,10 @@ func TestRefusalsAreReadFromTheKernelsCounters(t *testing.T) {
 
 func TestEachCallMustBeInTheProxysLog(t *testing.T) {
 	to := netip.MustParseAddrPort("203.0.113.5:8080")
-	log := []accesslog.Entry{{Direction: "egress", Path: "/patients", Code: 503, OriginalDestination: to.String()}}
-	require.NoError(t, carried(log, []call{{to: to}}, 503))
+	other := netip.MustParseAddrPort("203.0.113.6:8080")
+	log := []accesslog.Entry{{Direction: "egress", Flags: "UF,URX", OriginalDestination: to.String()}, {Direction: "egress", Path: "/patients", Code: 200, OriginalDestination: other.String()}}
+	require.NoError(t, carried(log, []call{{to: to}}, unreached))
 	require.Error(t, carried(log, []call{{to: to}}, 200))
-	require.Error(t, carried(log, []call{{to: netip.MustParseAddrPort("203.0.113.6:8080")}}, 503))
+	require.Error(t, carried(log, []call{{to: other}}, unreached))
+	require.NoError(t, carried(log, []call{{to: other}}, 200))
 }

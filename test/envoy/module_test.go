@@ -24,14 +24,18 @@ import (
 // moduleFillings are attempts to fill the memory of the module that reads along.
 func moduleFillings() map[string]filling {
 	return map[string]filling{
-		"first lines without end":       {1000, slow("GET /" + strings.Repeat("x", 60<<10)), into, podSilent},
-		"bytes one by one":              {1000, oneByOne, out, silent4},
-		"pipelined requests":            {200, slow(strings.Repeat("GET /"+strings.Repeat("x", 4000)+" HTTP/1.1\r\nHost: h\r\n\r\n", 250)), out, silent4},
-		"chunk extensions without end":  {1000, slow("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 60<<10)), out, silent4},
-		"tables of header fields":       {1000, fieldTables, out, tables4},
-		"TLS hellos without end":        {1000, slow("\x16\x03\x01\x3f\xff\x01\xff\xff\xff" + strings.Repeat("x", 0x3ff0)), out, silent4},
-		"many header lists to a server": {20, manyHeaderLists, out, silent4},
-		"what waits for a destination":  {1000, slow(strings.Repeat("x", 1<<20)), out, unreachable4},
+		"first lines without end":             {1000, slow("GET /" + strings.Repeat("x", 60<<10)), into, podSilent},
+		"bytes one by one":                    {1000, oneByOne, out, silent4},
+		"pipelined requests":                  {200, slow(strings.Repeat("GET /"+strings.Repeat("x", 4000)+" HTTP/1.1\r\nHost: h\r\n\r\n", 250)), out, silent4},
+		"chunk extensions without end":        {1000, slow("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 60<<10)), out, silent4},
+		"tables of header fields":             {1000, fieldTables, out, tables4},
+		"TLS hellos without end":              {1000, slow("\x16\x03\x01\x3f\xff\x01\xff\xff\xff" + strings.Repeat("x", 0x3ff0)), out, silent4},
+		"many header lists to a server":       {20, manyHeaderLists, out, silent4},
+		"bytes that a server does not read":   {1000, raw, out, deaf4},
+		"bytes that the pod does not read":    {1000, raw, into, podDeaf},
+		"bytes that a client does not read":   {1000, slow(unknown), out, chatty4},
+		"answers that a client does not read": {1000, slow("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), out, chatty4},
+		"what waits for a destination":        {1000, slow(strings.Repeat("x", 1<<20)), out, unreachable4},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/inject"
 )
 
@@ -19,11 +20,15 @@ import (
 // for sockets whose clients do not read. On cgroup v1 the data in their buffers does not count; what it comes to is in docs/threat-model.md.
 func TestTheSmallestProxyIsBounded(t *testing.T) {
 	smallest := resource.MustParse(inject.MinMemoryLimit)
-	w := &world{cage: newCage(t), args: arguments(smallest.Value())}
-	require.NoError(t, os.WriteFile(filepath.Join(w.cage.dir, w.cage.limit), []byte(strconv.FormatInt(smallest.Value(), 10)), 0o600))
-	w.fillable(t, settings())
-	fillings()["HTTP/1 that the client does not read"].run(t, w, 3*time.Second)
-	require.Zero(t, w.cage.kills(t), "the proxy was killed")
-	t.Log("peak", w.cage.read(t, w.cage.peak))
-	require.Eventually(t, func() bool { return w.answers() }, 3*waitLong, 10*waitStep, "it serves again")
+	for reader, s := range map[string]envoy.Settings{"codec": settings(), "module": following(t)} {
+		t.Run(reader, func(t *testing.T) {
+			w := &world{cage: newCage(t), most: smallest.Value()}
+			require.NoError(t, os.WriteFile(filepath.Join(w.cage.dir, w.cage.limit), []byte(strconv.FormatInt(smallest.Value(), 10)), 0o600))
+			w.fillable(t, s)
+			fillings()["HTTP/1 that the client does not read"].run(t, w, 3*time.Second)
+			require.Zero(t, w.cage.kills(t), "the proxy was killed")
+			t.Log("peak", w.cage.read(t, w.cage.peak))
+			require.Eventually(t, func() bool { return w.answers() }, 3*waitLong, 10*waitStep, "it serves again")
+		})
+	}
 }

@@ -82,3 +82,19 @@ func TestAReachedDestinationEndsItsConnections(t *testing.T) {
 		require.ErrorIs(t, err, io.EOF, "it closes without a byte")
 	}
 }
+
+// The connection that is one too many is reset.
+func TestAConnectionAboveTheBoundIsReset(t *testing.T) {
+	s := following(t)
+	s.MaxConnections = 3
+	w := newWorld(t, s)
+	w.listen(t, w.peer, peer4, 7, echo)
+	require.Equal(t, 3, w.open(t, 3))
+	c, err := w.dial(w.pod, "tcp", net.JoinHostPort(peer4, "7"))
+	if err == nil { // the reset was not as fast as the client
+		t.Cleanup(func() { _ = c.Close() })
+		require.NoError(t, c.SetDeadline(time.Now().Add(waitLong)))
+		_, err = c.Read(make([]byte, 1))
+	}
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}

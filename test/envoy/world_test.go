@@ -62,6 +62,7 @@ type world struct {
 	stdout    *kit.Output
 	stderr    *kit.Output
 	args      string                        // of the proxy; empty: the sidecar's
+	most      int64                         // bytes, the sidecar's memory limit; 0: sidecarMemory
 	logs      func(stream string) io.Writer // takes the proxy's output in the place of stdout and stderr; may be nil
 	cage      *cage                         // bounds the proxy's memory as the sidecar's limit does; nil: nothing does
 }
@@ -166,7 +167,7 @@ func (w *world) start(t *testing.T, s envoy.Settings) {
 	t.Helper()
 	config, err := envoy.Bootstrap(s)
 	require.NoError(t, err)
-	sidecar := sidecar(sidecarMemory, s.Reader != "")
+	sidecar := sidecar(cmp.Or(w.most, sidecarMemory), s.Reader != "")
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
 	if w.cage != nil && w.cage.change != nil {
 		config = w.cage.change(config)

@@ -49,7 +49,7 @@ func programsTable() string {
 		}
 		fmt.Fprintf(&b, "- **%s**: %s\n", s.name, strings.Join(names, ", "))
 	}
-	b.WriteString("\n| what | noticed | reason | way out | where (server, client, direction) |\n|---|---|---|---|---|\n")
+	b.WriteString("\n| what | of which proxies | noticed | reason | way out | where (server, client, direction) |\n|---|---|---|---|---|---|\n")
 	for _, n := range notices() {
 		var where []string
 		for _, w := range n.where {
@@ -59,7 +59,11 @@ func programsTable() string {
 		if n.chance {
 			name += " (in some runs)"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, n.symptom, n.reason, n.remedy, strings.Join(where, "; "))
+		proxies := "codec"
+		if n.module {
+			proxies = "both"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", name, proxies, n.symptom, n.reason, n.remedy, strings.Join(where, "; "))
 	}
 	return b.String()
 }

@@ -6,7 +6,7 @@ import "fmt"
 
 // servers are all servers, each with its clients.
 func servers() []server {
-	return []server{mirror(), nginx(), apache(), tomcat(), gunicorn(), node(), goHTTP(), goGRPC(), postgres(), mariadb(), redis(), nats(), smtp(), ftp(), squid(), dicom(), mllp(), plain()}
+	return []server{mirror(), nginx(), apache(), tomcat(), gunicorn(), node(), goHTTP(), edges(), goGRPC(), postgres(), mariadb(), redis(), nats(), smtp(), ftp(), squid(), dicom(), mllp(), plain()}
 }
 
 // curls are runs of curl against a server; -i shows the answer's head as it came.
@@ -136,6 +136,13 @@ func goHTTP() server {
 		client{"net/http of Go by HTTP/2", "peer h2c server:8000"},
 		client{"nghttp", "nghttp -nv http://server:8000/hints | grep -a -e '^  *:status' -e x-sum"},
 	)}
+}
+
+// edges is tried by h2spec, which sends what HTTP/2 allows and what it forbids, and prints how the server takes each.
+func edges() server {
+	return server{name: "net/http at its edges", run: "peer http-server :8000 2>/dev/null", ports: []int{8000}, clients: []client{
+		{"h2spec", "h2spec -h server -p 8000 -o 5 | grep -v '^Finished'"},
+	}}
 }
 
 func goGRPC() server {

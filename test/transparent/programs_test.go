@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -44,7 +45,7 @@ type route struct {
 // passes a proxy. What the clients print, how they end and what the servers log is the same, but for the listed differences.
 func TestRealPrograms(t *testing.T) {
 	shared := prepare(t)
-	w := newWorld(t)
+	w := newWorldWith(t, envoy.Settings{Reader: reader(t)})
 	routes := newRoutes(t, w, shared)
 	var seen []sighting
 	for _, s := range servers() {
@@ -68,6 +69,15 @@ func TestRealPrograms(t *testing.T) {
 		})
 	}
 	judge(t, seen)
+}
+
+// reader returns the module that reads along, if the environment's PROXY_READER asks for it.
+func reader(t *testing.T) string {
+	t.Helper()
+	if os.Getenv("PROXY_READER") != "module" {
+		return ""
+	}
+	return kit.Follower(t)
 }
 
 func newRoutes(t *testing.T, w *world, shared string) []route {
@@ -96,6 +106,10 @@ func prepare(t *testing.T) string {
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "peer"), "./peer")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	text, err := build.CombinedOutput()
+	require.NoError(t, err, string(text))
+	build = exec.Command("go", "build", "-C", "h2spec", "-o", filepath.Join(dir, "h2spec"), "github.com/summerwind/h2spec/cmd/h2spec")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	text, err = build.CombinedOutput()
 	require.NoError(t, err, string(text))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "made"), 0o777))
 	require.NoError(t, os.Chmod(filepath.Join(dir, "made"), 0o777))

@@ -5,7 +5,6 @@ package transparent
 import (
 	"context"
 	"net/netip"
-	"os"
 	"os/exec"
 	"testing"
 
@@ -43,19 +42,10 @@ type place struct {
 	proxy    *proxy // nil: an ordinary pod
 }
 
-// newWorld makes the four pods. The proxies pass connections to the opaque ports on as bytes.
+// newWorld makes the four pods, with proxies whose codec parses HTTP. They pass connections to the opaque ports on as bytes.
 func newWorld(t *testing.T, opaque ...uint16) *world {
 	t.Helper()
-	return newWorldWith(t, envoy.Settings{OpaquePorts: opaque, Reader: reader(t)})
-}
-
-// reader returns the module that reads along, if the environment's PROXY_READER asks for it.
-func reader(t *testing.T) string {
-	t.Helper()
-	if os.Getenv("PROXY_READER") != "module" {
-		return ""
-	}
-	return kit.Follower(t)
+	return newWorldWith(t, envoy.Settings{OpaquePorts: opaque})
 }
 
 // newWorldWith makes the four pods, with proxies of some settings.

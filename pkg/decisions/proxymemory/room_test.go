@@ -18,7 +18,8 @@ func TestTheRoomFitsBesideAFullHeapWithEveryLimit(t *testing.T) {
 	const beside = 26 << 20 // what test/envoy counts beside the heap: the program's own data, stacks, what the kernel keeps of its files
 	smallest := resource.MustParse(inject.MinMemoryLimit)
 	for limit := smallest.Value(); limit <= 8<<30; limit += 16 << 20 {
-		full := envoy.Heap(limit)/100*92 + beside
+		heap, reader := envoy.Heaps(limit, true)
+		full := max(envoy.Heap(limit)/100*92, heap/100*92+reader) + beside
 		for _, rest := range []int64{0, 40 << 20, full / 2, full} {
 			for _, sockets := range []int64{0, 1 << 20, limit / 4} {
 				for _, file := range []int64{0, 64 << 20} {

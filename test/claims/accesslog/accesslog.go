@@ -16,6 +16,7 @@ type Entry struct {
 	Method              string `json:"method"`
 	Path                string `json:"path"`
 	Code                int    `json:"response_code"`
+	Flags               string `json:"response_flags"`
 	BytesSent           int64  `json:"bytes_sent"`
 	OriginalDestination string `json:"original_destination"`
 	UpstreamHost        string `json:"upstream_host"`

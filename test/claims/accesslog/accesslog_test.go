@@ -24,6 +24,6 @@ func TestTheEndOfARequestMayStandBeforeItsBeginning(t *testing.T) {
 	log := `E 3.1764435600123456 200 - via_upstream 0 98 1 80 192.0.2.20:80
 {"event":"config","level":"debug","text":"Created the filter state 'begin' from value '3.1764435600123456\negress\nhttp\nHTTP/1.1\n192.0.2.1:5\n192.0.2.20:80\nGET\nhospital\n/patients/3'"}
 `
-	require.Equal(t, []Entry{{Event: "DownstreamEnd", Direction: "egress", Kind: "http", Method: "GET", Path: "/patients/3", Code: 200, BytesSent: 98,
+	require.Equal(t, []Entry{{Event: "DownstreamEnd", Direction: "egress", Kind: "http", Method: "GET", Path: "/patients/3", Code: 200, Flags: "-", BytesSent: 98,
 		UpstreamHost: "192.0.2.20:80", OriginalDestination: "192.0.2.20:80"}}, Parse(log))
 }
