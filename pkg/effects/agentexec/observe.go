@@ -71,9 +71,9 @@ func (c *Cluster) trouble(ctx context.Context, pod *corev1.Pod) string {
 		}
 	}
 	request := c.client.CoreV1().Pods(c.namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container, Previous: true, TailLines: ptr.To[int64](lastLines)})
-	if log, err := request.Stream(ctx); err == nil {
-		text, _ := io.ReadAll(io.LimitReader(log, maxTrouble)) // what arrived of it will do
-		_ = log.Close()
+	if last, err := request.Stream(ctx); err == nil {
+		text, _ := io.ReadAll(io.LimitReader(last, maxTrouble)) // what arrived of it will do
+		_ = last.Close()
 		texts = append(texts, string(text))
 	}
 	return strings.TrimSpace(strings.Join(texts, " "))

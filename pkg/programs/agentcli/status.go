@@ -39,16 +39,8 @@ func fit(text string, width int, wide bool) string {
 // shownDrifts bounds how many differences of one pod the table shows: a whole ruleset may differ.
 const shownDrifts = 20
 
-// printNodeStatus writes the status as a table for people. Ages are relative to now.
-func printNodeStatus(w io.Writer, s agentapi.NodeStatus, wide bool, now time.Time) error {
-	ready := "ready"
-	if !s.Ready {
-		ready = "not ready"
-	}
-	fmt.Fprintf(w, "node %s (%s): iptables-%s (%s), %s at %s\n", s.Node, ready, s.Backend, s.BackendSign, s.Runtime, s.Socket)
-	for _, p := range s.Problems {
-		fmt.Fprintf(w, "problem: %s\n", p)
-	}
+// printEndpoints writes a row for each pod.
+func printEndpoints(w io.Writer, s agentapi.NodeStatus, wide bool, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "POD\tSTATE\tRULES\tDRIFT\tREPAIRED\tVERIFIED\tPROXY")
 	if wide {
@@ -67,7 +59,20 @@ func printNodeStatus(w io.Writer, s agentapi.NodeStatus, wide bool, now time.Tim
 		}
 		fmt.Fprintln(t)
 	}
-	if err := t.Flush(); err != nil {
+	return t.Flush()
+}
+
+// printNodeStatus writes the status as a table for people. Ages are relative to now.
+func printNodeStatus(w io.Writer, s agentapi.NodeStatus, wide bool, now time.Time) error {
+	ready := "ready"
+	if !s.Ready {
+		ready = "not ready"
+	}
+	fmt.Fprintf(w, "node %s (%s): iptables-%s (%s), %s at %s\n", s.Node, ready, s.Backend, s.BackendSign, s.Runtime, s.Socket)
+	for _, p := range s.Problems {
+		fmt.Fprintf(w, "problem: %s\n", p)
+	}
+	if err := printEndpoints(w, s, wide, now); err != nil {
 		return err
 	}
 	for _, e := range s.Endpoints {

@@ -12,7 +12,10 @@ import (
 
 // Forms of an answer.
 const (
-	FormTable, FormWide, FormJSON, FormYAML = "table", "wide", "json", "yaml"
+	FormTable = "table"
+	FormWide  = "wide"
+	FormJSON  = "json"
+	FormYAML  = "yaml"
 )
 
 // Style is how an answer is printed.

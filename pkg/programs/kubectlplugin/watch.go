@@ -90,10 +90,10 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 		})
 	}
 	all.Wait()
-	if ctx.Err() != nil {
-		return nil // the watcher has ended
+	if ctx.Err() == nil {
+		return errors.Join(problems...)
 	}
-	return errors.Join(problems...)
+	return nil // the watcher has ended
 }
 
 // nodeEvents reads both of a node's sources at the same time: each may go on for ever.

@@ -58,7 +58,7 @@ func policyFact(reason string, k netpolicy.Key, details map[string]string) fact.
 func described(policy netpolicy.Policy) map[string]string {
 	text := strings.Join(policy.Lines(), " | ")
 	sum := sha256.Sum256([]byte(text))
-	details := map[string]string{"name": policy.Key.String(), "sha256": hex.EncodeToString(sum[:])}
+	details := map[string]string{"name": policy.String(), "sha256": hex.EncodeToString(sum[:])}
 	const part = 1000
 	for _, name := range []string{"rules", "rules2", "rules3", "rules4"} {
 		if n := min(part, len(text)); n > 0 {

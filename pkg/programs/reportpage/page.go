@@ -49,7 +49,7 @@ func functions(d Document) template.FuncMap {
 		"clean":    clean,
 		"bars":     bars,
 		"timeline": func(spans []happening.Span) []bar { return timeline(spans, d.From, d.To) },
-		"total":    func(counts [report.Buckets]int64) (n int64) { return sum(counts) },
+		"total":    sum,
 	}
 }
 
