@@ -89,12 +89,6 @@ func refusals() []notice {
 			remedy:  "[Opaque ports](#opaque-ports); HTTP/2 with prior knowledge",
 		},
 		{
-			name: "HTTP/2 at its edges", lines: whole(), where: []string{"net/http at its edges | h2spec | *"},
-			symptom: "Frames that HTTP/2 forbids are answered by the proxy, in its own way",
-			reason:  "Envoy's codec answers them",
-			remedy:  "None is needed: clients do not send them",
-		},
-		{
 			name: "OPTIONS *", lines: whole(),
 			where:   []string{`* | curl*--request-target '\*'* | *`},
 			symptom: "404 in place of the server's answer",
