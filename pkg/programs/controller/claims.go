@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -30,7 +31,7 @@ const (
 	ReasonReleased      = "GuestReleased"      // the Hospital has released the namespace
 )
 
-// claimer keeps the label apis.LabelGuest, and Liqo's own labels as it says. It runs one namespace at a time.
+// claimer keeps the label apis.LabelGuest, and Liqo's own labels as it says, in several namespaces at a time.
 type claimer struct {
 	reader   client.Reader // cached
 	writer   client.Client
@@ -38,6 +39,7 @@ type claimer struct {
 	logger   *slog.Logger
 	restored *prometheus.CounterVec
 	lost     prometheus.Gauge
+	mu       sync.Mutex
 	// without are the namespaces whose labels are lost and not restored yet.
 	without map[string]bool
 }
@@ -58,7 +60,7 @@ func setupClaims(manager ctrl.Manager, logger *slog.Logger) error {
 			return fmt.Errorf("register the metrics of guests' labels: %w", err)
 		}
 	}
-	return ctrl.NewControllerManagedBy(manager).Named("data-space-claims").
+	return ctrl.NewControllerManagedBy(manager).Named("data-space-claims").WithOptions(several()).
 		For(&corev1.Namespace{}, builder.OnlyMetadata).
 		// What gives a guest its rights in the namespace.
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(itsNamespace)).
@@ -127,6 +129,8 @@ func (c *claimer) take(ctx context.Context, ns *metav1.PartialObjectMetadata, cl
 
 // count keeps the metric at the number of namespaces whose labels are lost.
 func (c *claimer) count(namespace string, lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if lost {
 		c.without[namespace] = true
 	} else {

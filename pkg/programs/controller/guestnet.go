@@ -18,7 +18,7 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// networkKeeper keeps in each foreign namespace the NetworkPolicy of what the guest's GuestPolicy opens. It runs one namespace at a time.
+// networkKeeper keeps in each foreign namespace the NetworkPolicy of what the guest's GuestPolicy opens, several at a time.
 type networkKeeper struct {
 	*reconciler
 	cluster clusterReader

@@ -47,7 +47,7 @@ func setupNetworks(manager ctrl.Manager, config Config, cluster clusterReader, o
 		reconciler: &reconciler{settler: settlerFor(manager, logger), reader: manager.GetCache(), config: config}, cluster: cluster,
 	}
 	ofGuest, every := itsNamespaces(manager.GetCache()), everyGuest(manager.GetCache())
-	return ctrl.NewControllerManagedBy(manager).Named("data-space-guest-networks").
+	return ctrl.NewControllerManagedBy(manager).Named("data-space-guest-networks").WithOptions(several()).
 		For(&corev1.Namespace{}, builder.OnlyMetadata).
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(ofGuest), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// Where nodes and the API server are is left out of what is opened.

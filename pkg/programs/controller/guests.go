@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,14 +63,13 @@ func (k *guestKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ctrl
 	tenant, byTenant := guestsettings.BySuspendingTenant(merged.Spec, tenants)
 	want := guestsettings.MarksOf(merged.Spec)
 	want.Suspended = want.Suspended || byTenant
-	var problems error
-	for i := range spaces {
+	problems := k.markAll(ctx, spaces, request.Name, func(ns *metav1.PartialObjectMetadata) guestsettings.Marks {
 		mark := want
 		if guestsettings.WantsTenant(merged.Spec) && !known { // until its Tenant has been read, a guest that is suspended stays so
-			mark.Suspended = mark.Suspended || apis.IsSuspended(spaces[i].Labels)
+			mark.Suspended = mark.Suspended || apis.IsSuspended(ns.Labels)
 		}
-		problems = errors.Join(problems, k.mark(ctx, &spaces[i], request.Name, mark))
-	}
+		return mark
+	})
 	k.count(request.Name, want.Suspended, len(spaces) > 0 || own != nil)
 	if own == nil {
 		k.reports.forget(request.Name)
@@ -86,9 +86,7 @@ func (k *guestKeeper) markPolicyless(ctx context.Context, spec v1alpha1.GuestPol
 	for _, guest := range []string{"", v1alpha1.DefaultGuestPolicy} {
 		spaces, err := spacesOf(ctx, k.reader, guest)
 		problems = errors.Join(problems, err)
-		for i := range spaces {
-			problems = errors.Join(problems, k.mark(ctx, &spaces[i], guest, guestsettings.MarksOf(spec)))
-		}
+		problems = errors.Join(problems, k.markAll(ctx, spaces, guest, func(*metav1.PartialObjectMetadata) guestsettings.Marks { return guestsettings.MarksOf(spec) }))
 	}
 	return problems
 }
@@ -111,6 +109,20 @@ func specOf(p *v1alpha1.GuestPolicy) v1alpha1.GuestPolicySpec {
 		return v1alpha1.GuestPolicySpec{}
 	}
 	return p.Spec
+}
+
+// markAll gives the namespaces of a guest their marks, several at a time, each whether or not another could be written.
+func (k *guestKeeper) markAll(ctx context.Context, spaces []metav1.PartialObjectMetadata, guest string, want func(*metav1.PartialObjectMetadata) guestsettings.Marks) error {
+	problems := make([]error, len(spaces))
+	group := errgroup.Group{}
+	group.SetLimit(atOnce)
+	for i := range spaces {
+		group.Go(func() error {
+			problems[i] = k.mark(ctx, &spaces[i], guest, want(&spaces[i]))
+			return nil
+		})
+	}
+	return errors.Join(group.Wait(), errors.Join(problems...))
 }
 
 // mark gives a namespace its marks and reports that its guest is suspended, or no longer.

@@ -8,7 +8,14 @@ func newMisnames() prometheus.Gauge {
 	})
 }
 
-// countMisnamed keeps the metric at the number of misnamed namespaces.
+// ending notes that a namespace is being deleted.
+func (r *reporter) ending(namespace string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.countMisnamed(namespace, false)
+}
+
+// countMisnamed keeps the metric at the number of misnamed namespaces. The caller holds the lock.
 func (r *reporter) countMisnamed(namespace string, misnamed bool) {
 	if misnamed {
 		r.misnamed[namespace] = true

@@ -36,6 +36,6 @@ func TestMisnamedNamespacesAreCounted(t *testing.T) {
 	require.InDelta(t, 2, count(), 0)
 	space("svc", nil)
 	require.InDelta(t, 1, count(), 0)
-	r.countMisnamed("example", false) // it is being deleted
+	r.ending("example")
 	require.InDelta(t, 0, count(), 0)
 }

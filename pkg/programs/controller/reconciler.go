@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/decisions/admit"
-	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/guard"
 	"data-space.liqo.io/pkg/decisions/inject"
 	"data-space.liqo.io/pkg/values/apis"
@@ -26,12 +25,14 @@ type resolvers interface {
 	Addresses(ctx context.Context) ([]netip.Addr, error)
 }
 
-// reconciler makes one namespace hold what guard decides. It runs one namespace at a time, so its memory needs no lock.
+// reconciler makes one namespace hold what guard decides. It runs one namespace at a time: to make a configuration takes a processor some time,
+// of which the other controllers have more need.
 type reconciler struct {
 	settler
 	reader    client.Reader // cached: only what setup watches can be read
 	resolvers resolvers
 	config    Config
+	made      made
 }
 
 // Reconcile computes everything first, then writes both objects, each whether or not the other could be written.
@@ -41,7 +42,8 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	if ns.DeletionTimestamp != nil {
-		r.reporter.countMisnamed(ns.Name, false)
+		r.reporter.ending(ns.Name)
+		delete(r.made, ns.Name)
 		return ctrl.Result{}, nil // what it holds goes with it, and nothing new may be made in it
 	}
 	owner, err := r.installation(ctx)
@@ -57,7 +59,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 
-	wantMap, problem := r.wantedConfigMap(ctx, ns, owner, verdict)
+	wantMap, problem := r.wantedConfigMap(ctx, ns, owner, verdict, haveMap)
 	narrow := r.config.Narrowed != nil && r.config.Narrowed(ns.Name, ns.Labels)
 	wantPolicy := r.wantedNetworkPolicy(guard.Namespace{Name: ns.Name, Installation: owner}, verdict, narrow)
 	var annotations []string
@@ -101,7 +103,7 @@ func (r *reconciler) namespace(ctx context.Context, name string) (*metav1.Partia
 }
 
 // wantedConfigMap is nil when none is wanted, or when there is a problem that keeps it from being decided.
-func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObjectMetadata, owner types.UID, verdict guard.Verdict) (*corev1.ConfigMap, error) {
+func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObjectMetadata, owner types.UID, verdict guard.Verdict, have *corev1.ConfigMap) (*corev1.ConfigMap, error) {
 	if !verdict.ConfigMap {
 		return nil, nil
 	}
@@ -111,16 +113,11 @@ func (r *reconciler) wantedConfigMap(ctx context.Context, ns *metav1.PartialObje
 	}
 	settings := r.config.proxy(addresses)
 	settings.GuestID, settings.Namespace = verdict.GuestID, ns.Name
-	config, err := envoy.Bootstrap(settings)
+	plain, module, err := r.made.configs(settings, have)
 	if err != nil {
 		return nil, err
 	}
-	settings.Reader = apis.ProxyModule
-	module, err := envoy.Bootstrap(settings)
-	if err != nil {
-		return nil, err
-	}
-	return guard.ConfigMap(guard.Namespace{Name: ns.Name, Installation: owner}, string(config), string(module)), nil
+	return guard.ConfigMap(guard.Namespace{Name: ns.Name, Installation: owner}, plain, module), nil
 }
 
 func (r *reconciler) wantedNetworkPolicy(ns guard.Namespace, verdict guard.Verdict, narrow bool) *networkingv1.NetworkPolicy {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -33,10 +34,11 @@ type recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// reporter says what happened in the log and as Events on the namespace, and says each thing once.
+// reporter says what happened in the log and as Events on the namespace, and says each thing once. It is safe for concurrent use.
 type reporter struct {
 	events recorder
 	logger *slog.Logger
+	mu     sync.Mutex
 	// told is what was last reported as wrong, by namespace.
 	told map[string]string
 	// named are the namespaces whose name was judged, misnamed those of them that admission would refuse, and misnames counts these.
@@ -58,6 +60,8 @@ func newReporter(events recorder, logger *slog.Logger) *reporter {
 
 // findings reports what is wrong with the namespace when that has changed: with its labels, its annotations, or what is made for it.
 func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.Finding, annotations []string, problem error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if len(findings) == 0 && len(annotations) == 0 && problem == nil {
 		delete(r.told, ns.Name)
 		return
@@ -80,6 +84,8 @@ func (r *reporter) findings(ns *metav1.PartialObjectMetadata, findings []guard.F
 
 // name reports once that a guest's namespace has a name that admission would refuse: it was there before.
 func (r *reporter) name(ns *metav1.PartialObjectMetadata, names admit.SpaceNames) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !apis.IsForeign(ns.Labels) {
 		delete(r.named, ns.Name)
 		r.countMisnamed(ns.Name, false)
@@ -98,11 +104,15 @@ func (r *reporter) name(ns *metav1.PartialObjectMetadata, names admit.SpaceNames
 
 // seen notes that the cache shows the object.
 func (r *reporter) seen(have client.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.present[describe(have)] = true
 }
 
 // done reports a step that was taken.
 func (r *reporter) done(ns *metav1.PartialObjectMetadata, step guard.Step, want, have client.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch {
 	case step.Verb == guard.Delete:
 		r.forget(have)

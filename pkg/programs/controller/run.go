@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -128,6 +129,7 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 		reader:    manager.GetCache(),
 		resolvers: fixed(config.ClusterDNS),
 		config:    config,
+		made:      made{},
 	}
 	if err := metrics.Registry.Register(r.reporter.misnames); err != nil {
 		return fmt.Errorf("register the metric of misnamed namespaces: %w", err)
@@ -163,6 +165,11 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	}
 	return b.Complete(r)
 }
+
+// several is how many namespaces a controller decides about at a time: what all namespaces of a guest wait for is the API server's answers.
+func several() controller.Options { return controller.Options{MaxConcurrentReconciles: atOnce} }
+
+const atOnce = 8
 
 func settlerFor(manager ctrl.Manager, logger *slog.Logger) settler {
 	return settler{

@@ -26,7 +26,7 @@ type writer interface {
 	Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error
 }
 
-// settler takes the steps that guard decides. One goroutine uses it, as its reporter's memory has no lock.
+// settler takes the steps that guard decides. It is safe for concurrent use, about different objects.
 type settler struct {
 	writer   writer
 	reporter *reporter
