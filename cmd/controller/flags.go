@@ -54,11 +54,11 @@ func dnsFlags(f *pflag.FlagSet, c *controller.Config) {
 		" through the cluster's DNS: example.org=198.51.100.53,example.com (default none)", &c.Resolver.Forward, parseForward)
 	cli.Var(f, "guest-namespace-pattern", "regular `expression` for the names of guests' namespaces, as the webhook's; others are reported (default "+admit.DefaultSpacePattern+")", &c.SpacePattern, admit.ParseSpacePattern)
 	cli.Var(f, "cluster-domain", "`domain` of the cluster's own names (default "+resolver.DefaultClusterDomain+")", &c.Resolver.ClusterDomain, parseDomain)
-	f.IntVar(&c.Resolver.QueriesPerSecond, "dns-queries-per-second", c.Resolver.QueriesPerSecond, "`number` of DNS questions that each foreign pod"+
-		" may ask in a second, and ten times as many at once after a rest; the resolver refuses those above")
+	f.IntVar(&c.Resolver.QueriesPerSecond, "dns-queries-per-second", c.Resolver.QueriesPerSecond, "`number` of DNS questions that each foreign pod may ask in a second, and ten times as many at once after a rest; the resolver refuses those above")
 	cli.Var(f, "dns-service", "`name` of the Service that answers guests' names (default "+c.DNSService+"); followed when its addresses change", &c.DNSService, parseName)
 	cli.Var(f, "dns-namespace", "`namespace` of that Service and its pods (default "+c.DNS.Namespace+")", &c.DNS.Namespace, parseName)
 	cli.Var(f, "dns-pod-labels", "`labels` of its pods, key=value, comma-separated (default "+labels.FormatLabels(c.DNS.PodLabels)+")", &c.DNS.PodLabels, parseLabels)
+	cli.Var(f, "guest-names-server", "`host:port` of the DNS server that is asked for the hosts that GuestPolicies name (default the servers of the controller's own pod)", &c.NamesServer, cli.AddressParser("198.51.100.53:53", ""))
 	cli.Var(f, "cluster-dns", "`addresses` that answer guests' names, comma-separated, instead of those of the Service", &c.ClusterDNS, parseAddresses)
 }
 

@@ -21,6 +21,10 @@ type Cluster struct {
 	Peers []Peer
 	// Guest is the guest whose section it is; empty: that of all guests.
 	Guest string
+	// Names returns what is known of a host's name. nil: nothing.
+	Names func(name string) Resolution
+	// Domain is that of the cluster's own names.
+	Domain string
 
 	home bool // the guest's own external network is opened
 }
@@ -31,6 +35,10 @@ type Opened struct {
 	Egress  []networkingv1.NetworkPolicyEgressRule
 	// Closed are the peers and rules that open nothing, each with its field, the reason and the remedy. All others are opened.
 	Closed []string
+	// Named has for each name in the section the addresses that are answered, none as long as none is open.
+	Named map[string][]netip.Addr
+	// Unnamed are the names that open nothing, or not all of their addresses, each with its field, the reason and the remedy.
+	Unnamed []string
 }
 
 // Empty reports whether nothing is opened.
@@ -38,12 +46,17 @@ func (o Opened) Empty() bool { return len(o.Ingress) == 0 && len(o.Egress) == 0 
 
 // Rules decides what a section opens. A rule without a peer or a port that is left is left out: NetworkPolicy would take it for all.
 func Rules(n *v1alpha1.Network, c Cluster) Opened {
-	r := &renderer{cluster: c}
 	if n == nil {
-		return r.opened
+		return Opened{}
 	}
+	if c.Names == nil {
+		c.Names = func(string) Resolution { return Resolution{} }
+	}
+	r := &renderer{cluster: c, section: n, names: NamesOf(n)}
 	for i, rule := range n.Egress {
-		if to := r.peers(fmt.Sprintf("spec.network.egress[%d].to", i), rule.To); len(to) > 0 {
+		at := fmt.Sprintf("spec.network.egress[%d]", i)
+		to := append(r.peers(at+".to", rule.To), r.named(at+".names", rule.Names)...)
+		if len(to) > 0 {
 			r.opened.Egress = append(r.opened.Egress, networkingv1.NetworkPolicyEgressRule{To: to, Ports: outward(rule.Ports)})
 		}
 	}
@@ -68,6 +81,8 @@ func Rules(n *v1alpha1.Network, c Cluster) Opened {
 
 type renderer struct {
 	cluster    Cluster
+	section    *v1alpha1.Network
+	names      []string // of the section, as many as are looked up
 	opened     Opened
 	exceptions int
 }

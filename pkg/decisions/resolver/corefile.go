@@ -26,7 +26,7 @@ const burstSeconds = 10
 
 // Corefile returns the resolver's configuration; the same settings give the same text. An error holds every problem of the
 // settings. The order of lines means nothing to CoreDNS; the order in which it asks is compiled into our build of it:
-// the cluster, then the listed domains, then the "no such name" of the template.
+// the cluster, then the names of each guest, then the listed domains, then the "no such name" of the template.
 func Corefile(s Settings) (string, error) {
 	if errs := s.Validate(nil); len(errs) > 0 {
 		return "", fmt.Errorf("settings of the resolver: %w", errs.ToAggregate())
@@ -50,7 +50,8 @@ func Corefile(s Settings) (string, error) {
         pods verified
         ttl 5
     }
-`, s.QueriesPerSecond, burstSeconds*s.QueriesPerSecond, logFormat, portHealth, portReady, portMetrics, strings.Join(s.zones(), " "))
+    names %s/%s
+`, s.QueriesPerSecond, burstSeconds*s.QueriesPerSecond, logFormat, portHealth, portReady, portMetrics, strings.Join(s.zones(), " "), apis.SystemNamespace, apis.NamesConfigMapName)
 	for _, domain := range s.Forward {
 		fmt.Fprintf(&b, "    forward %s %s\n", domain.Name, servers(domain))
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	// ClosedNetworks are networks that no GuestPolicy opens by address, beside those of nodes, their pods and the API server.
 	ClosedNetworks []netip.Prefix
 
+	// NamesServer (host:port) is asked for the names of hosts in GuestPolicies. Empty: the servers of the controller's own pod.
+	NamesServer string
+
 	// AgentLease is how long a node is offered to foreign pods after its agent's last renewal.
 	AgentLease time.Duration
 	// StartupTaint, if set, is taken off a node that is offered, and put back when the offer ends.

@@ -31,6 +31,9 @@ type clusterReader struct {
 	own client.Reader
 	// peers are Liqo's.
 	peers *peers
+	// names are the hosts that GuestPolicies name, and domain is that of the cluster's own.
+	names  *names
+	domain string
 	// more are networks that the Hospital has added.
 	more []netip.Prefix
 }
@@ -49,8 +52,8 @@ func (k *networkKeeper) Reconcile(ctx context.Context, request ctrl.Request) (ct
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if _, known := k.cluster.peers.known(); !known && want != nil {
-		return ctrl.Result{}, nil // what there is stays; all are decided when the peers are known
+	if _, known := k.cluster.peers.known(); want != nil && (!known || !k.cluster.names.ready()) {
+		return ctrl.Result{}, nil // what there is stays; all are decided when the peers and the names are known
 	}
 	return ctrl.Result{}, k.settle(ctx, ns, guard.NetworkPolicyStep(want, have), object(want), object(have))
 }
@@ -89,7 +92,7 @@ func (k *networkKeeper) section(ctx context.Context, guest string) (*v1alpha1.Ne
 
 // read fails while the API server's own addresses are unknown: nothing is opened before.
 func (r clusterReader) read(ctx context.Context) (guestnet.Cluster, error) {
-	c := guestnet.Cluster{Installation: apis.SystemNamespace, Addresses: append([]netip.Prefix{}, r.more...)}
+	c := guestnet.Cluster{Installation: apis.SystemNamespace, Addresses: append([]netip.Prefix{}, r.more...), Names: r.names.resolution, Domain: r.domain}
 	c.Peers, _ = r.peers.known()
 	nodes := &corev1.NodeList{}
 	if err := r.nodes.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {

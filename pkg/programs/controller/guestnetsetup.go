@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -47,6 +48,9 @@ func setupNetworks(manager ctrl.Manager, config Config, cluster clusterReader, o
 		reconciler: &reconciler{settler: settlerFor(manager, logger), reader: manager.GetCache(), config: config}, cluster: cluster,
 	}
 	ofGuest, every := itsNamespaces(manager.GetCache()), everyGuest(manager.GetCache())
+	if err := setupAnswers(manager, k); err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(manager).Named("data-space-guest-networks").WithOptions(several()).
 		For(&corev1.Namespace{}, builder.OnlyMetadata).
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(ofGuest), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -55,6 +59,7 @@ func setupNetworks(manager ctrl.Manager, config Config, cluster clusterReader, o
 		WatchesMetadata(installationRole(), handler.EnqueueRequestsFromMapFunc(every)).
 		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(every))).
 		WatchesRawSource(cluster.peers.source(every)).
+		WatchesRawSource(cluster.names.source(every, func(context.Context) {})).
 		// What is edited or deleted is restored.
 		WatchesRawSource(source.Kind[client.Object](own, &networkingv1.NetworkPolicy{}, handler.EnqueueRequestsFromMapFunc(itsNamespace))).
 		Complete(k)

@@ -31,7 +31,8 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 		return err
 	}
 	by := followed{kinds: manager.GetRESTMapper(), live: manager.GetAPIReader(), store: own, logger: logger}
-	cluster := clusterReader{nodes: manager.GetCache(), own: own, peers: newPeers(by), more: config.ClosedNetworks}
+	cluster := clusterReader{nodes: manager.GetCache(), own: own, peers: newPeers(by), more: config.ClosedNetworks,
+		names: newNames(config.NamesServer, logger), domain: config.Resolver.ClusterDomain}
 	if err := setupNetworks(manager, config, cluster, own, logger); err != nil {
 		return err
 	}
@@ -48,7 +49,11 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 	if err := metrics.Registry.Register(k.suspended); err != nil {
 		return fmt.Errorf("register the metric of suspended guests: %w", err)
 	}
-	return ctrl.NewControllerManagedBy(manager).Named("data-space-guests").
+	b := ctrl.NewControllerManagedBy(manager).Named("data-space-guests")
+	for _, c := range classKinds() { // whether the classes that a GuestPolicy names exist
+		b = b.WatchesMetadata(metadataOf(c.kind), handler.EnqueueRequestsFromMapFunc(naming(manager.GetCache(), c)))
+	}
+	return b.
 		Watches(&v1alpha1.GuestPolicy{}, handler.EnqueueRequestsFromMapFunc(itsGuests(manager.GetCache()))).
 		// A namespace that becomes a guest's, or whose marks change.
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(itsGuest), builder.OnlyMetadata).
@@ -58,6 +63,7 @@ func setupGuests(manager ctrl.Manager, config Config, logger *slog.Logger) error
 		// Where nodes are decides what a section network opens.
 		Watches(&corev1.Node{}, coalesced(withNetworks(manager.GetCache())), builder.WithPredicates(nodeMoved())).
 		WatchesRawSource(cluster.peers.source(withNetworks(manager.GetCache()))).
+		WatchesRawSource(cluster.names.source(withNetworks(manager.GetCache()), func(context.Context) {})).
 		WatchesRawSource(source.Kind[client.Object](own, &discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(withNetworks(manager.GetCache())))).
 		Complete(k)
 }

@@ -29,20 +29,29 @@ func (k *guestKeeper) report(ctx context.Context, policy *v1alpha1.GuestPolicy, 
 	if policy == nil {
 		return ctrl.Result{}, nil
 	}
-	again, problems := ctrl.Result{}, unshown(policy, k.kinds)
-	if len(problems) > 0 {
+	again, unknown := ctrl.Result{}, unshown(policy, k.kinds)
+	if len(unknown) > 0 {
 		again.RequeueAfter = kindsAgain
 	}
-	reason, closed := k.closed(ctx, policy)
+	missing, err := absent(ctx, k.reader, policy)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	reason, closed, unnamed := k.closed(ctx, policy)
 	next := policy.DeepCopy()
 	next.Status.ObservedGeneration = policy.Generation
-	conditions := []metav1.Condition{accepted(problems, reason, closed), suspended}
+	conditions := []metav1.Condition{accepted(unknown, missing, reason, closed), suspended}
 	if policy.Name != v1alpha1.DefaultGuestPolicy {
 		names, lost := sortedNames(spaces)
 		conditions = append(conditions, intact(lost))
 		next.Status.NamespaceCount = ptr.To(int32(len(names))) //nolint:gosec // a cluster has not that many namespaces
 		next.Status.Namespaces = names[:min(len(names), namespacesShown)]
 		k.reports.status(policy.Name, &next.Status)
+	}
+	if len(guestnet.NamesOf(policy.Spec.Network)) > 0 {
+		conditions = append(conditions, resolved(unnamed))
+	} else {
+		meta.RemoveStatusCondition(&next.Status.Conditions, v1alpha1.ConditionNamesResolved)
 	}
 	for _, condition := range conditions {
 		condition.ObservedGeneration = policy.Generation
@@ -66,42 +75,64 @@ const (
 	notReadYet  = "NotReadYet"  // until the controller knows what no policy opens
 )
 
-// closed returns what of the policy's own section network opens nothing, and the reason.
-func (k *guestKeeper) closed(ctx context.Context, policy *v1alpha1.GuestPolicy) (reason string, problems []string) {
+// closed returns what of the policy's own section network opens nothing, and the reason, and which names open not all of their addresses.
+func (k *guestKeeper) closed(ctx context.Context, policy *v1alpha1.GuestPolicy) (reason string, problems, unnamed []string) {
 	if policy.Spec.Network == nil {
-		return neverOpened, nil
+		return neverOpened, nil, nil
 	}
 	if _, known := k.cluster.peers.known(); !known {
-		return notReadYet, []string{"spec.network: opens nothing new yet: the networks of Liqo's peers have not been read"}
+		problems = []string{"spec.network: opens nothing new yet: the networks of Liqo's peers have not been read"}
+		return notReadYet, problems, problems
 	}
 	cluster, err := k.cluster.read(ctx)
 	if err != nil {
-		return notReadYet, []string{"spec.network: opens nothing yet: " + err.Error()}
+		problems = []string{"spec.network: opens nothing yet: " + err.Error()}
+		return notReadYet, problems, problems
 	}
 	if policy.Name != v1alpha1.DefaultGuestPolicy {
 		cluster.Guest = policy.Name
 	}
-	return neverOpened, guestnet.Rules(policy.Spec.Network, cluster).Closed
+	opened := guestnet.Rules(policy.Spec.Network, cluster)
+	return neverOpened, opened.Closed, opened.Unnamed
+}
+
+// resolved is the condition of a policy whose names have these problems.
+func resolved(problems []string) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionNamesResolved, Status: metav1.ConditionTrue, Reason: "Resolved", Message: "each name opens its addresses"}
+	if len(problems) > 0 {
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, "NotResolved", joined(problems)
+	}
+	return c
+}
+
+// joined is the message of these problems, of bounded length.
+func joined(problems []string) string {
+	if more := len(problems) - problemsShown; more > 0 {
+		problems = append(slices.Clone(problems[:problemsShown]), fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(problems, ". ")
 }
 
 // problemsShown bounds the condition's message.
 const problemsShown = 8
 
-// accepted is the condition of a policy of which these kinds are unknown, and which for this reason does not open what is closed.
-func accepted(unknown []string, reason string, closed []string) metav1.Condition {
+// accepted is the condition of a policy of which these kinds and classes are unknown, and which for this reason does not open what is closed.
+func accepted(unknown, missing []string, reason string, closed []string) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionTrue, Reason: "InForce", Message: "all that it says is in force"}
-	problems := slices.Concat(closed, unknown)
+	problems := slices.Concat(closed, unknown, missing)
 	if len(problems) == 0 {
 		return c
 	}
-	c.Status, c.Reason = metav1.ConditionFalse, reason
-	if len(closed) == 0 {
+	c.Status = metav1.ConditionFalse
+	switch {
+	case len(closed) > 0:
+		c.Reason = reason
+	case len(unknown) > 0:
 		c.Reason = "UnknownKind"
+	default:
+		c.Reason = "UnknownClass"
 	}
-	if more := len(problems) - problemsShown; more > 0 {
-		problems = append(problems[:problemsShown], fmt.Sprintf("%d more", more))
-	}
-	c.Message = strings.Join(problems, ". ") + ". All else is in force"
+	c.Message = joined(problems) + ". All else is in force"
 	return c
 }
 

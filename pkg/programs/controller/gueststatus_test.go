@@ -38,6 +38,7 @@ func TestWhatIsNotReadYetHasAReasonOfItsOwn(t *testing.T) {
 		addresses []string
 		policy    *v1alpha1.GuestPolicy
 		unknown   []string
+		missing   []string
 		reason    string
 		message   string
 	}{
@@ -46,14 +47,15 @@ func TestWhatIsNotReadYetHasAReasonOfItsOwn(t *testing.T) {
 		"both, and a kind":       {policy: to("10.9.0.0/24"), unknown: []string{"a kind"}, reason: "NotReadYet", message: "a kind. All else is in force"},
 		"never opened":           {policy: to("10.1.0.5/32"), peersRead: true, addresses: []string{"10.1.0.5"}, reason: "NeverOpened", message: "10.1.0.5/32"},
 		"an unknown kind":        {policy: to("10.9.0.0/24"), peersRead: true, addresses: []string{"10.1.0.5"}, unknown: []string{"a kind"}, reason: "UnknownKind", message: "a kind"},
+		"an unknown class":       {policy: &v1alpha1.GuestPolicy{}, missing: []string{"a class"}, reason: "UnknownClass", message: "a class. All else is in force"},
 		"no section network":     {policy: &v1alpha1.GuestPolicy{}, reason: "InForce"},
 		"all is opened":          {policy: to("10.9.0.0/24"), peersRead: true, addresses: []string{"10.1.0.5"}, reason: "InForce"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reader := apiServers{addresses: c.addresses}
 			k := &guestKeeper{cluster: clusterReader{nodes: reader, own: reader, peers: &peers{allRead: c.peersRead}}}
-			reason, closed := k.closed(t.Context(), c.policy)
-			got := accepted(c.unknown, reason, closed)
+			reason, closed, _ := k.closed(t.Context(), c.policy)
+			got := accepted(c.unknown, c.missing, reason, closed)
 			require.Equal(t, c.reason, got.Reason)
 			require.Equal(t, c.reason == "InForce", got.Status == metav1.ConditionTrue)
 			require.Contains(t, got.Message, c.message)

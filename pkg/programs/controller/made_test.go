@@ -24,10 +24,14 @@ func TestAConfigurationIsMadeOnceAndAgainWhenItsSettingsChangeOrItIsEdited(t *te
 	require.Less(t, same, 100.0, "nothing is made again")
 
 	for name, edit := range map[string]func(data map[string]string){
-		"edited":       func(data map[string]string) { data[apis.EnvoyConfigKey] += "\n" },
-		"swapped":      func(data map[string]string) { data[apis.EnvoyConfigKey], data[apis.EnvoyModuleConfigKey] = module, plain },
-		"moved across": func(data map[string]string) { data[apis.EnvoyConfigKey], data[apis.EnvoyModuleConfigKey] = plain+module, "" },
-		"removed":      func(data map[string]string) { delete(data, apis.EnvoyModuleConfigKey) },
+		"edited": func(data map[string]string) { data[apis.EnvoyConfigKey] += "\n" },
+		"swapped": func(data map[string]string) {
+			data[apis.EnvoyConfigKey], data[apis.EnvoyModuleConfigKey] = module, plain
+		},
+		"moved across": func(data map[string]string) {
+			data[apis.EnvoyConfigKey], data[apis.EnvoyModuleConfigKey] = plain+module, ""
+		},
+		"removed": func(data map[string]string) { delete(data, apis.EnvoyModuleConfigKey) },
 	} {
 		edited := have.DeepCopy()
 		edit(edited.Data)

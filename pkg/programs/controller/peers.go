@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"maps"
 	"reflect"
 	"slices"
@@ -19,11 +18,11 @@ import (
 // peers follows the networks of Liqo's peers in its Configurations, where the cluster has that kind. It is safe for concurrent use.
 type peers struct {
 	optional
+	listeners
 
 	mu      sync.Mutex
 	allRead bool                     // all Configurations have been read, or there are none
 	all     map[string]guestnet.Peer // by namespace and name
-	asked   []func()                 // each asks a controller to decide again
 }
 
 func newPeers(by followed) *peers {
@@ -51,17 +50,7 @@ func (p *peers) known() (all []guestnet.Peer, ok bool) {
 
 // source asks for these when the networks of a peer change.
 func (p *peers) source(requests handler.MapFunc) source.Source {
-	return source.Func(func(ctx context.Context, q queue) error {
-		p.mu.Lock()
-		p.asked = append(p.asked, func() {
-			for _, request := range requests(ctx, nil) {
-				q.Add(request)
-			}
-		})
-		p.mu.Unlock()
-		p.start(ctx)
-		return nil
-	})
+	return p.listeners.source(requests, p.start)
 }
 
 // take takes a Configuration.
@@ -76,14 +65,5 @@ func (p *peers) take(o *unstructured.Unstructured, gone bool) {
 	p.mu.Unlock()
 	if !same {
 		p.changed()
-	}
-}
-
-func (p *peers) changed() {
-	p.mu.Lock()
-	asked := slices.Clone(p.asked)
-	p.mu.Unlock()
-	for _, ask := range asked {
-		ask()
 	}
 }

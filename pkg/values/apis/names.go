@@ -104,6 +104,9 @@ const (
 	// ResolverName names its Deployment, its Service, the ConfigMap that the controller makes for it, and its pods' LabelName.
 	ResolverName      = "data-space-resolver"
 	ResolverConfigKey = "Corefile"
+	// NamesConfigMapName names the ConfigMap with what the resolver answers of the hosts in GuestPolicies, which has it under NamesKey.
+	NamesConfigMapName = "data-space-names"
+	NamesKey           = "answers"
 	// ResolverContainerName is the one container of its pods.
 	ResolverContainerName = "resolver"
 )

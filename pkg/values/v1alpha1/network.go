@@ -25,20 +25,34 @@ type Network struct {
 	HomeAPI Permission `json:"homeAPI,omitempty"`
 }
 
-// EgressRule allows traffic from the guest's pods to peers, at ports.
+// EgressRule allows traffic from the guest's pods to peers and to hosts by their names, at ports.
+// +kubebuilder:validation:XValidation:rule="has(self.to) && size(self.to) > 0 || has(self.names) && size(self.names) > 0",message="a rule needs a destination: add to or names; nothing opens every destination by being left out"
 type EgressRule struct {
-	// to are the destinations. At least one is needed: nothing opens every destination by being left out.
-	// +required
+	// to are destinations. A rule needs one of them, or a name: nothing opens every destination by being left out.
+	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
-	To []Peer `json:"to"`
+	To []Peer `json:"to,omitzero"`
+	// names are hosts outside the cluster, such as api.example.org. The guests' resolver answers each for the pods of this guest, with
+	// addresses that the controller looks up every 30 seconds; these addresses are opened, at ports. At most 32 names of a GuestPolicy are.
+	// What no GuestPolicy opens stays closed, and so do private addresses, unless an ipBlock of the egress rules has them. Other hosts at the
+	// same addresses are opened as well: the host that a connection is for is in the record.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	Names []HostName `json:"names,omitzero"`
 	// ports are the ports of the destinations; left out: all ports.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Ports []Port `json:"ports,omitzero"`
 }
+
+// HostName is the full name of a host in the DNS, in lower case and without a dot at its end.
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:Pattern=`^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`
+type HostName string
 
 // IngressRule allows traffic from peers to the guest's pods, at ports.
 // +kubebuilder:validation:XValidation:rule="!has(self.ports) || self.ports.all(p, !has(p.port) || has(p.endPort) || type(p.port) != int || !(int(p.port) in [13031, 13032, 13041, 13043, 13053]))",message="ports: the proxy of each pod listens on this port, and no rule opens it; use another"

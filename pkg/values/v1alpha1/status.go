@@ -6,6 +6,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 const (
 	// ConditionAccepted is True if all that the policy says is in force; otherwise its message names the field and the remedy.
 	ConditionAccepted = "Accepted"
+	// ConditionNamesResolved is there if the policy opens hosts by their names. It is False while one of them opens nothing, or not all of its
+	// addresses; the message names it.
+	ConditionNamesResolved = "NamesResolved"
 	// ConditionSuspended is True while the guest is suspended.
 	ConditionSuspended = "Suspended"
 	// ConditionLabelsIntact is False while a namespace of the guest has a note that it lost one of Liqo's labels; the message names it.
@@ -20,8 +23,8 @@ type GuestPolicyStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Accepted (all that the policy says is in force), Suspended (the guest is suspended) and LabelsIntact (no namespace of the
-	// guest has lost a label of Liqo's).
+	// conditions are Accepted (all that the policy says is in force), Suspended (the guest is suspended), LabelsIntact (no namespace of the
+	// guest has lost a label of Liqo's) and, where spec.network has names, NamesResolved (each opens its addresses).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

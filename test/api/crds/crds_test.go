@@ -43,6 +43,7 @@ spec:
     taints: [{key: hospital.example/gpu, value: a100, effect: NoSchedule}, {key: batch}]
   network:
     egress:
+    - {names: [api.example.org], ports: [{port: 443}]}
     - to: [{namespaceSelector: {matchLabels: {a: b}}, podSelector: {}}, {ipBlock: {cidr: 203.0.113.0/24, except: [203.0.113.128/25]}}]
       ports: [{port: 5432}, {protocol: UDP, port: dns}, {port: 8000, endPort: 8010}]
     homeAPI: Allowed
@@ -81,8 +82,11 @@ func TestAContradictionIsRefusedByFieldAndRemedy(t *testing.T) {
 		spec(`{workload: {serviceTypes: [ExternalName]}}`):                                                  {"spec.workload.serviceTypes[0]", `"ClusterIP", "NodePort", "LoadBalancer"`},
 		spec(`{workload: {endpointNetworks: [203.0.113.9/24]}}`):                                            {"spec.workload.endpointNetworks[0]", "write the network's own address"},
 		spec(`{workload: {runtimeClasses: [a, a]}}`):                                                        {"spec.workload.runtimeClasses[1]", "Duplicate"},
-		spec(`{network: {egress: [{ports: [{port: 80}]}]}}`):                                                {"spec.network.egress[0].to", "Required"},
-		spec(`{network: {egress: [{to: []}]}}`):                                                             {"spec.network.egress[0].to", "at least 1"},
+		spec(`{network: {egress: [{ports: [{port: 80}]}]}}`):                                                {"spec.network.egress[0]", "add to or names"},
+		spec(`{network: {egress: [{to: [], names: []}]}}`):                                                  {"spec.network.egress[0]", "add to or names"},
+		spec(`{network: {egress: [{names: ["*.example.org"]}]}}`):                                           {"spec.network.egress[0].names[0]", "should match"},
+		spec(`{network: {egress: [{names: [10.0.0.1]}]}}`):                                                  {"spec.network.egress[0].names[0]", "should match"},
+		spec(`{network: {egress: [{names: [api.example.org.]}]}}`):                                          {"spec.network.egress[0].names[0]", "should match"},
 		spec(`{network: {ingress: [{from: [{}]}]}}`):                                                        {"spec.network.ingress[0].from[0]", "name one of these"},
 		spec(`{network: {egress: [{to: [{podSelector: {}, ipBlock: {cidr: 203.0.113.0/24}}]}]}}`):           {"spec.network.egress[0].to[0]", "write a second peer"},
 		spec(`{network: {egress: [{to: [{ipBlock: {cidr: 203.0.113.0/24, except: [198.51.100.0/24]}}]}]}}`): {"spec.network.egress[0].to[0].ipBlock", "must lie within cidr"},

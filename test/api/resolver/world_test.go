@@ -84,6 +84,7 @@ func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 	require.NoError(t, os.WriteFile(file, []byte(strings.NewReplacer(
 		".:53 {", fmt.Sprintf(".:%d {", r.address.Port()),
 		"pods verified", "pods verified\n        kubeconfig "+kubeconfig(t),
+		"names data-spacer/data-space-names", "names data-spacer/data-space-names "+kubeconfig(t),
 		outside.stand.String(), outside.address.String(),
 		"health :8080", "health "+kit.FreeAddress(t).String(), "ready :8181", "ready "+ready.String(),
 		"prometheus :9153", "prometheus "+kit.FreeAddress(t).String(),
