@@ -68,7 +68,7 @@ func (w *world) uninstalled(t *testing.T, steps []func(*testing.T)) {
 	}
 	t.Log("A GuestPolicy may have left these.")
 	require.NoError(t, w.patch(t, w.client, ns, `{"metadata":{"labels":{"data-space.liqo.io/suspended":"true"},"annotations":{"data-space.liqo.io/service-types":"NodePort"}}}`))
-	require.Len(t, slices.DeleteFunc(w.leftovers(t), func(found string) bool { return !strings.HasPrefix(found, "namespaces ") }), 1, "the guest's namespace has marks")
+	require.Contains(t, w.leftovers(t), "namespaces /"+ns, "the guest's namespace has marks; one of the other order may still be going")
 	w.cleanLabels(t)
 	require.Eventually(t, func() bool { return len(w.leftovers(t)) == 0 }, cleaning, 10*waitStep, "%s", lazily{func() string { return strings.Join(w.leftovers(t), "\n") }})
 	time.Sleep(quiet)
