@@ -100,6 +100,11 @@ func compare(ctx context.Context, cluster Cluster, a agentexec.Agent, kept Check
 	if err != nil {
 		return "", err
 	}
+	for _, key := range keys { // after a rotation: a log signs with its key and the one before, so those that were kept vouch for the next
+		if !slices.Contains(known, key) {
+			known = append(known, key)
+		}
+	}
 	if err := kept.Keep(a.Node, known, signed); err != nil {
 		return "", err
 	}
