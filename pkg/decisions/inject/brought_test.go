@@ -93,3 +93,14 @@ func TestAShadowPodBringsNoProxy(t *testing.T) {
 	spec := &corev1.PodSpec{InitContainers: []corev1.Container{{Name: "first"}, Sidecar(settings())}}
 	require.Equal(t, []string{"spec.pod.initContainers[1]"}, fieldsOf(Brought(spec, path)))
 }
+
+// A ShadowPod may have the volumes of either kind of proxy, as a pod that was injected by any replica has them, and no others of their names.
+func TestShadowPodsMayHaveTheVolumesOfEitherKindOfProxy(t *testing.T) {
+	path := field.NewPath("spec", "pod")
+	for _, module := range []bool{false, true} {
+		spec := &corev1.PodSpec{Volumes: Settings{Module: module}.volumes()}
+		require.Empty(t, Brought(spec, path))
+		spec.Volumes[0].ConfigMap.Name = "mine"
+		require.NotEmpty(t, Brought(spec, path))
+	}
+}

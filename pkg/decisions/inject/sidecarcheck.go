@@ -103,6 +103,9 @@ func differs(at *field.Path, differing []string) *field.Error {
 // Brought refuses the proxy and its volumes in what pods are made of: the author of a ShadowPod has no reason to include them.
 func Brought(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 	problems := judgeOwnVolumes(spec.Volumes, Settings{}, path.Child("volumes"))
+	if len(judgeOwnVolumes(spec.Volumes, Settings{Module: true}, path.Child("volumes"))) == 0 {
+		problems = nil // the volumes of either kind of proxy are what a pod was given here
+	}
 	if index := sidecarIndex(spec.InitContainers); index >= 0 {
 		problems = append(problems, field.Forbidden(path.Child("initContainers").Index(index), fmt.Sprintf(
 			"the container %s is Data Spacer's own; remove it, the pod gets it by itself", apis.ProxyContainerName)))
