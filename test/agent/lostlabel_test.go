@@ -56,6 +56,19 @@ func TestALostLabelChangesNothingOnTheWire(t *testing.T) {
 		contained(what)
 		require.Equal(t, "pharma-1", p.reaches("job", agentapi.Enforced, proxy).Guest, what)
 	}
+	// The guest is suspended while Liqo's label is lost: nothing opens its pod, and it is closed in the kernel for its proxy as well.
+	patch(`{"metadata":{"labels":{"liqo.io/remote-cluster-id":null,"liqo.io/tenant-namespace":null,"data-space.liqo.io/suspended":"true"}}}`)
+	p.reaches("job", agentapi.Closed, "")
+	for what, labels := range map[string]string{"changed": `"liqo.io/remote-cluster-id":"rival"`, "removed": `"liqo.io/remote-cluster-id":null`} {
+		patch(`{"metadata":{"labels":{` + labels + `}}}`)
+		for range 5 {
+			require.False(t, arrives(200*time.Millisecond), what)
+		}
+		closed := p.reaches("job", agentapi.Closed, "")
+		require.Equal(t, []string{"pharma-1", "Suspended"}, []string{closed.Guest, closed.Reason}, what)
+	}
+	patch(`{"metadata":{"labels":{"data-space.liqo.io/suspended":null}}}`)
+	contained("active again")
 	p.stop()
 	p = startProgram(t, c, n, kubeconfig, state)
 	contained("the agent starts again")
