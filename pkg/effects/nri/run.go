@@ -113,7 +113,7 @@ func closed(conn net.Conn) error {
 	return nil
 }
 
-// logger writes the stub's lines to our log at level Debug.
+// logger writes the stub's lines to our log: warnings and errors at level Warn, all others at level Debug.
 type logger struct{ log *slog.Logger }
 
 // Debugf implements the stub's Logger.
