@@ -56,7 +56,7 @@ func (w *World) containedRows() []Row {
 		},
 		{
 			"Pharma's user, with a certificate as Liqo issues it and plain kubectl, sees by the API proxy its own namespaces, one that joins, and the nodes and classes that its GuestPolicy shows",
-			"exactly these, a watch that shows the join, NotFound for another's, exec, logs and port-forward of its own pods; the API server itself refuses the same user; an audit event of each request", 2 * time.Minute, w.windowed,
+			"exactly these, a watch that shows the join, NotFound for another's, exec, logs and port-forward of its own pods; the API server itself refuses the same user; each request is an audit event, and a fact in the log of the guest", 3 * time.Minute, w.windowed,
 		},
 		{
 			"A name outside the cluster goes nowhere, whatever server the guest names; the resolver's log shows who asked",

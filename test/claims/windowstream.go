@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,12 +11,8 @@ import (
 	"strings"
 	"sync"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-
-	"data-space.liqo.io/pkg/values/apis"
 )
 
 func loaded(file string) (*clientcmdapi.Config, error) {
@@ -138,33 +132,4 @@ func (u *window) streams(ctx context.Context) (string, error) {
 		err = u.follow(ctx, func(line string) error { return forwarded(ctx, line) }, "port-forward", "-n", pharmaSpace, pod, ":"+appPort)
 	}
 	return "exec (websocket and SPDY), a log that is followed and a forwarded port of its own pod", err
-}
-
-// windowRecord looks for the user's requests in the audit events of both replicas.
-func (w *World) windowRecord(ctx context.Context, since metav1.Time) (string, error) {
-	text, err := w.run(ctx, "logs", "-n", apis.SystemNamespace, "-l", "app.kubernetes.io/name="+windowName, "--tail=-1", "--since-time="+since.UTC().Format("2006-01-02T15:04:05Z"))
-	if err != nil {
-		return "", err
-	}
-	found, all := map[string]int{}, 0
-	for line := range strings.Lines(text) {
-		var e auditv1.Event
-		if !strings.Contains(line, "audit.k8s.io") || json.Unmarshal([]byte(line), &e) != nil || e.User.Username != windowUser {
-			continue
-		}
-		all++
-		if e.ObjectRef != nil {
-			found[fmt.Sprint(e.Verb, " ", strings.TrimSuffix(e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource, "/"), " ", e.ResponseStatus.Code)]++
-		}
-	}
-	var problems []error
-	for _, want := range []string{
-		"list namespaces 200", "watch namespaces 200", "get namespaces 404", "list nodes 200", "list storageclasses 200", "get storageclasses 404", "list pods 403", "get pods/exec 101", "create pods/exec 101",
-		"get pods/log 200", "get pods/portforward 101",
-	} {
-		if found[want] == 0 {
-			problems = append(problems, fmt.Errorf("no audit event of %q: %v", want, found))
-		}
-	}
-	return fmt.Sprintf("%d audit events in its name", all), errors.Join(problems...)
 }
