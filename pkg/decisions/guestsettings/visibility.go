@@ -114,6 +114,12 @@ func (v Visible) Allows(kind schema.GroupResource, operation v1alpha1.VisibleOpe
 	return slices.ContainsFunc(v.kinds[kind], func(o objects) bool { return slices.Contains(o.operations, operation) && o.holds(name, set) })
 }
 
+// AllowsName reports whether the guest may list the object of this name whatever its labels are. A selector of what an object lacks holds for an object
+// without labels, and still says nothing about a name.
+func (v Visible) AllowsName(kind schema.GroupResource, name string) bool {
+	return slices.ContainsFunc(v.kinds[kind], func(o objects) bool { return (o.selector == nil || o.selector.Empty()) && o.holds(name, nil) })
+}
+
 // Selector returns the label selector of exactly the objects that the guest may list, so that the API server can filter them; false where
 // a single one does not express it.
 func (v Visible) Selector(kind schema.GroupResource) (labels.Selector, bool) {

@@ -81,6 +81,11 @@ func (v Visible) Shows(name, namespace string, set map[string]string) bool {
 	return namespace == "" && (v.bySelector || v.allows(v1alpha1.OperationList, name, set))
 }
 
+// ShowsName reports whether an object of this name is visible whatever its labels are.
+func (v Visible) ShowsName(name string) bool {
+	return slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.AllowsName(v.kind, name) })
+}
+
 func (v Visible) allows(operation v1alpha1.VisibleOperation, name string, set map[string]string) bool {
 	return slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.Allows(v.kind, operation, name, set) })
 }

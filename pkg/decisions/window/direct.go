@@ -23,14 +23,14 @@ func (g Guests) Permits(ids []string, a authorizationv1.ResourceAttributes) bool
 	}
 	switch {
 	case a.Verb != "list" && a.Verb != "watch":
-		return a.Verb == "get" && a.Name != "" && g.visibleTo(ids, kind).Shows(a.Name, "", nil)
+		return a.Verb == "get" && a.Name != "" && g.visibleTo(ids, kind).ShowsName(a.Name)
 	case namespaces:
 		own, err := g.ownNamespaces(ids)
 		return err == nil && narrower(a.LabelSelector, own)
 	}
 	visible := g.visibleTo(ids, kind)
 	for _, name := range selectedNames(a.FieldSelector) {
-		if visible.Shows(name, "", nil) {
+		if visible.ShowsName(name) {
 			return true
 		}
 	}

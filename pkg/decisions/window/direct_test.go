@@ -33,7 +33,13 @@ func asks(t *testing.T, verb, resource, selector, name string) authorizationv1.R
 
 func TestOnlyARightSelectorIsPermitted(t *testing.T) {
 	gpu := &v1alpha1.Selector{MatchLabels: map[string]v1alpha1.LabelValue{"gpu": "true"}}
-	g := NewGuests([]string{"pharma", "rival"}, []v1alpha1.GuestPolicy{policy("labelled", nodes(gpu)), policy("named", nodes(nil, "n1"))})
+	lacking := func(operator metav1.LabelSelectorOperator, values ...v1alpha1.LabelValue) v1alpha1.Visibility {
+		return nodes(&v1alpha1.Selector{MatchExpressions: []v1alpha1.Requirement{{Key: "internal", Operator: operator, Values: values}}})
+	}
+	g := NewGuests([]string{"pharma", "rival"}, []v1alpha1.GuestPolicy{
+		policy("labelled", nodes(gpu)), policy("named", nodes(nil, "n1")), policy("all", nodes(&v1alpha1.Selector{})),
+		policy("without", lacking(metav1.LabelSelectorOpDoesNotExist)), policy("other", lacking(metav1.LabelSelectorOpNotIn, "true")),
+	})
 	const own, tenant = "liqo.io/remote-cluster-id=pharma", ",!liqo.io/tenant-namespace"
 	for _, c := range []struct {
 		guest, verb, resource, selector, name string
@@ -59,6 +65,12 @@ func TestOnlyARightSelectorIsPermitted(t *testing.T) {
 		{"named", "list", "nodes", "", "n1", true},
 		{"named", "list", "nodes", "", "n2", false},
 		{"named", "list", "nodes", "gpu=true", "", false},
+		{"all", "watch", "nodes", "", "n1", true},
+		{"without", "list", "nodes", "!internal", "", true},
+		{"without", "list", "nodes", "", "n1", false}, // an object without labels would be visible
+		{"without", "watch", "nodes", "", "n1", false},
+		{"other", "list", "nodes", "internal notin (true)", "n1", true},
+		{"other", "list", "nodes", "", "n1", false},
 		{"", "list", "namespaces", own + tenant, "", false},
 	} {
 		var ids []string
@@ -69,7 +81,9 @@ func TestOnlyARightSelectorIsPermitted(t *testing.T) {
 	}
 	get := authorizationv1.ResourceAttributes{Verb: "get", Resource: "nodes", Name: "n1"}
 	require.True(t, g.Permits([]string{"named"}, get), "its name makes it visible")
-	require.False(t, g.Permits([]string{"labelled"}, get), "its labels may change until it is read")
+	for _, byLabels := range []string{"labelled", "without", "other"} {
+		require.False(t, g.Permits([]string{byLabels}, get), "%s: its labels may be others, and may change until it is read", byLabels)
+	}
 	get.Subresource = "proxy"
 	require.False(t, g.Permits([]string{"named"}, get))
 	require.False(t, g.Without([]string{"taken"}).Permits([]string{"pharma"}, asks(t, "list", "namespaces", own+tenant, "")), "a disputed namespace has the label too")
