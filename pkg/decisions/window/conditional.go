@@ -14,6 +14,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// mostCoded bounds a body of YAML or protobuf, of which two bytes may be a hundred in memory.
+const mostCoded = 128 << 10
+
 // protobufPrefix begins each object of the API as protobuf.
 const protobufPrefix = "k8s\x00"
 
@@ -104,8 +107,8 @@ func testState(body []byte, state metav1.ObjectMeta) ([]byte, error) {
 func onStateProtobuf(body []byte, state metav1.ObjectMeta) ([]byte, error) {
 	var envelope runtime.Unknown
 	rest, is := bytes.CutPrefix(body, []byte(protobufPrefix))
-	if !is || envelope.Unmarshal(rest) != nil {
-		return nil, bad("the body is not an object as protobuf")
+	if !is || len(body) > mostCoded || envelope.Unmarshal(rest) != nil {
+		return nil, bad("the body is not an object as protobuf, or is larger than %d KiB; send JSON", mostCoded>>10)
 	}
 	var theirs metav1.PartialObjectMetadata
 	if err := theirs.Unmarshal(envelope.Raw); err != nil {
@@ -146,8 +149,8 @@ func deleteOptions(body []byte, query url.Values) (metav1.DeleteOptions, error) 
 		}
 	case isProtobuf:
 		var envelope runtime.Unknown
-		if envelope.Unmarshal(rest) != nil || options.Unmarshal(envelope.Raw) != nil {
-			return options, bad("the body is not DeleteOptions as protobuf")
+		if len(body) > mostCoded || envelope.Unmarshal(rest) != nil || options.Unmarshal(envelope.Raw) != nil {
+			return options, bad("the body is not DeleteOptions as protobuf, or is larger than %d KiB; send JSON", mostCoded>>10)
 		}
 	default:
 		text, err := asJSON(body)
@@ -161,10 +164,16 @@ func deleteOptions(body []byte, query url.Values) (metav1.DeleteOptions, error) 
 	return options, nil
 }
 
-// asJSON returns a document of YAML as JSON. One of JSON stays as it is.
+// asJSON returns a document of YAML as JSON. One of JSON stays as it is. By aliases, each of which takes an anchor, a small document of YAML would be one
+// of gigabytes.
 func asJSON(body []byte) ([]byte, error) {
-	if json.Valid(body) {
+	switch {
+	case json.Valid(body):
 		return body, nil
+	case len(body) > mostCoded:
+		return nil, bad("YAML of more than %d KiB; send JSON", mostCoded>>10)
+	case bytes.ContainsRune(body, '&') && bytes.ContainsRune(body, '*'):
+		return nil, bad("YAML with & and *, which may be an alias; send JSON")
 	}
 	return yaml.YAMLToJSON(body)
 }

@@ -1,14 +1,17 @@
 package window
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
 
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -119,6 +122,46 @@ func TestAChangeHasACondition(t *testing.T) {
 	out, err = ConditionalDelete(nil, url.Values{"propagationPolicy": {"Orphan"}, "dryRun": {"All"}}, state)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Orphan","dryRun":["All"],"preconditions":{"uid":"u","resourceVersion":"7"}}`, string(out))
+}
+
+// A guest chooses the body. The library makes 80 MB of 160 kB of YAML.
+func TestASmallBodyDoesNotBecomeALargeOne(t *testing.T) {
+	state := metav1.ObjectMeta{Name: "n", UID: "u", ResourceVersion: "7"}
+	many := func(form, head, one string, times int) []byte {
+		return []byte(head + strings.Repeat(one, times) + form)
+	}
+	aliases := many("]", "x: &a "+strings.Repeat("s", 500)+"\ny: [", "*a, ", 5000)
+	unguarded, err := yaml.YAMLToJSON(aliases)
+	require.NoError(t, err)
+	require.Greater(t, len(unguarded), 100*len(aliases), "the library has no such bound")
+	owners := many("", "", "\x6a\x00", 500_000) // field 13 of the metadata, empty
+	raw := append([]byte("\x0a"), binary.AppendUvarint(nil, uint64(len(owners)))...)
+	envelope := runtime.Unknown{Raw: append(raw, owners...)}
+	protobuf, err := envelope.Marshal()
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		form string
+		body []byte
+	}{
+		"aliases": {"application/apply-patch+yaml", aliases}, "aliases of a PUT": {"", aliases}, "aliases of a merge patch": {"application/merge-patch+json", aliases},
+		"aliases of UTF-16": {"", []byte("\xff\xfea\x00:\x00 \x00&\x00a\x00 \x00b\x00\n\x00c\x00:\x00 \x00*\x00a\x00\n\x00")},
+		"many items":        {"application/yaml", many("]", "x: [", "a,", 300_000)},
+		"protobuf":          {"application/vnd.kubernetes.protobuf", append([]byte(protobufPrefix), protobuf...)},
+	} {
+		_, _, err := Conditional(c.form, c.body, state)
+		require.ErrorContains(t, err, "send JSON", name)
+		if c.form == "" {
+			_, err = ConditionalDelete(c.body, nil, state)
+			require.ErrorContains(t, err, "send JSON", name)
+		}
+	}
+	_, err = ConditionalDelete(append([]byte(protobufPrefix), protobuf...), nil, state)
+	require.ErrorContains(t, err, "send JSON")
+	large := many("\"}", `{"x":"&*`, "a", 1<<20)
+	_, _, err = Conditional("application/apply-patch+yaml", large, state)
+	require.NoError(t, err, "JSON, of which nothing is expanded")
+	_, _, err = Conditional("application/yaml", []byte("x: a & b\n"), state)
+	require.NoError(t, err)
 }
 
 // FuzzConditional tries bodies of any form: whatever is accepted has the condition where the API server reads it.
