@@ -12,6 +12,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/client-go/util/cert"
@@ -50,7 +51,7 @@ func certificate(ctx context.Context, clients kubernetes.Interface, of subject, 
 		return nil, fmt.Errorf("create the CertificateSigningRequest: %w", err)
 	}
 	if approve {
-		if err := approved(ctx, clients, name, asked); err != nil {
+		if err := approved(ctx, clients, name, uid, asked); err != nil {
 			return nil, err
 		}
 	} else {
@@ -65,14 +66,14 @@ func certificate(ctx context.Context, clients kubernetes.Interface, of subject, 
 	return &clientcmdapi.AuthInfo{ClientCertificateData: signed, ClientKeyData: key}, nil
 }
 
-// approved approves a request, if it is still the one that this program has made.
-func approved(ctx context.Context, clients kubernetes.Interface, name string, asked []byte) error {
+// approved approves a request, if it is still the one that this program has made: another of the same name may have the same text, and another signer or usages.
+func approved(ctx context.Context, clients kubernetes.Interface, name string, uid types.UID, asked []byte) error {
 	requests := clients.CertificatesV1().CertificateSigningRequests()
 	request, err := requests.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return fmt.Errorf("read the CertificateSigningRequest %q: %w", name, err)
 	}
-	if !bytes.Equal(request.Spec.Request, asked) {
+	if request.UID != uid || !bytes.Equal(request.Spec.Request, asked) {
 		return fmt.Errorf("the CertificateSigningRequest %q was replaced by another, and is not approved; delete it, and run this again", name)
 	}
 	request.Status.Conditions = append(request.Status.Conditions, certificatesv1.CertificateSigningRequestCondition{
