@@ -174,8 +174,26 @@ func namespaces(t *testing.T, w *world) {
 		`{"metadata":{"labels":{"liqo.io/remote-cluster-id":null}}}`,
 	} {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		err := powerful.Patch(t.Context(), namespace, client.RawPatch(types.MergePatchType, []byte(patch)))
-		require.ErrorContains(t, err, "not the guest's to change", patch)
+		change := client.RawPatch(types.MergePatchType, []byte(patch))
+		require.ErrorContains(t, powerful.Patch(t.Context(), namespace, change), "not the guest's to change", patch)
+		require.ErrorContains(t, powerful.Status().Patch(t.Context(), namespace, change), "not the guest's to change", patch)
+	}
+	t.Log("A subresource writes labels as well, as a namespace that is nobody's shows.")
+	finalizer := kubernetes.NewForConfigOrDie(w.impersonating(guestUser, guest, "administrators")).CoreV1().Namespaces()
+	for _, space := range []string{w.namespace(t, nil), name} {
+		now := &corev1.Namespace{}
+		require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: space}, now))
+		now.Labels[apis.LabelApplyWebhook] = "false"
+		_, err := finalizer.Finalize(t.Context(), now, metav1.UpdateOptions{})
+		require.NoError(t, w.client.Get(t.Context(), client.ObjectKey{Name: space}, now))
+		if space == name {
+			require.ErrorContains(t, err, "not the guest's to change")
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, "false", now.Labels[apis.LabelApplyWebhook])
+		require.NoError(t, powerful.Status().Patch(t.Context(), now, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`))))
+		require.Equal(t, "b", now.Labels["a"])
 	}
 	mine := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "mine-", Labels: map[string]string{apis.LabelRemoteCluster: guest}}}
 	require.ErrorContains(t, powerful.Create(t.Context(), mine), "not the guest's to change")
