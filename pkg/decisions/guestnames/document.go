@@ -1,9 +1,12 @@
 package guestnames
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 )
 
 // MaxDocument bounds the answers of all guests, in bytes: they are in one ConfigMap.
@@ -17,16 +20,62 @@ type Answers struct {
 	Guests map[string]map[string][]netip.Addr `json:"guests,omitempty"`
 }
 
-// Encode returns the answers as the resolver reads them.
-func (a Answers) Encode() (string, error) {
-	text, err := json.Marshal(a)
-	if err != nil {
-		return "", fmt.Errorf("encode the answers to guests: %w", err)
+// Encode returns the answers as the resolver reads them. Where they do not fit, those of the guests that take most are left out, which it returns: a
+// guest chooses how many namespaces it has, and takes no room of another's.
+func (a Answers) Encode() (text string, left []string, err error) {
+	for sizes := a.sizes(); ; {
+		encoded, err := json.Marshal(a.without(left))
+		if err != nil {
+			return "", nil, fmt.Errorf("encode the answers to guests: %w", err)
+		}
+		if len(encoded) <= MaxDocument || len(sizes) == 0 {
+			return string(encoded), left, nil
+		}
+		for excess := len(encoded) - MaxDocument; excess > 0 && len(sizes) > 0; sizes = sizes[1:] {
+			excess -= sizes[0].bytes
+			left = append(left, sizes[0].guest)
+		}
 	}
-	if len(text) > MaxDocument {
-		return "", fmt.Errorf("the names of GuestPolicies and their addresses take %d bytes, and the limit is %d; name fewer hosts", len(text), MaxDocument)
+}
+
+type size struct {
+	guest string
+	bytes int
+}
+
+// sizes returns about how many bytes the answers to each guest take, the most first.
+func (a Answers) sizes() []size {
+	bytes := map[string]int{}
+	for namespace, guest := range a.Namespaces {
+		bytes[guest] += len(namespace) + len(guest)
 	}
-	return string(text), nil
+	for guest, names := range a.Guests {
+		for name, addresses := range names {
+			bytes[guest] += len(name)
+			for _, address := range addresses {
+				bytes[guest] += len(address.String())
+			}
+		}
+	}
+	all := make([]size, 0, len(bytes))
+	for guest, n := range bytes {
+		all = append(all, size{guest, n})
+	}
+	slices.SortFunc(all, func(a, b size) int { return cmp.Or(-cmp.Compare(a.bytes, b.bytes), cmp.Compare(a.guest, b.guest)) })
+	return all
+}
+
+// without returns the answers without those to these guests.
+func (a Answers) without(left []string) Answers {
+	if len(left) == 0 {
+		return a
+	}
+	rest := Answers{Namespaces: maps.Clone(a.Namespaces), Guests: maps.Clone(a.Guests)}
+	maps.DeleteFunc(rest.Namespaces, func(_, guest string) bool { return slices.Contains(left, guest) })
+	for _, guest := range left {
+		delete(rest.Guests, guest)
+	}
+	return rest
 }
 
 // EncodeHeld returns the open addresses of each name, for a controller that starts.

@@ -47,17 +47,18 @@ func (n Name) Found(answer []netip.Addr, now time.Time) Name {
 	if next.held == nil {
 		next.held = map[netip.Addr]times{}
 	}
-	var all []netip.Addr
+	all := make([]netip.Addr, 0, len(answer))
 	for _, a := range answer {
-		if a = a.Unmap().WithZone(""); a.IsValid() && !slices.Contains(all, a) {
+		if a = a.Unmap().WithZone(""); a.IsValid() {
 			all = append(all, a)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b netip.Addr) int {
+	slices.SortFunc(all, func(a, b netip.Addr) int {
 		_, hadA := n.held[a]
 		_, hadB := n.held[b]
 		return cmp.Or(-compareBool(hadA, hadB), a.Compare(b))
 	})
+	all = slices.Compact(all)
 	next.answer = all[:min(len(all), mostAnswered)]
 	for _, a := range next.answer {
 		first := now

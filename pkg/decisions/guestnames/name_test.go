@@ -1,6 +1,7 @@
 package guestnames
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -65,6 +66,34 @@ func TestWhatIsHeldOutlivesTheController(t *testing.T) {
 	require.Equal(t, map[string][]netip.Addr{"api.example.org": addrs("203.0.113.1", "2001:db8::1")}, held)
 	require.Equal(t, addrs("203.0.113.1", "2001:db8::1"), answered(Restored(held["api.example.org"], now), now))
 	require.Empty(t, DecodeHeld("["))
-	_, err = Answers{Namespaces: map[string]string{string(make([]byte, MaxDocument)): ""}}.Encode()
-	require.ErrorContains(t, err, "name fewer hosts")
+}
+
+// A guest makes as many namespaces as it likes, and takes no other guest's answers with it.
+func TestAGuestWithTooManyNamespacesIsLeftOutOfTheAnswersAndNoOther(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	named := map[string][]netip.Addr{"api.example.org": answered(Name{}.Found(addrs("203.0.113.1"), now), now.Add(Settle))}
+	a := Answers{Namespaces: map[string]string{"study": "pharma", "ward": "lab"}, Guests: map[string]map[string][]netip.Addr{"pharma": named, "lab": named, "rival": named}}
+	text, left, err := a.Encode()
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.Contains(t, text, `"study":"pharma"`)
+	for i := range 20_000 {
+		a.Namespaces[fmt.Sprintf("a-namespace-of-the-rival-%d", i)] = "rival"
+	}
+	small, left, err := a.Encode()
+	require.NoError(t, err)
+	require.Equal(t, []string{"rival"}, left)
+	require.JSONEq(t, `{"namespaces":{"study":"pharma","ward":"lab"},"guests":{"lab":{"api.example.org":["203.0.113.1"]},"pharma":{"api.example.org":["203.0.113.1"]}}}`, small)
+	require.Len(t, a.Guests, 3, "the answers themselves stay")
+}
+
+// The owner of a name returns as many addresses as an answer holds, again and again.
+func TestAnAnswerOfThousandsOfAddressesIsSoonTaken(t *testing.T) {
+	var many []netip.Addr
+	for i := range 1 << 19 {
+		many = append(many, netip.AddrFrom4([4]byte{203, byte(i >> 16), byte(i >> 8), byte(i)}))
+	}
+	many = append(many, many...)
+	n := Name{}.Found(many, time.Unix(1_700_000_000, 0)) // to compare each with each would take longer than a test may
+	require.Equal(t, addrs("203.0.0.0", "203.0.0.1", "203.0.0.2", "203.0.0.3", "203.0.0.4", "203.0.0.5", "203.0.0.6", "203.0.0.7"), n.Open())
 }

@@ -72,20 +72,17 @@ func (k *answerKeeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Resu
 	return ctrl.Result{RequeueAfter: next}, k.publish(ctx, have)
 }
 
-// publish writes the answers. Where they cannot be, what is there stays.
+// publish writes the answers.
 func (k *answerKeeper) publish(ctx context.Context, have *corev1.ConfigMap) error {
 	answers, err := k.answers(ctx)
 	if err != nil {
 		return err
 	}
-	text, problem := answers.Encode()
-	if problem != nil {
-		if k.names.note("is not answered: " + problem.Error()) {
-			k.names.changed()
-		}
-		return reconcile.TerminalError(problem)
+	text, left, err := answers.Encode()
+	if err != nil {
+		return err
 	}
-	if k.names.note("") {
+	if k.names.note(leftOut(left)) {
 		k.names.changed()
 	}
 	held, err := k.names.held()
@@ -103,6 +100,16 @@ func (k *answerKeeper) publish(ctx context.Context, have *corev1.ConfigMap) erro
 		return nil
 	}
 	return apply(ctx, k.writer, want)
+}
+
+// leftOut is the problem of names where guests are left out of the answers.
+func leftOut(guests []string) string {
+	if len(guests) == 0 {
+		return ""
+	}
+	const shown = 3
+	return fmt.Sprintf("is not answered to %d guests, of which %q: their namespaces, names and addresses take most of more than %d bytes; name fewer hosts, and look at how many namespaces these guests have",
+		len(guests), guests[:min(len(guests), shown)], guestnames.MaxDocument)
 }
 
 // answers decides what is answered in each namespace of a guest.

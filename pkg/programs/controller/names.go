@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -94,7 +95,9 @@ func wantedNames(ctx context.Context, reader client.Reader) ([]string, error) {
 	if err := reader.List(ctx, policies); err != nil {
 		return nil, fmt.Errorf("list GuestPolicies: %w", err)
 	}
-	slices.SortFunc(policies.Items, func(a, b v1alpha1.GuestPolicy) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	slices.SortFunc(policies.Items, func(a, b v1alpha1.GuestPolicy) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
 	all := map[string]bool{}
 	for i := range policies.Items {
 		for _, name := range guestnet.NamesOf(policies.Items[i].Spec.Network) {
@@ -144,6 +147,7 @@ func (n *names) keep(wanted []string) {
 	defer n.mu.Unlock()
 	maps.DeleteFunc(n.known, func(name string, _ guestnames.Name) bool { return !slices.Contains(wanted, name) })
 	maps.DeleteFunc(n.due, func(name string, _ time.Time) bool { return !slices.Contains(wanted, name) })
+	n.count()
 }
 
 func (n *names) isDue(name string, now time.Time) bool {
@@ -172,6 +176,11 @@ func (n *names) found(ctx context.Context, name string, addresses []netip.Addr, 
 	_, known := n.known[name]
 	n.dirty = n.dirty || !known || next.Problem != before.Problem || !slices.Equal(next.Open(), before.Open())
 	n.known[name], n.due[name] = next, now.Add(lookupEvery)
+	n.count()
+}
+
+// count exports how many names have a problem. The caller holds the lock.
+func (n *names) count() {
 	failing := 0
 	for _, one := range n.known {
 		if one.Problem != "" {

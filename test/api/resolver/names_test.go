@@ -41,7 +41,7 @@ func pod(t *testing.T, address string) string {
 // grant stores what the controller would.
 func grant(t *testing.T, a guestnames.Answers) {
 	t.Helper()
-	text, err := a.Encode()
+	text, _, err := a.Encode()
 	require.NoError(t, err)
 	m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: apis.SystemNamespace, Name: apis.NamesConfigMapName}, Data: map[string]string{apis.NamesKey: text}}
 	err = shared.Client.Create(t.Context(), m)
