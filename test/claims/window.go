@@ -167,9 +167,15 @@ func (u *window) shown(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for kind, want := range map[string]string{"namespaces": own, "nodes": node + "\n", "storageclasses": "storageclass.storage.k8s.io/window-fast\n"} {
-		got, err := u.ask(ctx, u.proxied, "get", kind, "-o", "name")
-		if err != nil || got != want {
-			return "", fmt.Errorf("%s by the proxy: %q, not %q: %w", kind, got, want, err)
+		_, err := until(ctx, func(ctx context.Context) (string, error) { // both replicas know the policy soon
+			got, err := u.ask(ctx, u.proxied, "get", kind, "-o", "name")
+			if err == nil && got != want {
+				err = fmt.Errorf("%s by the proxy: %q, not %q", kind, got, want)
+			}
+			return got, err
+		})
+		if err != nil {
+			return "", err
 		}
 	}
 	for _, args := range [][]string{{"get", "namespace", hospitalSpace}, {"get", "storageclass", "window-slow"}} {

@@ -3,7 +3,9 @@ package facts_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,7 +122,12 @@ func kill(t *testing.T, folder string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "facts")
 	for _, f := range []string{".guests", ""} {
-		require.NoError(t, os.CopyFS(to+f, os.DirFS(folder+f)))
+		err := os.CopyFS(to+f, os.DirFS(folder+f))
+		for errors.Is(err, fs.ErrNotExist) { // a draft got its name meanwhile
+			require.NoError(t, os.RemoveAll(to+f))
+			err = os.CopyFS(to+f, os.DirFS(folder+f))
+		}
+		require.NoError(t, err)
 	}
 	return to
 }

@@ -81,7 +81,7 @@ func TestHowSoonTamperingIsRepaired(t *testing.T) {
 		time.Sleep(2 * time.Second) // for the reports that are left
 		p.run("iptables-nft -I OUTPUT 1 -j ACCEPT")
 		started := time.Now()
-		p.awaitRepair()
+		p.awaitRepair("-j ACCEPT")
 		took = append(took, time.Since(started))
 	}
 	slices.Sort(took)

@@ -43,11 +43,11 @@ func TestAHundredNamespacesFollowAChange(t *testing.T) {
 		return count
 	}
 	opened := func() int { return having(apis.GuestNetworkPolicyName) }
-	eventually(t, "each has its NetworkPolicy", func() bool { return having(apis.NetworkPolicyName) == spaces })
+	require.Eventually(t, func() bool { return having(apis.NetworkPolicyName) == spaces }, 3*waitLong, waitStep, "each has its NetworkPolicy")
 	follows := func(what string, spec v1alpha1.GuestPolicySpec, count func() int, want int) {
 		w.decide(t, "manifold", spec)
 		began := time.Now()
-		for time.Since(began) < waitLong && count() != want {
+		for time.Since(began) < 3*waitLong && count() != want {
 			time.Sleep(10 * time.Millisecond)
 		}
 		require.Equal(t, want, count(), what)

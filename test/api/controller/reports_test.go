@@ -92,7 +92,9 @@ func (w *world) requireBindsNothingElse(t *testing.T, space string) {
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "reported"}},
 		}
 		change(b)
-		_, err := clients.RbacV1().RoleBindings(space).Create(t.Context(), b, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		require.True(t, apierrors.IsForbidden(err) || apierrors.IsInvalid(err), "%s: %v", name, err)
+		eventually(t, name+" is refused once the policy is in force", func() bool {
+			_, err := clients.RbacV1().RoleBindings(space).Create(t.Context(), b.DeepCopy(), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			return apierrors.IsForbidden(err) || apierrors.IsInvalid(err)
+		})
 	}
 }

@@ -85,7 +85,7 @@ func (w *world) generated(t *testing.T, args ...string) string {
 	require.NoError(t, os.WriteFile(ca, w.ca, 0o600))
 	var stdout, stderr bytes.Buffer
 	args = append([]string{"--kubeconfig=" + kubeconfigOf(t, w.Config), "--proxy=https://" + w.address, "--certificate-authority=" + ca, "--to=" + to}, args...)
-	ctx, cancel := context.WithTimeout(t.Context(), waitLong)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*waitLong) // also until the signer has started
 	defer cancel()
 	require.Zero(t, cli.Run(ctx, kubeconfig.Command(&cli.Kubeconfig{}, cli.Usage), args, &stdout, &stderr), stderr.String())
 	return to
