@@ -122,6 +122,9 @@ type Rule struct {
 func (g Guests) Rules(ids []string) []Rule {
 	reads := []string{"get", "list", "watch"}
 	rules := []Rule{{schema.GroupResource{Resource: "namespaces"}, reads}}
+	if len(g.visibleTo(ids, volumes()).by) == 0 {
+		rules = append(rules, Rule{volumes(), reads}) // of its own claims
+	}
 	for _, id := range ids {
 		for _, kind := range g.visible[id].Kinds() {
 			v := g.visibleTo(ids, kind)

@@ -63,6 +63,8 @@ type Verdict struct {
 	Visible Visible
 	// Operation is what a write does.
 	Operation v1alpha1.VisibleOperation
+	// OwnVolumes reports that the caller sees the PersistentVolumes of its own claims, in place of Visible.
+	OwnVolumes bool
 }
 
 // Decide returns what happens to a request of a caller who belongs to these guests.
@@ -78,10 +80,15 @@ func (g Guests) Decide(ids []string, r Request) (Verdict, error) {
 		return g.narrowNamespaces(ids, r)
 	}
 	visible := g.visibleTo(ids, r.Kind)
-	if r.Namespace != "" || len(visible.by) == 0 {
+	switch {
+	case r.Namespace != "":
 		return Verdict{Action: Pass}, nil
+	case len(visible.by) > 0:
+		return filter(visible, r)
+	case r.Kind == volumes():
+		return ownVolumes(r)
 	}
-	return filter(visible, r)
+	return Verdict{Action: Pass}, nil
 }
 
 func (g Guests) narrowNamespaces(ids []string, r Request) (Verdict, error) {
@@ -130,5 +137,5 @@ func collection(r Request) string {
 
 // Same reports whether two verdicts about one request lead to the same answer.
 func (v Verdict) Same(other Verdict) bool {
-	return v.Action == other.Action && v.Path == other.Path && v.Query.Encode() == other.Query.Encode() && reflect.DeepEqual(v.Visible, other.Visible)
+	return v.Action == other.Action && v.Path == other.Path && v.Query.Encode() == other.Query.Encode() && v.OwnVolumes == other.OwnVolumes && reflect.DeepEqual(v.Visible, other.Visible)
 }

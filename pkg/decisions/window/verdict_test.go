@@ -47,7 +47,7 @@ func TestOnlyReadsOfGuestsAreTheProxysOwn(t *testing.T) {
 		"a subresource":    change(func(r *Request) { r.Subresource = "status"; r.Verb = "get" }),
 		"a verb in a path": change(func(r *Request) { r.VerbInPath = true }),
 		"another group":    change(func(r *Request) { r.Kind.Group = "x" }),
-		"another kind":     read("list", "persistentvolumes", "", ""),
+		"another kind":     read("list", "componentstatuses", "", ""),
 		"in a namespace":   change(func(r *Request) { r.Kind.Resource = "nodes"; r.Namespace = "x" }),
 	} {
 		v, err := g.Decide(ids, r)

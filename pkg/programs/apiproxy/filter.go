@@ -8,8 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-
-	"data-space.liqo.io/pkg/decisions/window"
 )
 
 // filter replaces the body of an answer by what the caller may see of it. An answer in another form than JSON is not shown.
@@ -19,11 +17,12 @@ func (p *proxy) filter(planned *plan, r *http.Response) error {
 		return fmt.Errorf("the API server answers in the form %q, which is not read here", r.Header.Get("Content-Type"))
 	}
 	if planned.verdict.One {
-		return filterOne(planned, r)
+		return p.filterOne(planned, r)
 	}
+	ctx := r.Request.Context()
 	var shown map[string]bool
-	if planned.verdict.Watch && planned.verdict.Visible.ByLabels() {
-		if shown, err = p.snapshot(r.Request.Context(), planned); err != nil {
+	if planned.verdict.Watch && (planned.verdict.OwnVolumes || planned.verdict.Visible.ByLabels()) {
+		if shown, err = p.snapshot(ctx, planned); err != nil {
 			return err
 		}
 	}
@@ -35,9 +34,9 @@ func (p *proxy) filter(planned *plan, r *http.Response) error {
 		out := bufio.NewWriter(writer)
 		var err error
 		if planned.verdict.Watch {
-			err = (&eventFilter{visible: planned.verdict.Visible, out: out, shown: shown}).run(r.Request.Context(), from)
+			err = (&eventFilter{sees: p.sight(ctx, planned, now), out: out, shown: shown}).run(ctx, from)
 		} else {
-			err = filterList(planned.verdict.Visible, from, out)
+			err = filterList(p.sight(ctx, planned, now), from, out)
 		}
 		writer.CloseWithError(errors.Join(err, out.Flush()))
 	}()
@@ -54,7 +53,7 @@ type both struct {
 func (b both) Close() error { return errors.Join(b.PipeReader.Close(), b.source.Close()) }
 
 // filterList copies a list or a table without the objects that are hidden, one object at a time.
-func filterList(v window.Visible, from io.Reader, out *bufio.Writer) error {
+func filterList(v sees, from io.Reader, out *bufio.Writer) error {
 	in := json.NewDecoder(from)
 	if err := expect(in, json.Delim('{')); err != nil {
 		return err
@@ -126,7 +125,7 @@ func copyMetadata(in *json.Decoder, out *bufio.Writer) error {
 	return err
 }
 
-func filterItems(v window.Visible, in *json.Decoder, out *bufio.Writer, rows bool) error {
+func filterItems(v sees, in *json.Decoder, out *bufio.Writer, rows bool) error {
 	token, err := in.Token()
 	if err != nil {
 		return err
@@ -144,7 +143,14 @@ func filterItems(v window.Visible, in *json.Decoder, out *bufio.Writer, rows boo
 		if err := in.Decode(&item); err != nil {
 			return err
 		}
-		if object, ok := metadataOf(item, rows); ok && shows(v, object) {
+		object, ok := metadataOf(item, rows)
+		if ok {
+			ok, err = v(object)
+		}
+		if err != nil {
+			return err
+		}
+		if ok {
 			_, _ = out.WriteString(separator)
 			if _, err := out.Write(item); err != nil {
 				return err

@@ -35,7 +35,7 @@ func filtered(tb testing.TB, document string) (string, error) {
 	tb.Helper()
 	var out bytes.Buffer
 	w := bufio.NewWriter(&out)
-	err := filterList(visible(tb), strings.NewReader(document), w)
+	err := filterList(seeing(visible(tb)), strings.NewReader(document), w)
 	require.NoError(tb, w.Flush())
 	return out.String(), err
 }
@@ -69,7 +69,7 @@ func TestEventsOfObjectsThatBecomeHidden(t *testing.T) {
 		`{"type":"DELETED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1"}}}`,
 	}, "\n")
 	var out bytes.Buffer
-	f := &eventFilter{visible: visible(t), out: bufio.NewWriter(&out), shown: map[string]bool{}}
+	f := &eventFilter{sees: seeing(visible(t)), out: bufio.NewWriter(&out), shown: map[string]bool{}}
 	require.NoError(t, f.run(context.Background(), strings.NewReader(stream)))
 	require.Equal(t, strings.Join([]string{
 		`{"type":"ADDED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1"}}}`,

@@ -31,6 +31,8 @@ type listDocument struct {
 
 // objectDocument is what decides about an object.
 type objectDocument struct {
+	raw json.RawMessage // the object as a whole, as far as it was asked for
+
 	Metadata struct {
 		Name            string            `json:"name"`
 		Namespace       string            `json:"namespace"`
@@ -40,7 +42,7 @@ type objectDocument struct {
 }
 
 // filterOne replaces a list by its only object, or by the answer for an object that does not exist.
-func filterOne(planned *plan, r *http.Response) error {
+func (p *proxy) filterOne(planned *plan, r *http.Response) error {
 	raw, err := io.ReadAll(io.LimitReader(r.Body, maxObject+1))
 	closing := r.Body.Close()
 	if err != nil || closing != nil || len(raw) > maxObject {
@@ -50,7 +52,7 @@ func filterOne(planned *plan, r *http.Response) error {
 	if err := utiljson.Unmarshal(raw, &list); err != nil {
 		return fmt.Errorf("the API server's answer: %w", err)
 	}
-	document, err := onlyObject(list, planned)
+	document, err := onlyObject(list, planned, p.sight(r.Request.Context(), planned, now))
 	if err != nil {
 		return err
 	}
@@ -59,7 +61,7 @@ func filterOne(planned *plan, r *http.Response) error {
 	return nil
 }
 
-func onlyObject(list listDocument, planned *plan) ([]byte, error) {
+func onlyObject(list listDocument, planned *plan, v sees) ([]byte, error) {
 	notFound := absent(planned.request.Kind, planned.request.Name)
 	rows := slices.Concat(list.Items, list.Rows)
 	if len(rows) != 1 {
@@ -69,8 +71,13 @@ func onlyObject(list listDocument, planned *plan) ([]byte, error) {
 	if !ok || object.Metadata.Name != planned.request.Name {
 		return nil, notFound
 	}
-	if planned.verdict.Action == window.Filter && !shows(planned.verdict.Visible, object) {
-		return nil, notFound
+	if planned.verdict.Action == window.Filter {
+		switch shown, err := v(object); {
+		case err != nil:
+			return nil, err
+		case !shown:
+			return nil, notFound
+		}
 	}
 	if len(list.Rows) == 1 {
 		return json.Marshal(map[string]any{
@@ -111,10 +118,17 @@ func metadataOf(raw json.RawMessage, row bool) (objectDocument, bool) {
 		}
 		raw = r.Object
 	}
-	var o objectDocument
-	return o, utiljson.Unmarshal(raw, &o) == nil && o.Metadata.Name != ""
+	o := objectDocument{raw: raw}
+	err := utiljson.Unmarshal(raw, &o)
+	return o, err == nil && o.Metadata.Name != ""
 }
 
-func shows(v window.Visible, o objectDocument) bool {
-	return v.Shows(o.Metadata.Name, o.Metadata.Namespace, o.Metadata.Labels)
+// sees reports whether a caller sees an object.
+type sees func(o objectDocument) (bool, error)
+
+// seeing are the objects that visibility shows.
+func seeing(v window.Visible) sees {
+	return func(o objectDocument) (bool, error) {
+		return v.Shows(o.Metadata.Name, o.Metadata.Namespace, o.Metadata.Labels), nil
+	}
 }

@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
-	"data-space.liqo.io/pkg/decisions/window"
 )
 
 // event is one of a watch.
@@ -24,7 +22,7 @@ type event struct {
 
 // eventFilter copies the events of objects that the caller sees.
 type eventFilter struct {
-	visible window.Visible
+	sees    sees
 	out     *bufio.Writer
 	shown   map[string]bool // names of the objects that the caller sees now, where labels decide
 	columns json.RawMessage // of a table, until an event has brought them to the caller
@@ -39,7 +37,7 @@ func (f *eventFilter) run(ctx context.Context, from io.Reader) error {
 			return f.end(ctx, err)
 		}
 		if err := f.pass(e); err != nil {
-			return err
+			return f.end(ctx, err)
 		}
 		if err := f.out.Flush(); err != nil {
 			return err
@@ -86,47 +84,50 @@ func (f *eventFilter) pass(e event) error {
 	if !ok {
 		return nil
 	}
-	kept, gone := f.turn(&e, object)
-	if !kept {
-		return nil
+	kept, gone, err := f.turn(&e, object)
+	if !kept || err != nil {
+		return err
 	}
 	if isTable && f.columns != nil {
 		table["columnDefinitions"], f.columns = f.columns, nil
-		var err error
 		if e.Object, err = json.Marshal(table); err != nil {
 			return err
 		}
 	}
-	if gone && !isTable {
-		return f.write(event{e.Type, stub(table, object)})
-	}
-	if gone {
+	switch {
+	case !gone:
+		return f.write(e)
+	case isTable:
 		return nil
 	}
-	return f.write(e)
+	return f.write(event{e.Type, stub(table, object)})
 }
 
 // turn makes the event what the caller sees of it. It reports whether the caller gets an event, and whether an object that still exists is
 // hidden from now on.
-func (f *eventFilter) turn(e *event, object objectDocument) (kept, hidden bool) {
-	name, shows := object.Metadata.Name, shows(f.visible, object)
+func (f *eventFilter) turn(e *event, object objectDocument) (kept, hidden bool, err error) {
+	name := object.Metadata.Name
+	shows, err := f.sees(object)
+	if err != nil {
+		return false, false, err
+	}
 	if f.shown == nil {
-		return shows, false
+		return shows, false, nil
 	}
 	before := f.shown[name]
 	delete(f.shown, name)
 	switch {
 	case e.Type == "DELETED":
-		return before, before && !shows
+		return before, before && !shows, nil
 	case shows:
 		f.shown[name] = true
 		if !before {
 			e.Type = "ADDED"
 		}
-		return true, false
+		return true, false, nil
 	}
 	e.Type = "DELETED"
-	return before, before
+	return before, before, nil
 }
 
 // stub returns what the event of an object that becomes hidden has of it: its kind, name and resource version.
@@ -168,16 +169,25 @@ func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, e
 		return nil, err
 	}
 	defer end()
-	return shown, p.metadata(ctx, planned.verdict.Path, query, func(object objectDocument) {
-		if shows(planned.verdict.Visible, object) {
+	accept, seen := metadataOnly, p.sight(ctx, planned, version)
+	if planned.verdict.OwnVolumes {
+		accept = "application/json"
+	}
+	return shown, p.objects(ctx, planned.verdict.Path, query, accept, func(object objectDocument) error {
+		shows, err := seen(object)
+		if shows {
 			shown[object.Metadata.Name] = true
 		}
+		return err
 	})
 }
 
-// metadata reads the metadata of objects, as the proxy itself, one at a time.
-func (p *proxy) metadata(ctx context.Context, path string, query url.Values, each func(objectDocument)) error {
-	response, err := p.listMetadata(ctx, path, query)
+// metadataOnly accepts lists of objects without their content.
+const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+// objects reads objects in a form, as the proxy itself, one at a time.
+func (p *proxy) objects(ctx context.Context, path string, query url.Values, accept string, each func(objectDocument) error) error {
+	response, err := p.list(ctx, path, query, accept)
 	if err != nil {
 		return err
 	}
@@ -199,22 +209,26 @@ func (p *proxy) metadata(ctx context.Context, path string, query url.Values, eac
 		return err
 	}
 	for in.More() {
-		var object objectDocument
-		if err := in.Decode(&object); err != nil {
+		var raw json.RawMessage
+		if err := in.Decode(&raw); err != nil {
 			return fmt.Errorf("the API server's answer: %w", noEnd(err))
 		}
-		each(object)
+		if object, ok := metadataOf(raw, false); ok {
+			if err := each(object); err != nil {
+				return err
+			}
+		}
 	}
 	return expect(in, json.Delim(']'))
 }
 
-// listMetadata asks for a list of objects' metadata, as the proxy itself.
-func (p *proxy) listMetadata(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+// list asks for a list of objects in a form, as the proxy itself.
+func (p *proxy) list(ctx context.Context, path string, query url.Values, accept string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://upstream/", nil)
 	if err != nil {
 		return nil, err
 	}
 	p.server.Aim(request, path, "", query.Encode())
-	request.Header.Set("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+	request.Header.Set("Accept", accept)
 	return p.server.RoundTrip(request)
 }

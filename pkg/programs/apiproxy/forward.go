@@ -79,9 +79,18 @@ func ownHeaders(from http.Header, planned *plan) http.Header {
 		}
 	}
 	if v.Action == window.Filter || v.One {
-		h.Set("Accept", window.AcceptJSON(strings.Join(from.Values("Accept"), ","), v.One))
+		h.Set("Accept", acceptable(v, from))
 	}
 	return h
+}
+
+// acceptable returns what to accept from the API server where the answer is read here; "": the caller accepts nothing of it.
+func acceptable(v window.Verdict, from http.Header) string {
+	accept := window.AcceptJSON(strings.Join(from.Values("Accept"), ","), v.One)
+	if v.OwnVolumes {
+		return window.AcceptWhole(accept)
+	}
+	return accept
 }
 
 // read changes the answer of a request of the proxy's own to what the caller gets.

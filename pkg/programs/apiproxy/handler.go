@@ -53,6 +53,8 @@ type plan struct {
 	ids     []string // of the caller's guests
 	request window.Request
 	verdict window.Verdict
+	spaces  []string        // of OwnVolumes: the namespaces of the caller's guests
+	moved   <-chan struct{} // of a watch of OwnVolumes: is closed when these are others
 	// forbidden is the API server's refusal in the caller's name.
 	forbidden error
 	// holds reports whether the verdict is that of now.
@@ -132,7 +134,7 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 	ctx := context.WithValue(r.Context(), planKey{}, planned)
 	if planned.request.Verb == "watch" {
 		var end func()
-		ctx, end = p.watches.begin(ctx, planned.holds)
+		ctx, end = p.watches.begin(ctx, planned.holds, planned.moved)
 		defer end()
 	}
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))
@@ -177,15 +179,17 @@ func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values
 	if err != nil {
 		return nil, err
 	}
-	if verdict.Action != window.Pass && (verdict.One || verdict.Action == window.Filter) && window.AcceptJSON(strings.Join(r.Header.Values("Accept"), ","), false) == "" {
+	if verdict.Action != window.Pass && (verdict.One || verdict.Action == window.Filter) && acceptable(verdict, r.Header) == "" {
 		return nil, notAcceptable()
 	}
 	if verdict.Action == window.Filter && r.Header.Get("Upgrade") != "" {
 		return nil, apierrors.NewBadRequest("the API proxy filters this watch, and does not by a websocket; send it as an ordinary request")
 	}
-	return &plan{
+	planned := &plan{
 		id: f.kept.ID, caller: identity, ids: ids, request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, identity.Name), holds: p.holds(caller, ids, request, verdict), stillGuests: p.stillGuests(caller, ids),
-	}, nil
+	}
+	p.planVolumes(planned)
+	return planned, nil
 }
 
 func (f *fact) note(r window.Request) {

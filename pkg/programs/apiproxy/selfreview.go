@@ -37,7 +37,7 @@ func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if err != nil || !is || review.Spec.ResourceAttributes == nil {
 		return false
 	}
-	if !p.shown(ctx, planned.ids, *review.Spec.ResourceAttributes) && !p.shownSomewhere(ctx, planned, *review.Spec.ResourceAttributes) {
+	if !p.shown(ctx, planned, *review.Spec.ResourceAttributes) && !p.shownSomewhere(ctx, planned, *review.Spec.ResourceAttributes) {
 		return false
 	}
 	review.Kind, review.APIVersion = "SelfSubjectAccessReview", authorizationv1.SchemeGroupVersion.String()
@@ -53,8 +53,9 @@ func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request,
 }
 
 // shown reports whether the proxy itself answers such a request with what the caller sees, or makes such a change.
-func (p *proxy) shown(ctx context.Context, ids []string, a authorizationv1.ResourceAttributes) bool {
+func (p *proxy) shown(ctx context.Context, asks *plan, a authorizationv1.ResourceAttributes) bool {
 	guests, _ := p.guests.Guests()
+	ids := asks.ids
 	kind := schema.GroupResource{Group: a.Group, Resource: a.Resource}
 	rules := guests.Rules(ids)
 	at := slices.IndexFunc(rules, func(r window.Rule) bool { return r.Kind == kind })
@@ -77,7 +78,9 @@ func (p *proxy) shown(ctx context.Context, ids []string, a authorizationv1.Resou
 	case a.Verb != "get":
 		return true
 	}
-	return p.exists(ctx, verdict, a.Name)
+	about := &plan{caller: asks.caller, ids: ids, request: request, verdict: verdict}
+	p.planVolumes(about)
+	return p.exists(ctx, about)
 }
 
 // version returns the version by which to ask for objects of a group, of which reviews name none: the preferred one.
@@ -90,10 +93,16 @@ func (p *proxy) version(ctx context.Context, group string) string {
 }
 
 // exists reports whether the one object that a verdict is about is there and visible.
-func (p *proxy) exists(ctx context.Context, v window.Verdict, name string) bool {
-	shown := false
-	err := p.metadata(ctx, v.Path, v.Query, func(o objectDocument) {
-		shown = o.Metadata.Name == name && (v.Action == window.Narrow || shows(v.Visible, o))
+func (p *proxy) exists(ctx context.Context, about *plan) bool {
+	shown, accept, v := false, metadataOnly, p.sight(ctx, about, now)
+	if about.verdict.OwnVolumes {
+		accept = "application/json"
+	}
+	err := p.objects(ctx, about.verdict.Path, about.verdict.Query, accept, func(o objectDocument) (err error) {
+		if shown = o.Metadata.Name == about.request.Name; shown && about.verdict.Action != window.Narrow {
+			shown, err = v(o)
+		}
+		return err
 	})
 	return err == nil && shown
 }
@@ -111,7 +120,7 @@ func (p *proxy) shownSomewhere(ctx context.Context, planned *plan, a authorizati
 		if !p.mayAsCaller(ctx, planned, a) {
 			continue
 		}
-		response, err := p.asCaller(ctx, planned, http.MethodGet, window.Within(request, space), url.Values{"limit": {"1"}}, "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", nil)
+		response, err := p.asCaller(ctx, planned, http.MethodGet, window.Within(request, space), url.Values{"limit": {"1"}}, metadataOnly, nil)
 		if err != nil {
 			return false
 		}

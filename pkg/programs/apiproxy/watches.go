@@ -33,8 +33,8 @@ const (
 	draining ending = "the API proxy ends"
 )
 
-// begin registers a watch, which ends when its verdict is not that of now any more.
-func (w *watches) begin(ctx context.Context, holds func() bool) (context.Context, func()) {
+// begin registers a watch, which ends when its verdict is not that of now any more, or moved is closed; nil: it never is.
+func (w *watches) begin(ctx context.Context, holds func() bool, moved <-chan struct{}) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	one := &watch{holds, cancel}
 	w.mu.Lock()
@@ -45,6 +45,15 @@ func (w *watches) begin(ctx context.Context, holds func() bool) (context.Context
 	w.mu.Unlock()
 	if !holds() { // it has changed since the verdict
 		cancel(changed)
+	}
+	if moved != nil {
+		go func() {
+			select {
+			case <-moved:
+				cancel(changed)
+			case <-ctx.Done():
+			}
+		}()
 	}
 	return ctx, func() {
 		cancel(nil)

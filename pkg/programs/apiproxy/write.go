@@ -208,7 +208,7 @@ func relay(w http.ResponseWriter, code int, header http.Header, body io.Reader) 
 // state returns the object's metadata as it is now; nil: there is no such object.
 func (p *proxy) state(ctx context.Context, planned *plan) (*metav1.ObjectMeta, error) {
 	path, query := window.OnlyItem(planned.request)
-	response, err := p.listMetadata(ctx, path, query)
+	response, err := p.list(ctx, path, query, metadataOnly)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func TestAListOfAllNamespacesIsThatOfTheCallersOwn(t *testing.T) {
 	require.NotContains(t, body, `"namespace":"rival-a"`)
 	code, _, _ = send(t, proxied, "GET", "/api/v1/configmaps?continue=x", nil, nil)
 	require.Equal(t, http.StatusGone, code)
-	for _, path := range []string{"/api/v1/persistentvolumes", "/api/v1/persistentvolumes?watch=1", "/apis/apps/v1/deployments?watch=1", "/apis/apps/v1/deployments", "/api/v1/persistentvolumeclaims"} {
+	for _, path := range []string{"/apis/storage.k8s.io/v1/csidrivers", "/apis/storage.k8s.io/v1/csidrivers?watch=1", "/apis/apps/v1/deployments?watch=1", "/apis/apps/v1/deployments", "/api/v1/persistentvolumeclaims"} {
 		code, _, ours := send(t, proxied, "GET", path, nil, nil)
 		want, _, theirs := send(t, direct, "GET", path, nil, nil)
 		require.Equal(t, want, code, path)
@@ -145,7 +145,7 @@ func TestAWatchOfAllNamespacesBeginsWhereTheirListWas(t *testing.T) {
 	for _, a := range []struct {
 		verb, group, resource string
 		want                  bool
-	}{{"list", "", "configmaps", true}, {"watch", "", "configmaps", true}, {"list", "apps", "deployments", false}, {"list", "", "persistentvolumes", false}, {"delete", "", "configmaps", false}} {
+	}{{"list", "", "configmaps", true}, {"watch", "", "configmaps", true}, {"list", "apps", "deployments", false}, {"list", "storage.k8s.io", "csidrivers", false}, {"delete", "", "configmaps", false}} {
 		review, err := clients(t, proxied).AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: a.verb, Group: a.group, Resource: a.resource}},
 		}, metav1.CreateOptions{})

@@ -1,0 +1,57 @@
+package window
+
+import (
+	"net/url"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+func volumes() schema.GroupResource { return schema.GroupResource{Resource: "persistentvolumes"} }
+
+// ownVolumes decides about a read of PersistentVolumes of which the guest's visibility names none: the answer has those of the caller's own claims. Tables
+// have the objects as a whole, of which the claim is a part.
+func ownVolumes(r Request) (Verdict, error) {
+	v := Verdict{Action: Filter, Path: collection(r), Watch: r.Verb == "watch", OwnVolumes: true}
+	var err error
+	if r.Verb == "get" {
+		v.One = true
+		v.Query, err = oneByName(r)
+	} else {
+		v.Query, err = known(r.Query, listParameters())
+	}
+	if err != nil {
+		return Verdict{}, err
+	}
+	if v.Query.Get("continue") != "" {
+		return Verdict{}, ExpiredError{}
+	}
+	v.Query.Del("limit")
+	v.Query.Set("includeObject", "Object")
+	return v, nil
+}
+
+// Claim names the PersistentVolumeClaim to which a volume belongs, as the volume has it.
+type Claim struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+}
+
+// Lookup returns the path and the query of a list whose only item is the claim; version: as it was at this resource version, "": as it is now.
+func (c Claim) Lookup(version string) (string, url.Values) {
+	claims := Request{Kind: schema.GroupResource{Resource: "persistentvolumeclaims"}, Version: "v1"}
+	return Within(claims, c.Namespace), AtVersion(url.Values{fieldSelector: {fields.OneTermEqualSelector("metadata.name", c.Name).String()}}, version)
+}
+
+// AcceptWhole returns of what AcceptJSON has returned the media types that have objects as a whole.
+func AcceptWhole(accept string) string {
+	var kept []string
+	for mediaRange := range strings.SplitSeq(accept, ",") {
+		if !strings.Contains(mediaRange, "as=PartialObjectMetadata") {
+			kept = append(kept, mediaRange)
+		}
+	}
+	return strings.Join(kept, ",")
+}
