@@ -130,9 +130,14 @@ func killProxy(pod corev1.Pod) error {
 	if err != nil {
 		return err
 	}
+	return signal(pids, syscall.SIGKILL)
+}
+
+// signal sends a signal to processes; those that ended meanwhile need none.
+func signal(pids []int, s syscall.Signal) error {
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("kill the proxy, process %d: %w", pid, err)
+		if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("send %s to process %d: %w", s, pid, err)
 		}
 	}
 	return nil

@@ -51,6 +51,10 @@ func (w *World) containedRows() []Row {
 			"20 lines, with path and the hospital's answer", 30 * time.Second, w.processed(20),
 		},
 		{
+			"20 requests of a guest's pod are in the log of the guest, and the line of each is proven to one who has its proof and the log's key",
+			"one fact for each, with destination, method, path and the hospital's answer; each proof verifies against the signed checkpoint", 2 * time.Minute, w.proven(20),
+		},
+		{
 			"kubectl dataspace shows it from anywhere: audit has both nodes read their kernels, explain gives the reason of each rule and names the policy that decides, requests prints both nodes' record, verify finds kernels and logs as planned and recorded",
 			"no problem; refused by data-space-network-policy; lines of the record (and where a node has no agent: a problem, in the row about that)", 2 * time.Minute, w.audited,
 		},
@@ -126,6 +130,10 @@ func (w *World) keptRows() []Row {
 		{
 			"A proxy that is killed loses no request of the record, nor does a pod that is deleted",
 			"each request that was answered is in the record on the node, which the guest cannot reach; no gap", 120 * time.Second, w.recorded,
+		},
+		{
+			"A node's log of facts that root of the node writes again as a whole, with the node's own key, is refused by the other party's witness",
+			"cosigned before; refused afterwards, which verify reports; the witness keeps the checkpoint that contradicts", 3 * time.Minute, w.rewritten,
 		},
 		{
 			"A node without an agent gets no pod of the guest, until an agent is ready there; the hospital's pods run there meanwhile",
