@@ -31,10 +31,7 @@ func (a Answers) Encode() (text string, left []string, err error) {
 		if len(encoded) <= MaxDocument || len(sizes) == 0 {
 			return string(encoded), left, nil
 		}
-		for excess := len(encoded) - MaxDocument; excess > 0 && len(sizes) > 0; sizes = sizes[1:] {
-			excess -= sizes[0].bytes
-			left = append(left, sizes[0].guest)
-		}
+		left, sizes = append(left, sizes[0].guest), sizes[1:]
 	}
 }
 
@@ -45,15 +42,16 @@ type size struct {
 
 // sizes returns about how many bytes the answers to each guest take, the most first.
 func (a Answers) sizes() []size {
+	const overhead = 6 // quotes, colon and comma
 	bytes := map[string]int{}
 	for namespace, guest := range a.Namespaces {
-		bytes[guest] += len(namespace) + len(guest)
+		bytes[guest] += len(namespace) + len(guest) + overhead
 	}
 	for guest, names := range a.Guests {
 		for name, addresses := range names {
-			bytes[guest] += len(name)
+			bytes[guest] += len(name) + overhead
 			for _, address := range addresses {
-				bytes[guest] += len(address.String())
+				bytes[guest] += len(address.String()) + overhead/2
 			}
 		}
 	}

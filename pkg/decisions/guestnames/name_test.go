@@ -77,8 +77,8 @@ func TestAGuestWithTooManyNamespacesIsLeftOutOfTheAnswersAndNoOther(t *testing.T
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.Contains(t, text, `"study":"pharma"`)
-	for i := range 20_000 {
-		a.Namespaces[fmt.Sprintf("a-namespace-of-the-rival-%d", i)] = "rival"
+	for i := range 200_000 {
+		a.Namespaces[fmt.Sprint(i)] = "rival"
 	}
 	small, left, err := a.Encode()
 	require.NoError(t, err)

@@ -29,6 +29,7 @@ const apiServerSlice = "kubernetes"
 func newGuestCache(manager ctrl.Manager) (cache.Cache, error) {
 	store, err := cache.New(manager.GetConfig(), cache.Options{
 		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
+		DefaultTransform: slimOptional,
 		ByObject: map[client.Object]cache.ByObject{
 			&networkingv1.NetworkPolicy{}: {Field: named(apis.GuestNetworkPolicyName)},
 			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,6 +14,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // optionalAgain is how often the API server is asked whether it serves a kind, until it does.
@@ -100,4 +103,29 @@ func (o *optional) give(object any, gone bool) {
 	if typed, ok := object.(*unstructured.Unstructured); ok {
 		o.set(typed, gone)
 	}
+}
+
+// slimOptional keeps of an unstructured object what identifies it and what TenantIn and PeerIn read. Others write the rest, and it may be long.
+func slimOptional(object any) (any, error) {
+	o, ok := object.(*unstructured.Unstructured)
+	if !ok {
+		return object, nil
+	}
+	kept := map[string]any{}
+	for _, path := range [][]string{
+		{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"}, {"metadata", "uid"}, {"metadata", "resourceVersion"},
+		{"metadata", "labels", apis.LabelRemoteCluster},
+		{"spec", "clusterID"}, {"spec", "clusterIdentity", "clusterID"}, {"spec", "tenantCondition"},
+		{"status", "remote", "cidr", "pod"}, {"status", "remote", "cidr", "external"},
+	} {
+		value, found, err := unstructured.NestedFieldNoCopy(o.Object, path...)
+		if err != nil || !found {
+			continue // what is not of Liqo's form is read as nothing
+		}
+		if err := unstructured.SetNestedField(kept, value, path...); err != nil {
+			return nil, fmt.Errorf("keep %v of a %s: %w", path, o.GetKind(), err)
+		}
+	}
+	o.Object = kept
+	return o, nil
 }
