@@ -9,8 +9,8 @@ import (
 	recorded "data-space.liqo.io/pkg/values/fact"
 )
 
-// factBudget passes facts on, so many of each guest, or of each caller who is no guest's, and of all who have no credentials together; the rest is counted. The
-// facts of all guests and of the agent share the node's log, whose oldest lines go first: no one may push the others' out of it.
+// factBudget passes facts on, so many of each guest, or of each caller who is no guest's, and of all who have no credentials together; the rest is counted. A
+// guest's callers share its log, and all others one log, whose oldest lines go first: no caller may push the others' out of it.
 type factBudget struct {
 	sink factlines.Sink
 
@@ -18,7 +18,7 @@ type factBudget struct {
 	callers, unknowns *factrate.Limiter
 }
 
-// countEvery is how often what was only counted is a recorded.
+// countEvery is how often what was only counted is a fact.
 const countEvery = time.Minute
 
 func newFactBudget(sink factlines.Sink) *factBudget {
