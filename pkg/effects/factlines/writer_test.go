@@ -1,6 +1,7 @@
 package factlines_test
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -67,7 +68,16 @@ func TestAProgramDoesNotWaitForItsRuntimeAndWhatIsMissingIsCounted(t *testing.T)
 	}
 	var text bytes.Buffer
 	var reading sync.WaitGroup
-	reading.Go(func() { _, _ = io.Copy(&text, r) })
+	queue := make(chan struct{})
+	reading.Go(func() {
+		in := bufio.NewReader(io.TeeReader(r, &text))
+		for n, err := 0, error(nil); err == nil; n++ {
+			if _, err = in.ReadString('\n'); n == 4000 {
+				close(queue)
+			}
+		}
+	})
+	<-queue // most of it has been read: the rest is written in the time that Close leaves
 	w.Close()
 	require.NoError(t, out.Close())
 	reading.Wait()
