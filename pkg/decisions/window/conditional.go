@@ -92,14 +92,18 @@ func onState(body []byte, state metav1.ObjectMeta, apply bool) ([]byte, error) {
 	return json.Marshal(document)
 }
 
-// testState has a JSON patch begin with a test of the resource version.
+// testState has a JSON patch begin with a test of the resource version. The operations are not decoded: in memory one has many times its bytes.
 func testState(body []byte, state metav1.ObjectMeta) ([]byte, error) {
-	var operations []json.RawMessage
-	if err := json.Unmarshal(body, &operations); err != nil {
-		return nil, bad("the body is not a JSON patch: %v", err)
+	operations, is := bytes.CutPrefix(bytes.TrimSpace(body), []byte("["))
+	if !is || !json.Valid(body) {
+		return nil, bad("the body is not a JSON patch")
 	}
-	test := `{"op":"test","path":"/metadata/resourceVersion","value":` + quoted(state.ResourceVersion) + `}`
-	return json.Marshal(append([]json.RawMessage{json.RawMessage(test)}, operations...))
+	out := append(make([]byte, 0, len(body)+256), `[{"op":"test","path":"/metadata/resourceVersion","value":`...)
+	out = append(append(out, quoted(state.ResourceVersion)...), '}')
+	if operations = bytes.TrimSpace(operations); operations[0] != ']' {
+		out = append(out, ',')
+	}
+	return append(out, operations...), nil
 }
 
 // onStateProtobuf sets the resource version of an object by a field that is added at its end: each object of the API has its metadata as

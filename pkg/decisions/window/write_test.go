@@ -86,6 +86,7 @@ func TestAChangeHasACondition(t *testing.T) {
 		{"application/merge-patch+json", `{"metadata":{"resourceVersion":""}}`, `{"metadata":{"resourceVersion":"7"}}`},
 		{"application/strategic-merge-patch+json", `{"metadata":{"resourceVersion":"7","$patch":"replace"}}`, `{"metadata":{"$patch":"replace","resourceVersion":"7"}}`},
 		{"Application/Apply-Patch+YAML", "metadata:\n  name: node\n", `{"metadata":{"name":"node","resourceVersion":"7","uid":"u"}}`},
+		{"application/json-patch+json", " [ \n] ", `[{"op":"test","path":"/metadata/resourceVersion","value":"7"}]`},
 		{"application/json-patch+json", `[{"op":"x"}]`, `[{"op":"test","path":"/metadata/resourceVersion","value":"7"},{"op":"x"}]`},
 	} {
 		got, _, err := Conditional(c.form, []byte(c.body), state)
@@ -157,6 +158,9 @@ func TestASmallBodyDoesNotBecomeALargeOne(t *testing.T) {
 	}
 	_, err = ConditionalDelete(append([]byte(protobufPrefix), protobuf...), nil, state)
 	require.ErrorContains(t, err, "send JSON")
+	patch := many("1]", "[", "1,", 300_000)
+	require.Less(t, testing.AllocsPerRun(1, func() { _, _, err = Conditional("application/json-patch+json", patch, state) }), 100.0, "operations are not decoded")
+	require.NoError(t, err)
 	large := many("\"}", `{"x":"&*`, "a", 1<<20)
 	_, _, err = Conditional("application/apply-patch+yaml", large, state)
 	require.NoError(t, err, "JSON, of which nothing is expanded")
