@@ -37,11 +37,11 @@ const (
 func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logger) error {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = 200, 400 // reviews of tokens; requests of callers are not limited by it
-	clients, err := kubernetes.NewForConfig(config)
+	clients, tokens, err := newClients(config)
 	if err != nil {
 		return fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
 	}
-	serving, err := apiserving.New(ctx, o.Serving, clients)
+	serving, err := apiserving.New(ctx, o.Serving, tokens)
 	if err != nil {
 		return err
 	}
@@ -64,6 +64,15 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	p.forward = p.newForward()
 	known.changed = p.watches.check
 	return p.serve(ctx, o, registry, known)
+}
+
+// newClients returns connections of which each has a rate of its own: anyone may send tokens to be reviewed, and they hold no other question up.
+func newClients(config *rest.Config) (clients, tokens kubernetes.Interface, err error) {
+	if clients, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, nil, err
+	}
+	tokens, err = kubernetes.NewForConfig(config)
+	return clients, tokens, err
 }
 
 // serve runs the listeners and what they stand on.

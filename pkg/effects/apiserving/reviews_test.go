@@ -1,0 +1,72 @@
+package apiserving
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/token/cache"
+	"k8s.io/apiserver/pkg/authentication/user"
+)
+
+// slow is an authenticator that accepts each token, when it may.
+type slow struct {
+	begun chan string
+	may   chan struct{}
+}
+
+func (s slow) AuthenticateToken(_ context.Context, token string) (*authenticator.Response, bool, error) {
+	s.begun <- token
+	<-s.may
+	return &authenticator.Response{User: &user.DefaultInfo{Name: token}}, true, nil
+}
+
+// Anyone may send tokens that are all different, each with 128 KiB of headers.
+func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
+	const most = 3
+	inner := slow{make(chan string, 10), make(chan struct{})}
+	for name, c := range map[string]struct {
+		by   authenticator.Token
+		more bool // one more waits too
+	}{"without the bound": {inner, true}, "with it": {newReviews(inner, most), false}} {
+		cached := cache.New(c.by, false, acceptedFor, refusedFor)
+		var group sync.WaitGroup
+		ask := func(token string) {
+			group.Go(func() {
+				_, ok, err := cached.AuthenticateToken(t.Context(), token)
+				if err != nil || !ok {
+					t.Errorf("%s: %s: %v %v", name, token, ok, err)
+				}
+			})
+			<-inner.begun
+		}
+		for i := range most {
+			ask(fmt.Sprint(name, i))
+		}
+		if c.more {
+			ask(name + "more")
+		} else {
+			_, ok, err := cached.AuthenticateToken(t.Context(), name+"more")
+			require.ErrorContains(t, err, "too many tokens")
+			require.False(t, ok)
+		}
+		for range most {
+			inner.may <- struct{}{}
+		}
+		if c.more {
+			inner.may <- struct{}{}
+		}
+		group.Wait()
+		_, ok, err := cached.AuthenticateToken(t.Context(), fmt.Sprint(name, 0))
+		require.NoError(t, err)
+		require.True(t, ok, "%s: what was reviewed is known", name)
+		if !c.more {
+			ask(name + "more") // the refusal was of that moment
+			inner.may <- struct{}{}
+			group.Wait()
+		}
+	}
+}
