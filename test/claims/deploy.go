@@ -22,7 +22,7 @@ func (w *World) Deploy(ctx context.Context) error {
 		do    func(ctx context.Context) error
 	}{
 		{"kubectl apply -k demo/install", 2 * time.Minute, w.apply("-k", "demo/install")},
-		{"the API proxy has a certificate", 10 * time.Second, w.windowCertificate},
+		{"the API proxy has a certificate", 60 * time.Second, w.windowCertificate},
 		{"the controller, the resolver, the webhook, the API proxy and both agents run", 120 * time.Second, w.rollouts(apis.SystemNamespace,
 			"deployment/data-space-controller", "deployment/data-space-resolver", "deployment/data-space-webhook", "deployment/"+windowName, "daemonset/data-space-agent")},
 		{"the webhook answers the API server", 60 * time.Second, w.webhookAnswers},

@@ -30,7 +30,7 @@ func (w *World) rewritten(ctx context.Context) (observed string, err error) {
 		return "", err
 	}
 	defer func() {
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 		defer cancel()
 		err = errors.Join(err, w.askWitness(after, ""), other.close())
 	}()
@@ -57,7 +57,7 @@ func (w *World) rewritten(ctx context.Context) (observed string, err error) {
 		return "", err
 	}
 	defer func() {
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 		defer cancel()
 		err = errors.Join(err, w.swapLog(after, node, restore))
 	}()

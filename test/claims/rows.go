@@ -52,7 +52,7 @@ func (w *World) containedRows() []Row {
 		},
 		{
 			"20 requests of a guest's pod are in the log of the guest, and the line of each is proven to one who has its proof and the log's key",
-			"one fact for each, with destination, method, path and the hospital's answer; each proof verifies against the signed checkpoint", 2 * time.Minute, w.proven(20),
+			"one fact for each, with destination, method, path and the hospital's answer; each proof verifies against the signed checkpoint", 4 * time.Minute, w.proven(20),
 		},
 		{
 			"kubectl dataspace shows it from anywhere: audit has both nodes read their kernels, explain gives the reason of each rule and names the policy that decides, requests prints both nodes' record, verify finds kernels and logs as planned and recorded",
@@ -133,7 +133,7 @@ func (w *World) keptRows() []Row {
 		},
 		{
 			"A node's log of facts that root of the node writes again as a whole, with the node's own key, is refused by the other party's witness",
-			"cosigned before; refused afterwards, which verify reports; the witness keeps the checkpoint that contradicts", 3 * time.Minute, w.rewritten,
+			"cosigned before; refused afterwards, which verify reports; the witness keeps the checkpoint that contradicts", 6 * time.Minute, w.rewritten,
 		},
 		{
 			"A node without an agent gets no pod of the guest, until an agent is ready there; the hospital's pods run there meanwhile",
