@@ -141,6 +141,9 @@ func (g Guests) Rules(ids []string) []Rule {
 			rules = append(rules, Rule{kind, verbs})
 		}
 	}
+	if len(g.visibleTo(ids, nodesKind()).by) > 0 && len(g.visibleTo(ids, nodeMetrics()).by) == 0 {
+		rules = append(rules, Rule{nodeMetrics(), []string{"get", "list"}})
+	}
 	return rules
 }
 

@@ -65,6 +65,8 @@ type Verdict struct {
 	Operation v1alpha1.VisibleOperation
 	// OwnVolumes reports that the caller sees the PersistentVolumes of its own claims, in place of Visible.
 	OwnVolumes bool
+	// NodeMetrics reports that the caller sees the metrics of the nodes in Visible.
+	NodeMetrics bool
 }
 
 // Decide returns what happens to a request of a caller who belongs to these guests.
@@ -87,6 +89,8 @@ func (g Guests) Decide(ids []string, r Request) (Verdict, error) {
 		return filter(visible, r)
 	case r.Kind == volumes():
 		return ownVolumes(r)
+	case r.Kind == nodeMetrics() && r.Verb != "watch": // which no server of metrics has
+		return metricsOf(g.visibleTo(ids, nodesKind()), r)
 	}
 	return Verdict{Action: Pass}, nil
 }

@@ -28,10 +28,13 @@ func (p *proxy) planVolumes(planned *plan) {
 
 // sight returns which objects the caller sees at a resource version.
 func (p *proxy) sight(ctx context.Context, planned *plan, version string) sees {
-	if !planned.verdict.OwnVolumes {
-		return seeing(planned.verdict.Visible)
+	switch {
+	case planned.verdict.OwnVolumes:
+		return func(o objectDocument) (bool, error) { return p.ownVolume(ctx, planned, version, o) }
+	case planned.verdict.NodeMetrics:
+		return p.ofVisibleNodes(ctx, planned)
 	}
-	return func(o objectDocument) (bool, error) { return p.ownVolume(ctx, planned, version, o) }
+	return seeing(planned.verdict.Visible)
 }
 
 // ownVolume reports whether a PersistentVolume belongs to a claim in a namespace of the caller's guests that is there and that the caller may read. A volume
