@@ -48,3 +48,18 @@ func TestAnUnknownTypeIsNamed(t *testing.T) {
 	require.ErrorContains(t, Filter{Verdicts: []string{"x"}}.Check(), "forwarded")
 	require.NoError(t, Filter{Types: Types(), Verdicts: Verdicts()}.Check())
 }
+
+func TestTheNameThatAPodChoosesIsNoAnswer(t *testing.T) {
+	for line, want := range map[string]string{
+		"rcode=NOERROR name=a.example.":                              Forwarded,
+		"rcode=NOERROR name=rcode=NXDOMAIN.refused=1.name=.example.": Forwarded,
+		"rcode=NXDOMAIN name=a.example.":                             Refused,
+		"rcode=REFUSED name=rcode=NOERROR.example.":                  Refused,
+		"refused=3421 limit=200/s":                                   Refused,
+	} {
+		e, ok := OfLine("a", []byte(`{"text":"[INFO] pod=pharma-space/study client=203.0.113.9 `+line+`"}`))
+		require.True(t, ok, line)
+		require.Equal(t, want, e.Verdict, line)
+		require.Equal(t, "study", e.Pod)
+	}
+}

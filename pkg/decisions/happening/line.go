@@ -94,10 +94,11 @@ func (e Event) name(rest string) (Event, bool) {
 	pod, rest, _ := strings.Cut(rest, " ")
 	e.Namespace, e.Pod, _ = strings.Cut(pod, "/")
 	e.Type, e.Verdict, e.What = Name, Forwarded, rest
-	if before, name, found := strings.Cut(rest, " name="); found {
-		e.Authority, e.What = name, name+" ("+before+")"
+	answer, name, found := strings.Cut(rest, " name=") // the pod chooses the name
+	if found {
+		e.Authority, e.What = name, name+" ("+answer+")"
 	}
-	if strings.Contains(rest, "refused=") || strings.Contains(rest, "rcode=REFUSED") || strings.Contains(rest, "NXDOMAIN") {
+	if strings.Contains(answer, "refused=") || strings.Contains(answer, "rcode=REFUSED") || strings.Contains(answer, "rcode=NXDOMAIN") {
 		e.Verdict = Refused
 	}
 	return e, true
