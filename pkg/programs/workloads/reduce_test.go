@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // newReducer is one for which the namespace "on" is on.
@@ -108,6 +109,31 @@ func TestNothingIsReadInNamespacesThatAreOff(t *testing.T) {
 	r := newReducer()
 	r.kept(t, podThatMentions("off", "1", "db.data.svc"))
 	require.Empty(t, r.sources.readings)
+}
+
+// A guest's namespace whose label is lost, or names another guest, is still the guest's: it is narrowed, and not turned on as one of the Hospital's.
+func TestAGuestsNamespaceThatLostItsLabelIsStillTheGuests(t *testing.T) {
+	all := Config{Enabled: true, Switch: leastpriv.Switch{All: true, Mode: leastpriv.Enforce}}
+	for what, meta := range map[string]metav1.ObjectMeta{
+		"at rest":                     {Labels: map[string]string{apis.LabelRemoteCluster: "pharma", apis.LabelGuest: "pharma"}},
+		"lost":                        {Labels: map[string]string{apis.LabelGuest: "pharma"}},
+		"another guest's":             {Labels: map[string]string{apis.LabelGuest: "pharma", apis.LabelRemoteCluster: "rival"}},
+		"a tenant namespace":          {Labels: map[string]string{apis.LabelGuest: "pharma", apis.LabelRemoteCluster: "pharma", apis.LabelTenantNamespace: "true"}},
+		"lost before it was marked":   {Annotations: map[string]string{apis.AnnotationNamespaceMap: "liqo-tenant-pharma/hospital"}},
+		"and annotated by its author": {Labels: map[string]string{apis.LabelGuest: "pharma"}, Annotations: map[string]string{annotationReduced: "x"}},
+	} {
+		ns := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: kindNamespace}, ObjectMeta: *meta.DeepCopy()}
+		labels := newReducer().kept(t, ns).GetLabels()
+		require.True(t, apis.IsForeign(labels), what)
+		require.Equal(t, "pharma", apis.Guest(labels), what)
+		mode, problem := all.Of("study", labels)
+		require.Equal(t, leastpriv.Off, mode, what)
+		require.Empty(t, problem, what)
+		labels[apis.LabelWorkloadNetpol] = "true"
+		require.True(t, all.Narrowed("study", labels), what)
+	}
+	mode, _ := all.Of("study", nil)
+	require.Equal(t, leastpriv.Enforce, mode, "the premise: a namespace of the Hospital's is turned on")
 }
 
 func TestAnObjectThatCallsItselfReducedIsReduced(t *testing.T) {

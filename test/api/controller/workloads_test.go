@@ -254,12 +254,12 @@ func (w *world) endpoint(t *testing.T, ns string) {
 
 func TestVariablesFromConfigMapsAndSecretsAreFollowed(t *testing.T) {
 	w := newWorkloads(t)
-	w.startWorkloads(t)
+	w.start(t, "--workload-netpol=labelled", "--cluster-domain=hospital.internal")
 	ns := w.on(t)
 	for _, name := range []string{"a", "b", "c"} {
 		w.serve(t, ns, name, 80, 80)
 	}
-	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "conf"}, Data: map[string]string{"URL": "http://a"}}
+	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "conf"}, Data: map[string]string{"URL": "http://a." + ns + ".svc.hospital.internal"}}
 	require.NoError(t, w.client.Create(t.Context(), config))
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "cred"}, StringData: map[string]string{"url": "http://c"}}
 	require.NoError(t, w.client.Create(t.Context(), secret))
