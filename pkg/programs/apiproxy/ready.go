@@ -48,6 +48,11 @@ func (c *readiness) check(ctx context.Context) error {
 	if err := c.proxy.serving.Ready(); err != nil {
 		return err
 	}
+	return c.serves(ctx)
+}
+
+// serves returns why the API server does not serve, or nil, as it was at most answerHolds ago.
+func (c *readiness) serves(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.asked) > answerHolds {
