@@ -124,6 +124,9 @@ func (p *proxy) once(ctx context.Context, w http.ResponseWriter, c *written, bef
 		}
 		query = v.Query
 	}
+	if !c.to.holds() { // it has waited for its turn, for its body and for the API server: a grant may have been withdrawn meanwhile
+		return false, nil, apierrors.NewConflict(c.to.request.Kind, c.to.request.Name, errors.New("what the caller may change has changed; try again"))
+	}
 	response, refused, err := p.sendWrite(ctx, c, query, form, body, strings.Join(c.from.Header.Values("Accept"), ","))
 	if refused != nil || err != nil {
 		return false, refused, err
