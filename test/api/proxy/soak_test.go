@@ -256,11 +256,11 @@ func (s *soaked) disturb(ctx context.Context, t *testing.T) {
 	require.NoError(t, err)
 	defer end()
 	after := context.WithoutCancel(ctx)
-	eventually(t, func() bool {
+	require.Eventually(t, func() bool { // also after the API server has started once more
 		before := s.answers.Load()
 		s.ask(after, client, http.MethodGet, "/api/v1/namespaces", "", func(body []byte) []string { return foreignNames(body, guest) })
 		return s.answers.Load() > before
-	}, "all is well again")
+	}, 3*waitLong, waitStep, "all is well again")
 	s.rotated(t)
 }
 
@@ -377,6 +377,6 @@ func (s *soaked) rest(t *testing.T, goroutines, memory int) held {
 		}
 		now = held{value(text, "go_goroutines"), value(text, "process_resident_memory_bytes"), value(text, "data_space_proxy_open_requests")}
 		return now.open == 0 && (goroutines == 0 || now.goroutines <= goroutines) && now.memory <= memory
-	}, waitLong, 100*time.Millisecond, "more than %d goroutines and %d bytes remain: %+v", goroutines, memory, &now)
+	}, 3*waitLong, 100*time.Millisecond, "more than %d goroutines and %d bytes remain: %+v", goroutines, memory, &now)
 	return now
 }
