@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"data-space.liqo.io/pkg/effects/factlog"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
@@ -65,8 +66,11 @@ func (w *World) rewritten(ctx context.Context) (observed string, err error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = until(ctx, func(context.Context) (any, error) { return nil, other.conflict(node) })
-	return fmt.Sprintf("%s cosigned %d lines of %s; rewritten with the node's key, verify: %s; the witness keeps the checkpoint that contradicts", other.witness.Key(), lines, node, tail(problem)), err
+	if _, err := until(ctx, func(context.Context) (any, error) { return nil, other.conflict(node) }); err != nil {
+		return "", err
+	}
+	_, err = until(ctx, func(ctx context.Context) (any, error) { return nil, w.reportedOnNode(ctx, node) })
+	return fmt.Sprintf("%s cosigned %d lines of %s; rewritten with the node's key, verify: %s; the witness keeps the checkpoint that contradicts; an Event on the Node reports it", other.witness.Key(), lines, node, tail(problem)), err
 }
 
 // cosigned returns what the agent of a node knows of its witness, once that has cosigned.
@@ -109,6 +113,17 @@ func (w *World) refusalSeen(ctx context.Context, node string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("verify does not report that the log of %s was rewritten: %v", node, v.Problems())
+}
+
+// reportedOnNode returns an error unless there is an Event on the Node that the witness refuses its log.
+func (w *World) reportedOnNode(ctx context.Context, node string) error {
+	events, err := w.kube.CoreV1().Events(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
+		FieldSelector: "reason=" + string(fact.WitnessRefused) + ",involvedObject.kind=Node,involvedObject.name=" + node,
+	})
+	if err == nil && len(events.Items) == 0 {
+		err = fmt.Errorf("no Event %s on Node %s", fact.WitnessRefused, node)
+	}
+	return err
 }
 
 // rewrite puts a log that was written again in the place of a node's, which is kept.

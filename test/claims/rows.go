@@ -133,7 +133,7 @@ func (w *World) keptRows() []Row {
 		},
 		{
 			"A node's log of facts that root of the node writes again as a whole, with the node's own key, is refused by the other party's witness",
-			"cosigned before; refused afterwards, which verify reports; the witness keeps the checkpoint that contradicts", 6 * time.Minute, w.rewritten,
+			"cosigned before; refused afterwards, which verify and an Event on the Node report; the witness keeps the checkpoint that contradicts", 6 * time.Minute, w.rewritten,
 		},
 		{
 			"A node without an agent gets no pod of the guest, until an agent is ready there; the hospital's pods run there meanwhile",

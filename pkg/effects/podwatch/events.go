@@ -17,9 +17,10 @@ import (
 // pod chose, such as a list of its addresses.
 const maxMessage = 1024
 
-// Events writes Kubernetes Events on pods. Equal ones are counted on one object, and a flood on one pod is cut
+// Events writes Kubernetes Events on pods and on the node. Equal ones are counted on one object, and a flood on one pod is cut
 // (client-go's correlator). Nothing waits for the API server.
 type Events struct {
+	node        string
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
 }
@@ -33,6 +34,7 @@ func NewEvents(cfg *rest.Config, component, node string) (*Events, error) {
 	b := record.NewBroadcaster()
 	b.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: api.Events("")})
 	return &Events{
+		node:        node,
 		broadcaster: b,
 		recorder:    b.NewRecorder(scheme.Scheme, corev1.EventSource{Component: component, Host: node}),
 	}, nil
@@ -46,6 +48,13 @@ func (e *Events) Normal(namespace, name, uid, reason, message string) {
 // Warning is as Normal.
 func (e *Events) Warning(namespace, name, uid, reason, message string) {
 	e.recorder.Event(pod(namespace, name, uid), corev1.EventTypeWarning, reason, limits.Cut(message, maxMessage))
+}
+
+// OnNode reports what did not go as it should with the node, not with one of its pods.
+func (e *Events) OnNode(reason, message string) {
+	// As the kubelet does: the UID is the Node's name. The Event is in the namespace default.
+	on := &corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: e.node, UID: types.UID(e.node)}
+	e.recorder.Event(on, corev1.EventTypeWarning, reason, limits.Cut(message, maxMessage))
 }
 
 // Close stops sending Events.

@@ -55,7 +55,8 @@ type Emitter struct {
 	failing atomic.Value // string: the failure that was last logged; "": none since
 	lines   atomic.Int64 // of the log
 
-	witnessed sync.Map // agentapi.Witnessed by name
+	witnessed sync.Map                 // agentapi.Witnessed by name
+	onNode    atomic.Pointer[Reporter] // writes Events of witnesses; nil: none are written
 
 	guests    *GuestLogs
 	opened    chan struct{} // closed when the log is open

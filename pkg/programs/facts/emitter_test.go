@@ -80,6 +80,8 @@ func (e *events) Warning(namespace, name, _, reason, _ string) {
 	*e = append(*e, namespace+"/"+name+" "+reason)
 }
 
+func (e *events) OnNode(reason, _ string) { *e = append(*e, "node "+reason) }
+
 func TestAnEventIsAFactOnceAndTheAgentsLivesAreInTheLog(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "facts")
 	e, stop := run(t, config(folder))

@@ -208,6 +208,9 @@ func (e *Emitter) reportWitness(w *Witness, c translog.Checkpoint, err error) {
 	e.metrics.witness(name, c.N, w.cosigned, err)
 	e.witnessed.Store(name, agentapi.Witnessed{Name: name, Lines: w.cosigned, Asked: time.Now(), Refused: errors.Is(err, errRefused), Problem: state})
 	e.reportAway(w, time.Now(), err)
+	if errors.Is(err, errRefused) {
+		state = errRefused.Error() // without the size of the log, which each report of it makes grow
+	}
 	if state == w.state {
 		return
 	}
@@ -216,6 +219,7 @@ func (e *Emitter) reportWitness(w *Witness, c translog.Checkpoint, err error) {
 	case errors.Is(err, errRefused):
 		e.Log.Error("a witness refuses the log of facts", "witness", name, "error", err)
 		e.Emit(fact.Fact{Kind: fact.WitnessRefused, Warning: true, Reason: name, Message: err.Error()})
+		e.eventOnNode(fact.WitnessRefused, fmt.Sprintf("witness %s refuses the node's log of facts, which was rewritten or restored from an older copy; compare it with what the witness keeps", name))
 	case err != nil:
 		e.Log.Warn("a witness does not cosign the log of facts now", "witness", name, "error", err)
 	default:
@@ -236,6 +240,7 @@ func (e *Emitter) reportAway(w *Witness, now time.Time, err error) {
 		w.away = true
 		e.Log.Error("a witness has cosigned nothing for long", "witness", name, "since", w.last, "error", err)
 		e.Emit(fact.Fact{Kind: fact.WitnessAway, Warning: true, Reason: name, Message: fmt.Sprintf("the witness has cosigned nothing since %s: %v", w.last.UTC().Format(time.RFC3339), err)})
+		e.eventOnNode(fact.WitnessAway, fmt.Sprintf("witness %s has cosigned nothing for an hour: whether the node's log of facts is rewritten is not found meanwhile", name))
 	}
 	if err == nil {
 		w.last = now
