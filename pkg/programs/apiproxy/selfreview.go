@@ -32,9 +32,8 @@ func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	if err != nil || len(raw) == maxReview {
 		return false
 	}
-	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(raw, nil, nil) // JSON and protobuf, as their heads show
-	review, is := object.(*authorizationv1.SelfSubjectAccessReview)
-	if err != nil || !is || review.Spec.ResourceAttributes == nil {
+	review := reviewOf(raw)
+	if review == nil || review.Spec.ResourceAttributes == nil {
 		return false
 	}
 	if !p.shown(ctx, planned, *review.Spec.ResourceAttributes) && !p.shownSomewhere(ctx, planned, *review.Spec.ResourceAttributes) {
@@ -50,6 +49,19 @@ func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	w.WriteHeader(http.StatusCreated)
 	_, _ = w.Write(append(text, '\n')) // the client is gone
 	return true
+}
+
+// reviewOf returns the review that a body of JSON or protobuf is; nil: it is none. YAML is not read, whose aliases make gigabytes of kilobytes.
+func reviewOf(raw []byte) *authorizationv1.SelfSubjectAccessReview {
+	if !json.Valid(raw) && !bytes.HasPrefix(raw, []byte("k8s\x00")) {
+		return nil
+	}
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(raw, nil, nil)
+	review, is := object.(*authorizationv1.SelfSubjectAccessReview)
+	if err != nil || !is {
+		return nil
+	}
+	return review
 }
 
 // shown reports whether the proxy itself answers such a request with what the caller sees, or makes such a change.
