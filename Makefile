@@ -188,7 +188,7 @@ bench: tools ## speeds and sizes, as ratios to a floor measured in the same run
 	  go test -v -count 1 -tags bench -run TestWhatADecisionTakes -exec "$(CURDIR)/test/isolated" ./test/api/webhook
 	$(call stage,bench: policies of 1000 workloads and 300 Services, against as many bare writes, and one change; the memory that pods of a guest take)
 	@set -a; eval "$$($(LAB) env)"; set +a; \
-	  go test -v -count 1 -tags 'api bench' -run 'TestWhatPoliciesOfWorkloadsCost|TestWhatPodsOfAGuestTake' -exec "$(CURDIR)/test/isolated" ./test/api/controller
+	  go test -v -count 1 -tags 'api bench' -run 'TestWhatPoliciesOfWorkloadsCost|TestWhatPodsOfAGuestTake|TestWhatTheReportOfRunningPodsTakes' -exec "$(CURDIR)/test/isolated" ./test/api/controller
 
 	$(call stage,bench: the API proxy beside the bare API server)
 	@set -a; eval "$$($(LAB) env)"; set +a; \

@@ -32,8 +32,8 @@ const (
 	period = time.Minute
 	// restFactor bounds the part of the time that looking takes.
 	restFactor = 20
-	// pageSize is how many pods are held at a time; one has up to 1.5 MB.
-	pageSize = 50
+	// pageSize is how many pods are held at a time. One has up to 1.5 MB, and takes six while it is read; a guest chooses that, and the controller has 192 MiB.
+	pageSize = 8
 	// shown is how many pods a condition names, and shownInEvent an Event.
 	shown, shownInEvent = 10, 2
 )
