@@ -72,9 +72,9 @@ func (p *program) stop() {
 }
 
 // status is what "agent status" prints.
-func (p *program) status() string {
+func (p *program) status(flags ...string) string {
 	p.t.Helper()
-	out, err := exec.Command(p.c.binary, "status", "--status-socket="+p.socket).CombinedOutput()
+	out, err := exec.Command(p.c.binary, append([]string{"status", "--status-socket=" + p.socket}, flags...)...).CombinedOutput()
 	require.NoError(p.t, err, string(out))
 	return string(out)
 }

@@ -59,7 +59,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 	p.reaches("job", agentapi.Enforced, proxy)
 	require.Eventually(t, func() bool { return len(c.events(t.Context(), job, agent.EventEnforced)) == 1 }, 30*time.Second, 50*time.Millisecond)
 	require.Contains(t, c.events(t.Context(), job, agent.EventEnforced)[0], "ipv4 filter")
-	table := p.status()
+	table := p.status("-o", "wide")
 	for _, part := range []string{"pharma/job", "Enforced", "nft", "ipv4 filter", "ipv6 filter", n.parent + "/" + proxy} {
 		require.Contains(t, table, part)
 	}
