@@ -47,6 +47,7 @@ func TestAFactHasTheCallersName(t *testing.T) {
 	require.Equal(t, "slice", f.Details["sender"])
 	require.True(t, f.Warning)
 	require.Contains(t, f.Message, "guests a b")
+	require.Empty(t, f.Subject.Guest, "no guest's log has what the caller asked of the other guest's objects")
 	require.Less(t, len(f.Details), fact.MaxDetails, "the agent adds one")
 	line, err := r.Event()
 	require.NoError(t, err)

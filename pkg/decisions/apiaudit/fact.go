@@ -10,15 +10,16 @@ import (
 
 func joined(names []string) string { return strings.Join(names, " ") }
 
-// Fact returns the request as a fact about its guest. Its reason is the verdict, so that refused requests, of which anyone can send as many as
-// it likes, have a rate of their own; what else the caller chooses is in the details, which have no part in the rate.
+// Fact returns the request as a fact about its guest. A request of a caller of several guests is a fact about none of them. The fact's
+// reason is the verdict, so that refused requests, of which a caller can send any number, have a rate of their own. What else the caller
+// chooses is in the details, which have no part in the rate.
 func (r Request) Fact() fact.Fact {
 	caller := r.caller()
 	f := fact.Fact{
 		Time: r.Came, Kind: fact.APIRequested, Reason: r.Verdict, Warning: r.Code == 401 || r.Code == 403,
 		Details: map[string]string{"id": r.ID, "verb": r.Verb, "user": caller.Name, "code": strconv.Itoa(r.Code)},
 	}
-	if len(r.Guests) > 0 {
+	if len(r.Guests) == 1 { // one guest's log must not have what the caller asked of another's objects
 		f.Subject.Guest = r.Guests[0]
 	}
 	what := r.Path
