@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -98,10 +99,12 @@ func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 		_ = command.Wait()
 		require.NotContains(t, r.output.String(), "forbidden", "the manifest lacks a right")
 	})
-	require.Eventually(t, func() bool {
+	if !assert.Eventually(t, func() bool {
 		_, err := dnsclient.Ask(t.Context(), r.address, dnsclient.Question{Name: "ready.", Type: dnsmessage.TypeA})
 		return err == nil && answers(t, "http://"+ready.String()+"/ready")
-	}, 30*time.Second, 100*time.Millisecond, "it is ready")
+	}, time.Minute, 100*time.Millisecond, "it is ready") {
+		require.FailNow(t, "the resolver is not ready", r.output.String())
+	}
 	return r
 }
 
