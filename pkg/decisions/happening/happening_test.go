@@ -5,20 +5,28 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 func TestALineThatIsNoEndNameOrGapIsNoEvent(t *testing.T) {
+	resolver := `"source":{"container":"` + apis.ResolverContainerName + `"},`
 	for line, want := range map[string]string{
 		`{"log":{"event":"Begin","method":"GET"}}`: "",
 		`{"text":"E 1 2"}`:                         "",
 		`nonsense`:                                 "",
-		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":200,"response_code_details":"via_upstream"}}`:                         "request forwarded",
-		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":403,"response_code_details":"via_upstream"}}`:                         "request refused",
+		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":200,"response_flags":"-","response_code_details":"via_upstream"}}`:    "request forwarded",
+		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":403,"response_flags":"-","response_code_details":"via_upstream"}}`:    "request refused",
 		`{"log":{"event":"DownstreamEnd","method":"GET","response_code":503,"response_flags":"UF","response_code_details":"upstream_reset"}}`: "request refused",
 		`{"log":{"event":"TcpConnectionEnd","kind":"tcp","response_flags":"-"}}`:                                                              "connection forwarded",
 		`{"log":{"event":"TcpConnectionEnd","kind":"tcp","response_flags":"UF"}}`:                                                             "connection refused",
+		`{"log":{"event":"TcpConnectionEnd","kind":"tcp","response_flags":"OM"}}`:                                                             "connection refused",
+		`{"log":{"event":"TcpConnectionEnd","kind":"tcp","response_flags":"UC"}}`:                                                             "connection forwarded",
+		`{"log":{"event":"Unread","side":"requests","reason":"not HTTP"}}`:                                                                    "connection forwarded",
 		`{"gap":{"reason":"RateExceeded","bytes":7}}`:                                                                                         "gap ",
-		`{"text":"[INFO] pod=a/b type=A name=x."}`:                                                                                            "name forwarded",
+		`{` + resolver + `"text":"[INFO] pod=a/b type=A name=x."}`:                                                                            "name forwarded",
+		`{` + resolver + `"text":"[INFO] plugin/reload"}`:                                                                                     "",
+		`{"source":{"container":"` + apis.ProxyContainerName + `"},"text":"[INFO] pod=a/b type=A name=x."}`:                                   "", // a name in another pod's name
 	} {
 		e, ok := OfLine("node", []byte(line))
 		require.Equal(t, want != "", ok, line)
@@ -57,7 +65,7 @@ func TestTheNameThatAPodChoosesIsNoAnswer(t *testing.T) {
 		"rcode=REFUSED name=rcode=NOERROR.example.":                  Refused,
 		"refused=3421 limit=200/s":                                   Refused,
 	} {
-		e, ok := OfLine("a", []byte(`{"text":"[INFO] pod=pharma-space/study client=203.0.113.9 `+line+`"}`))
+		e, ok := OfLine("a", []byte(`{"source":{"container":"resolver"},"text":"[INFO] pod=pharma-space/study client=203.0.113.9 `+line+`"}`))
 		require.True(t, ok, line)
 		require.Equal(t, want, e.Verdict, line)
 		require.Equal(t, "study", e.Pod)

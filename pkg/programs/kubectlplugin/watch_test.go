@@ -57,7 +57,6 @@ func watched(t *testing.T) nodes {
 
 func watch(t *testing.T, q Watching) []string {
 	t.Helper()
-	t.Helper()
 	var out bytes.Buffer
 	require.NoError(t, Watch(t.Context(), watched(t), &out, q, Style{Form: FormJSON}))
 	var all []string

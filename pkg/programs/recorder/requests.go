@@ -181,29 +181,11 @@ func (q Query) chooses(e record.Entry) bool {
 	return q.Since.IsZero() || err != nil || !at.Before(q.Since)
 }
 
-// logged are the fields of the proxy's lines that are shown.
-type logged struct {
-	Event       string `json:"event"`
-	Direction   string `json:"direction"`
-	Kind        string `json:"kind"`
-	Method      string `json:"method"`
-	Authority   string `json:"authority"`
-	Path        string `json:"path"`
-	Destination string `json:"original_destination"`
-	SNI         string `json:"sni"`
-	Text        string `json:"text"` // of the proxy's own log
-	Side        string `json:"side"` // of bytes that are not read
-	Reason      string `json:"reason"`
-	Code        int    `json:"response_code"`
-}
-
 // widest bounds a cell; what a tenant chose is shown in ASCII, so that nothing in it reaches the terminal as an order.
 const widest = 72
 
 func (q Query) row(w io.Writer, e record.Entry) {
-	var l logged
-	_ = json.Unmarshal(e.Log, &l) // what is no line of the proxy's is shown as text
-	what := e.Text
+	l, what := record.ParseLogged(e), e.Text
 	if _, rest, asked := record.Question(e.Text); asked && e.Source.Container == apis.ResolverContainerName {
 		l.Event, what = "name", rest
 		if before, name, found := strings.Cut(rest, " name="); found {

@@ -51,7 +51,7 @@ func (q Query) head(w io.Writer) {
 const podWidth, whatWidth, eventWidth, ownWidth = 27, 40, 8, 14
 
 // brief writes a row of a brief table.
-func brief(w io.Writer, e record.Entry, l logged, what, own string) {
+func brief(w io.Writer, e record.Entry, l record.Logged, what, own string) {
 	at := ascii(e.Time)
 	if len(at) >= len("2006-01-02T15:04:05") {
 		at = at[len("2006-"):len("2006-01-02")] + " " + at[len("2006-01-02T"):len("2006-01-02T15:04:05")]
