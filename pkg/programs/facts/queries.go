@@ -15,6 +15,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/translog"
 	"data-space.liqo.io/pkg/effects/factlog"
+	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/fact"
 )
@@ -24,12 +25,7 @@ func (e *Emitter) serveQueries(mux *http.ServeMux) {
 	for path, answer := range map[string]func(w http.ResponseWriter, r *http.Request) error{
 		agentapi.FactsPath: e.answerFacts, agentapi.VerifiedPath: e.answerVerified, agentapi.ProofsPath: e.answerProofs, agentapi.ContinuedPath: e.answerContinued,
 	} {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // what cannot be extended ends after a minute
-			if err := answer(w, r); err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-			}
-		})
+		mux.Handle("GET "+path, localsock.Answer(answer))
 	}
 }
 
@@ -47,7 +43,7 @@ func (e *Emitter) logOf(guest string) (factlog.Folder, error) {
 // followEvery is the time between two looks for more lines.
 const followEvery = 500 * time.Millisecond
 
-// answerFacts writes lines of the log as they are. An answer that began and cannot go on is cut off.
+// answerFacts writes lines of the log as they are.
 func (e *Emitter) answerFacts(w http.ResponseWriter, r *http.Request) error {
 	q, err := agentapi.ParseFactQuery(r.URL.Query())
 	if err != nil {
@@ -72,8 +68,8 @@ func (e *Emitter) answerFacts(w http.ResponseWriter, r *http.Request) error {
 	defer beat.Stop()
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	for flushed := w; ; {
-		if err := http.NewResponseController(flushed).Flush(); err != nil {
+	for answer := http.NewResponseController(w); ; {
+		if err := answer.Flush(); err != nil {
 			return err
 		}
 		select {

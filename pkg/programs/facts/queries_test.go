@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -101,6 +102,20 @@ func TestAFollowerReadsWhatIsRecordedFromThenOn(t *testing.T) {
 	e.Emit(fact.Fact{Kind: fact.PodStateChanged, Subject: fact.Subject{Guest: "other", Pod: "another"}})
 	e.Emit(fact.Fact{Kind: fact.PodStateChanged, Subject: fact.Subject{Guest: "pharma", Pod: "study-3"}})
 	require.Equal(t, "study-3", next())
+}
+
+// A part of the log that cannot be read must not look as if nothing had happened then.
+func TestAnAnswerThatCannotGoOnIsNotTakenForTheWhole(t *testing.T) {
+	_, server, folder := served(t)
+	_, body := get(t, server, agentapi.FactsPath, nil)
+	_, err := io.ReadAll(body)
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "lines", fmt.Sprintf("%020d.jsonl", 1_000_000)), 0o700)) // a segment that cannot be read
+	_, body = get(t, server, agentapi.FactsPath, nil)
+	text, err := io.ReadAll(body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Contains(t, string(text), "study-2")
+	require.NotContains(t, string(text), "is a directory")
 }
 
 func TestProofsAndContinuationsAreVerifiedByThoseWhoAsk(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"data-space.liqo.io/pkg/effects/localsock"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
@@ -16,21 +17,16 @@ func Handler(root string) http.Handler {
 	if root == "" {
 		return http.NotFoundHandler()
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return localsock.Answer(func(w http.ResponseWriter, r *http.Request) error {
 		asked, err := agentapi.ParseRequestQuery(r.URL.Query())
-		if err == nil {
-			out := http.NewResponseController(w)
-			_ = out.SetWriteDeadline(time.Time{}) // what cannot be extended ends after a minute
-			q := Query{Guest: asked.Guest, Pod: asked.Pod, Since: asked.Since, JSON: asked.JSON, Brief: !asked.Wide}
-			if asked.Follow {
-				err = q.follow(r.Context(), w, root, func() { _ = out.Flush() })
-			} else {
-				err = Print(w, root, q)
-			}
-		}
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			return err
 		}
+		q := Query{Guest: asked.Guest, Pod: asked.Pod, Since: asked.Since, JSON: asked.JSON, Brief: !asked.Wide}
+		if asked.Follow {
+			return q.follow(r.Context(), w, root, func() { _ = http.NewResponseController(w).Flush() })
+		}
+		return Print(w, root, q)
 	})
 }
 

@@ -2,8 +2,11 @@ package recorder_test
 
 import (
 	"bufio"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,4 +41,27 @@ func TestAFollowerReadsEachEntryOnce(t *testing.T) {
 	n.poll(r, 1)
 	next()
 	require.Contains(t, lines.Text(), `"/2"`)
+}
+
+func TestAnAnswerThatCannotGoOnIsNotTakenForTheWhole(t *testing.T) {
+	n := newNode(t)
+	s := n.source("pharma", "study")
+	r := n.start()
+	n.write(s, 0, 2)
+	n.poll(r, 1)
+	server := httptest.NewServer(recorder.Handler(n.folder))
+	t.Cleanup(server.Close)
+	read := func() (string, error) {
+		answer, err := http.Get(server.URL + "?" + agentapi.RequestQuery{JSON: true}.Values().Encode())
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return string(text), err
+	}
+	_, err := read()
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Join(n.folder, "pharma", "999999.jsonl"), 0o700)) // a segment that cannot be read
+	text, err := read()
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Contains(t, text, `"/1"`)
 }
