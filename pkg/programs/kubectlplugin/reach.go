@@ -41,16 +41,23 @@ var errNoAgents = errors.New("there is no agent: is Data Spacer installed in thi
 
 // askFor decodes the JSON that an agent answers at a path.
 func askFor(ctx context.Context, c Cluster, a agentexec.Agent, path string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out := answer{left: mostAnswer}
-	if err := c.Ask(ctx, a, &out, path); err != nil {
+	text, err := fetch(ctx, c, a, path)
+	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(out.Bytes(), into); err != nil {
+	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("the answer of the agent of node %s at %s: %w", a.Node, path, err)
 	}
 	return nil
+}
+
+// fetch returns what an agent answers at a path. Time and size are bounded: root of a node can have its agent answer anything.
+func fetch(ctx context.Context, c Cluster, a agentexec.Agent, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out := answer{left: mostAnswer}
+	err := c.Ask(ctx, a, &out, path)
+	return out.Bytes(), err
 }
 
 // answer keeps what is written to it, up to a bound.

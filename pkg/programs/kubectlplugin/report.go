@@ -66,11 +66,11 @@ func proveSome(ctx context.Context, cluster Cluster, a agentexec.Agent, indices 
 	for _, index := range indices {
 		q.Add("index", strconv.FormatInt(index, 10))
 	}
-	out := answer{left: mostAnswer}
-	if err := cluster.Ask(ctx, a, &out, agentapi.ProofsPath+"?"+q.Encode()); err != nil {
+	text, err := fetch(ctx, cluster, a, agentapi.ProofsPath+"?"+q.Encode())
+	if err != nil {
 		return err
 	}
-	for line := range bytes.Lines(out.Bytes()) {
+	for line := range bytes.Lines(text) {
 		var p agentapi.FactProof
 		if err := json.Unmarshal(line, &p); err != nil {
 			return fmt.Errorf("the agent's answer: %w", err)

@@ -1,7 +1,6 @@
 package kubectlplugin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +44,7 @@ func Requests(ctx context.Context, cluster Cluster, stdout io.Writer, q Query, s
 		}
 		out := stdout
 		if style.Form == FormYAML {
-			out = &documents{to: stdout}
+			out = &lines{each: func(line []byte) error { return document(stdout, line) }}
 		}
 		if err := cluster.Ask(ctx, a, out, agentapi.RequestsPath+"?"+asked.Values().Encode()); err != nil {
 			problems = append(problems, fmt.Errorf("the record of node %s is missing or not whole: %w", a.Node, err))
@@ -54,27 +53,11 @@ func Requests(ctx context.Context, cluster Cluster, stdout io.Writer, q Query, s
 	return errors.Join(problems...)
 }
 
-// documents writes each line of JSON as a document of YAML.
-type documents struct {
-	to   io.Writer
-	rest []byte
-}
-
-// Write implements io.Writer.
-func (d *documents) Write(p []byte) (int, error) {
-	d.rest = append(d.rest, p...)
-	for {
-		line, rest, whole := bytes.Cut(d.rest, []byte("\n"))
-		if !whole {
-			return len(p), nil
-		}
-		text, err := yaml.JSONToYAML(line)
-		if err == nil {
-			_, err = fmt.Fprintf(d.to, "---\n%s", text)
-		}
-		if err != nil {
-			return 0, err
-		}
-		d.rest = rest
+// document writes a line of JSON as a document of YAML.
+func document(w io.Writer, line []byte) error {
+	text, err := yaml.JSONToYAML(line)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "---\n%s", text)
 	}
+	return err
 }

@@ -1,7 +1,6 @@
 package kubectlplugin
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -91,12 +90,12 @@ func compare(ctx context.Context, cluster Cluster, a agentexec.Agent, kept Check
 	if first {
 		known = keys
 	}
-	var answer bytes.Buffer
 	from := translog.CheckpointLines(checkpoint)
-	if err := cluster.Ask(ctx, a, &answer, agentapi.ContinuedPath+"?"+url.Values{"from": {strconv.FormatInt(from, 10)}}.Encode()); err != nil {
+	submission, err := fetch(ctx, cluster, a, agentapi.ContinuedPath+"?"+url.Values{"from": {strconv.FormatInt(from, 10)}}.Encode())
+	if err != nil {
 		return "", err
 	}
-	signed, lines, err := translog.Continued(answer.Bytes(), known, checkpoint)
+	signed, lines, err := translog.Continued(submission, known, checkpoint)
 	if err != nil {
 		return "", err
 	}

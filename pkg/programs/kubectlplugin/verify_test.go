@@ -2,7 +2,9 @@ package kubectlplugin
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/effects/agentexec"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
@@ -65,6 +68,28 @@ func TestAnAnswerThatDoesNotProveWhatWasKeptIsAProblem(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"key"}, keys, "what was kept stays as evidence")
 	require.Equal(t, "not a checkpoint", string(checkpoint))
+}
+
+// endless is an agent that answers without end.
+type endless struct{ nodes }
+
+func (e endless) Ask(ctx context.Context, a agentexec.Agent, stdout io.Writer, path string) error {
+	if path, _, _ := strings.Cut(path, "?"); path != agentapi.ContinuedPath {
+		return e.nodes.Ask(ctx, a, stdout, path)
+	}
+	text := make([]byte, 1<<20)
+	for range 2 * mostAnswer / len(text) {
+		if _, err := stdout.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestAnAnswerWithoutEndIsAProblemAndDoesNotFillTheMemory(t *testing.T) {
+	v, err := Verify(t.Context(), endless{nodes{"well": well()}}, Folder(t.TempDir()))
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(v.Problems(), "\n"), "more than 64 MiB")
 }
 
 func TestColoursAreForTerminals(t *testing.T) {

@@ -38,10 +38,10 @@ func (c *collected) add(e happening.Event, ok bool) {
 	}
 }
 
-// lines calls each with every whole line that is written to it.
+// lines calls each with every whole line that is written to it, until one fails.
 type lines struct {
 	rest []byte
-	each func(line []byte)
+	each func(line []byte) error
 }
 
 // longestLine bounds a line; what is longer is no line of an agent's.
@@ -55,7 +55,9 @@ func (l *lines) Write(p []byte) (int, error) {
 		if !whole {
 			break
 		}
-		l.each(line)
+		if err := l.each(line); err != nil {
+			return 0, err
+		}
 		l.rest = rest
 	}
 	if len(l.rest) > longestLine {
@@ -100,7 +102,7 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, requests string, c *collected) []error {
 	problems := make([]error, 2)
 	ask := func(path string, each func(line []byte)) error {
-		err := cluster.Ask(ctx, a, &lines{each: each}, path)
+		err := cluster.Ask(ctx, a, &lines{each: func(line []byte) error { each(line); return nil }}, path)
 		if notServed(err) {
 			return nil // the node keeps no such record
 		}
