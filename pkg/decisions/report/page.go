@@ -12,6 +12,11 @@ import (
 
 // Page returns the page. Proofs have no text yet: Proofs names them.
 func (c *Collector) Page() Page {
+	for _, n := range c.nodes {
+		for _, parts := range n.parts {
+			happening.Sort(parts)
+		}
+	}
 	p := Page{From: c.from, To: c.to, Drift: c.drift, Gaps: c.gaps, Changes: c.change}
 	for _, l := range []*List{&p.Drift, &p.Gaps, &p.Changes} {
 		l.trim()
@@ -41,10 +46,7 @@ func (g *Guest) shown(c *Collector) *Guest {
 		}
 	}
 	c.parts(g.Refused.Events)
-	for _, a := range g.asked {
-		a.Proof = c.part(g.ID, a.Node, a.Last)
-		g.Asked = append(g.Asked, a)
-	}
+	g.Asked = slices.Collect(maps.Values(g.asked))
 	slices.SortFunc(g.Asked, func(a, b *Asked) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Authority+a.Path, b.Authority+b.Path), strings.Compare(a.Method+a.Type+a.Direction, b.Method+b.Type+b.Direction))
 	})
@@ -52,6 +54,9 @@ func (g *Guest) shown(c *Collector) *Guest {
 		g.More += a.Count
 	}
 	g.Asked = g.Asked[:min(len(g.Asked), MostAsked)]
+	for _, a := range g.Asked {
+		a.Proof = c.part(g.ID, a.Node, a.Last)
+	}
 	return g
 }
 
@@ -68,13 +73,11 @@ func (c *Collector) parts(events []Listed) {
 // recorded afterwards.
 func (c *Collector) part(guest, node string, at time.Time) Proof {
 	parts := c.node(node).parts[guest]
-	happening.Sort(parts)
-	for _, e := range parts {
-		if !e.Time.Before(at) {
-			return Proof{Node: node, Index: e.Index}
-		}
+	i, _ := slices.BinarySearchFunc(parts, at, func(e happening.Event, at time.Time) int { return e.Time.Compare(at) })
+	if i == len(parts) {
+		return Proof{Node: node, Index: -1}
 	}
-	return Proof{Node: node, Index: -1}
+	return Proof{Node: node, Index: parts[i].Index}
 }
 
 // lived adds up when an agent ran. The end of an agent that was killed is not known: it counts up to the next start.

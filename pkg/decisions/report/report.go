@@ -9,7 +9,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/happening"
 )
 
-// Bounds of a page. What exceeds them is counted, and the page says so.
+// Bounds of a page. What exceeds them is counted, and the page shows the count.
 const (
 	MostAsked  = 300 // rows of one guest about what was asked of whom
 	MostListed = 200 // events of one list: the newest
@@ -91,7 +91,7 @@ type Listed struct {
 type Proof struct {
 	Node  string
 	Index int64  // -1: no line
-	Text  string // the proof; empty: there is none
+	Text  string // empty: the proof is missing, or was not fetched yet
 }
 
 // Collector adds events up. They may come in any order.
