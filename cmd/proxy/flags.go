@@ -39,7 +39,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 		&o.RequestsPerCaller, parseCount)
 	cli.Var(f, "authorizer-bind-address", "`host:port` at which the API server asks what callers may see without the proxy (direct mode), 0 for none (default 0)",
 		&o.Direct.Address, cli.OrNone(address))
-	f.StringSliceVar(&o.Direct.Callers, "authorizer-callers", nil, "common `names` of the client certificates that may ask there, comma-separated")
+	f.StringSliceVar(&o.Direct.Callers, "authorizer-callers", nil, "common `names` of the client certificates that may ask there, comma-separated; a certificate with an organization may not")
 	f.StringVar(&o.Audit.Path, "audit-log-path", "", "`file` for an audit event (audit.k8s.io/v1) of each request; - for standard output; empty: none")
 	cli.Var(f, "audit-log-maxsize", "`mebibytes` of that file until another one begins (default 100)", &o.Audit.Bytes, parseMebibytes)
 	f.IntVar(&o.Audit.Kept, "audit-log-maxbackup", 10, "`number` of full files that are kept beside it")

@@ -12,9 +12,21 @@ import (
 	"data-space.liqo.io/pkg/decisions/guestsettings"
 )
 
+// UnfitToAsk returns why a client may not ask what Permits reports, or "". The client's certificate has one of the names and no organization: the
+// certificates that Liqo issues to guests have an organization each, and their common names are cluster ids and others that guests choose.
+func UnfitToAsk(c Caller, names []string) string {
+	switch {
+	case !slices.Contains(names, c.User):
+		return "the caller is not one of --authorizer-callers"
+	case slices.ContainsFunc(c.Groups, func(group string) bool { return group != "system:authenticated" }):
+		return "the caller's certificate has an organization (O), as those of guests have; issue a certificate without one"
+	}
+	return ""
+}
+
 // Permits reports whether the API server may answer a request itself, without the proxy: a list or a watch whose selectors let through only what a
 // caller of these guests sees, or a get of an object that its name alone makes visible. The API server applies the selectors that it has
-// authorized. A namespaced kind is none of this: its objects in all namespaces are not the caller's.
+// authorized. Permits returns false for a namespaced kind: a list of all namespaces has objects of other guests.
 func (g Guests) Permits(ids []string, a authorizationv1.ResourceAttributes) bool {
 	kind := schema.GroupResource{Group: a.Group, Resource: a.Resource}
 	namespaces := kind == schema.GroupResource{Resource: "namespaces"}

@@ -90,7 +90,17 @@ func TestOnlyARightSelectorIsPermitted(t *testing.T) {
 	require.True(t, g.Without([]string{"taken"}).Permits([]string{"pharma"}, asks(t, "list", "namespaces", own+tenant+",kubernetes.io/metadata.name notin (taken)", "")))
 }
 
-// FuzzPermits tries selectors: whatever is permitted selects only the guest's namespaces.
+func TestNoCertificateOfAGuestMayAsk(t *testing.T) {
+	const name = "authorizer"
+	names := []string{name}
+	require.Empty(t, UnfitToAsk(Caller{User: name, Groups: []string{"system:authenticated"}}, names))
+	for _, groups := range [][]string{{"liqo.io", "system:authenticated"}, {name, "system:authenticated"}, {"system:authenticated", "pharma"}} {
+		require.Contains(t, UnfitToAsk(Caller{User: name, Groups: groups}, names), "issue a certificate without one", groups)
+	}
+	require.Contains(t, UnfitToAsk(Caller{User: "pharma", Groups: []string{"system:authenticated"}}, names), "--authorizer-callers")
+}
+
+// FuzzPermits tries selectors: a selector that is permitted selects only the guest's namespaces.
 func FuzzPermits(f *testing.F) {
 	for _, seed := range []string{
 		"liqo.io/remote-cluster-id=pharma,!liqo.io/tenant-namespace", "liqo.io/remote-cluster-id in (pharma,x),!liqo.io/tenant-namespace", "a!=b", "liqo.io/remote-cluster-id",

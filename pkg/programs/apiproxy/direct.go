@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +14,7 @@ import (
 )
 
 // Direct is where the API server asks whether a request may reach it without the proxy (docs/proxy.md, direct mode). Address is "0": nowhere. Callers are
-// the common names of the certificates that may ask.
+// the common names of the certificates that may ask, which have no organization.
 type Direct struct {
 	Address string
 	Callers []string
@@ -64,8 +63,8 @@ func (d *direct) review(r *http.Request) (*authorizationv1.SubjectAccessReview, 
 	if err != nil || asker == nil {
 		return nil, apierrors.NewUnauthorized("Unauthorized")
 	}
-	if !slices.Contains(d.callers, asker.GetName()) {
-		return nil, forbidden("the caller is not one of --authorizer-callers")
+	if why := window.UnfitToAsk(window.Caller{User: asker.GetName(), Groups: asker.GetGroups()}, d.callers); why != "" {
+		return nil, forbidden(why)
 	}
 	review := &authorizationv1.SubjectAccessReview{}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, maxObject))

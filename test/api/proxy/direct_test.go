@@ -196,13 +196,20 @@ func (d *directWorld) whoMayAsk(t *testing.T) {
 	require.Equal(t, 200, code)
 	require.Contains(t, body, `"allowed":false`)
 	require.NotContains(t, body, `"denied":true`)
-	other, err := d.User("other", guest)
-	require.NoError(t, err)
-	for want, config := range map[int]*rest.Config{403: other, 401: {}} {
-		config = rest.CopyConfig(config)
+	user := func(name string, groups ...string) *rest.Config {
+		config, err := d.User(name, groups...)
+		require.NoError(t, err)
+		return config
+	}
+	const name = "data-space-authorizer" // is also a cluster id that a guest may choose
+	for _, c := range []struct {
+		from *rest.Config
+		want int
+	}{{user(name), 200}, {user(name, "liqo.io"), 403}, {user(name, name), 403}, {user("other"), 403}, {user("other", guest), 403}, {&rest.Config{}, 401}} {
+		config := rest.CopyConfig(c.from)
 		config.Host, config.CAData, config.CAFile = d.asker.Host, d.ca, ""
 		code, _, _ := send(t, config, "POST", "/", nil, review())
-		require.Equal(t, want, code)
+		require.Equal(t, c.want, code)
 	}
 	code, _, _ = send(t, d.asker, "POST", "/", nil, strings.NewReader("{}"))
 	require.Equal(t, 400, code)
