@@ -147,7 +147,7 @@ func (g Guests) Rules(ids []string) []Rule {
 	return rules
 }
 
-// MethodOf returns the method of requests with this verb, of those that the program may answer itself; "": there is none.
+// MethodOf returns the HTTP method of requests with a verb, or "" if the program does not itself answer requests with the verb.
 func MethodOf(verb string) string {
 	switch verb {
 	case "get", "list", "watch":

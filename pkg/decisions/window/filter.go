@@ -30,11 +30,7 @@ func filter(v Visible, r Request) (Verdict, error) {
 			return verdict, nil
 		}
 	}
-	if query.Get("continue") != "" {
-		return Verdict{}, ExpiredError{}
-	}
-	query.Del("limit")
-	return verdict, nil
+	return verdict, withoutPages(query)
 }
 
 // withMetadata has rows of tables bear their objects' metadata, by which they are filtered.
@@ -54,7 +50,8 @@ func builtIn(k schema.GroupResource) bool {
 	return false
 }
 
-// ExpiredError has a client begin a list again: its watch cannot go on, or it asks for a page of a list that the proxy answers as a whole: a token of the API server's would name an object that is hidden.
+// ExpiredError has a client begin a list again: its watch cannot go on, or it asks for a further page of a list that the proxy answers as a whole.
+// (The API server's token for that page would name an object that is hidden.)
 type ExpiredError struct{ why string }
 
 func (e ExpiredError) Error() string {

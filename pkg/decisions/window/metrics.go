@@ -23,9 +23,8 @@ func metricsOf(nodes Visible, r Request) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if query.Get("continue") != "" {
-		return Verdict{}, ExpiredError{}
+	if err := withoutPages(query); err != nil {
+		return Verdict{}, err
 	}
-	query.Del("limit")
 	return Verdict{Action: Filter, Path: collection(r), Query: withMetadata(query), Visible: nodes, NodeMetrics: true}, nil
 }

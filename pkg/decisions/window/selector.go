@@ -38,6 +38,23 @@ func known(query url.Values, names []string) (url.Values, error) {
 	return kept, nil
 }
 
+// queryOf returns the query of the proxy's own request: a list whose only item is the object that a get names, or the list or the watch.
+func queryOf(r Request) (url.Values, error) {
+	if r.Verb == "get" {
+		return oneByName(r)
+	}
+	return known(r.Query, listParameters())
+}
+
+// withoutPages has a list be answered as a whole. It refuses a request for a further page.
+func withoutPages(query url.Values) error {
+	if query.Get("continue") != "" {
+		return ExpiredError{}
+	}
+	query.Del("limit")
+	return nil
+}
+
 // ownNamespaces selects the namespaces of guests. Liqo's tenant namespaces, which bear the label too, are not theirs.
 func (g Guests) ownNamespaces(guests []string) (labels.Requirements, error) {
 	ids, err := labels.NewRequirement(apis.LabelRemoteCluster, selection.In, guests)

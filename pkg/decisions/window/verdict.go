@@ -100,22 +100,16 @@ func (g Guests) narrowNamespaces(ids []string, r Request) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	v := Verdict{Action: Narrow, Path: collection(r), Watch: r.Verb == "watch"}
-	if r.Verb == "get" {
-		v.One = true
-		v.Query, err = oneByName(r)
-	} else {
-		v.Query, err = known(r.Query, listParameters())
-	}
+	query, err := queryOf(r)
 	if err != nil {
 		return Verdict{}, err
 	}
-	selector, err := intersect(v.Query.Get(labelSelector), own)
+	selector, err := intersect(query.Get(labelSelector), own)
 	if err != nil {
 		return Verdict{}, err
 	}
-	v.Query.Set(labelSelector, selector)
-	return v, nil
+	query.Set(labelSelector, selector)
+	return Verdict{Action: Narrow, Path: collection(r), Query: query, Watch: r.Verb == "watch", One: r.Verb == "get"}, nil
 }
 
 // oneByName returns the query of a list that has the one object that is asked for, if it is selected.

@@ -13,23 +13,15 @@ func volumes() schema.GroupResource { return schema.GroupResource{Resource: "per
 // ownVolumes decides about a read of PersistentVolumes of which the guest's visibility names none: the answer has those of the caller's own claims. Tables
 // have the objects as a whole, of which the claim is a part.
 func ownVolumes(r Request) (Verdict, error) {
-	v := Verdict{Action: Filter, Path: collection(r), Watch: r.Verb == "watch", OwnVolumes: true}
-	var err error
-	if r.Verb == "get" {
-		v.One = true
-		v.Query, err = oneByName(r)
-	} else {
-		v.Query, err = known(r.Query, listParameters())
-	}
+	query, err := queryOf(r)
 	if err != nil {
 		return Verdict{}, err
 	}
-	if v.Query.Get("continue") != "" {
-		return Verdict{}, ExpiredError{}
+	if err := withoutPages(query); err != nil {
+		return Verdict{}, err
 	}
-	v.Query.Del("limit")
-	v.Query.Set("includeObject", "Object")
-	return v, nil
+	query.Set("includeObject", "Object")
+	return Verdict{Action: Filter, Path: collection(r), Query: query, Watch: r.Verb == "watch", One: r.Verb == "get", OwnVolumes: true}, nil
 }
 
 // Claim names the PersistentVolumeClaim to which a volume belongs, as the volume has it.
