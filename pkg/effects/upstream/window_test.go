@@ -8,10 +8,11 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
+
+	"data-space.liqo.io/test/kit"
 )
 
 // unread opens answers without an end and reads none of them. It returns how much of them the server could send.
@@ -42,14 +43,7 @@ func unread(t *testing.T, sender func(*rest.Config) http.RoundTripper, answers i
 		_, err = io.ReadFull(response.Body, make([]byte, 1))
 		require.NoError(t, err)
 	}
-	before := int64(-1)
-	require.Eventually(t, func() bool {
-		now := sent.Load()
-		still := now == before
-		before = now
-		return still
-	}, 30*time.Second, 300*time.Millisecond, "the server waits for a reader")
-	return before
+	return kit.Settled(t, &sent)
 }
 
 func TestAnswersThatNoCallerReadsTakeLittleMemory(t *testing.T) {
