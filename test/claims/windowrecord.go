@@ -67,7 +67,7 @@ func (w *World) windowFacts(ctx context.Context, events []auditv1.Event, since m
 	}
 	query := agentapi.FactQuery{Log: pharmaCluster, Kinds: []string{string(fact.APIRequested)}, Since: since.Time}
 	kept := map[string]bool{}
-	var unread []error // a node that has no log of the guest is none to fail for, as long as no fact is missing
+	var unread []error // an agent without a log of the guest is an error only if a fact is missing
 	for _, agent := range agents {
 		text, err := w.run(ctx, "exec", "-n", apis.SystemNamespace, agent.Name, "--", "agent", "ask", agentapi.FactsPath+"?"+query.Values().Encode())
 		if err != nil {

@@ -81,7 +81,7 @@ func (v Visible) Shows(name, namespace string, set map[string]string) bool {
 	return namespace == "" && (v.bySelector || v.allows(v1alpha1.OperationList, name, set))
 }
 
-// ShowsName reports whether an object of this name is visible whatever its labels are.
+// ShowsName reports whether an object of this name is visible with any labels.
 func (v Visible) ShowsName(name string) bool {
 	return slices.ContainsFunc(v.by, func(one guestsettings.Visible) bool { return one.AllowsName(v.kind, name) })
 }

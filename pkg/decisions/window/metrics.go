@@ -8,8 +8,8 @@ func nodeMetrics() schema.GroupResource {
 	return schema.GroupResource{Group: "metrics.k8s.io", Resource: "nodes"}
 }
 
-// metricsOf decides about a read of the metrics of nodes, of which the guest's visibility names none: the answer has those of the nodes that it sees. The
-// program decides by the nodes themselves, for what labels metrics bear is up to their server.
+// metricsOf decides about a read of nodes' metrics where the guest's visibility does not name that kind: the answer has the metrics of the nodes that the
+// guest sees. The program decides by the nodes' own labels: the metrics server chooses the labels of metrics.
 func metricsOf(nodes Visible, r Request) (Verdict, error) {
 	if len(nodes.by) == 0 {
 		return Verdict{Action: Pass}, nil

@@ -10,8 +10,8 @@ import (
 
 func volumes() schema.GroupResource { return schema.GroupResource{Resource: "persistentvolumes"} }
 
-// ownVolumes decides about a read of PersistentVolumes of which the guest's visibility names none: the answer has those of the caller's own claims. Tables
-// have the objects as a whole, of which the claim is a part.
+// ownVolumes decides about a read of PersistentVolumes where the guest's visibility does not name that kind: the answer has the volumes of the caller's own
+// claims. Tables have whole objects, because the object has the claim.
 func ownVolumes(r Request) (Verdict, error) {
 	query, err := queryOf(r)
 	if err != nil {

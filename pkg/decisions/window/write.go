@@ -40,7 +40,7 @@ func write(v Visible, operation v1alpha1.VisibleOperation, r Request) (Verdict, 
 
 // OnlyItem returns the path and the query of a list whose only item is the object that a write is about.
 func OnlyItem(r Request) (string, url.Values) {
-	query, _ := oneByName(Request{Name: r.Name}) // an error: of parameters, of which there are none
+	query, _ := oneByName(Request{Name: r.Name}) // it returns errors about query parameters only, and this request has none
 	return collection(r), query
 }
 

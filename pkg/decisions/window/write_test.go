@@ -168,7 +168,7 @@ func TestASmallBodyDoesNotBecomeALargeOne(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// FuzzConditional tries bodies of any form: whatever is accepted has the condition where the API server reads it.
+// FuzzConditional tries bodies of any form: an accepted body has the condition where the API server reads it.
 func FuzzConditional(f *testing.F) {
 	for _, seed := range []string{
 		`{"metadata":{"resourceVersion":"7"},"metadata":{"resourceVersion":"8"}}`, `{"Metadata":{"resourceVersion":"8"}}`, `[]`, `[{"op":"remove","path":"/metadata"}]`,

@@ -66,7 +66,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	return p.serve(ctx, o, registry, known)
 }
 
-// newClients returns connections of which each has a rate of its own: anyone may send tokens to be reviewed, and they hold no other question up.
+// newClients returns two connections, each with a rate of its own: reviews of tokens, which clients without credentials can cause, do not delay other requests.
 func newClients(config *rest.Config) (clients, tokens kubernetes.Interface, err error) {
 	if clients, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, nil, err

@@ -51,7 +51,7 @@ func (p *proxy) can(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	return true
 }
 
-// reviewOf returns the review that a body of JSON or protobuf is; nil: it is none. YAML is not read, whose aliases make gigabytes of kilobytes.
+// reviewOf decodes a review from a body of JSON or protobuf. It returns nil for other bodies. It does not read YAML: aliases expand kilobytes to gigabytes.
 func reviewOf(raw []byte) *authorizationv1.SelfSubjectAccessReview {
 	if !json.Valid(raw) && !bytes.HasPrefix(raw, []byte("k8s\x00")) {
 		return nil

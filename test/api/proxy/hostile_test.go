@@ -25,7 +25,7 @@ import (
 	"data-space.liqo.io/test/kit"
 )
 
-// otherCA returns a certificate that says what a guest's says, and that no CA of the cluster has signed.
+// otherCA returns a self-signed certificate with a guest's subject, which no CA of the cluster has signed.
 func otherCA(t *testing.T, name string, groups ...string) (certificate, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -151,7 +151,7 @@ func once(config *rest.Config) (client *http.Client, end func(), err error) {
 	}, nil
 }
 
-// storm opens watches and drops them, lists, and asks who it is, until ctx ends. What is another's is wrong, whatever else happens.
+// storm opens watches and drops them, lists, and asks who it is, until ctx ends. It records each object or identity of another guest as wrong.
 func (s *soaked) storm(ctx context.Context, config *rest.Config, own string) {
 	for i := 0; ctx.Err() == nil; i++ {
 		config := rest.CopyConfig(config)
@@ -354,7 +354,7 @@ func (s *soaked) apiServer(t *testing.T) (int, []string) {
 // held is what a proxy holds.
 type held struct{ goroutines, memory, open int }
 
-// rest waits until a proxy without requests holds no more than this; 0: whatever it holds.
+// rest waits until a proxy without requests has at most so many goroutines (0: any number) and bytes of memory.
 func (s *soaked) rest(t *testing.T, goroutines, memory int) held {
 	t.Helper()
 	var now held
