@@ -89,8 +89,7 @@ func (d *directWorld) run(t *testing.T) {
 	require.NoError(t, err)
 	bundle := filepath.Join(d.folder, "clients")
 	require.NoError(t, os.WriteFile(bundle, append([]byte(cluster.Data["client-ca-file"]+"\n"), d.asker.CertData...), 0o600))
-	address, err := free()
-	require.NoError(t, err)
+	address := kit.FreeAddress(t).String()
 	d.stop, err = d.start(t.Context(), "--client-ca-file="+bundle, "--authorizer-bind-address="+address, "--authorizer-callers=data-space-authorizer")
 	require.NoError(t, err)
 	d.asker.Host, d.asker.CAData = "https://"+address, d.ca

@@ -6,10 +6,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,12 +56,8 @@ func (w *world) signer(t *testing.T) string {
 	block, _ := pem.Decode(key)
 	require.NotNil(t, block)
 	ca := file("ca", certificate)
-	address, err := free()
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
 	command := exec.Command(os.Getenv("KUBE_CONTROLLER_MANAGER"), "--kubeconfig="+kubeconfigOf(t, w.Config), "--controllers=csrsigning", "--leader-elect=false",
-		"--secure-port="+port, "--bind-address=127.0.0.1", "--cluster-signing-cert-file="+ca, "--cluster-signing-key-file="+file("key", key))
+		"--secure-port="+strconv.Itoa(int(kit.FreeAddress(t).Port())), "--bind-address=127.0.0.1", "--cluster-signing-cert-file="+ca, "--cluster-signing-key-file="+file("key", key))
 	output := &kit.Output{}
 	command.Stderr = output
 	require.NoError(t, command.Start())

@@ -181,9 +181,11 @@ func (w *world) start(ctx context.Context, args ...string) (func() error, error)
 		return nil, err
 	}
 	for _, at := range []*string{&w.address, &w.health, &w.metrics} {
-		if *at, err = free(); err != nil {
+		free, err := kit.TryFreeAddress()
+		if err != nil {
 			return nil, err
 		}
+		*at = free.String()
 	}
 	w.ca = append(w.ca, certificate...)
 	file := func(name string) string { return filepath.Join(w.folder, name) }
@@ -220,15 +222,6 @@ func (w *world) start(ctx context.Context, args ...string) (func() error, error)
 func (w *world) renew() error {
 	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
 	return errors.Join(err, os.WriteFile(filepath.Join(w.folder, "key"), key, 0o600), os.WriteFile(filepath.Join(w.folder, "crt"), certificate, 0o600))
-}
-
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // through returns a connection by the proxy.
