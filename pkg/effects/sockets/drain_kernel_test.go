@@ -44,9 +44,8 @@ func TestWhatEndedConnectionsHaveReceivedIsDropped(t *testing.T) {
 	drain := func() { require.NoError(t, sockets.Drain(sockets.Owner{PID: os.Getpid(), Cgroup: ownGroup(t)})) }
 	require.Eventually(t, func() bool {
 		drain()
-		return waiting(t, reset.near) == 0 && waiting(t, finished.near) == 0
+		return waiting(t, reset.near) == 0 && waiting(t, finished.near) == 0 && waiting(t, datagrams) < 20<<10
 	}, 30*time.Second, time.Millisecond)
-	require.Less(t, waiting(t, datagrams), 20<<10)
 	for _, c := range []pair{reset, finished} {
 		require.NoError(t, c.near.SetReadDeadline(time.Now().Add(30*time.Second)))
 		n, err := c.near.Read(make([]byte, much))
@@ -103,7 +102,7 @@ func datagramsThatWait(t *testing.T, in *netns.Namespace, bytes int) (near net.C
 		return nil
 	}))
 	t.Cleanup(func() { _ = near.Close() })
-	require.GreaterOrEqual(t, waiting(t, near), bytes)
+	require.Eventually(t, func() bool { return waiting(t, near) >= bytes }, 30*time.Second, time.Millisecond) // a busy kernel delivers later than it accepts
 	return near
 }
 
