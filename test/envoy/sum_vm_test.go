@@ -24,6 +24,7 @@ import (
 	"data-space.liqo.io/pkg/reconcilers/socketmemory"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/workload"
+	"data-space.liqo.io/test/kit"
 )
 
 // On a node with cgroup v2 the buffers of the proxy's sockets count in its container's memory. Attempts of every form at the same time, each
@@ -91,9 +92,9 @@ func (w *world) taken(t *testing.T) (n int64) {
 }
 
 // keep keeps the proxy's memory as the agent does.
-func (w *world) keep(t *testing.T) *lines {
+func (w *world) keep(t *testing.T) *kit.Output {
 	t.Helper()
-	log := &lines{}
+	log := &kit.Output{}
 	k := socketmemory.New(slog.New(slog.NewTextHandler(log, nil)), func(endpoint.Target) (*netns.Namespace, error) { return netns.Open(w.pod.Path()) })
 	info, err := os.Stat(w.cage.dir)
 	require.NoError(t, err)
@@ -105,23 +106,6 @@ func (w *world) keep(t *testing.T) *lines {
 	running.Go(func() { k.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
 	return log
-}
-
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // flood tries the forms of stalls at the same time until enough returns true, and after a while fills the heap as well: the kernel gives sockets

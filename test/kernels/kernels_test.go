@@ -186,15 +186,21 @@ func logFile(t *testing.T, name string) io.Writer {
 func buildPrograms(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, args := range [][]string{
+	compile(t, [][]string{
 		{"build", "-o", filepath.Join(dir, "vminit"), "./vminit"},
 		{"build", "-o", filepath.Join(dir, "attacker"), "../leak/attacker"},
 		{"test", "-c", "-tags", "vm", "-o", filepath.Join(dir, "node.test"), "./node"},
-	} {
+	})
+	return dir
+}
+
+// compile runs go with each list of arguments, for programs that need no library of the machine.
+func compile(t *testing.T, all [][]string) {
+	t.Helper()
+	for _, args := range all {
 		build := exec.Command("go", args...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		out, err := build.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	return dir
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,15 +24,10 @@ func TestTheProxyLivesOnCgroup2(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, kernels, "KERNELS names no directory of stock kernels: eval \"$(lab kernels)\" sets it")
 	programs := t.TempDir()
-	for _, args := range [][]string{
+	compile(t, [][]string{
 		{"build", "-o", filepath.Join(programs, "vminit"), "./vminit"},
 		{"test", "-c", "-tags", "kernel vm", "-o", filepath.Join(programs, "envoy.test"), "../envoy"},
-	} {
-		build := exec.Command("go", args...)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		out, err := build.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
+	})
 	for _, file := range kernels {
 		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
 			const limit = 20 * time.Minute
