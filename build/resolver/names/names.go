@@ -26,7 +26,7 @@ type Answers struct {
 	Guests     map[string]map[string][]netip.Addr `json:"guests"`
 }
 
-// of returns the addresses of a name for the pods of a namespace; granted is false if the name is none of theirs.
+// of returns the addresses of a name for the pods of a namespace. granted reports whether the guest of the namespace may look the name up.
 func (a *Answers) of(namespace, name string) (addresses []netip.Addr, granted bool) {
 	if a == nil {
 		return nil, false
@@ -45,7 +45,7 @@ type handler struct {
 	answers atomic.Pointer[Answers]
 }
 
-// take takes what the controller has written; what cannot be read grants nothing.
+// take replaces the answers by those in the text that the controller has written. Invalid text grants nothing.
 func (h *handler) take(text string) error {
 	answers := &Answers{}
 	if text == "" {
@@ -73,7 +73,7 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if !granted {
 		return plugin.NextOrFailure(name, h.next, ctx, w, r)
 	}
-	if len(addresses) == 0 { // it is looked up still: the client is to ask again
+	if len(addresses) == 0 { // the controller has no address of it yet: with this answer the client asks again
 		return dns.RcodeServerFailure, w.WriteMsg(new(dns.Msg).SetRcode(r, dns.RcodeServerFailure))
 	}
 	answer := new(dns.Msg).SetReply(r)
@@ -90,7 +90,7 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	return dns.RcodeSuccess, w.WriteMsg(answer)
 }
 
-// namespace returns that of the pod that asks, or "" if its address is no pod's.
+// namespace returns the namespace of the pod that asks, or "" if no pod has the address.
 func namespace(ctx context.Context) string {
 	if value := metadata.ValueFunc(ctx, "kubernetes/client-namespace"); value != nil {
 		return value()

@@ -3,7 +3,6 @@ package names
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -17,11 +16,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-const (
-	key = "answers" // of the ConfigMap
-	// relist is how often the ConfigMap is read in full, whatever the watch reports.
-	relist = 5 * time.Minute
-)
+// key is the key of the answers in the ConfigMap.
+const key = "answers"
 
 // Register makes the plugin known to CoreDNS.
 func Register() { plugin.Register(name, setup) }
@@ -101,7 +97,7 @@ func watch(conf config, h *handler) (cache.Controller, error) {
 		}
 	}
 	_, informer := cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: source, ObjectType: &corev1.ConfigMap{}, ResyncPeriod: relist,
+		ListerWatcher: source, ObjectType: &corev1.ConfigMap{},
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc: take, UpdateFunc: func(_, now any) { take(now) }, DeleteFunc: func(any) { _ = h.take("") },
 		},
