@@ -64,7 +64,7 @@ func mirror() server {
 		"http://server:8000/large",
 		"http://server:8000/late",
 		"-T /usr/bin/openssl http://server:8000/early413",
-		"http://server:8000/nobody http://server:8001/nobody",
+		"http://server:8000/open http://server:8001/unserved",
 		`-H "X-Large: $(head -c 71680 /dev/zero | tr '\0' x)" -o /tmp/large -w '%{http_code}' http://server:8000/get`,
 	), append(libraries(8000),
 		client{"curl with 150 headers", "seq -f 'X-H-%g: 1' 150 >/tmp/headers; curl -sS -i -H @/tmp/headers http://server:8000/get"},

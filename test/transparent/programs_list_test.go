@@ -112,10 +112,10 @@ func refusals() []notice {
 func connections() []notice {
 	return []notice{
 		{
-			name: "Nothing listens", module: true, where: []string{"mirror | *nobody | out", "mirror | *nobody | between", "mirror | nc to a port where nothing listens | out", "mirror | nc to a port where nothing listens | between"},
+			name: "Nothing listens", module: true, where: []string{"mirror | *unserved | out", "mirror | *unserved | between", "mirror | nc to a port where nothing listens | out", "mirror | nc to a port where nothing listens | between"},
 			lines:   map[change]string{lost: `exit .*|.*(Could not connect|Connection refused).*`, added: `exit .*|.*(reset by peer|succeeded).*`},
-			symptom: "`connect` succeeds, and the connection is reset",
-			reason:  "The proxy accepts before it calls the destination",
+			symptom: "`connect` succeeds, then the connection is reset",
+			reason:  "The proxy accepts the connection before it calls the destination",
 			remedy:  "Have a readiness check wait for an answer, not for `connect`",
 		},
 		{
@@ -135,8 +135,8 @@ func connections() []notice {
 		{
 			name: "Early end of one's side", module: true, lines: whole(), chance: true,
 			where:   []string{"Redis | inline * | *", "SMTP | nc | *", "NATS | nc that waits for the greeting | *", "FTP | curl that stores | *"},
-			symptom: "A client that ends its side of the connection before the protocol is known is answered 0.4 to 0.8 s later; on a node so busy that the proxy has not seen the first bytes by then, it gets no answer",
-			reason:  "Envoy looks at the first bytes before it calls the destination, and takes a connection whose sender has ended for one that was given up. The rule `ds-early-end` holds the end back meanwhile",
+			symptom: "A client that ends its side of the connection before the proxy knows the protocol gets its answer 0.4 to 0.8 s later. On a node so busy that the proxy has not read the first bytes by then, it gets no answer",
+			reason:  "Envoy reads the first bytes before it calls the destination. If the client has ended its side by then, Envoy closes the connection. The rule `ds-early-end` delays the client's FIN meanwhile",
 			remedy:  "[Opaque ports](#opaque-ports)",
 		},
 		{

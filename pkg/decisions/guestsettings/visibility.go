@@ -114,8 +114,8 @@ func (v Visible) Allows(kind schema.GroupResource, operation v1alpha1.VisibleOpe
 	return slices.ContainsFunc(v.kinds[kind], func(o objects) bool { return slices.Contains(o.operations, operation) && o.holds(name, set) })
 }
 
-// AllowsName reports whether the guest may list the object of this name whatever its labels are. A selector of what an object lacks holds for an object
-// without labels, and still says nothing about a name.
+// AllowsName reports whether the guest may list the object of this name with any labels. An entry with a selector allows no name by itself, also if the
+// selector matches an object without labels.
 func (v Visible) AllowsName(kind schema.GroupResource, name string) bool {
 	return slices.ContainsFunc(v.kinds[kind], func(o objects) bool { return (o.selector == nil || o.selector.Empty()) && o.holds(name, nil) })
 }

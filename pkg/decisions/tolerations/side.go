@@ -9,15 +9,15 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Side is whose right decides about what is in a namespace.
+// Side names the party whose right is checked for an object of a namespace.
 type Side int
 
 const (
-	// Authors is the side of the Hospital's own namespaces: the right of the author of an object decides.
+	// Authors is the side of the Hospital's own namespaces: the right of the object's author is checked.
 	Authors Side = iota
-	// Guests is the side of a guest's namespaces: the right of the guest decides, whoever writes an object.
+	// Guests is the side of a guest's namespaces: the right of the guest is checked, also for objects that others write.
 	Guests
-	// Exempt is the side of Liqo's own namespaces for guests, and of those that run the cluster: nothing there is decided about.
+	// Exempt is the side of Liqo's own namespaces for guests, and of the namespaces that run the cluster: no right is checked there.
 	Exempt
 )
 

@@ -14,8 +14,8 @@ import (
 	"data-space.liqo.io/pkg/effects/xtables"
 )
 
-// Unchanged reports whether the namespace still holds what a State says, which was read in this same namespace. The kernel counts each
-// transaction of nf_tables in a namespace; of legacy tables it counts nothing, and the answer is no.
+// Unchanged reports whether the namespace still holds the rules of a State that was read in it. The kernel counts the transactions of nf_tables
+// in each namespace. It does not count changes of legacy tables, for which Unchanged returns false.
 func (d *Dataplane) Unchanged(ns *netns.Namespace, since State) bool {
 	return since.generation != 0 && d.generation(ns) == since.generation
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// owned makes sure that the file is of that kind, root's, and for nobody else to write.
+// owned returns an error unless the file is of that kind, belongs to root, and only root may write it.
 func owned(path string, kind fs.FileMode) error {
 	info, err := os.Lstat(path)
 	if err != nil {

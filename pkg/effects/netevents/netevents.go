@@ -20,15 +20,15 @@ const (
 	most = 64
 )
 
-// Watcher listens in any number of network namespaces with one goroutine, and two sockets in each. It reads no message: what a message is
-// about, and how many were lost for want of room (ENOBUFS), does not matter to those who then read the namespace itself. It is safe for
-// concurrent use. The zero value listens nowhere.
+// Watcher listens in any number of network namespaces with one goroutine, and two sockets in each. It reads no message: its callers read the
+// namespace itself, so neither the content of a message nor the number that the kernel dropped (ENOBUFS) matters. It is safe for concurrent use.
+// The zero value listens nowhere.
 type Watcher struct {
 	mu     sync.Mutex
 	epoll  int // opened with the first namespace
 	opened bool
 	spaces map[string]*space
-	of     map[int32]string // whose a socket is
+	of     map[int32]string // by socket, the key of its namespace
 }
 
 // space is one network namespace.
@@ -111,8 +111,8 @@ func (w *Watcher) await(operation, fd int) error {
 // tick is how often Run sees that the context has ended, and that a namespace may be listened to again.
 const tick = 250 * time.Millisecond
 
-// Run calls changed with a namespace's key after changes there, until the context ends: at once, but for each namespace once a second in
-// the long run. changed must not wait.
+// Run calls changed with a namespace's key after changes there, until the context ends. It calls at once, and for each namespace at most once a
+// second in the long run. changed must not wait.
 func (w *Watcher) Run(ctx context.Context, changed func(key string)) error {
 	w.mu.Lock()
 	err := w.open()

@@ -39,7 +39,7 @@ type Exporter struct {
 	failing atomic.Value // string: the failure that was reported; "": none since
 }
 
-// Config is where facts are sent and who hears of them.
+// Config holds the collector's URL, and the functions that Exporter calls with what became of the facts.
 type Config struct {
 	URL           string // of the collector, with the path, which is /v1/logs by default
 	Node, Version string

@@ -45,7 +45,7 @@ func newReceiver(t *testing.T) *receiver {
 		body, err := io.ReadAll(q.Body)
 		var request collector.ExportLogsServiceRequest
 		if err != nil || q.URL.Path != "/v1/logs" || q.Header.Get("Content-Type") != "application/x-protobuf" || proto.Unmarshal(body, &request) != nil {
-			t.Errorf("a request that is none: %s %v", q.URL.Path, err)
+			t.Errorf("invalid request: %s %v", q.URL.Path, err)
 		}
 		r.headers, r.got = q.Header, append(r.got, request.GetResourceLogs()...)
 	}))

@@ -34,7 +34,7 @@ func link(l netlink.Link) (found []stranger) {
 	if in, out := hostlink.TCX(a.Index); in || out {
 		found = append(found, stranger{
 			Finding: program(fmt.Sprintf("program of tcx on link %s", a.Name)), key: fmt.Sprintf("tcx %d", a.Index),
-			remove: func() error { return errors.New("the one who attached it holds it") },
+			remove: func() error { return errors.New("the program that attached it holds it") },
 		})
 	}
 	return found

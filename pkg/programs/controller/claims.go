@@ -31,7 +31,7 @@ const (
 	ReasonReleased      = "GuestReleased"      // the Hospital has released the namespace
 )
 
-// claimer keeps the label apis.LabelGuest, and Liqo's own labels as it says, in several namespaces at a time.
+// claimer keeps the label apis.LabelGuest, and Liqo's own labels equal to it, in several namespaces at a time.
 type claimer struct {
 	reader   client.Reader // cached
 	writer   client.Client

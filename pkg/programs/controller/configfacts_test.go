@@ -19,7 +19,7 @@ type emitted []fact.Fact
 
 func (e *emitted) Emit(f fact.Fact) { *e = append(*e, f) }
 
-// onePolicy reads one GuestPolicy; nil: there is none.
+// onePolicy reads one GuestPolicy. If policy is nil, it does not exist.
 type onePolicy struct {
 	client.Reader
 	policy *v1alpha1.GuestPolicy

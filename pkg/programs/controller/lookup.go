@@ -33,7 +33,7 @@ func newLookup(server string) lookup {
 	}
 }
 
-// lookupProblem says why a look-up failed, in the same words each time.
+// lookupProblem returns the reason of a failed look-up. Equal reasons have equal texts.
 func lookupProblem(err error) string {
 	if failed := (*net.DNSError)(nil); errors.As(err, &failed) && failed.IsTimeout {
 		return "the DNS server did not answer; what was open stays open"

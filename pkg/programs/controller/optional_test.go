@@ -13,7 +13,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/guestsettings"
 )
 
-// What is kept of Liqo's objects is read as the whole of them, and is short whatever else they hold.
+// The kept part of Liqo's objects gives the same result as the whole, and is short.
 func TestOfLiqosObjectsIsKeptWhatIsRead(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	for _, text := range []string{

@@ -34,7 +34,7 @@ type recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// reporter says what happened in the log and as Events on the namespace, and says each thing once. It is safe for concurrent use.
+// reporter writes into the log and as Events on the namespace what happened, each thing once. It is safe for concurrent use.
 type reporter struct {
 	events recorder
 	logger *slog.Logger

@@ -71,7 +71,7 @@ func TestAGuestReadsItsReportAndNothingElse(t *testing.T) {
 	w.requireBindsNothingElse(t, space)
 }
 
-// requireBindsNothingElse: whoever has the controller's token cannot use its right to bind for anything else.
+// requireBindsNothingElse requires that the controller's token makes no other RoleBinding.
 func (w *world) requireBindsNothingElse(t *testing.T, space string) {
 	t.Helper()
 	token, err := w.Token(t.Context(), apis.SystemNamespace, apis.ControllerName)
