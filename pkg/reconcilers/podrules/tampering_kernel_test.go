@@ -31,7 +31,8 @@ import (
 
 // guardedPod is a pod whose proxy's rules are in the kernel, and the Reconciler that keeps them, which notices changes by events.
 type guardedPod struct {
-	t        *testing.T
+	whole    *testing.T // an event may come between two parts of it
+	t        *testing.T // the part that runs
 	backend  xtables.Backend
 	rules    *Reconciler
 	target   endpoint.Target
@@ -50,7 +51,7 @@ func newGuardedPod(t *testing.T, b xtables.Backend) *guardedPod {
 		require.NoError(t, made.Close())
 		require.NoError(t, testutils.UnmountNS(made))
 	})
-	p := &guardedPod{t: t, backend: b, inside: made, proxy: kit.NewCgroup(t, "pod", "proxy"), repaired: make(chan []drift.Finding, 100)}
+	p := &guardedPod{whole: t, t: t, backend: b, inside: made, proxy: kit.NewCgroup(t, "pod", "proxy"), repaired: make(chan []drift.Finding, 100)}
 	for _, command := range []string{"link set lo up", "link add eth0 type veth peer name node0", "addr add 203.0.113.7/24 dev eth0", "link set eth0 up"} {
 		p.run("ip " + command)
 	}
@@ -88,7 +89,7 @@ func (p *guardedPod) run(command string) {
 func (p *guardedPod) update() []drift.Finding {
 	out, err := p.rules.Update(context.Background(), p.target)
 	if err != nil {
-		p.t.Error(err)
+		p.whole.Error(err)
 	}
 	return out.Repaired
 }
