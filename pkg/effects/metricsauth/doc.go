@@ -1,3 +1,3 @@
-// Package metricsauth lets those read a program's metrics over HTTPS whom the API server authenticates by their token (TokenReview) and allows
-// to (SubjectAccessReview).
+// Package metricsauth serves a program's metrics over HTTPS to users whom the API server authenticates by their token (TokenReview) and
+// authorizes (SubjectAccessReview).
 package metricsauth

@@ -29,11 +29,11 @@ const (
 	longestToken = 16 << 10
 )
 
-// Guarded is a handler for those whom the API server allows the verb get on a request's path. Serve it with TLS.
+// Guarded passes a request to its handler if the API server allows the owner of its token the verb get on its path. Serve it with TLS.
 type Guarded struct {
 	handler http.Handler
 	clients kubernetes.Interface
-	unable  error // why it allows no one
+	unable  error // nil, or the reason why it allows no request
 
 	certificate certificate
 	reviews     chan struct{} // has room for those under way
@@ -42,7 +42,7 @@ type Guarded struct {
 	answers map[[sha256.Size]byte]answer
 }
 
-// answer is what the API server said of a token and a path.
+// answer is the API server's decision about a token and a path.
 type answer struct {
 	status int // of HTTP
 	until  time.Time
