@@ -97,6 +97,21 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 			return r.usage(fmt.Errorf("--certificate-authority=%s: %w", r.ca, err))
 		}
 	}
+	if r.to == "" {
+		return r.write(ctx, authority, stdout, stderr)
+	}
+	file, err := os.OpenFile(r.to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // before a certificate is issued, which cannot be revoked
+	if err != nil {
+		return r.usage(fmt.Errorf("--to=%s: %w; name a file that is not there yet", r.to, err))
+	}
+	if err := errors.Join(r.write(ctx, authority, file, stderr), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(r.to))
+	}
+	return nil
+}
+
+// write writes the kubeconfig.
+func (r *request) write(ctx context.Context, authority []byte, to, stderr io.Writer) error {
 	user, namespace, err := r.credentials(ctx, stderr)
 	if err != nil {
 		return err
@@ -105,16 +120,8 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
-	if r.to == "" {
-		_, err = stdout.Write(text)
-		return err
-	}
-	file, err := os.OpenFile(r.to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return r.usage(fmt.Errorf("--to=%s: %w; name a file that is not there yet", r.to, err))
-	}
-	_, err = file.Write(text)
-	return errors.Join(err, file.Close())
+	_, err = to.Write(text)
+	return err
 }
 
 // credentials returns a new certificate, or what the current context has, and the namespace of the context.

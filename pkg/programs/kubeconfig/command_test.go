@@ -2,6 +2,8 @@ package kubeconfig
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -70,6 +72,33 @@ func TestTheCredentialsAreTakenOverAndTheServerIsTheProxy(t *testing.T) {
 	status, _, stderr = run(t, "--kubeconfig="+from, "--proxy=https://api.hospital.example", "--to="+to)
 	require.Equal(t, 2, status)
 	require.Contains(t, stderr, "name a file that is not there yet")
+}
+
+func TestNoCertificateIsRequestedThatCouldNotBeWritten(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer server.Close()
+	folder := t.TempDir()
+	from := filepath.Join(folder, "from")
+	c := clientcmdapi.NewConfig()
+	c.CurrentContext = "a"
+	c.Clusters["a"], c.AuthInfos["a"], c.Contexts["a"] = &clientcmdapi.Cluster{Server: server.URL}, &clientcmdapi.AuthInfo{}, &clientcmdapi.Context{Cluster: "a", AuthInfo: "a"}
+	require.NoError(t, clientcmd.WriteToFile(*c, from))
+	args := []string{"--kubeconfig=" + from, "--proxy=https://a", "--guest=pharma"}
+	for _, to := range []string{from, filepath.Join(folder, "absent", "made")} {
+		status, _, stderr := run(t, append(args, "--to="+to)...)
+		require.Equal(t, 2, status, stderr)
+		require.Contains(t, stderr, "--to="+to)
+	}
+	require.Zero(t, requests)
+	to := filepath.Join(folder, "made")
+	status, _, stderr := run(t, append(args, "--to="+to)...)
+	require.Equal(t, 1, status, stderr)
+	require.Positive(t, requests)
+	require.NoFileExists(t, to, "a refused request leaves no file")
 }
 
 func TestAWrongCallNamesTheFlag(t *testing.T) {
