@@ -22,7 +22,7 @@ type Parts struct {
 
 	// Process finds the process of an announced proxy; an error means that it has ended.
 	Process func(container string, pid int) (workload.Process, error)
-	// Open opens a target's network namespace; its errors are *failure.Error.
+	// Open opens a target's network namespace; its errors have a reason (failure.ReasonOf).
 	Open func(endpoint.Target) (*netns.Namespace, error)
 	// Prepare sets what the rules rely on in a network namespace whose proxy runs, and returns what had to be changed.
 	Prepare func(*netns.Namespace) ([]string, error)
