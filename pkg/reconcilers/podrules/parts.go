@@ -57,7 +57,7 @@ type Dataplane interface {
 	Writer
 	// Observe compares what a network namespace holds with the rulesets, and writes nothing.
 	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
-	// Unchanged reports whether a network namespace holds what it held when the State was read there, without reading it.
+	// Unchanged reports whether a network namespace holds what it held when the State was read there. It starts no program.
 	Unchanged(*netns.Namespace, dataplane.State) bool
 	// Clear removes all rules.
 	Clear(context.Context, *netns.Namespace, ...iptables.Family) error
