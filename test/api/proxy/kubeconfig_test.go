@@ -67,7 +67,7 @@ func (w *world) signer(t *testing.T) string {
 		}
 		_ = command.Wait() // it ends by the signal
 		if t.Failed() {
-			t.Log(output.String())
+			t.Log(output.End())
 		}
 	})
 	return ca

@@ -194,7 +194,7 @@ func TestAnEndingProxyEndsItsWatchesWell(t *testing.T) {
 			ended <- err
 		}()
 	}
-	require.NoError(t, stop(), second.output.String())
+	require.NoError(t, stop(), second.output.End())
 	for range 2 {
 		select {
 		case err := <-ended:

@@ -91,7 +91,7 @@ func (w *world) logFailure(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(w.output.String())
+			t.Log(w.output.End())
 		}
 	})
 }
@@ -213,7 +213,7 @@ func (w *world) start(ctx context.Context, args ...string) (func() error, error)
 			}
 		}
 		if time.Now().After(deadline) {
-			return stop, fmt.Errorf("the proxy is not ready: %w: %s", err, w.output.String())
+			return stop, fmt.Errorf("the proxy is not ready: %w: %s", err, w.output.End())
 		}
 	}
 }
