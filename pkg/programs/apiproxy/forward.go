@@ -51,12 +51,22 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 		r.Out.Header.Del("X-Forwarded-Host")
 		r.Out.Header.Del("X-Forwarded-Proto")
 		r.Out.Header.Set(auditID, planned.id)
+		sendBody(r)
 		return
 	}
 	p.server.Aim(r.Out, planned.verdict.Path, "", planned.verdict.Query.Encode())
 	r.Out.Body, r.Out.ContentLength, r.Out.TransferEncoding = http.NoBody, 0, nil
 	r.Out.Header = ownHeaders(r.Out.Header, planned)
 	r.Out.Header.Set(auditID, planned.id)
+}
+
+// sendBody has the API server's answer end the sending of the caller's body. A client of HTTP/2 that is refused sends no more of its body, not even the end, and
+// waits for the end of the answer. ReverseProxy sends it after the API server's connection has let go of the body, whose Close, as ReverseProxy wraps it, does
+// not end a Read. In HTTP/1.1 a server answers when it has read the body, and Close would wait for it.
+func sendBody(r *httputil.ProxyRequest) {
+	if r.Out.Body != nil && r.In.ProtoMajor == 2 {
+		r.Out.Body = r.In.Body
+	}
 }
 
 // auditID is the header of the id that the API server's audit events have: those of one request have one id in both logs.

@@ -182,6 +182,9 @@ func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values
 	if verdict.Action != window.Pass && (verdict.One || verdict.Action == window.Filter) && acceptable(verdict, r.Header) == "" {
 		return nil, notAcceptable()
 	}
+	if r.Header.Get("Upgrade") != "" && r.ContentLength != 0 {
+		return nil, apierrors.NewBadRequest("the request has a body and becomes a stream; send it without a body")
+	}
 	if verdict.Action == window.Filter && r.Header.Get("Upgrade") != "" {
 		return nil, apierrors.NewBadRequest("the API proxy filters this watch, and does not by a websocket; send it as an ordinary request")
 	}
