@@ -3,30 +3,126 @@ package apiserving
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
+	"sync"
 
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 )
 
-// mostReviews bounds the tokens that are reviewed at a time. Their requests wait with headers and all, and anyone may send tokens.
-const mostReviews = 256
+// Bounds of the tokens that are reviewed at a time. Their requests wait with headers and all, and anyone may send tokens: one address leaves room for the others.
+const (
+	mostReviews      = 256
+	reviewsOfAddress = 32
+)
 
-// reviews has an authenticator review so many tokens at a time, and refuses what is more. It is safe for concurrent use.
+// ErrBusy is the error of a caller whose token is not known and is not reviewed now, because too many are.
+var ErrBusy = errors.New("too many tokens are reviewed at the moment; try again")
+
+// reviews reviews tokens, so many at a time, and so many of one address. It is safe for concurrent use. The cache of tokens asks it about those that it does
+// not know, and does not pass on who has sent them: the requests note it (from).
 type reviews struct {
-	by   authenticator.Token
-	turn chan struct{}
+	by        authenticator.Token
+	most, one int
+
+	mu   sync.Mutex
+	sent map[string]*sender // by token
+	of   map[string]int     // reviews of an address
+	all  int
 }
 
-func newReviews(by authenticator.Token, most int) reviews {
-	return reviews{by, make(chan struct{}, most)}
+// sender is the address that has first sent a token, and how many requests wait for the token's review.
+type sender struct {
+	address  string
+	requests int
+}
+
+func newReviews(by authenticator.Token, most, one int) *reviews {
+	return &reviews{by: by, most: most, one: one, sent: map[string]*sender{}, of: map[string]int{}}
 }
 
 // AuthenticateToken implements authenticator.Token.
-func (r reviews) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
-	select {
-	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
-		return r.by.AuthenticateToken(ctx, token)
-	default:
-		return nil, false, errors.New("too many tokens are reviewed at the moment; try again")
+func (r *reviews) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
+	address, may := r.begin(token)
+	if !may {
+		return nil, false, ErrBusy
 	}
+	defer r.end(address)
+	return r.by.AuthenticateToken(ctx, token)
+}
+
+func (r *reviews) begin(token string) (address string, may bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if sender := r.sent[token]; sender != nil {
+		address = sender.address
+	}
+	if r.all >= r.most || r.of[address] >= r.one {
+		return address, false
+	}
+	r.all++
+	r.of[address]++
+	return address, true
+}
+
+func (r *reviews) end(address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all--
+	if r.of[address]--; r.of[address] == 0 {
+		delete(r.of, address)
+	}
+}
+
+// from notes the address that has sent a token, until the request ends.
+func (r *reviews) from(address, token string) (end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sent[token] == nil {
+		r.sent[token] = &sender{address: address}
+	}
+	r.sent[token].requests++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.sent[token].requests--; r.sent[token].requests == 0 {
+			delete(r.sent, token)
+		}
+	}
+}
+
+// attributed authenticates tokens with a cache before reviews, and notes who sends them.
+type attributed struct {
+	cached  authenticator.Token
+	reviews *reviews
+}
+
+type addressKey struct{}
+
+// AuthenticateToken implements authenticator.Token.
+func (a attributed) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
+	address, _ := ctx.Value(addressKey{}).(string)
+	defer a.reviews.from(address, token)()
+	return a.cached.AuthenticateToken(ctx, token)
+}
+
+// addressOf returns the address that a connection counts on: all of an IPv6 network of 64 bits are one caller's.
+func addressOf(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	network, err := ip.Prefix(64)
+	if err != nil {
+		return host
+	}
+	return network.String()
 }

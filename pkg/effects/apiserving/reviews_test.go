@@ -31,7 +31,7 @@ func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 	for name, c := range map[string]struct {
 		by   authenticator.Token
 		more bool // one more waits too
-	}{"without the bound": {inner, true}, "with it": {newReviews(inner, most), false}} {
+	}{"without the bound": {inner, true}, "with it": {newReviews(inner, most, most), false}} {
 		cached := cache.New(c.by, false, acceptedFor, refusedFor)
 		var group sync.WaitGroup
 		ask := func(token string) {
@@ -50,7 +50,7 @@ func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 			ask(name + "more")
 		} else {
 			_, ok, err := cached.AuthenticateToken(t.Context(), name+"more")
-			require.ErrorContains(t, err, "too many tokens")
+			require.ErrorIs(t, err, ErrBusy)
 			require.False(t, ok)
 		}
 		for range most {
@@ -69,4 +69,42 @@ func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 			group.Wait()
 		}
 	}
+}
+
+func TestTheUnknownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
+	const most, one = 4, 3
+	inner := slow{make(chan string, 10), make(chan struct{})}
+	reviews := newReviews(inner, most, one)
+	all := attributed{cache.New(reviews, false, acceptedFor, refusedFor), reviews}
+	ask := func(address, token string) (bool, error) {
+		_, ok, err := all.AuthenticateToken(context.WithValue(t.Context(), addressKey{}, addressOf(address)), token)
+		return ok, err
+	}
+	var group sync.WaitGroup
+	begin := func(address, token string) {
+		group.Go(func() {
+			if ok, err := ask(address, token); err != nil || !ok {
+				t.Errorf("%s: %v %v", token, ok, err)
+			}
+		})
+		<-inner.begun
+	}
+	for i := range one {
+		begin(fmt.Sprintf("[2001:db8::%d]:1", i), fmt.Sprint("flood-", i))
+	}
+	_, err := ask("[2001:db8::9]:2", "flood-more")
+	require.ErrorIs(t, err, ErrBusy)
+	begin("192.0.2.1:1", "study")
+	_, err = ask("192.0.2.2:1", "one too many of all")
+	require.ErrorIs(t, err, ErrBusy)
+	for range most {
+		inner.may <- struct{}{}
+	}
+	group.Wait()
+	require.Empty(t, reviews.of)
+	require.Empty(t, reviews.sent)
+	require.Zero(t, reviews.all)
+	ok, err := ask("[2001:db8::9]:2", "study")
+	require.NoError(t, err)
+	require.True(t, ok, "what was reviewed is known at any address")
 }

@@ -79,7 +79,8 @@ func New(ctx context.Context, config Config, clients kubernetes.Interface) (*Ser
 	if err != nil {
 		return nil, fmt.Errorf("setting up the review of tokens: %w", err)
 	}
-	cached := cache.New(newReviews(tokens, mostReviews), false, acceptedFor, refusedFor)
+	reviews := newReviews(tokens, mostReviews, reviewsOfAddress)
+	cached := attributed{cache.New(reviews, false, acceptedFor, refusedFor), reviews}
 	s := &Serving{cert: cert, clientCA: ca, info: &request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}}
 	certificates := x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion)
 	s.authenticator = union.New(certificates, bearertoken.New(cached), websocket.NewProtocolAuthenticator(cached))
@@ -151,9 +152,10 @@ func (s *Serving) Ready() error {
 	return nil
 }
 
-// Caller returns who sends a request, or nil if its credentials are missing or refused. It takes the credentials out of the request.
+// Caller returns who sends a request, or nil if its credentials are missing or refused. It takes the credentials out of the request. ErrBusy: they
+// were not reviewed.
 func (s *Serving) Caller(r *http.Request) (user.Info, error) {
-	response, ok, err := s.authenticator.AuthenticateRequest(r)
+	response, ok, err := s.authenticator.AuthenticateRequest(r.WithContext(context.WithValue(r.Context(), addressKey{}, addressOf(r.RemoteAddr))))
 	r.Header.Del("Authorization")
 	if err != nil || !ok {
 		return nil, err

@@ -2,6 +2,7 @@ package apiproxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -11,6 +12,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/apiaudit"
 	"data-space.liqo.io/pkg/decisions/window"
+	"data-space.liqo.io/pkg/effects/apiserving"
 	"data-space.liqo.io/pkg/effects/upstream"
 )
 
@@ -20,6 +22,9 @@ const maxImpersonated = 32
 // authenticate returns who sends a request.
 func (p *proxy) authenticate(r *http.Request, f *fact) (upstream.Identity, error) {
 	user, err := p.serving.Caller(r)
+	if errors.Is(err, apiserving.ErrBusy) {
+		return upstream.Identity{}, apierrors.NewTooManyRequests(apiserving.ErrBusy.Error(), 1)
+	}
 	if err != nil || user == nil {
 		p.log.Debug("authentication failed", "remote", r.RemoteAddr, "error", err)
 		return upstream.Identity{}, apierrors.NewUnauthorized("Unauthorized")
