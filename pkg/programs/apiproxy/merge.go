@@ -128,6 +128,7 @@ func (p *proxy) asCaller(ctx context.Context, planned *plan, method, path string
 	p.server.Aim(request, path, "", query.Encode())
 	upstream.As(request.Header, planned.caller)
 	request.Header.Set("Accept", accept)
+	request.Header.Set(auditID, planned.id)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -170,6 +170,7 @@ func (p *proxy) sendWrite(ctx context.Context, c *written, query url.Values, for
 	}
 	p.server.Aim(request, c.to.verdict.Path, "", query.Encode())
 	request.Header.Set("Content-Type", form)
+	request.Header.Set(auditID, c.to.id)
 	for name, value := range map[string]string{"Accept": accept, "User-Agent": c.from.UserAgent()} {
 		if value != "" {
 			request.Header.Set(name, value)
