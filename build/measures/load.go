@@ -41,9 +41,7 @@ func load(root string) (tree, error) {
 				return nil
 			}
 			s, err := read(root, path)
-			if err == nil && !ast.IsGenerated(s.syntax) {
-				t = append(t, s)
-			}
+			t = append(t, s)
 			return err
 		})
 		if err != nil {

@@ -105,7 +105,7 @@ func startShipped(t *testing.T, kubeconfigTo func(file string) error) *shipped {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 		if t.Failed() {
-			t.Log(output.End())
+			t.Log(output)
 		}
 	})
 	a.pid = command.Process.Pid

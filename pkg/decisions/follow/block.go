@@ -80,15 +80,15 @@ func (b *block) field(f hpack.HeaderField) {
 	long := false
 	switch f.Name {
 	case ":method":
-		b.method, long = cut([]byte(f.Value), maxMethod)
+		b.method, long = cut([]byte(f.Value), MaxMethod)
 	case ":authority":
-		b.authority, long = cut([]byte(f.Value), maxAuthority)
+		b.authority, long = cut([]byte(f.Value), MaxAuthority)
 	case "host":
 		if b.authority == "" {
-			b.authority, long = cut([]byte(f.Value), maxAuthority)
+			b.authority, long = cut([]byte(f.Value), MaxAuthority)
 		}
 	case ":path":
-		b.path, long = cut([]byte(f.Value), maxPath)
+		b.path, long = cut([]byte(f.Value), MaxPath)
 	case ":status":
 		if n, err := strconv.ParseUint(f.Value, 10, 10); err == nil {
 			b.status = int(n)

@@ -36,11 +36,11 @@ func (f *fields) read(t text) string {
 	switch len(name) {
 	case len("Host"):
 		if is(name, "host") && f.authority == "" {
-			f.authority, f.cut = cut(value, maxAuthority)
+			f.authority, f.cut = cut(value, MaxAuthority)
 		}
 	case len("Upgrade"):
 		if is(name, "upgrade") {
-			f.upgrade, _ = cut(value, maxMethod)
+			f.upgrade, _ = cut(value, MaxMethod)
 		}
 	case len("Content-Length"):
 		if is(name, "content-length") {

@@ -24,8 +24,8 @@ type target interface {
 	Close() error
 }
 
-// stdout is the path of standard output.
-const stdout = "-"
+// Stdout is the path of standard output.
+const Stdout = "-"
 
 // Open returns the log at a path, or nil for none. most is the size of one file in bytes, and kept how many full ones stay beside it, as PATH.1 (the
 // newest) and so on.
@@ -34,7 +34,7 @@ func Open(path string, most int64, kept int) (*Log, error) {
 	switch path {
 	case "":
 		return nil, nil //nolint:nilnil // no log
-	case stdout:
+	case Stdout:
 		l.to = standard{os.Stdout}
 	default:
 		f := &file{path: path, most: most, kept: kept}

@@ -26,7 +26,7 @@ func before(t *testing.T, answer http.HandlerFunc) *proxy {
 	t.Cleanup(server.Close)
 	to, err := upstream.New(&rest.Config{Host: server.URL})
 	require.NoError(t, err)
-	return &proxy{server: to, heavy: newLines(mostHeld)}
+	return &proxy{server: to, heavy: newLines(mostHeld), asking: newLines(mostAsking)}
 }
 
 func TestProbesAskTheAPIServerOnceASecond(t *testing.T) {

@@ -164,16 +164,16 @@ func (p *proxy) snapshot(ctx context.Context, planned *plan) (map[string]bool, e
 			query.Set(name, planned.verdict.Query.Get(name))
 		}
 	}
+	if planned.verdict.OwnVolumes {
+		return p.volumesSeen(ctx, planned, query, version)
+	}
 	end, err := p.heavy.begin(ctx, strings.Join(planned.ids, ","))
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	accept, seen := metadataOnly, p.sight(ctx, planned, version)
-	if planned.verdict.OwnVolumes {
-		accept = "application/json"
-	}
-	return shown, p.objects(ctx, planned.verdict.Path, query, accept, func(object objectDocument) error {
+	seen := p.sight(ctx, planned, version)
+	return shown, p.objects(ctx, planned.verdict.Path, query, metadataOnly, func(object objectDocument) error {
 		shows, err := seen(object)
 		if shows {
 			shown[object.Metadata.Name] = true

@@ -37,6 +37,7 @@ type proxy struct {
 	guests  *sources
 	open    *turns
 	heavy   *lines // of lists by which a watch knows what its caller has seen
+	asking  *lines // of watches of volumes that ask about each claim before they begin
 	writes  *lines // of changes that are the proxy's own
 	streams *quota // of watches that are put together
 	meters  *meters
@@ -53,8 +54,8 @@ type plan struct {
 	ids     []string // of the caller's guests
 	request window.Request
 	verdict window.Verdict
-	spaces  []string        // of OwnVolumes: the namespaces of the caller's guests
-	moved   <-chan struct{} // of a watch of OwnVolumes: is closed when these are others
+	spaces  []string                       // of OwnVolumes: the namespaces of the caller's guests
+	follow  func() (<-chan struct{}, bool) // of a watch of OwnVolumes: whether these are still the same, and what is closed when they may be others
 	// forbidden is the API server's refusal in the caller's name.
 	forbidden error
 	// holds reports whether the verdict is that of now.
@@ -134,7 +135,7 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 	ctx := context.WithValue(r.Context(), planKey{}, planned)
 	if planned.request.Verb == "watch" {
 		var end func()
-		ctx, end = p.watches.begin(ctx, planned.holds, planned.moved)
+		ctx, end = p.watches.begin(ctx, planned.holds, planned.follow)
 		defer end()
 	}
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))

@@ -33,8 +33,8 @@ const (
 	draining ending = "the API proxy ends"
 )
 
-// begin registers a watch, which ends when its verdict is not that of now any more, or moved is closed; nil: it never is.
-func (w *watches) begin(ctx context.Context, holds func() bool, moved <-chan struct{}) (context.Context, func()) {
+// begin registers a watch, which ends when its verdict is not that of now any more, or what it follows is not the same; nil: it follows nothing.
+func (w *watches) begin(ctx context.Context, holds func() bool, follow func() (moved <-chan struct{}, same bool)) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	one := &watch{holds, cancel}
 	w.mu.Lock()
@@ -46,12 +46,18 @@ func (w *watches) begin(ctx context.Context, holds func() bool, moved <-chan str
 	if !holds() { // it has changed since the verdict
 		cancel(changed)
 	}
-	if moved != nil {
+	if follow != nil {
 		go func() {
-			select {
-			case <-moved:
-				cancel(changed)
-			case <-ctx.Done():
+			for moved, same := follow(); ; moved, same = follow() {
+				if !same {
+					cancel(changed)
+					return
+				}
+				select {
+				case <-moved:
+				case <-ctx.Done():
+					return
+				}
 			}
 		}()
 	}

@@ -1,3 +1,0 @@
-package follow
-
-const MaxPath = maxPath

@@ -1,3 +1,0 @@
-package seccomp
-
-var ProfileFor = profileFor

@@ -1,3 +1,0 @@
-package translog
-
-var ErrContradiction = errContradiction

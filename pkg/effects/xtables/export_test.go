@@ -1,3 +1,0 @@
-package xtables
-
-var VersionOf = versionOf

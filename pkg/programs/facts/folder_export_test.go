@@ -1,3 +1,0 @@
-package facts
-
-var GuestFolder = guestFolder
