@@ -29,7 +29,7 @@ type settings struct {
 func (s *settings) flags(f *pflag.FlagSet) {
 	s.options = webhook.Options{
 		CertSource: webhook.CertSelf, Drain: 10 * time.Second, Port: 9443, MetricsAddress: ":8080", HealthAddress: ":8081",
-		DNSNames: []string{webhook.Name + "." + apis.SystemNamespace + ".svc"},
+		DNSNames: []string{webhook.Name + "." + apis.SystemNamespace + ".svc"}, Proxy: inject.Settings{Module: true},
 	}
 	address := cli.AddressParser(":8080", "")
 	o, proxy, grants := &s.options, &s.options.Proxy, &s.options.Grants
@@ -40,7 +40,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	cli.Var(f, "envoy-image", "container image of the injected proxy (required)", &proxy.Image, inject.ParseImage)
 	cli.Var(f, "proxy-requests", "what the proxy requests (default cpu=50m,memory=64Mi)", &proxy.Requests, inject.ParseResources)
 	cli.Var(f, "proxy-limits", "what the proxy is limited to (default memory=256Mi)", &proxy.Limits, inject.ParseResources)
-	cli.Var(f, "proxy-reader", "what reads the requests that proxies record: codec (Envoy's), or module, which reads along while all bytes pass unchanged (default codec)", &proxy.Module, inject.ParseReader)
+	cli.Var(f, "proxy-reader", "what reads the requests that proxies record: module, which reads along while all bytes pass unchanged, or codec (Envoy's) (default module)", &proxy.Module, inject.ParseReader)
 	cli.Choice(f, "seccomp-profile", "seccomp profile of foreign pods: ours, which the agent keeps on each node, or RuntimeDefault", &s.profile, profileOurs, string(corev1.SeccompProfileTypeRuntimeDefault))
 	grantFlags(f, grants)
 	reservedFlags(f, o)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
+	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -36,7 +37,7 @@ const (
 	peer     = "peer"         // the same Envoy with Istio's settings, its access log on, as ours cannot be off
 	silent   = "peer, no log" // the same without its access log, which is Istio's default; shown, not compared with
 	ours     = "ours"         // the sidecar as it is injected
-	module   = "module"       // the same with the module that reads along, which no pod has yet; shown, not compared with
+	codec    = "codec"        // the same with --proxy-reader=codec; shown, not compared with
 	barPeer  = 1.1            // of the peer's, in each row
 	barCPU   = 0.9            // of the peer's CPU for a request
 	barFloor = 0.65           // of the floor's, in bulk
@@ -59,8 +60,8 @@ func TestSpeedBesideThePeer(t *testing.T) {
 		{floorWorld(t), floor},
 		{peerWorld(t, istioLog), peer},
 		{peerWorld(t, ""), silent},
-		{oursWorld(t), ours},
-		{followerWorld(t), module},
+		{oursWorld(t, following(t)), ours},
+		{oursWorld(t, settings()), codec},
 	}
 	rest := map[string]int{}
 	for _, s := range subjects {
@@ -77,7 +78,7 @@ func TestSpeedBesideThePeer(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%-34s %10s %10s %10s %10s %10s", "medians of rounds", floor, peer, silent, ours, module)
+	t.Logf("%-34s %10s %10s %10s %10s %10s", "medians of rounds", floor, peer, silent, ours, codec)
 	for _, r := range rows {
 		r.judge(t)
 	}
@@ -130,7 +131,7 @@ func (r *row) judge(t *testing.T) {
 	t.Helper()
 	toPeer, toFloor := r.ratio(peer), r.ratio(floor)
 	t.Logf("%-34s %10.0f %10.0f %10.0f %10.0f %10.0f %-10s  of the peer %.2f, of the floor %.2f", r.name,
-		median(r.values[floor]), median(r.values[peer]), median(r.values[silent]), median(r.values[ours]), median(r.values[module]), r.unit, toPeer, toFloor)
+		median(r.values[floor]), median(r.values[peer]), median(r.values[silent]), median(r.values[ours]), median(r.values[codec]), r.unit, toPeer, toFloor)
 	switch {
 	case strings.HasPrefix(r.name, "CPU"):
 		if toPeer > barCPU {
@@ -196,14 +197,9 @@ func withoutLog(node any) {
 	}
 }
 
-func oursWorld(t *testing.T) *world {
+func oursWorld(t *testing.T, s envoy.Settings) *world {
 	t.Helper()
-	return (&world{cage: newCage(t), logs: runtime(t)}).build(t, settings())
-}
-
-func followerWorld(t *testing.T) *world {
-	t.Helper()
-	return (&world{cage: newCage(t), logs: runtime(t)}).build(t, following(t))
+	return (&world{cage: newCage(t), logs: runtime(t)}).build(t, s)
 }
 
 // runtime keeps a proxy's output as the container runtime does.

@@ -110,7 +110,7 @@ func (w *world) startProxy() {
 func (w *world) launchProxy() {
 	w.t.Helper()
 	config, err := envoy.Bootstrap(envoy.Settings{
-		GuestID: "pharma", Namespace: "pharma-space", IPv6: true, ClusterDNS: []netip.Addr{kit.NodeV4(), kit.NodeV6()},
+		GuestID: "pharma", Namespace: "pharma-space", IPv6: true, ClusterDNS: []netip.Addr{kit.NodeV4(), kit.NodeV6()}, Reader: kit.Follower(w.t),
 	}.Default())
 	require.NoError(w.t, err)
 	file := filepath.Join(w.t.TempDir(), "envoy.yaml")

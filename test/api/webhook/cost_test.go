@@ -245,7 +245,7 @@ func fixedPatch(t *testing.T) []byte {
 	profile, err := seccomp.Name()
 	require.NoError(t, err)
 	settings := inject.Settings{
-		Image: envoyImage, Guest: "pharma", GuestPriority: &value, SeccompProfile: profile,
+		Image: envoyImage, Guest: "pharma", GuestPriority: &value, SeccompProfile: profile, Module: true,
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
 	}

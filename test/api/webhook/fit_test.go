@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/inject"
 )
 
@@ -84,8 +85,10 @@ func fits(t *testing.T, w *world) {
 		namespace := w.foreign(t)
 		w.create(t, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tight"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{item}}})
 		p := w.admitted(t, with(pod(namespace, "app"), limits, requests), fmt.Sprintf("the LimitRange %d", i))
-		heap := p.Spec.InitContainers[0].Command
-		require.Contains(t, heap[len(heap)-1], fmt.Sprint(p.Spec.InitContainers[0].Resources.Limits.Memory().Value()/100*65), "the heap follows")
+		command := p.Spec.InitContainers[0].Command
+		heap, module := envoy.Heaps(p.Spec.InitContainers[0].Resources.Limits.Memory().Value(), true)
+		require.Contains(t, command[len(command)-1], fmt.Sprint(heap), "the heap follows")
+		require.Equal(t, fmt.Sprint(module), environment(p.Spec.InitContainers[0])["GOMEMLIMIT"], "and the module's part")
 	}
 	tooTight := w.foreign(t)
 	w.create(t, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: tooTight, Name: "tiny"}, Spec: corev1.LimitRangeSpec{

@@ -194,7 +194,7 @@ func httpProxy(t *testing.T, w *world) {
 		}, environment(c), c.Name)
 	}
 	require.Equal(t, map[string]string{"http_proxy": "http://198.51.100.7:3128"}, environment(p.Spec.Containers[1]))
-	require.Equal(t, []string{"POD_NAME", "POD_NAMESPACE"}, slices.Sorted(maps.Keys(environment(p.Spec.InitContainers[0]))))
+	require.Equal(t, []string{"GOMEMLIMIT", "POD_NAME", "POD_NAMESPACE"}, slices.Sorted(maps.Keys(environment(p.Spec.InitContainers[0]))))
 }
 
 func environment(c corev1.Container) map[string]string {
