@@ -58,7 +58,7 @@ func (o *recordOptions) check() error {
 }
 
 // newRecord returns what copies the logs of the agent's pods, and those of the resolver, until its context ends.
-func newRecord(n node, a *agent.Agent, guests recorder.Guests) (func(context.Context) error, error) {
+func newRecord(n node, a *agent.Agent, guests recorder.Guests, probes *record.Probes) (func(context.Context) error, error) {
 	if n.record.folder == "" {
 		return func(context.Context) error { return nil }, nil
 	}
@@ -75,7 +75,7 @@ func newRecord(n node, a *agent.Agent, guests recorder.Guests) (func(context.Con
 			return append(recorder.Proxies(a.Pods()), recorder.Names(resolvers(), polled)...)
 		},
 		Concerns: func(e record.Entry) bool { return record.Concerns(e, polled) },
-		Known:    func() bool { return polled != nil },
+		Known:    func() bool { return polled != nil }, Probes: probes,
 		Answered: a.ProxyEnded, Unread: a.ProxyUnread, Forgotten: a.ProxyGone, Digested: n.facts.Recorded, Synced: n.facts.Guests(n.record.folder).Synced,
 	})
 	if err != nil {
@@ -86,8 +86,7 @@ func newRecord(n node, a *agent.Agent, guests recorder.Guests) (func(context.Con
 
 // requestsCommand prints the record of this node.
 func requestsCommand() *cobra.Command {
-	var q recorder.Query
-	var folder, output string
+	q, folder, output := recorder.Query{}, "", ""
 	c := &cobra.Command{
 		Use:   "requests",
 		Short: "print what the foreign pods of this node asked for and were asked for",
@@ -106,6 +105,7 @@ func requestsCommand() *cobra.Command {
 	f.StringVar(&q.Guest, "guest", "", "`id` of a guest cluster; empty: all")
 	f.StringVar(&q.Pod, "pod", "", "`namespace/name` of a pod; empty: all")
 	f.DurationVar(&q.Within, "since", 0, "`time` before now from which on the record is printed; 0: all of it")
+	f.BoolVar(&q.Probes, "probes", false, "print the kubelet's probes as well")
 	cli.Output(f, &output, "table")
 	return c
 }

@@ -76,7 +76,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		Rules: rules, Binder: rules, Frames: frames, Examiner: isolation, Rounds: a, Cluster: watch, Spaces: watch, Reporter: reporter,
 		Counters: n.metrics, Registry: n.registry, Log: n.log,
 	}
-	record, err := newRecord(n, a, guests)
+	record, err := newRecord(n, a, guests, recorder.Probes(ctx, watch))
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}

@@ -133,8 +133,7 @@ func runExplain(c *cobra.Command, p place, pod, at string, q kubectlplugin.Conne
 }
 
 func requestsCommand() *cobra.Command {
-	var p place
-	q := kubectlplugin.Query{}
+	p, q := place{}, kubectlplugin.Query{}
 	c := &cobra.Command{
 		Use:   "requests",
 		Short: "show what guests' pods requested and looked up, from the record of every node",
@@ -153,6 +152,7 @@ func requestsCommand() *cobra.Command {
 	f.StringVar(&q.Pod, "pod", "", "`name` of the pod, with or without its namespace and a slash before it; also of one that is gone")
 	f.StringVar(&q.Guest, "guest", "", "`cluster id` of the guest")
 	f.DurationVar(&q.Since, "since", 0, "how `long` ago the oldest entry may be; default: all entries")
+	f.BoolVar(&q.Probes, "probes", false, "show the kubelet's probes as well")
 	p.flags(f)
 	return c
 }

@@ -49,6 +49,8 @@ type Entry struct {
 	Gap  *Gap            `json:"gap,omitempty"`
 	// Ended is the last entry of a source: its log folder is gone, and all that could be read of it is in the record.
 	Ended bool `json:"ended,omitempty"`
+	// Probe marks a line of a kubelet's probe.
+	Probe bool `json:"probe,omitempty"`
 
 	// Positions begins a segment: how far each log was copied by then.
 	Positions []Followed `json:"positions,omitempty"`

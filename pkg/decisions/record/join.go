@@ -35,7 +35,7 @@ func (p *Pairing) Fact(e Entry) (fact.Fact, bool) {
 			begun.Upstream = ended.Upstream
 			ended.Begun = begun
 		}
-		return request(f, ended), true
+		return request(f, ended, e.Probe), true
 	}
 	return p.line(f, e)
 }
@@ -56,16 +56,16 @@ func (p *Pairing) line(f fact.Fact, e Entry) (fact.Fact, bool) {
 	if ended.Event != "DownstreamEnd" && ended.Event != "TcpConnectionEnd" || ended.Kind == "dns" { // names are in the resolver's lines
 		return f, false
 	}
-	return request(f, ended), true
+	return request(f, ended, e.Probe), true
 }
 
 // request returns the fact of a request or a connection that ended.
-func request(f fact.Fact, e Ended) fact.Fact {
+func request(f fact.Fact, e Ended, probe bool) fact.Fact {
 	own := Answer{Event: e.Event, Code: e.Code, Flags: e.Flags, Details: e.Details}.Own()
 	f.Kind, f.Reason = fact.Requested, Reason(own)
 	f.Request = &fact.Request{
 		Direction: e.Direction, Caller: e.Caller, Destination: cmp.Or(e.Destination, e.Upstream), Method: e.Method, Authority: cmp.Or(e.Authority, e.SNI), Path: e.Path,
-		Protocol: e.Protocol, Received: e.BytesReceived, Sent: e.BytesSent, Duration: e.Duration, Proxy: own,
+		Protocol: e.Protocol, Received: e.BytesReceived, Sent: e.BytesSent, Duration: e.Duration, Proxy: own, Probe: probe,
 	}
 	if e.Event == "TcpConnectionEnd" {
 		f.Kind = fact.Connected

@@ -56,3 +56,12 @@ func TestALineOfAFactIsOneOfOurProgramsOnly(t *testing.T) {
 	require.False(t, record.Concerns(record.Line(record.Source{Namespace: apis.SystemNamespace, Container: "webhook"}, record.Position{},
 		record.Piece{Content: []byte("a text of its log")}, 0), guests))
 }
+
+func TestTheFactOfAProbeHasTheMark(t *testing.T) {
+	e := wire("a", `{"event":"TcpConnectionEnd","kind":"tcp","direction":"ingress","response_flags":"-"}`)
+	e.Probe = true
+	var p record.Pairing
+	f, ok := p.Fact(e)
+	require.True(t, ok)
+	require.True(t, f.Request.Probe)
+}

@@ -37,13 +37,23 @@ func stripMeta(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion}
 }
 
+// stripContainers keeps the proxy's name, and of the others the probes.
 func stripContainers(in []corev1.Container) []corev1.Container {
-	i := slices.IndexFunc(in, func(c corev1.Container) bool { return c.Name == apis.ProxyContainerName })
-	if i < 0 {
-		return nil
+	var kept []corev1.Container
+	for _, c := range in {
+		switch {
+		case c.Name == apis.ProxyContainerName:
+			kept = append(kept, corev1.Container{Name: c.Name})
+		case c.LivenessProbe != nil || c.ReadinessProbe != nil || c.StartupProbe != nil:
+			kept = append(kept, corev1.Container{
+				Ports: c.Ports, LivenessProbe: c.LivenessProbe, ReadinessProbe: c.ReadinessProbe, StartupProbe: c.StartupProbe,
+			})
+		}
 	}
-	return []corev1.Container{{Name: in[i].Name}}
+	return kept
 }
+
+func isProxy(c corev1.Container) bool { return c.Name == apis.ProxyContainerName }
 
 func stripStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
 	i := slices.IndexFunc(in, func(c corev1.ContainerStatus) bool { return c.Name == apis.ProxyContainerName })
@@ -79,7 +89,7 @@ func reduce(pod *corev1.Pod) workload.Pod {
 		Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID),
 		HostNetwork: pod.Spec.HostNetwork,
 		Done:        pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
-		HasProxy:    len(stripContainers(pod.Spec.InitContainers))+len(stripContainers(pod.Spec.Containers)) > 0,
+		HasProxy:    slices.ContainsFunc(pod.Spec.InitContainers, isProxy) || slices.ContainsFunc(pod.Spec.Containers, isProxy),
 		Stall:       stall(append(stripStatuses(pod.Status.InitContainerStatuses), stripStatuses(pod.Status.ContainerStatuses)...)),
 	}
 }

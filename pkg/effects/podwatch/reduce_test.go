@@ -2,10 +2,12 @@ package podwatch
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/workload"
@@ -101,4 +103,45 @@ func TestTombstonesPass(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "tombstone", out)
 	}
+}
+
+// What calls a port is a probe, by the port's name as well; the proxy's own is none, and a command calls nothing.
+func TestAStrippedPodKeepsItsProbes(t *testing.T) {
+	probe := func(p corev1.ProbeHandler) *corev1.Probe { return &corev1.Probe{ProbeHandler: p, PeriodSeconds: 10} }
+	get := func(port intstr.IntOrString, scheme corev1.URIScheme) *corev1.Probe {
+		return probe(corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz?deep", Port: port, Scheme: scheme}})
+	}
+	pod := fullPod()
+	pod.Spec.InitContainers[0].ReadinessProbe = get(intstr.FromInt32(13021), corev1.URISchemeHTTP)
+	pod.Spec.Containers = []corev1.Container{
+		{
+			Name: "app", Ports: []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}}, Env: []corev1.EnvVar{{Name: "A"}},
+			LivenessProbe:  get(intstr.FromString("web"), corev1.URISchemeHTTP),
+			ReadinessProbe: probe(corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(5432)}}),
+			StartupProbe:   probe(corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 50051}}),
+		},
+		{
+			Name:           "other",
+			LivenessProbe:  get(intstr.FromInt32(8443), corev1.URISchemeHTTPS),
+			ReadinessProbe: probe(corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}}),
+			StartupProbe:   get(intstr.FromString("unknown"), corev1.URISchemeHTTP),
+		},
+		{Name: "third", StartupProbe: get(intstr.FromInt32(1<<20), corev1.URISchemeHTTP)},
+	}
+	want := []workload.Probe{
+		{Port: 8080, Method: "GET", Path: "/healthz?deep", Period: 10 * time.Second},
+		{Port: 5432, Period: 10 * time.Second},
+		{Port: 50051, Method: "POST", Path: healthCheck, Period: 10 * time.Second},
+		{Port: 8443, Period: 10 * time.Second},
+	}
+	require.Equal(t, want, probes(pod))
+	stripped, err := stripPod(pod)
+	require.NoError(t, err)
+	kept, ok := stripped.(*corev1.Pod)
+	require.True(t, ok)
+	require.Equal(t, want, probes(kept))
+	require.Empty(t, kept.Spec.Containers[0].Env)
+	require.True(t, reduce(kept).HasProxy)
+	kept.Spec.InitContainers = nil
+	require.False(t, reduce(kept).HasProxy)
 }

@@ -17,6 +17,8 @@ type Query struct {
 	Pod   string        // NAMESPACE/NAME; empty: of any pod
 	Guest string        // cluster id; empty: of any guest
 	Since time.Duration // 0: of all times
+
+	Probes bool // the kubelet's as well
 }
 
 // Requests writes the entries of all nodes, node by node: a pod of the same name may have run on each. The error names every node
@@ -29,7 +31,7 @@ func Requests(ctx context.Context, cluster Cluster, stdout io.Writer, q Query, s
 	if len(agents) == 0 {
 		return errNoAgents
 	}
-	asked := agentapi.RequestQuery{Guest: q.Guest, Pod: q.Pod, JSON: !style.ForPeople(), Wide: style.wide()}
+	asked := agentapi.RequestQuery{Guest: q.Guest, Pod: q.Pod, JSON: !style.ForPeople(), Wide: style.wide(), Probes: q.Probes}
 	if q.Since > 0 {
 		asked.Since = time.Now().Add(-q.Since)
 	}

@@ -29,3 +29,12 @@ func TestABriefTableFitsAHundredAndTwentyColumns(t *testing.T) {
 	require.Contains(t, out.String(), "01-02 03:04:05")
 	require.Contains(t, out.String(), "closed")
 }
+
+func TestProbesAreLeftOut(t *testing.T) {
+	probe := record.Entry{Source: record.Source{Namespace: "ns", Pod: "p"}, Log: json.RawMessage(`{"event":"Begin","method":"GET","path":"/healthz"}`), Probe: true}
+	require.False(t, Query{}.chooses(probe))
+	require.True(t, Query{Probes: true}.chooses(probe))
+	var out bytes.Buffer
+	Query{Probes: true}.row(&out, probe)
+	require.Contains(t, out.String(), "probe: GET /healthz")
+}

@@ -49,6 +49,9 @@ type Config struct {
 	// Digested is given the hashes of what was written into the record in a folder, about once a minute; nil: it is not asked for.
 	Digested func(folder string, d recordfile.Digest)
 
+	// Probes marks the lines of the kubelet's probes; nil: none is marked.
+	Probes *record.Probes
+
 	// Known reports whether Concerns can decide. Until it does, logs that are about several guests are not read: an agent that
 	// starts follows them from the record before the API server has named the guests. nil: it always can.
 	Known func() bool
@@ -180,14 +183,14 @@ func (r *Recorder) Poll(now time.Time) {
 	r.share(now, named)
 }
 
-// sift passes over what does not concern the guest.
+// sift passes over what does not concern the guest, and marks probes.
 func (r *Recorder) sift(entries []record.Entry) []record.Entry {
-	if r.Concerns == nil {
-		return entries
-	}
 	for i, e := range entries {
-		if !r.Concerns(e) {
+		switch {
+		case r.Concerns != nil && !r.Concerns(e):
 			entries[i] = e.Passed()
+		case e.Source.Container == apis.ProxyContainerName:
+			entries[i] = r.Probes.Marked(e)
 		}
 	}
 	return entries

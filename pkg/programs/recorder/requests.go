@@ -29,6 +29,7 @@ type Query struct {
 	Since  time.Time     // zero: all
 	Within time.Duration // how far back, in place of Since; 0: as that
 	JSON   bool          // print the entries as they are
+	Probes bool          // the kubelet's as well
 	Brief  bool          // print a table of 120 columns: without guests, texts shortened
 }
 
@@ -174,7 +175,7 @@ func escaped(line []byte) []byte {
 }
 
 func (q Query) chooses(e record.Entry) bool {
-	if len(e.Positions) > 0 || q.Pod != "" && q.Pod != about(e) {
+	if len(e.Positions) > 0 || e.Probe && !q.Probes || q.Pod != "" && q.Pod != about(e) {
 		return false
 	}
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
@@ -206,6 +207,9 @@ func (q Query) row(w io.Writer, e record.Entry) {
 		what = cmp.Or(what, l.Text)
 	case e.Log != nil:
 		what = l.Kind + " " + l.Destination + " " + l.SNI
+	}
+	if e.Probe {
+		what = "probe: " + what
 	}
 	answer, _ := record.ParseAnswer(e)
 	if q.Brief {

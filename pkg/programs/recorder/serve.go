@@ -22,7 +22,7 @@ func Handler(root string) http.Handler {
 		if err != nil {
 			return err
 		}
-		q := Query{Guest: asked.Guest, Pod: asked.Pod, Since: asked.Since, JSON: asked.JSON, Brief: !asked.Wide}
+		q := Query{Guest: asked.Guest, Pod: asked.Pod, Since: asked.Since, JSON: asked.JSON, Probes: asked.Probes, Brief: !asked.Wide}
 		if asked.Follow {
 			return q.follow(r.Context(), w, root, func() { _ = http.NewResponseController(w).Flush() })
 		}

@@ -56,6 +56,7 @@ func (r *Recorder) copy(now time.Time, s record.Source, most, lag int64, named b
 	if t.Ended() || !named && !t.Seen() {
 		t.Close()
 		delete(r.tails, s)
+		r.Probes.Forget(s)
 		if r.Forgotten != nil {
 			r.Forgotten(s)
 		}

@@ -75,6 +75,7 @@ type RequestQuery struct {
 	Pod    string // namespace/name; empty: of any
 	Since  time.Time
 	JSON   bool
+	Probes bool // the kubelet's as well
 	Wide   bool // no cell of the table is shortened
 	Follow bool
 }
@@ -84,7 +85,7 @@ func (q RequestQuery) Values() url.Values {
 	v := url.Values{}
 	set(v, map[string]string{"guest": q.Guest, "pod": q.Pod})
 	moments(v, map[string]time.Time{"since": q.Since})
-	for name, on := range map[string]bool{"json": q.JSON, "wide": q.Wide, "follow": q.Follow} {
+	for name, on := range map[string]bool{"json": q.JSON, "wide": q.Wide, "probes": q.Probes, "follow": q.Follow} {
 		if on {
 			v.Set(name, "true")
 		}
@@ -94,7 +95,8 @@ func (q RequestQuery) Values() url.Values {
 
 // ParseRequestQuery reads a query.
 func ParseRequestQuery(v url.Values) (RequestQuery, error) {
-	q := RequestQuery{Guest: v.Get("guest"), Pod: v.Get("pod"), JSON: v.Get("json") == "true", Wide: v.Get("wide") == "true", Follow: v.Get("follow") == "true"}
+	q := RequestQuery{Guest: v.Get("guest"), Pod: v.Get("pod"), JSON: v.Get("json") == "true", Wide: v.Get("wide") == "true", Probes: v.Get("probes") == "true",
+		Follow: v.Get("follow") == "true"}
 	return q, moment(v, "since", &q.Since)
 }
 

@@ -16,7 +16,7 @@ func TestQueriesOfTheRecordAreReadBackAsTheyWereAsked(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, q, got)
 	}
-	for _, q := range []agentapi.RequestQuery{{}, {Guest: "g", Pod: "n/p", Since: at, JSON: true, Follow: true}} {
+	for _, q := range []agentapi.RequestQuery{{}, {Guest: "g", Pod: "n/p", Since: at, JSON: true, Probes: true, Follow: true}} {
 		got, err := agentapi.ParseRequestQuery(q.Values())
 		require.NoError(t, err)
 		require.Equal(t, q, got)
