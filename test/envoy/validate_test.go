@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -24,6 +25,30 @@ func TestEnvoyAcceptsEveryGolden(t *testing.T) {
 			require.NoError(t, err, string(out))
 			require.Contains(t, string(out), "OK")
 			require.NotContains(t, string(out), "deprecated")
+		})
+	}
+}
+
+// An image that has no module of this machine's kind does not start, and its last line, which is the container's message, names the file.
+func TestWithoutTheModuleTheProxyDoesNotStart(t *testing.T) {
+	foreign, err := os.ReadFile(kit.Follower(t))
+	require.NoError(t, err)
+	copy(foreign[18:], "\xf3\x00") // the machine in the ELF header: RISC-V
+	for name, content := range map[string][]byte{"missing": nil, "empty": {}, "of another architecture": foreign} {
+		t.Run(name, func(t *testing.T) {
+			s := settings()
+			s.Reader = filepath.Join(t.TempDir(), "libfollower.so")
+			if content != nil {
+				require.NoError(t, os.WriteFile(s.Reader, content, 0o600))
+			}
+			config, err := envoy.Bootstrap(s)
+			require.NoError(t, err)
+			file := filepath.Join(t.TempDir(), "envoy.yaml")
+			require.NoError(t, os.WriteFile(file, config, 0o600))
+			out, err := exec.Command(kit.Envoy(t), "--mode", "validate", "-c", file, "--disable-hot-restart", "--log-level", "warning").CombinedOutput()
+			require.Error(t, err)
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			require.Contains(t, lines[len(lines)-1], "Failed to load dynamic module: "+s.Reader)
 		})
 	}
 }
