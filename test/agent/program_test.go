@@ -68,6 +68,18 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 		require.Contains(t, text, part)
 	}
 
+	t.Run("kubectl dataspace asks this agent by its socket, without a kubeconfig", func(t *testing.T) {
+		k := newPlugin(t, p.socket)
+		k.asksBySocket()
+		k.follows(func() {
+			n.kill(proxy)
+			p.reaches("job", agentapi.Closed, "")
+		})
+		proxy = n.create(config, box, apis.ProxyContainerName, 1)
+		n.run(proxy)
+		p.reaches("job", agentapi.Enforced, proxy)
+	})
+
 	t.Run("a liqo tenant namespace is not guarded", func(t *testing.T) {
 		own := c.pod("liqo-tenant", "gateway")
 		config := n.sandboxConfig("liqo-tenant", "gateway")
@@ -86,7 +98,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 		api.Cut()
 		n.kill(proxy)
 		p.reaches("job", agentapi.Closed, "")
-		second := n.create(config, box, apis.ProxyContainerName, 1)
+		second := n.create(config, box, apis.ProxyContainerName, 2)
 		n.run(second)
 		p.reaches("job", agentapi.Enforced, second)
 		p.stop()
@@ -96,7 +108,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 		require.Contains(t, p.output.String(), "cannot be reached")
 		require.Contains(t, get(p.health, "/readyz"), "not every foreign pod")
 		n.kill(second)
-		third := n.create(config, box, apis.ProxyContainerName, 2)
+		third := n.create(config, box, apis.ProxyContainerName, 3)
 		n.run(third)
 		p.reaches("job", agentapi.Enforced, third)
 
