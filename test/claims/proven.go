@@ -130,7 +130,7 @@ func once(lines []fact.Recorded, n int, hospital []netip.Addr, asked string) err
 			continue // whether the pod works
 		}
 		got[fmt.Sprintf("%s %s %s %s", q.Direction, q.Method, q.Path, q.Status)]++
-		to, _ := netip.ParseAddrPort(q.Destination) // what is none is none of the hospital's
+		to, _ := netip.ParseAddrPort(q.Destination) // an invalid address is not one of the hospital's
 		if q.Direction == "egress" && (!slices.Contains(hospital, to.Addr()) || q.Proxy != "") {
 			problems = append(problems, fmt.Errorf("line %d: the destination is %q, none of %v, or the proxy answered: %q", f.Index, q.Destination, hospital, q.Proxy))
 		}

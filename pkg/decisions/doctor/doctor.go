@@ -42,7 +42,7 @@ type Namespace struct {
 	Label    string // the guest by Liqo's label
 	Mark     string // the guest by the controller's mark
 	Map      string // the guest by Liqo's NamespaceMap
-	Lost     string // what the controller says of a lost label
+	Lost     string // the controller's description of a lost label
 	Released string // the guest that the Hospital released it from
 	OptedOut bool
 }

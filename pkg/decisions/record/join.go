@@ -16,7 +16,7 @@ import (
 // is missing, or what a program of Data Spacer reports. Entries are given in the order of the record.
 func (p *Pairing) Fact(e Entry) (fact.Fact, bool) {
 	f := fact.Fact{Subject: fact.Subject{Guest: e.Source.Guest, Namespace: e.Source.Namespace, Pod: e.Source.Pod, UID: e.Source.UID}}
-	f.Time, _ = time.Parse(time.RFC3339Nano, e.Time) // zero where the runtime's is none
+	f.Time, _ = time.Parse(time.RFC3339Nano, e.Time) // the zero time if the container runtime wrote no valid time
 	e = e.unwrapped()
 	switch {
 	case e.Gap != nil:

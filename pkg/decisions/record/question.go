@@ -33,9 +33,9 @@ func asker(e Entry) string {
 func (s Source) Shared() bool { return s.Namespace == apis.SystemNamespace }
 
 // Concerns reports whether an entry belongs into the record of its source's guest; guests has the guest of each foreign namespace. A line of the
-// resolver is that of the guest whose namespace the asking pod is in, a fact that a program of ours wrote that of the guest that it names. Lines
-// about other pods or guests, and about none, are those of the source without a guest; what a program logs besides is of no record. Gaps are
-// everybody's.
+// resolver belongs to the guest whose namespace the asking pod is in; a fact that a program of ours wrote belongs to the guest that it names.
+// Lines about no known guest belong to the source without a guest. All other lines of our programs belong to no record. A gap belongs to every
+// guest's record.
 func Concerns(e Entry, guests map[string]string) bool {
 	switch {
 	case !e.Source.Shared() || e.Gap != nil || e.Ended:

@@ -34,7 +34,8 @@ func (f Folder) KeepCosigned(witness string, signed []byte) error {
 // isCosigned reports whether a file of the folder is a checkpoint with cosignatures.
 func isCosigned(name string) bool { return strings.HasPrefix(name, cosignedFile) }
 
-// Cosigned returns the newest checkpoint with cosignatures, of several of the same size the one with the most. errors.Is fs.ErrNotExist if there is none.
+// Cosigned returns the newest checkpoint with cosignatures, of several of the same size the one with the most. errors.Is fs.ErrNotExist if no witness
+// has cosigned.
 func (f Folder) Cosigned() ([]byte, error) {
 	all, err := f.kept()
 	var newest cosigned

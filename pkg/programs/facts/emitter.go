@@ -26,7 +26,7 @@ type Config struct {
 
 	Collector string // URL of a collector of OpenTelemetry that is sent the facts as well; empty: none
 
-	Requests string   // folder of the record of requests, with which the log is compared; empty: there is none
+	Requests string   // folder of the record of requests, with which the log is compared; empty: the node keeps no record
 	Started  []string // the arguments that the agent was started with: their hash is in the fact of its start
 }
 

@@ -196,7 +196,7 @@ func (l *guestLog) subject() fact.Subject {
 	return fact.Subject{Guest: l.folder}
 }
 
-// noGuest is the folder of what is no known guest's.
+// noGuest is the folder of lines that belong to no known guest.
 const noGuest = "_none"
 
 func (l *guestLog) missing(reason string, count int64, message string) fact.Fact {

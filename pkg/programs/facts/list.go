@@ -48,7 +48,7 @@ func List(w io.Writer, folder string, q Query) error {
 		err := factlog.Folder(log).Lines(0, func(_ int64, line []byte) error {
 			r, err := fact.Decode(line)
 			if err != nil || !q.chooses(r.Fact) {
-				return nil //nolint:nilerr // verify finds what is no fact
+				return nil //nolint:nilerr // verify reports a line that is not a fact
 			}
 			return q.print(t, w, line, r)
 		})

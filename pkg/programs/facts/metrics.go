@@ -33,7 +33,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.witnessed = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "data_space_agent_facts_witnessed_lines", Help: "Lines of the node's log that a witness has cosigned."}, []string{"witness"})
 	m.refused = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "data_space_agent_facts_witness_refused", Help: "1 while a witness refuses the node's log, since the log that it knows is no part of this one."}, []string{"witness"})
+		Name: "data_space_agent_facts_witness_refused", Help: "1 while a witness refuses the node's log, since the log that it knows is not a part of this one."}, []string{"witness"})
 	r.MustRegister(m.witnessed, m.refused, m.recorded, m.counted, m.lost, m.failures, m.lines, m.signed, m.duration)
 	return m
 }

@@ -66,7 +66,7 @@ func (g *GuestLogs) opened() map[string]*factlog.Log {
 	return logs
 }
 
-// answerRotate rotates for one who asks on the node's socket, which is root's.
+// answerRotate rotates for a client of the node's socket, which is root's.
 func (e *Emitter) answerRotate(w http.ResponseWriter, r *http.Request) {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok || local.Network() != "unix" {
@@ -79,7 +79,7 @@ func (e *Emitter) answerRotate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(all) // the one who asked has gone
+	_ = json.NewEncoder(w).Encode(all) // the client has gone
 }
 
 // AskToRotate has the agent that listens at a socket rotate its keys, and prints the new public ones.

@@ -20,7 +20,7 @@ func (e *Emitter) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+agentapi.RecordPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(e.Status()) // the one who asked has gone
+		_ = json.NewEncoder(w).Encode(e.Status()) // the client has gone
 	})
 	mux.HandleFunc("GET "+agentapi.LogPath, func(w http.ResponseWriter, r *http.Request) {
 		text, err := serve(factlog.Folder(e.Folder), strings.TrimPrefix(r.URL.Path, agentapi.LogPath))

@@ -34,7 +34,7 @@ func (e *Emitter) introduce(ctx context.Context, l *factlog.Log) {
 	e.record(ctx, l, facts) // once in any case, also of an agent that ends at once
 }
 
-// newestStart returns the newest start of an agent in the last two segments, and whether that agent ended in order. It notes how far the record of
+// newestStart returns the newest start of an agent in the last two segments, and whether that agent ended in order. It remembers how far the record of
 // requests was delivered, and the versions of the programs that started.
 func (e *Emitter) newestStart(f factlog.Folder) (start *fact.Fact, ended bool) {
 	_ = newestLines(f, func(f fact.Fact) {

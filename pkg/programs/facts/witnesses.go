@@ -54,8 +54,8 @@ const (
 	maxAnswer      = 4096      // bytes of a witness' answer
 )
 
-// errRefused means that the log that a witness knows is no part of this one.
-var errRefused = errors.New("the witness does not cosign: the log that it knows is no part of this one, which was rewritten or restored from an older copy")
+// errRefused means that the log that a witness knows is not a part of this one.
+var errRefused = errors.New("the witness does not cosign: the log that it knows is not a part of this one, which was rewritten or restored from an older copy")
 
 // attest asks the witnesses to cosign, each half minute, until the context ends.
 func (e *Emitter) attest(ctx context.Context) {
@@ -227,7 +227,7 @@ func (e *Emitter) reportWitness(w *Witness, c translog.Checkpoint, err error) {
 	}
 }
 
-// reportAway reports a witness that cosigns nothing for long, for whatever reason, and that it cosigns again.
+// reportAway reports that a witness has cosigned nothing for an hour, and that it cosigns again.
 func (e *Emitter) reportAway(w *Witness, now time.Time, err error) {
 	name := w.key.Name()
 	switch {

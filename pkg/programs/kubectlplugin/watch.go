@@ -44,7 +44,7 @@ type lines struct {
 	each func(line []byte) error
 }
 
-// longestLine bounds a line; what is longer is no line of an agent's.
+// longestLine bounds a line; an agent writes no longer one.
 const longestLine = 1 << 20
 
 // Write implements io.Writer.

@@ -61,7 +61,7 @@ func (p Place) MarshalText() ([]byte, error) {
 // UnmarshalText reads it.
 func (p *Place) UnmarshalText(text []byte) error {
 	if _, err := fmt.Sscanf(string(text), "%d:%d", &p.Segment, &p.Offset); err != nil {
-		return fmt.Errorf("%q is no place in a record: SEGMENT:OFFSET is expected", Printable(string(text), maxShort))
+		return fmt.Errorf("invalid place %q in a record: SEGMENT:OFFSET is expected", Printable(string(text), maxShort))
 	}
 	return nil
 }
