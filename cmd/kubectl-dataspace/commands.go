@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/happening"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
+	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
 // statusProblem is the exit status of a command that found a problem, and of "explain" for a connection that is refused.
@@ -81,11 +81,12 @@ func explainCommand() *cobra.Command {
 	var q kubectlplugin.Connection
 	var at string
 	c := &cobra.Command{
-		Use:   "explain POD [--to ADDRESS:PORT | --from ADDRESS --port PORT | --at TIME]",
+		Use:   "explain POD [--to ADDRESS:PORT | --from ADDRESS --port PORT] [--at TIME]",
 		Short: "show the rules of a foreign pod with their reasons, or which NetworkPolicy decides on a connection of a pod",
 		Long: "explain asks the agent of the pod's node which rules the kernel holds for a foreign pod, why, what each keeps, and how many packets each has met.\n" +
 			"With --to or --from it asks what NetworkPolicy makes of a connection of the pod, and which rule decides: it ends with status 0 if\n" +
-			"the connection is allowed, 3 if it is refused, 1 if that is not known. With --at it shows, from the nodes' logs of facts, how the pod was held then.",
+			"the connection is allowed, 3 if it is refused, 1 if that is not known. With --at it shows, from the nodes' logs of facts, how the pod was held then,\n" +
+			"or, with --to or --from, which rule of which NetworkPolicy decided then.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := q.Check(); q.Asked() && err != nil {
 				return cli.Usage(err)
@@ -98,7 +99,7 @@ func explainCommand() *cobra.Command {
 	f.StringVar(&q.To, "to", "", "`ADDRESS:PORT` that the pod calls: a backend's, not a Service's")
 	f.StringVar(&q.From, "from", "", "`address` from which the pod is called")
 	f.Uint16Var(&q.Port, "port", 0, "`number` of the pod's port that is called, with --from")
-	f.StringVar(&at, "at", "", "`time` of the past, or how long ago it is: how the pod was held then, by the record; without --to and --from")
+	f.StringVar(&at, "at", "", "`time` of the past, or how long ago it is: how the pod was held then, or with --to or --from which policy decided then, by the nodes' logs")
 	cli.Choice(f, "protocol", "protocol of the connection", &q.Protocol, "tcp", "udp", "sctp", "icmp")
 	p.flags(f)
 	return c
@@ -108,8 +109,8 @@ func runExplain(c *cobra.Command, p place, pod, at string, q kubectlplugin.Conne
 	var moment time.Time
 	var err error
 	if at != "" {
-		if moment, err = kubectlplugin.ParseMoment(at, time.Now()); err != nil || q.Asked() {
-			return cli.Usage(cmp.Or(err, errors.New("--at: the record has no verdicts on connections; give it without --to and --from")))
+		if moment, err = kubectlplugin.ParseMoment(at, time.Now()); err != nil {
+			return cli.Usage(err)
 		}
 	}
 	cluster, namespace, err := p.connect()
@@ -119,13 +120,7 @@ func runExplain(c *cobra.Command, p place, pod, at string, q kubectlplugin.Conne
 	if before, name, found := strings.Cut(pod, "/"); found {
 		namespace, pod = before, name
 	}
-	if at != "" {
-		return kubectlplugin.ExplainAt(c.Context(), cluster, c.OutOrStdout(), namespace, pod, p.style(c), moment)
-	}
-	if !q.Asked() {
-		return kubectlplugin.Rules(c.Context(), cluster, c.OutOrStdout(), namespace, pod, p.style(c))
-	}
-	err = kubectlplugin.Explain(c.Context(), cluster, c.OutOrStdout(), namespace, pod, p.style(c), q)
+	err = kubectlplugin.ExplainAll(c.Context(), cluster, c.OutOrStdout(), netpolicy.Key{Namespace: namespace, Name: pod}, p.style(c), q, moment)
 	if errors.Is(err, kubectlplugin.ErrRefused) {
 		return cli.Exit(statusProblem)
 	}

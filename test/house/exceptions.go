@@ -6,6 +6,8 @@ func exceptions() []edge {
 	return []edge{
 		{"pkg/decisions/inject", "pkg/decisions/envoy", "the injected container's arguments and ports are those of the proxy's configuration"},
 		{"pkg/decisions/happening", "pkg/decisions/record", "the events of requests and names are read from the record's lines"},
+		{"pkg/decisions/past", "pkg/decisions/happening", "the policies and pods of a time are those of the nodes' facts"},
+		{"pkg/decisions/past", "pkg/decisions/netpol", "a connection of the past is judged as one of now"},
 		{"pkg/decisions/report", "pkg/decisions/happening", "the page adds up the events that are watched"},
 		{"pkg/decisions/window", "pkg/decisions/guestsettings", "what a caller sees is what the GuestPolicies of its guests show"},
 		{"pkg/effects/dataplane", "pkg/effects/netns", "rules are written from within the pod's network namespace"},

@@ -22,6 +22,7 @@ type Event struct {
 	What      string    `json:"what"`
 	Index     int64     `json:"index"`          // of the fact in its node's log; -1: it is of the record of requests
 	Kind      string    `json:"kind,omitempty"` // of the fact
+	Reason    string    `json:"reason,omitempty"`
 	Warning   bool      `json:"warning,omitempty"`
 	Count     int64     `json:"count,omitempty"`
 
@@ -47,7 +48,7 @@ const (
 	Agent      = "agent"
 	Gap        = "gap"
 	Other      = "event"
-	// Books are facts that have the hashes of other records: they are chosen only if they are named.
+	// Books are facts that have the hashes of other records, or what policies see of each pod: they are chosen only if they are named.
 	Books = "books"
 )
 
@@ -69,7 +70,7 @@ func Verdicts() []string { return []string{Forwarded, Refused, Repaired} }
 // typeOf returns the type of a fact.
 func typeOf(kind string) string {
 	switch {
-	case kind == string(fact.RequestsRecorded):
+	case kind == string(fact.RequestsRecorded), kind == string(fact.PodSeen):
 		return Books
 	case strings.Contains(kind, "Drift") || slices.Contains([]string{"MarkCollision", "PolicyBypassed"}, kind):
 		return Drift
@@ -95,7 +96,7 @@ func OfFact(node string, f fact.Recorded) (e Event, ok bool) {
 		return Event{}, false
 	}
 	e = Event{
-		Time: f.Time, Node: node, Guest: f.Subject.Guest, Namespace: f.Subject.Namespace, Pod: f.Subject.Pod, Type: typeOf(kind), Index: f.Index, Kind: kind,
+		Time: f.Time, Node: node, Guest: f.Subject.Guest, Namespace: f.Subject.Namespace, Pod: f.Subject.Pod, Type: typeOf(kind), Index: f.Index, Kind: kind, Reason: f.Reason,
 		Warning: f.Warning, Count: f.Count, Details: f.Details,
 	}
 	switch {

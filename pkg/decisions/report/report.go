@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/happening"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // Bounds of a page. What exceeds them is counted, and the page shows the count.
@@ -123,7 +124,9 @@ func (c *Collector) Add(e happening.Event) {
 	}
 	switch e.Type {
 	case happening.Books:
-		node.parts[e.Guest] = append(node.parts[e.Guest], e)
+		if e.Kind != string(fact.PodSeen) {
+			node.parts[e.Guest] = append(node.parts[e.Guest], e)
+		}
 	case happening.Request, happening.Connection, happening.Name:
 		c.guest(e.Guest).ask(e, c.bucket(e.Time))
 	case happening.Drop:

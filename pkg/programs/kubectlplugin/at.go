@@ -2,12 +2,15 @@ package kubectlplugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/happening"
+	"data-space.liqo.io/pkg/decisions/past"
+	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
 // ParseMoment reads a time of the past: a time of RFC 3339, or how long ago it is.
@@ -75,5 +78,71 @@ func printHeld(w io.Writer, h happening.Held, style Style) {
 			}
 		}
 	}
-	fmt.Fprintln(w, "Addresses and labels of other pods are not in the log: which rule decided on one connection then is not known by it.")
+}
+
+// ExplainAll writes what is asked about a pod: its rules, a connection of it, or either at a time of the past, if the time is not zero.
+func ExplainAll(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
+	switch {
+	case !at.IsZero() && c.Asked():
+		return ExplainPast(ctx, cluster, stdout, pod, style, c, at)
+	case !at.IsZero():
+		return ExplainAt(ctx, cluster, stdout, pod.Namespace, pod.Name, style, at)
+	case c.Asked():
+		return Explain(ctx, cluster, stdout, pod.Namespace, pod.Name, style, c)
+	}
+	return Rules(ctx, cluster, stdout, pod.Namespace, pod.Name, style)
+}
+
+// ErrNotKnown means that the logs do not have all that decided on a connection, which was printed.
+var ErrNotKnown = errors.New("the logs do not have all that decided")
+
+// ExplainPast writes which rule of which NetworkPolicy decided on a connection of a pod at a time, from every node's log of facts. errors.Is ErrRefused
+// if the connection was refused, ErrNotKnown if that is not known.
+func ExplainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
+	other, port, err := c.other()
+	if err != nil {
+		return err
+	}
+	agents, err := cluster.Agents(ctx)
+	if err != nil {
+		return err
+	}
+	record := past.New(at)
+	for _, a := range agents {
+		record.Expect(a.Node)
+	}
+	err = events(ctx, cluster, Watching{kinds: past.Kinds()}, record.Add)
+	a := record.Judge(past.Question{Pod: pod, Other: other, Incoming: c.From != "", Protocol: netpolicy.Protocol(c.Protocol), Port: port})
+	if err != nil {
+		a.Known, a.Missing = false, append(a.Missing, err.Error())
+	}
+	if style.ForPeople() {
+		printPast(stdout, a, style, at)
+	} else if err := style.Encode(stdout, a); err != nil {
+		return err
+	}
+	switch {
+	case !a.Known:
+		return ErrNotKnown
+	case !a.Allowed:
+		return ErrRefused
+	}
+	return nil
+}
+
+func printPast(w io.Writer, a past.Answer, style Style, at time.Time) {
+	verdict, colour := "not known", yellow
+	switch {
+	case a.Known && a.Allowed:
+		verdict, colour = "allowed", green
+	case a.Known:
+		verdict, colour = "refused", red
+	}
+	fmt.Fprintf(w, "%s at %s, by the nodes' logs\n", style.paint(colour, verdict), at.UTC().Format(time.RFC3339))
+	for _, line := range a.Lines {
+		fmt.Fprintln(w, printable(line))
+	}
+	for _, missing := range a.Missing {
+		fmt.Fprintf(w, "missing: %s\n", printable(missing))
+	}
 }

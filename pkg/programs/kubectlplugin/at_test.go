@@ -6,6 +6,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/fact"
+	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
 func TestExplainAtShowsHowAPodWasHeldAndNamesTheLines(t *testing.T) {
@@ -25,4 +29,51 @@ func TestAMomentIsATimeOrHowLongAgo(t *testing.T) {
 	}
 	_, err := ParseMoment("yesterday", at)
 	require.ErrorContains(t, err, `--at="yesterday"`)
+}
+
+// recorded is a cluster whose logs have a policy, two pods and an agent that was asked too early.
+func recorded(t *testing.T) nodes {
+	t.Helper()
+	pod := func(name, ip string, minute int) fact.Fact {
+		return fact.Fact{Time: at.Add(time.Duration(minute) * time.Minute), Kind: fact.PodSeen, Reason: "Found", Subject: fact.Subject{Namespace: "pharma-space", Pod: name},
+			Details: map[string]string{"ips": ip, "labels": "app=" + name, "spaceLabels": "kubernetes.io/metadata.name=pharma-space"}}
+	}
+	policy := func(minute int, rules string) fact.Fact {
+		return fact.Fact{Time: at.Add(time.Duration(minute) * time.Minute), Kind: fact.PolicyChanged, Reason: "Applied", Subject: fact.Subject{Namespace: "pharma-space"},
+			Details: map[string]string{"name": "pharma-space/guard", "rules": "selects pods all | egress: " + rules}}
+	}
+	return nodes{
+		"a": map[string]any{agentapi.FactsPath: factLines(t, fact.Fact{Time: at, Kind: fact.AgentStarted}, pod("study", "10.0.0.1", 1), policy(1, "to pods app=db, ports tcp/80"),
+			fact.Fact{Time: at.Add(2 * time.Minute), Kind: fact.PolicyInForce}, policy(10, "nothing"))},
+		"b": map[string]any{agentapi.FactsPath: factLines(t, fact.Fact{Time: at, Kind: fact.AgentStarted}, pod("db", "10.0.0.2", 1), fact.Fact{Time: at.Add(2 * time.Minute), Kind: fact.PolicyInForce})},
+	}
+}
+
+func TestAVerdictOfThePastNamesThePolicyTheRuleAndTheLines(t *testing.T) {
+	study := netpolicy.Key{Namespace: "pharma-space", Name: "study"}
+	ask := func(to string, minute int) (string, error) {
+		var out bytes.Buffer
+		err := ExplainPast(t.Context(), recorded(t), &out, study, Style{Form: FormTable}, Connection{To: to, Protocol: "tcp"}, at.Add(time.Duration(minute)*time.Minute))
+		return out.String(), err
+	}
+	text, err := ask("10.0.0.2:80", 5)
+	require.NoError(t, err)
+	require.Contains(t, text, "allowed at 2026-01-02T03:05:00Z")
+	require.Contains(t, text, "egress of pharma-space/study on node a (line 1): allowed by")
+	require.Contains(t, text, "NetworkPolicy pharma-space/guard (line 2)")
+	require.Contains(t, text, "ingress of pharma-space/db on node b (line 1): allowed, no policy judged it")
+	for to, minute := range map[string]int{"10.0.0.2:81": 5, "10.0.0.9:80": 5, "10.0.0.2:80": 11} {
+		text, err := ask(to, minute)
+		require.ErrorIs(t, err, ErrRefused, to)
+		require.Contains(t, text, "refused, none of its policies allowed it: pharma-space/guard (line")
+	}
+	text, err = ask("10.0.0.2:80", 1)
+	require.ErrorIs(t, err, ErrNotKnown)
+	require.Contains(t, text, "missing: node a: its agent had not read all policies yet")
+	_, err = ask("10.0.0.2:80", -1)
+	require.ErrorIs(t, err, ErrNotKnown)
+	gone := recorded(t)
+	gone["b"] = map[string]any{}
+	var out bytes.Buffer
+	require.ErrorIs(t, ExplainPast(t.Context(), gone, &out, study, Style{Form: FormJSON}, Connection{To: "10.0.0.2:80", Protocol: "tcp"}, at.Add(5*time.Minute)), ErrNotKnown, "it may be a pod of the node whose log has nothing")
 }

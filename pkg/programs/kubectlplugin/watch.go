@@ -22,6 +22,8 @@ type Watching struct {
 	happening.Filter
 	Last   int  // only so many of the newest; 0: all
 	Follow bool // and those that happen from then on
+
+	kinds []string // only facts of these kinds, and nothing of the records of requests
 }
 
 // collected takes the events of all nodes.
@@ -77,8 +79,11 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 		return errNoAgents
 	}
 	c := &collected{take: take}
-	facts := agentapi.FactQuery{Since: q.Since, Follow: q.Follow}
-	requests := agentapi.RequestQuery{Guest: q.Guest, Since: q.Since, JSON: true, Follow: q.Follow}
+	facts := agentapi.FactsPath + "?" + agentapi.FactQuery{Since: q.Since, Follow: q.Follow, Kinds: q.kinds}.Values().Encode()
+	requests := ""
+	if q.kinds == nil {
+		requests = agentapi.RequestsPath + "?" + agentapi.RequestQuery{Guest: q.Guest, Since: q.Since, JSON: true, Follow: q.Follow}.Values().Encode()
+	}
 	problems := make([]error, len(agents))
 	var all sync.WaitGroup
 	for i, a := range agents {
@@ -87,8 +92,7 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 			continue
 		}
 		all.Go(func() {
-			problems[i] = errors.Join(
-				nodeEvents(ctx, cluster, a, agentapi.FactsPath+"?"+facts.Values().Encode(), agentapi.RequestsPath+"?"+requests.Values().Encode(), c)...)
+			problems[i] = errors.Join(nodeEvents(ctx, cluster, a, facts, requests, c)...)
 		})
 	}
 	all.Wait()
@@ -98,7 +102,7 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 	return nil // the watcher has ended
 }
 
-// nodeEvents reads both of a node's sources at the same time: each may go on for ever.
+// nodeEvents reads both of a node's sources at the same time, since each may go on for ever; requests is empty if they are not asked for.
 func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, requests string, c *collected) []error {
 	problems := make([]error, 2)
 	ask := func(path string, each func(line []byte)) error {
@@ -119,6 +123,10 @@ func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, 
 			}
 		})
 	})
+	if requests == "" {
+		both.Wait()
+		return problems
+	}
 	both.Go(func() {
 		problems[1] = ask(requests, func(line []byte) { c.add(happening.OfLine(a.Node, line)) })
 	})

@@ -28,25 +28,34 @@ func (p *Policies) recordRefused(more []nodefilter.Refused) {
 	}
 }
 
-// mostFound bounds how many policies that were there before an agent started are recorded.
+// mostFound bounds how many policies that were there before an agent started are recorded; further ones are counted.
 const mostFound = 200
 
-// recordChanges records the changes of policies with their rules in words, and, when the agent starts, those that are there.
+// recordChanges records what changed of policies, with their rules in words, and of this node's pods.
 func (p *Policies) recordChanges(changes []netpol.Change) {
 	for _, c := range changes {
-		switch c := c.(type) {
-		case netpol.PolicySeen:
-			reason := "Applied"
-			if !p.told.Load() {
-				if p.found++; p.found > mostFound {
-					continue
-				}
-				reason = "Found"
+		for _, f := range p.known.take(c) {
+			if p.told.Load() { // before, the lists are not complete
+				p.emit(f)
 			}
-			p.emit(policyFact(reason, c.Policy.Key, described(c.Policy)))
-		case netpol.PolicyGone:
-			p.emit(policyFact("Deleted", c.Key, map[string]string{"name": c.Key.String()}))
 		}
+	}
+}
+
+// recordFound records the policies and this node's pods that are there when an agent starts.
+func (p *Policies) recordFound() {
+	facts := p.known.found()
+	policies := 0
+	for _, f := range facts {
+		if f.Kind == fact.PolicyChanged {
+			if policies++; policies > mostFound {
+				continue
+			}
+		}
+		p.emit(f)
+	}
+	if more := policies - mostFound; more > 0 {
+		p.emit(fact.Fact{Kind: fact.FactsCounted, Reason: string(fact.PolicyChanged), Count: int64(more), Message: "so many more policies are there than are recorded one by one"})
 	}
 }
 
@@ -59,14 +68,19 @@ func described(policy netpolicy.Policy) map[string]string {
 	text := strings.Join(policy.Lines(), " | ")
 	sum := sha256.Sum256([]byte(text))
 	details := map[string]string{"name": policy.String(), "sha256": hex.EncodeToString(sum[:])}
+	if cut := inParts(details, text, "rules", "rules2", "rules3", "rules4"); cut > 0 {
+		details["cut"] = strconv.Itoa(cut)
+	}
+	return details
+}
+
+// inParts adds a text as details that each are short enough, and returns how many bytes do not fit.
+func inParts(details map[string]string, text string, names ...string) (cut int) {
 	const part = 1000
-	for _, name := range []string{"rules", "rules2", "rules3", "rules4"} {
+	for _, name := range names {
 		if n := min(part, len(text)); n > 0 {
 			details[name], text = text[:n], text[n:]
 		}
 	}
-	if text != "" {
-		details["cut"] = strconv.Itoa(len(text))
-	}
-	return details
+	return len(text)
 }

@@ -107,7 +107,7 @@ type Policies struct {
 	look  chan struct{} // requests a verification of the kernel now
 
 	rounds atomic.Uint64 // in which the kernel was looked at
-	found  int           // policies that were there before; take's alone
+	known  *known        // of what is recorded; take's and synced's alone
 	cut    chan struct{} // connections may be forbidden since
 	seen   account
 	audit  audit
@@ -129,7 +129,7 @@ const (
 func New(c Config, p Parts) *Policies {
 	s := &Policies{
 		Config: c, cluster: p.Cluster, filter: p.Filter, sight: p.Sight, emit: p.Emit,
-		look: make(chan struct{}, 1), cut: make(chan struct{}, 1),
+		look: make(chan struct{}, 1), cut: make(chan struct{}, 1), known: newKnown(c.Node),
 	}
 	if s.emit == nil {
 		s.emit = func(fact.Fact) {}
@@ -219,6 +219,9 @@ func (p *Policies) take(ctx context.Context, changes []netpol.Change) {
 
 // synced begins to enforce: the filter knows the whole cluster.
 func (p *Policies) synced() {
+	if !p.told.Load() {
+		p.recordFound()
+	}
 	p.told.Store(true)
 	p.wake(p.look)
 }

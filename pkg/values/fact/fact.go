@@ -51,8 +51,11 @@ const (
 	GuestPolicySet    Kind = "GuestPolicySet"    // a GuestPolicy has another content; details: name, hash; reason: Applied or Deleted
 	ProtectedTaintSet Kind = "ProtectedTaintSet" // a ProtectedTaint has another content; details: as above
 
-	PolicyInForce  Kind = "PolicyInForce"  // NetworkPolicy is in force on the node
-	PolicyChanged  Kind = "PolicyChanged"  // a NetworkPolicy of a namespace was applied or deleted, or found at the start; details: name, its rules in words and their hash
+	PolicyInForce Kind = "PolicyInForce" // NetworkPolicy is in force on the node
+	PolicyChanged Kind = "PolicyChanged" // a NetworkPolicy of a namespace was applied or deleted, or found at the start; details: name, its rules in words and their hash
+	// PodSeen: a pod of this node, of a guest or not, as policies see it; reason: Found when an agent starts, Added, Changed or Gone; details: ips, labels,
+	// spaceLabels (those of its namespace), ports.
+	PodSeen        Kind = "PodSeen"
 	PacketsRefused Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason
 
 	LogStarted      Kind = "LogStarted"      // the first line of a log: its origin and its key; the log before it, if there is one

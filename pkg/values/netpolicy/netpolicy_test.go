@@ -191,3 +191,27 @@ func TestProtocolsAreTheAPIs(t *testing.T) {
 	_, ok := netpolicy.ProtocolOf("ICMP")
 	require.False(t, ok)
 }
+
+func TestTheWordsOfAPolicyAreReadAgain(t *testing.T) {
+	for _, text := range []string{
+		`podSelector: {}`, `podSelector: {}, policyTypes: [Egress]`, `podSelector: {matchExpressions: [{key: all, operator: Exists}]}, egress: [{}]`,
+		`podSelector: {matchExpressions: [{key: a, operator: NotIn, values: [b, c]}, {key: x.example/y, operator: DoesNotExist}, {key: d, operator: In, values: ["", e]}]}, ingress: [{ports: [{port: web}, {port: 80, endPort: 90}, {protocol: UDP}]}]`,
+		`podSelector: {matchLabels: {a: ""}}, egress: [{to: [{podSelector: {}}, {namespaceSelector: {}, podSelector: {matchLabels: {a: b}}}, {ipBlock: {cidr: "2001:db8::/32", except: ["2001:db8:1::/48"]}}, {}], ports: [{port: 70000}]}, {to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]`,
+	} {
+		p, _ := policy(t, text)
+		again, err := netpolicy.ParseLines(p.Key, p.Lines())
+		require.NoError(t, err, text)
+		require.Equal(t, p.Lines(), again.Lines())
+		require.Equal(t, p.Target.All(), again.Target.All(), text)
+		require.Equal(t, p.Target.Exact(), again.Target.Exact(), text)
+		for _, labels := range []map[string]string{nil, {"a": "b"}, {"a": ""}, {"all": "x"}, {"a": "z", "d": "e"}, {"x.example/y": "z", "d": ""}} {
+			require.Equal(t, p.Target.Matches(labels), again.Target.Matches(labels), "%s %v", text, labels)
+		}
+		require.Equal(t, p.Ingress.Rules, again.Ingress.Rules, text)
+	}
+	for _, lines := range [][]string{nil, {"nonsense"}, {"selects pods all", "sideways: nothing"}, {"selects pods all", "egress: to any"}, {"selects pods a=b=c"},
+		{"selects pods all", "egress: to 10.0.0.0/80, ports any"}, {"selects pods all", "egress: to any, ports icmp"}, {"selects pods all", "egress: to any, ports tcp/99999"}} {
+		_, err := netpolicy.ParseLines(netpolicy.Key{}, lines)
+		require.Error(t, err, lines)
+	}
+}

@@ -79,7 +79,7 @@ func (b Block) String() string {
 	for i, e := range b.Except {
 		texts[i] = e.String()
 	}
-	return b.CIDR.String() + " except " + strings.Join(texts, ",")
+	return b.CIDR.String() + except + strings.Join(texts, ",")
 }
 
 // String is the peer in words.
@@ -88,11 +88,11 @@ func (p Peer) String() string {
 		return p.Block.String()
 	}
 	if p.Pods == nil {
-		return "nobody"
+		return nobody
 	}
 	text := "pods " + orAll(*p.Pods)
 	if p.Namespaces != nil {
-		text += " in namespaces " + orAll(*p.Namespaces)
+		text += within + orAll(*p.Namespaces)
 	}
 	return text
 }
@@ -101,7 +101,7 @@ func (p Peer) String() string {
 func (p Port) String() string {
 	switch {
 	case p.Protocol == "":
-		return "no port"
+		return noPort
 	case p.Name != "":
 		return string(p.Protocol) + "/" + p.Name
 	case p.Every():
@@ -112,9 +112,12 @@ func (p Port) String() string {
 	return fmt.Sprintf("%s/%d-%d", p.Protocol, p.First, p.Last)
 }
 
+// every is the selector in words that selects everything. The label of that name is written with a plus sign.
+const every = "all"
+
 func orAll(s Selector) string {
 	if s.All() {
-		return "all"
+		return every
 	}
 	return s.String()
 }

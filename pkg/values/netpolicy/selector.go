@@ -26,6 +26,10 @@ func selectorOf(s *metav1.LabelSelector) (Selector, error) {
 	if err != nil {
 		return Selector{}, err
 	}
+	return selectorFrom(parsed)
+}
+
+func selectorFrom(parsed labels.Selector) (Selector, error) {
 	requirements, selectable := parsed.Requirements()
 	if !selectable {
 		return Selector{}, fmt.Errorf("it selects nothing")
@@ -60,6 +64,9 @@ func describe(r labels.Requirement) (text string, exact bool) {
 	case selection.DoesNotExist:
 		return "!" + r.Key(), false
 	case selection.Exists:
+		if r.Key() == every {
+			return "+" + every, false
+		}
 		return r.Key(), false
 	default:
 		return r.String(), false
