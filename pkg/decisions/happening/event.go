@@ -20,7 +20,8 @@ type Event struct {
 	Type      string    `json:"type"`
 	Verdict   string    `json:"verdict,omitempty"`
 	What      string    `json:"what"`
-	Index     int64     `json:"index"`          // of the fact in its node's log; -1: it is of the record of requests
+	Index     int64     `json:"index"`          // of the fact in its log; -1: it is of the record of requests
+	Log       string    `json:"log,omitempty"`  // the guest whose log of requests it is in; empty: the node's log
 	Kind      string    `json:"kind,omitempty"` // of the fact
 	Reason    string    `json:"reason,omitempty"`
 	Warning   bool      `json:"warning,omitempty"`

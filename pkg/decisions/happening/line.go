@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // OfLine returns the event of a line of the record of requests; ok is false for lines that are neither the end of a request or connection,
@@ -34,7 +36,7 @@ func OfLine(node string, line []byte) (e Event, ok bool) {
 	if !ended && g.Event != "Unread" {
 		return Event{}, false
 	}
-	e.Direction, e.Method, e.Authority, e.Path, e.To, e.Code = g.Direction, g.Method, g.Authority, g.Path, g.Destination, int(g.Code)
+	e.Direction, e.Method, e.Authority, e.Path, e.To, e.Code = g.Direction, g.Method, cmp.Or(g.Authority, g.SNI), g.Path, g.Destination, int(g.Code)
 	e.Type, e.Verdict = Connection, Forwarded
 	e.What = strings.TrimSpace(cmp.Or(g.Kind, "connection") + " " + g.Destination + " " + g.SNI)
 	switch {
@@ -74,4 +76,39 @@ func (e Event) name(pod, rest string) Event {
 		e.Verdict = Refused
 	}
 	return e
+}
+
+// OfGuestFact returns the event of a fact of the log of a guest's requests; ok is false for facts that only keep the books. A request to the API
+// proxy is in no other record.
+func OfGuestFact(node, log string, f fact.Recorded) (e Event, ok bool) {
+	e = Event{
+		Time: f.Time, Node: node, Guest: f.Subject.Guest, Namespace: f.Subject.Namespace, Pod: f.Subject.Pod, Log: log, Index: f.Index, Kind: string(f.Kind), Verdict: Forwarded,
+	}
+	if r := f.Request; r != nil {
+		e.Direction, e.Method, e.Authority, e.Path, e.To = r.Direction, r.Method, r.Authority, r.Path, r.Destination
+		if r.Proxy != "" || slices.Contains([]string{"401", "403", "407", "NXDOMAIN", "REFUSED"}, r.Status) {
+			e.Verdict = Refused
+		}
+	}
+	switch f.Kind {
+	case fact.Requested:
+		e.Type = Request
+	case fact.Connected:
+		e.Type = Connection
+	case fact.NameAsked:
+		e.Type, e.Direction = Name, ""
+	case fact.APIRequested:
+		d := f.Details
+		e.Type, e.Direction, e.Method, e.Authority, e.Path = Request, "API proxy", d["verb"], cmp.Or(d["resource"], d["path"]), ""
+		if d["object"] != "" {
+			e.Path = "/" + d["object"]
+		}
+		e.What = f.Message
+		if f.Warning {
+			e.Verdict = Refused
+		}
+	default:
+		return Event{}, false
+	}
+	return e, true
 }

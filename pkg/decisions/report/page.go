@@ -45,6 +45,7 @@ func (g *Guest) shown(c *Collector) *Guest {
 			g.Pods = append(g.Pods, pod)
 		}
 	}
+	c.own(g.ID, g.Refused.Events)
 	c.parts(g.Refused.Events)
 	g.Asked = slices.Collect(maps.Values(g.asked))
 	slices.SortFunc(g.Asked, func(a, b *Asked) int {
@@ -55,15 +56,19 @@ func (g *Guest) shown(c *Collector) *Guest {
 	}
 	g.Asked = g.Asked[:min(len(g.Asked), MostAsked)]
 	for _, a := range g.Asked {
-		a.Proof = c.part(g.ID, a.Node, a.Last)
+		if e, is := c.proven[askedKey{g.ID, a.Type, a.Direction, a.Method, a.Authority, a.Path}]; is {
+			a.Proof = proofOf(e)
+		} else {
+			a.Proof = c.part(g.ID, a.Node, a.Last)
+		}
 	}
 	return g
 }
 
-// parts names the lines that show the events of a record of requests.
+// parts names the lines that show the events of a record of requests which have none of their own.
 func (c *Collector) parts(events []Listed) {
 	for i, e := range events {
-		if e.Index < 0 {
+		if e.Proof.Index < 0 {
 			events[i].Proof = c.part(e.Guest, e.Node, e.Time)
 		}
 	}

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +27,14 @@ type Page struct {
 	Drift    List
 	Gaps     List
 	Changes  List // of policies, settings and versions
+	Logs     []Log
+}
+
+// Log is a log whose proofs the page has, with its public keys.
+type Log struct {
+	Node, Guest string // an empty guest: the node's log
+	Origin      string
+	Keys        []string
 }
 
 // Guest is a guest's part of the page.
@@ -60,10 +67,16 @@ type Asked struct {
 	Count, Refused                           int64
 	First, Last                              time.Time
 	Node                                     string // of the newest
-	Proof                                    Proof  // of the part of the record that has the newest
+	Proof                                    Proof  // of the newest that the guest's log has, or else of the part of the record that has the newest
 }
 
-type askedKey struct{ kind, direction, method, authority, path string }
+type askedKey struct{ guest, kind, direction, method, authority, path string }
+
+// keyOf returns the row that an event belongs to.
+func keyOf(e happening.Event) askedKey {
+	path, _, _ := strings.Cut(e.Path, "?")
+	return askedKey{guest: e.Guest, kind: e.Type, direction: e.Direction, method: e.Method, authority: cut(cmp.Or(e.Authority, e.To)), path: cut(path)}
+}
 
 // Node is one node's part of the page.
 type Node struct {
@@ -76,36 +89,19 @@ type Node struct {
 	parts map[string][]happening.Event // facts about parts of the record, by guest
 }
 
-// List is the newest of some events.
-type List struct {
-	Events []Listed // newest first
-	Total  int64
-}
-
-// Listed is an event with its proof.
-type Listed struct {
-	happening.Event
-	Proof Proof
-}
-
-// Proof names the line of a node's log that shows something, and its proof.
-type Proof struct {
-	Node  string
-	Index int64  // -1: no line
-	Text  string // empty: the proof is missing, or was not fetched yet
-}
-
 // Collector adds events up. They may come in any order.
 type Collector struct {
 	from, to            time.Time
 	guests              map[string]*Guest
 	nodes               map[string]*Node
 	drift, gaps, change List
+	proven              map[askedKey]happening.Event // of a guest's rows: the newest fact
+	refusals            map[string]List              // by guest: the newest facts of refusals
 }
 
 // New returns a collector for a time.
 func New(from, to time.Time) *Collector {
-	return &Collector{from: from, to: to, guests: map[string]*Guest{}, nodes: map[string]*Node{}}
+	return &Collector{from: from, to: to, guests: map[string]*Guest{}, nodes: map[string]*Node{}, proven: map[askedKey]happening.Event{}, refusals: map[string]List{}}
 }
 
 // Add adds an event.
@@ -185,8 +181,7 @@ func (g *Guest) ask(e happening.Event, bucket int) {
 	} else {
 		g.Passed[bucket]++
 	}
-	path, _, _ := strings.Cut(e.Path, "?")
-	k := askedKey{kind: e.Type, direction: e.Direction, method: e.Method, authority: cut(cmp.Or(e.Authority, e.To)), path: cut(path)}
+	k := keyOf(e)
 	a := g.asked[k]
 	if a == nil {
 		if len(g.asked) >= 4*MostAsked {
@@ -213,18 +208,4 @@ func cut(text string) string {
 		return string(runes[:longest]) + "…"
 	}
 	return text
-}
-
-// add keeps the newest.
-func (l *List) add(e happening.Event) {
-	l.Total++
-	l.Events = append(l.Events, Listed{Event: e, Proof: Proof{Node: e.Node, Index: e.Index}})
-	if len(l.Events) >= 2*MostListed {
-		l.trim()
-	}
-}
-
-func (l *List) trim() {
-	slices.SortStableFunc(l.Events, func(a, b Listed) int { return b.Time.Compare(a.Time) })
-	l.Events = l.Events[:min(len(l.Events), MostListed)]
 }

@@ -35,7 +35,11 @@ func (n nodes) Ask(_ context.Context, a agentexec.Agent, stdout io.Writer, path 
 	case error:
 		return answer
 	case map[string]any: // answers by path
-		path, _, _ = strings.Cut(path, "?")
+		bare, query, _ := strings.Cut(path, "?")
+		if log := "&" + query; strings.Contains(log, "&log=") { // a log of a guest's
+			bare += "#"
+		}
+		path = bare
 		if answer[path] == nil {
 			return localsock.ErrNotServed
 		}

@@ -29,10 +29,10 @@ func factLines(t *testing.T, facts ...fact.Fact) string {
 	return text.String()
 }
 
-func requestLine(minute int, pod, path string, code int) string {
-	return fmt.Sprintf(`{"time":"%s","source":{"guest":"pharma","namespace":"pharma-space","pod":%q},"log":{"event":"DownstreamEnd","direction":"egress","method":"GET",`+
+func requestLine(minute int, path string, code int) string {
+	return fmt.Sprintf(`{"time":"%s","source":{"guest":"pharma","namespace":"pharma-space","pod":"study"},"log":{"event":"DownstreamEnd","direction":"egress","method":"GET",`+
 		`"authority":"hospital","path":%q,"original_destination":"10.0.0.7:80","response_code":%d,"response_flags":"-","response_code_details":"via_upstream"}}`+"\n",
-		at.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339Nano), pod, path, code)
+		at.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339Nano), path, code)
 }
 
 // watched is a cluster of two nodes on which something happens each minute.
@@ -45,7 +45,7 @@ func watched(t *testing.T) nodes {
 				fact.Fact{Time: at, Kind: fact.PodStateChanged, Subject: study, Message: "the pod is Enforced", Details: map[string]string{"to": "Enforced"}},
 				fact.Fact{Time: at.Add(2 * time.Minute), Kind: "DriftRepaired", Warning: true, Subject: study, Message: "a chain was flushed\x1b[2J"},
 				fact.Fact{Time: at.Add(4 * time.Minute), Kind: fact.RequestsRecorded, Subject: study}),
-			agentapi.RequestsPath: requestLine(1, "study", "/patients", 200) + requestLine(3, "study", "/secret", 403),
+			agentapi.RequestsPath: requestLine(1, "/patients", 200) + requestLine(3, "/secret", 403),
 		},
 		"b": map[string]any{
 			agentapi.FactsPath: factLines(t, fact.Fact{Time: at.Add(5 * time.Minute), Kind: fact.PacketsRefused, Reason: "no-egress", Count: 7}),

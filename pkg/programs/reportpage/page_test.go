@@ -40,7 +40,12 @@ func document(text string) Document {
 	event(8, "RateExceeded", text, happening.Event{Type: happening.Gap, Index: -1})
 	event(9, "PolicyChanged", text, happening.Event{Type: happening.Policy, Index: 6})
 	event(9, "", "", happening.Event{Type: happening.Books, Index: 7})
+	for i := range 3 {
+		c.AddFact(happening.Event{Time: at.Add(time.Duration(3+i) * time.Hour), Node: "node-" + text, Log: text, Guest: text, Namespace: text, Pod: text, Type: happening.Request, Direction: "egress", Method: text,
+			Authority: text, Path: "/" + text, Index: int64(i)})
+	}
 	d := Document{Page: c.Page(), Cluster: text, Written: at.Add(25 * time.Hour), Missing: []string{text}}
+	d.Logs = []report.Log{{Node: text, Guest: text, Origin: text, Keys: []string{text}}, {Node: text}}
 	for _, p := range d.Proofs() {
 		p.Text = "c2sp.org/tlog-proof@v1\n" + text
 	}

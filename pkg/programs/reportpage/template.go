@@ -20,8 +20,9 @@ details summary{cursor:pointer;color:#2b5f8a}pre{font-size:.7rem;white-space:pre
 {{range .Missing}}<p class="bad">Missing from this page: {{clean .}}</p>{{end}}
 {{with .Verified}}{{if .Healthy}}<p class="well">Verified when the page was written: every foreign pod is contained, and every log is intact.</p>{{else}}
 <p class="bad">Verified when the page was written: problems were found.</p><ul>{{range .Problems}}<li class="bad">{{clean .}}</li>{{end}}</ul>{{end}}{{end}}
-<p class="faint">A proof is checked offline, by anyone who has the public key of the node's log: save its text and run
-<code>agent record check --proof FILE --key KEY</code>. A row that adds up requests has the proof of the part of the record that has the newest of them.</p>
+<p class="faint">A proof is checked offline, by anyone who has the public key of the log: save its text and run
+<code>agent record check --proof FILE --key KEY</code>. A row that adds up requests has the proof of the newest of them, in the log of its guest, or else of the part of the record that has it.
+The keys are at the end of the page; a checker takes them from elsewhere.</p>
 
 <h2>Nodes</h2>
 <div class="wide"><table><thead><tr><th>Node</th><th>Agent ran</th><th>Starts</th><th>Killed</th><th>When</th></tr></thead><tbody>
@@ -52,8 +53,13 @@ details summary{cursor:pointer;color:#2b5f8a}pre{font-size:.7rem;white-space:pre
 <h2>Drift</h2>{{template "list" .Drift}}
 <h2>Gaps</h2>{{template "list" .Gaps}}
 <h2>Changes of policies, settings and versions</h2>{{template "list" .Changes}}
+{{with .Logs}}<h2>Logs and their public keys</h2>
+<div class="wide"><table><thead><tr><th>Node</th><th>Log</th><th>Keys</th></tr></thead><tbody>
+{{range .}}<tr><td data-h="Node">{{clean .Node}}</td><td data-h="Log">{{if .Guest}}requests of {{clean .Guest}}{{else}}of the node{{end}}: {{clean .Origin}}</td><td data-h="Keys">{{range .Keys}}<code>{{clean .}}</code> {{end}}</td></tr>
+{{end}}</tbody></table></div>{{end}}
 </body></html>
-{{define "proof"}}{{if .Text}}<details><summary>line {{.Index}} of {{clean .Node}}</summary><pre>{{clean .Text}}</pre></details>{{else if ge .Index 0}}line {{.Index}} of {{clean .Node}}{{else}}<span class="faint">in the record of {{clean .Node}}</span>{{end}}{{end}}
+{{define "proof"}}{{if .Text}}<details><summary>line {{.Index}} of {{template "of" .}}</summary><pre>{{clean .Text}}</pre></details>{{else if ge .Index 0}}line {{.Index}} of {{template "of" .}}{{else}}<span class="faint">in the record of {{clean .Node}}</span>{{end}}{{end}}
+{{define "of"}}{{with .Log}}the log of {{clean .}} on {{end}}{{clean .Node}}{{end}}
 {{define "list"}}{{if .Events}}<div class="wide"><table><thead><tr><th>Time</th><th>Node</th><th>Of</th><th>What</th><th>Proof</th></tr></thead><tbody>
 {{range .Events}}<tr><td data-h="Time">{{at .Time}}</td><td data-h="Node">{{clean .Node}}</td><td data-h="Of">{{clean .Of}}</td><td data-h="What">{{clean .What}}</td><td data-h="Proof">{{template "proof" .Proof}}</td></tr>
 {{end}}</tbody></table></div>{{if gt .Total (len .Events)}}<p class="faint">{{.Total}} in all; the newest are shown.</p>{{end}}{{else}}<p>None.</p>{{end}}{{end}}

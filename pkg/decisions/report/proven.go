@@ -1,0 +1,58 @@
+package report
+
+import (
+	"time"
+
+	"data-space.liqo.io/pkg/decisions/happening"
+)
+
+// mostProven bounds the rows whose facts are remembered, of all guests.
+const mostProven = 4 * MostAsked * mostGuests / 10
+
+// AddFact adds an event of a guest's log of requests: the proof of what the record of requests has too. Requests to the API proxy are only there.
+func (c *Collector) AddFact(e happening.Event) {
+	if e.Time.Before(c.from) || e.Time.After(c.to) {
+		return
+	}
+	if e.Kind == "APIRequested" {
+		c.Add(e)
+	}
+	k := keyOf(e)
+	if known, is := c.proven[k]; is && !e.Time.Before(known.Time) || !is && len(c.proven) < mostProven {
+		c.proven[k] = e
+	}
+	if e.Verdict == happening.Refused && (len(c.refusals) < mostGuests || c.refusals[e.Guest].Total > 0) {
+		l := c.refusals[e.Guest]
+		l.add(e)
+		c.refusals[e.Guest] = l
+	}
+}
+
+func proofOf(e happening.Event) Proof { return Proof{Node: e.Node, Log: e.Log, Index: e.Index} }
+
+// identity identifies an event of the record of requests and its fact: both have the time of the same line.
+type identity struct {
+	node, namespace, pod string
+	at                   time.Time
+}
+
+func identityOf(e happening.Event) identity {
+	return identity{e.Node, e.Namespace, e.Pod, e.Time.UTC()}
+}
+
+// own names the facts of a guest's events, where its log has them.
+func (c *Collector) own(guest string, events []Listed) {
+	facts := map[identity]Proof{}
+	for _, l := range c.refusals[guest].Events {
+		p, id := l.Proof, identityOf(l.Event)
+		if _, twice := facts[id]; twice {
+			p.Index = -1 // of which one it is the fact is not known
+		}
+		facts[id] = p
+	}
+	for i, e := range events {
+		if p, is := facts[identityOf(e.Event)]; is && e.Index < 0 && p.Index >= 0 {
+			events[i].Proof = p
+		}
+	}
+}
