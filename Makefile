@@ -67,37 +67,37 @@ lint: ## golangci-lint with the linters named in .golangci.yml
 .PHONY: test-unit
 test-unit: ## pure decisions and the shape of the code; needs no root
 	$(call stage,unit tests)
-	@go test ./...
-	@CGO_ENABLED=0 go test -C build/resolver ./...
+	@build/tested go test ./...
+	@CGO_ENABLED=0 build/tested go test -C build/resolver ./...
 
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
 	$(call stage,kernel tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -timeout 30m -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
+	@set -a; eval "$$($(LAB) env)"; set +a; build/tested go test -p 2 -count 1 -timeout 30m -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
 
 .PHONY: test-transparent
 test-transparent: tools ## real clients and servers, from ordinary and foreign pods: what they notice of the proxy
 	$(call stage,real clients and servers)
 	@set -a; eval "$$($(LAB) env)"; eval "$$($(LAB) programs)"; set +a; \
-	  go test -v -count 1 -tags transparent -run TestRealPrograms -timeout 20m -exec "$(CURDIR)/test/isolated" ./test/transparent
+	  build/tested go test -v -count 1 -tags transparent -run TestRealPrograms -timeout 20m -exec "$(CURDIR)/test/isolated" ./test/transparent
 
 .PHONY: test-api
 test-api: tools ## a real kube-apiserver and etcd
 	$(call stage,API tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; go test -p 2 -count 1 -timeout 30m -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
+	@set -a; eval "$$($(LAB) env)"; set +a; build/tested go test -p 2 -count 1 -timeout 30m -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
 
 .PHONY: test-lab
 test-lab: export DATA_SPACER_LAB := test
 test-lab: tools ## the demo's claims, NetworkPolicy, the leak suite and ordinary work as tests, on a lab of its own
 	$(call stage,lab scenario)
 	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
-	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 30m
+	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && ../../build/tested $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 30m
 
 .PHONY: test-kernels
 test-kernels: tools ## Debian's stock kernels in virtual machines: sockets beside IP, a guarded pod, each defence alone
 	$(call stage,stock kernels)
 	@set -a; eval "$$($(LAB) env)"; eval "$$($(LAB) kernels)"; set +a; \
-	  go test -v -count 1 -tags 'kernels $(if $(LONG),long)' -timeout 4h -exec "$(CURDIR)/test/isolated" ./test/kernels
+	  build/tested go test -v -count 1 -tags 'kernels $(if $(LONG),long)' -timeout 4h -exec "$(CURDIR)/test/isolated" ./test/kernels
 
 .PHONY: kerneltest
 kerneltest: export LONG := 1
@@ -124,7 +124,7 @@ racetest: tools ## 1,000 pods start while agents are killed, 100 at once, every 
 soak: tools ## the API proxy for 60 s under watch storms, while credentials change and the API server is killed; with the race detector
 	$(call stage,soak of the API proxy)
 	@set -a; eval "$$($(LAB) env)"; set +a; SOAK_SECONDS=$${SOAK_SECONDS:-60} SOAK_RACE=1 \
-	  go test -v -count 1 -tags api -run '^TestSoak$$' -timeout 30m -exec "$(CURDIR)/test/isolated" ./test/api/proxy
+	  build/tested go test -v -count 1 -tags api -run '^TestSoak$$' -timeout 30m -exec "$(CURDIR)/test/isolated" ./test/api/proxy
 
 .PHONY: fuzz
 fuzz: ## objects of guests and texts by chance, against the webhook, its limits and the finder of names; the seeds run in test-unit

@@ -41,7 +41,9 @@ func load(root string) (tree, error) {
 				return nil
 			}
 			s, err := read(root, path)
-			t = append(t, s)
+			if err == nil && !ast.IsGenerated(s.syntax) {
+				t = append(t, s)
+			}
 			return err
 		})
 		if err != nil {

@@ -60,8 +60,8 @@ func exportedUnused(t tree) measure {
 	return atMost("exported names that no other package uses", 0, len(unused), unused)
 }
 
-// exported returns the exported names that a file declares at its top, without the constants of a type that is used: such a
-// list is complete, or it is none.
+// exported returns the exported names that a file declares at its top, without the constants of a type that is used, and of a
+// block of which one is used: such a list is complete, or a reader would look for the rest.
 func exported(s source, used map[string]bool) []*ast.Ident {
 	var all []*ast.Ident
 	for _, d := range s.syntax.Decls {
@@ -80,6 +80,9 @@ func exported(s source, used map[string]bool) []*ast.Ident {
 func declared(s source, d *ast.GenDecl, used map[string]bool) []*ast.Ident {
 	var all []*ast.Ident
 	listed := false // constants without a type of their own have that of the one before
+	if d.Tok == token.CONST && slices.ContainsFunc(namesOf(d), func(name *ast.Ident) bool { return used[s.folder+"."+name.Name] }) {
+		return nil
+	}
 	for _, spec := range d.Specs {
 		switch spec := spec.(type) {
 		case *ast.TypeSpec:

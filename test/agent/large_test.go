@@ -105,7 +105,7 @@ func startShipped(t *testing.T, kubeconfigTo func(file string) error) *shipped {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 		if t.Failed() {
-			t.Log(output)
+			t.Log(output.End())
 		}
 	})
 	a.pid = command.Process.Pid

@@ -46,7 +46,7 @@ func startProgram(t *testing.T, c *cluster, n *node, kubeconfig, state string, a
 	t.Cleanup(func() {
 		p.stop()
 		if t.Failed() {
-			t.Log(p.output.String())
+			t.Log(p.output.End())
 		}
 	})
 	return p
@@ -63,11 +63,11 @@ func (p *program) stop() {
 	go func() { ended <- p.command.Wait() }()
 	select {
 	case err := <-ended:
-		require.NoError(p.t, err, p.output.String())
+		require.NoError(p.t, err, p.output.End())
 	case <-time.After(time.Minute):
 		_ = p.command.Process.Kill()
 		<-ended
-		require.Fail(p.t, "the agent does not stop", p.output.String())
+		require.Fail(p.t, "the agent does not stop", p.output.End())
 	}
 }
 

@@ -241,8 +241,7 @@ func (r *race) noAgent() {
 	for i, p := range agents {
 		p.end(syscall.SIGKILL)
 		if r.t.Failed() && i >= len(agents)-3 {
-			text := p.output.String()
-			r.t.Logf("agent %d of %d: …%s", i+1, len(agents), text[max(0, len(text)-5000):])
+			r.t.Logf("agent %d of %d: %s", i+1, len(agents), p.output.End())
 		}
 	}
 }

@@ -197,7 +197,7 @@ exec setpriv --reuid 1303 --regid 1303 --clear-groups --inh-caps=-all --bounding
 		_ = w.proxy.Process.Kill() // the script and nsenter have become Envoy: one process
 		_ = w.proxy.Wait()
 		if t.Failed() {
-			t.Log(w.stderr.String(), w.stdout.String())
+			t.Logf("the end of what the proxy wrote to its stdout:\n%s\nto its stderr:\n%s", w.stdout.End(), w.stderr.End())
 		}
 	})
 	require.Eventually(t, func() bool {

@@ -123,7 +123,7 @@ func effectsOnly() []permit {
 		{paths: []string{"go.opentelemetry.io/proto/otlp/...", "google.golang.org/protobuf/proto"}, only: []string{"pkg/effects/otlplog"}},
 		{paths: []string{"k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
 		{paths: []string{"runtime/debug"}, only: []string{"pkg/effects/buildinfo"}},
-		{paths: []string{"unsafe"}, only: []string{"pkg/effects/hostlink", "pkg/effects/sockets"}}, // an ioctl's buffer; an address of no family
+		{paths: []string{"unsafe"}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/sockets"}}, // a socket option's and an ioctl's buffer; an address of no family
 		{paths: []string{"github.com/vishvananda/netlink/..."}, only: []string{
 			"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/netns", "pkg/effects/nodefilter", "pkg/effects/podhooks", "pkg/effects/podnet", "pkg/effects/sockets"}},
 		{paths: []string{"github.com/google/nftables/..."}, only: []string{"pkg/effects/dataplane", "pkg/effects/hostlink", "pkg/effects/nodefilter", "pkg/effects/podhooks"}},

@@ -2,6 +2,8 @@ package kit
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -30,4 +32,24 @@ func (o *Output) Reset() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.text.Reset()
+}
+
+// End returns the last lines that were written, for the output of a test that failed: at most 40 lines of 500 bytes and 6 KiB in all. Where
+// only the end of a long output is kept, the assertion before them must be in it.
+func (o *Output) End() string {
+	const lines, width, most = 40, 500, 6 << 10
+	all := strings.Split(strings.TrimRight(o.String(), "\n"), "\n")
+	var kept []string
+	for left := most; len(all) > 0 && len(kept) < lines; all = all[:len(all)-1] {
+		line := all[len(all)-1]
+		line = line[:min(len(line), width)]
+		if left -= len(line); left < 0 {
+			break
+		}
+		kept = append([]string{line}, kept...)
+	}
+	if len(all) > 0 {
+		kept = append([]string{fmt.Sprintf("… after %d lines", len(all))}, kept...)
+	}
+	return strings.Join(kept, "\n")
 }

@@ -152,7 +152,7 @@ func (r route) play(t *testing.T, s server) transcript {
 // serve starts the server. The function that it returns ends the server, and returns what it has printed.
 func (r route) serve(t *testing.T, s server) (stop func() string) {
 	t.Helper()
-	command, output := r.shell(r.to, r.server, "exec "+s.run), &bytes.Buffer{}
+	command, output := r.shell(r.to, r.server, "exec "+s.run), &kit.Output{}
 	command.Stdout, command.Stderr = output, output
 	command.WaitDelay = waitLong
 	require.NoError(t, r.to.ns.Do(command.Start))
@@ -164,10 +164,10 @@ func (r route) serve(t *testing.T, s server) (stop func() string) {
 	for !r.isReady(s) {
 		select {
 		case <-done:
-			require.Fail(t, "the server has ended: "+s.name, output.String())
+			require.Fail(t, "the server has ended: "+s.name, output.End())
 		case <-time.After(5 * waitStep):
 		}
-		require.True(t, time.Now().Before(deadline), "the server %s does not get ready: %s", s.name, output)
+		require.True(t, time.Now().Before(deadline), "the server %s does not get ready: %s", s.name, output.End())
 	}
 	return func() string {
 		end(syscall.SIGTERM)

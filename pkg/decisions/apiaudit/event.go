@@ -15,8 +15,8 @@ import (
 
 // Annotations of an event.
 const (
-	AnnotationVerdict = v1alpha1.Group + "/verdict"
-	AnnotationGuests  = v1alpha1.Group + "/guests"
+	annotationVerdict = v1alpha1.Group + "/verdict"
+	annotationGuests  = v1alpha1.Group + "/guests"
 )
 
 // Event returns the request as one line of JSON: an Event of audit.k8s.io/v1, of level Metadata.
@@ -26,7 +26,7 @@ func (r Request) Event() ([]byte, error) {
 		Level:    auditv1.LevelMetadata, AuditID: types.UID(r.ID), Stage: auditv1.Stage(r.Stage), RequestURI: short(r.Path), Verb: short(r.Verb),
 		User: userInfo(r.Sender), UserAgent: short(r.Program), RequestReceivedTimestamp: metav1.NewMicroTime(r.Began), StageTimestamp: metav1.NewMicroTime(r.Came),
 		ResponseStatus: &metav1.Status{Code: int32(r.Code)}, //nolint:gosec // a code of HTTP has three digits
-		Annotations:    map[string]string{AnnotationVerdict: r.Verdict},
+		Annotations:    map[string]string{annotationVerdict: r.Verdict},
 	}
 	if r.As != nil {
 		as := userInfo(*r.As)
@@ -36,7 +36,7 @@ func (r Request) Event() ([]byte, error) {
 		e.SourceIPs = []string{from.Addr().Unmap().String()}
 	}
 	if len(r.Guests) > 0 {
-		e.Annotations[AnnotationGuests] = short(joined(r.Guests))
+		e.Annotations[annotationGuests] = short(joined(r.Guests))
 	}
 	if r.Resource {
 		e.ObjectRef = &auditv1.ObjectReference{
@@ -52,7 +52,7 @@ func (r Request) Event() ([]byte, error) {
 
 func userInfo(u User) authenticationv1.UserInfo {
 	info := authenticationv1.UserInfo{Username: short(u.Name)}
-	for _, group := range u.Groups[:min(len(u.Groups), MaxGroups)] {
+	for _, group := range u.Groups[:min(len(u.Groups), maxGroups)] {
 		info.Groups = append(info.Groups, short(group))
 	}
 	return info

@@ -42,11 +42,11 @@ type Request struct {
 
 // Bounds of an event.
 const (
-	MaxText   = 512
-	MaxGroups = 32
+	maxText   = 512
+	maxGroups = 32
 )
 
-func short(text string) string { return fact.Printable(text, MaxText) }
+func short(text string) string { return fact.Printable(text, maxText) }
 
 // caller is in whose name the request was.
 func (r Request) caller() User {

@@ -80,15 +80,15 @@ func (b *block) field(f hpack.HeaderField) {
 	long := false
 	switch f.Name {
 	case ":method":
-		b.method, long = cut([]byte(f.Value), MaxMethod)
+		b.method, long = cut([]byte(f.Value), maxMethod)
 	case ":authority":
-		b.authority, long = cut([]byte(f.Value), MaxAuthority)
+		b.authority, long = cut([]byte(f.Value), maxAuthority)
 	case "host":
 		if b.authority == "" {
-			b.authority, long = cut([]byte(f.Value), MaxAuthority)
+			b.authority, long = cut([]byte(f.Value), maxAuthority)
 		}
 	case ":path":
-		b.path, long = cut([]byte(f.Value), MaxPath)
+		b.path, long = cut([]byte(f.Value), maxPath)
 	case ":status":
 		if n, err := strconv.ParseUint(f.Value, 10, 10); err == nil {
 			b.status = int(n)

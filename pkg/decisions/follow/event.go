@@ -36,7 +36,7 @@ type Event struct {
 	// Exchange counts the requests of a connection from 1 on. It is 0 for Named and Unread.
 	Exchange uint64
 	Protocol string // of a request: HTTP/1.0, HTTP/1.1, HTTP/2 …
-	// Method, Authority and Path are of Began and Open; Authority also of Named. Each is cut at its bound (MaxMethod and the like); Cut says that one was.
+	// Method, Authority and Path are of Began and Open; Authority also of Named. Each is cut at its bound (maxMethod and the like); Cut says that one was.
 	Method, Authority, Path string
 	Cut                     bool
 	// Status is that of the answer, for Ended; 0 if none could be read.
@@ -49,9 +49,9 @@ type Event struct {
 
 // Bounds of what an event holds, in bytes, and of what a connection remembers.
 const (
-	MaxMethod    = 64
-	MaxAuthority = 1024
-	MaxPath      = 4096
+	maxMethod    = 64
+	maxAuthority = 1024
+	maxPath      = 4096
 	// maxLine is how much of a line that is not whole yet is remembered. Of a longer one the rest is checked and dropped.
 	maxLine = 8 << 10
 	// maxWaiting is how many requests wait for their answers. With more, the answers are unread: they cannot be matched to requests any more.

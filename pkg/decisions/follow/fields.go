@@ -36,11 +36,11 @@ func (f *fields) read(t text) string {
 	switch len(name) {
 	case len("Host"):
 		if is(name, "host") && f.authority == "" {
-			f.authority, f.cut = cut(value, MaxAuthority)
+			f.authority, f.cut = cut(value, maxAuthority)
 		}
 	case len("Upgrade"):
 		if is(name, "upgrade") {
-			f.upgrade, _ = cut(value, MaxMethod)
+			f.upgrade, _ = cut(value, maxMethod)
 		}
 	case len("Content-Length"):
 		if is(name, "content-length") {

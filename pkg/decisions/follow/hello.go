@@ -61,7 +61,7 @@ func uint24(b []byte) uint32 { return uint32(b[0])<<16 | uint32(b[1])<<8 | uint3
 
 // named reports the TLS connection.
 func (c *Connection) named() {
-	name, cut := cut(serverName(c.hello.message), MaxAuthority)
+	name, cut := cut(serverName(c.hello.message), maxAuthority)
 	c.hello = nil
 	c.report(Event{Kind: Named, Authority: name, Cut: cut})
 	c.unread(Requests, ReasonTLS)

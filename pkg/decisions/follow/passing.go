@@ -3,7 +3,7 @@ package follow
 // Passing is a connection whose bytes pass, and that has each that is to be recorded turned into lines.
 type Passing struct {
 	About
-	// Carries is what the connection carries, as far as it is known: CarriesHTTP, CarriesTLS, CarriesTCP or "".
+	// Carries is what the connection carries, as far as it is known: carriesHTTP, carriesTLS, carriesTCP or "".
 	Carries string
 	// Name is the server name that a TLS client asked for.
 	Name string
@@ -14,9 +14,9 @@ type Passing struct {
 
 // What a connection carries.
 const (
-	CarriesHTTP = "http" // a server has answered a request, and no byte was unread
-	CarriesTLS  = "tls"
-	CarriesTCP  = "tcp" // a side is unread
+	carriesHTTP = "http" // a server has answered a request, and no byte was unread
+	carriesTLS  = "tls"
+	carriesTCP  = "tcp" // a side is unread
 )
 
 // Lines are what is to be written. What is in Begins has to be written before the bytes go on, with all lines before; Ends can wait.
@@ -80,19 +80,19 @@ func (p *Passing) add(to Lines, events []Event) Lines {
 		case Ended:
 			to.Ends = p.AppendLine(to.Ends, e)
 			if e.Status > 0 && !p.unread[Requests] && !p.unread[Answers] {
-				p.Carries = CarriesHTTP
+				p.Carries = carriesHTTP
 			}
 			continue
 		case Named:
-			p.Carries, p.Name = CarriesTLS, e.Authority
+			p.Carries, p.Name = carriesTLS, e.Authority
 		case Unread:
 			// Nothing is known of the answers to requests that are not read, so a line about them adds nothing.
 			second := e.Side == Answers && p.unread[Requests]
 			p.unread[e.Side] = true
-			if p.Carries == CarriesTLS {
+			if p.Carries == carriesTLS {
 				continue
 			}
-			if p.Carries = CarriesTCP; second {
+			if p.Carries = carriesTCP; second {
 				continue
 			}
 		case Began, Open:

@@ -21,7 +21,7 @@ func TestADefectOfTheReaderIsALine(t *testing.T) {
 		require.Equal(t, 1, strings.Count(string(lines.Begins), ReasonDefect))
 		require.True(t, p.Done(Requests))
 		require.True(t, p.Done(Answers))
-		require.Equal(t, CarriesTCP, p.Carries)
+		require.Equal(t, carriesTCP, p.Carries)
 		require.True(t, p.Close(2).None())
 	}
 }
@@ -33,13 +33,13 @@ func TestWhatAConnectionCarriesIsKnown(t *testing.T) {
 		carries        string
 		begins, unread int // lines
 	}{
-		"HTTP":                           {get, ok, CarriesHTTP, 1, 0},
+		"HTTP":                           {get, ok, carriesHTTP, 1, 0},
 		"HTTP that is not answered":      {get, "", "", 1, 0},
-		"an unclear request behind HTTP": {get, ok + "x", CarriesTCP, 1, 1},
-		"an upgrade":                     {get, "HTTP/1.1 101 X\r\nUpgrade: own\r\n\r\nbytes", CarriesTCP, 1, 1},
-		"TLS":                            {"\x16\x03\x01\x00\x05\x01\x00\x00\x01x", "\x16", CarriesTLS, 1, 0},
-		"bytes":                          {"\x00own", "own", CarriesTCP, 0, 1},
-		"the server speaks first":        {"", "220 hello\r\n", CarriesTCP, 0, 1},
+		"an unclear request behind HTTP": {get, ok + "x", carriesTCP, 1, 1},
+		"an upgrade":                     {get, "HTTP/1.1 101 X\r\nUpgrade: own\r\n\r\nbytes", carriesTCP, 1, 1},
+		"TLS":                            {"\x16\x03\x01\x00\x05\x01\x00\x00\x01x", "\x16", carriesTLS, 1, 0},
+		"bytes":                          {"\x00own", "own", carriesTCP, 0, 1},
+		"the server speaks first":        {"", "220 hello\r\n", carriesTCP, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := passing()

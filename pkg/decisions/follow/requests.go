@@ -89,8 +89,8 @@ func requestLine(t text) (head, string) {
 	}
 	h := head{version: string(version)}
 	var long bool
-	h.method, long = cut(t.line[:first], MaxMethod)
-	h.path, h.cut = cut(target, MaxPath)
+	h.method, long = cut(t.line[:first], maxMethod)
+	h.path, h.cut = cut(target, maxPath)
 	h.cut = h.cut || long
 	return h, ""
 }
@@ -107,8 +107,8 @@ func beginning(line []byte) (method, path string, ok bool) {
 	if !ok {
 		return "", "", false
 	}
-	method, _ = cut(first, MaxMethod)
-	path, _ = cut(target, MaxPath)
+	method, _ = cut(first, maxMethod)
+	path, _ = cut(target, maxPath)
 	return method, path, true
 }
 

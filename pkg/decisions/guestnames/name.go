@@ -11,8 +11,8 @@ import (
 const (
 	// holdFor is how long an address stays open after a look-up last returned it: programs keep addresses that they have looked up.
 	holdFor = 10 * time.Minute
-	// Settle is for how long an address is open before it is answered, so that what a program looks up can be reached.
-	Settle = 2 * time.Second
+	// settleTime is for how long an address is open before it is answered, so that what a program looks up can be reached.
+	settleTime = 2 * time.Second
 	// mostHeld and mostAnswered bound the addresses of a name, of which its owner may return any number.
 	mostHeld     = 32
 	mostAnswered = 8
@@ -34,7 +34,7 @@ type times struct{ first, last time.Time }
 func Restored(held []netip.Addr, now time.Time) Name {
 	n := Name{held: map[netip.Addr]times{}}
 	for _, a := range held[:min(len(held), mostHeld)] {
-		n.held[a] = times{first: now.Add(-Settle), last: now}
+		n.held[a] = times{first: now.Add(-settleTime), last: now}
 	}
 	n.answer = slices.Clone(held[:min(len(held), mostAnswered)])
 	return n
@@ -106,7 +106,7 @@ func (n Name) Open() []netip.Addr {
 // Answered returns the addresses that are answered now, sorted, and when more are, zero if none will be.
 func (n Name) Answered(now time.Time) (answered []netip.Addr, more time.Duration) {
 	for _, a := range n.answer {
-		if left := n.held[a].first.Add(Settle).Sub(now); left > 0 {
+		if left := n.held[a].first.Add(settleTime).Sub(now); left > 0 {
 			more = max(more, left)
 			continue
 		}

@@ -27,9 +27,9 @@ func TestAnAddressIsOpenBeforeItIsAnsweredAndStaysOpenAfter(t *testing.T) {
 	n := Name{}.Found(addrs("203.0.113.2", "203.0.113.1", "::ffff:203.0.113.2"), now)
 	require.Equal(t, addrs("203.0.113.1", "203.0.113.2"), n.Open())
 	_, more := n.Answered(now)
-	require.Equal(t, Settle, more)
+	require.Equal(t, settleTime, more)
 	require.Empty(t, answered(n, now))
-	require.Equal(t, addrs("203.0.113.1", "203.0.113.2"), answered(n, now.Add(Settle)))
+	require.Equal(t, addrs("203.0.113.1", "203.0.113.2"), answered(n, now.Add(settleTime)))
 
 	n = n.Found(addrs("203.0.113.3"), now.Add(time.Minute))
 	require.Equal(t, addrs("203.0.113.1", "203.0.113.2", "203.0.113.3"), n.Open())
@@ -71,7 +71,7 @@ func TestWhatIsHeldOutlivesTheController(t *testing.T) {
 // A guest makes as many namespaces as it likes, and takes no other guest's answers with it.
 func TestAGuestWithTooManyNamespacesIsLeftOutOfTheAnswersAndNoOther(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	named := map[string][]netip.Addr{"api.example.org": answered(Name{}.Found(addrs("203.0.113.1"), now), now.Add(Settle))}
+	named := map[string][]netip.Addr{"api.example.org": answered(Name{}.Found(addrs("203.0.113.1"), now), now.Add(settleTime))}
 	a := Answers{Namespaces: map[string]string{"study": "pharma", "ward": "lab"}, Guests: map[string]map[string][]netip.Addr{"pharma": named, "lab": named, "rival": named}}
 	text, left, err := a.Encode()
 	require.NoError(t, err)

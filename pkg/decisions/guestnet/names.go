@@ -11,8 +11,8 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// MostNames bounds the names of a GuestPolicy that are looked up.
-const MostNames = 32
+// maxNames bounds the names of a GuestPolicy that are looked up.
+const maxNames = 32
 
 // Resolution is what is known of a name.
 type Resolution struct {
@@ -30,7 +30,7 @@ func NamesOf(n *v1alpha1.Network) []string {
 	}
 	for _, rule := range n.Egress {
 		for _, name := range rule.Names {
-			if len(names) < MostNames && !slices.Contains(names, string(name)) {
+			if len(names) < maxNames && !slices.Contains(names, string(name)) {
 				names = append(names, string(name))
 			}
 		}
@@ -45,7 +45,7 @@ func (r *renderer) named(at string, names []v1alpha1.HostName) []networkingv1.Ne
 		field := fmt.Sprintf("%s[%d]: %s", at, i, name)
 		switch known := slices.Contains(r.names, string(name)); {
 		case !known:
-			r.unnamed(field, fmt.Sprintf("opens nothing: a GuestPolicy has at most %d names; name fewer", MostNames))
+			r.unnamed(field, fmt.Sprintf("opens nothing: a GuestPolicy has at most %d names; name fewer", maxNames))
 			continue
 		case r.cluster.Domain != "" && strings.HasSuffix("."+string(name), "."+r.cluster.Domain):
 			r.unnamed(field, "opens nothing: it is a name of the cluster; select pods by their labels")

@@ -46,7 +46,7 @@ func TestTheOwnerOfANameOpensNothingThatNoGuestPolicyOpens(t *testing.T) {
 
 func TestANameThatCannotBeOpenedIsReported(t *testing.T) {
 	names := []v1alpha1.HostName{"db.data.svc.cluster.local"}
-	for i := range MostNames {
+	for i := range maxNames {
 		names = append(names, v1alpha1.HostName(fmt.Sprintf("host-%d.example.org", i)))
 	}
 	section := &v1alpha1.Network{Egress: []v1alpha1.EgressRule{{Names: names}}}
@@ -54,10 +54,10 @@ func TestANameThatCannotBeOpenedIsReported(t *testing.T) {
 		return Resolution{Problem: "not looked up yet"}
 	}})
 	require.Empty(t, opened.Egress, "a rule without an address opens nothing, and not everything")
-	require.Len(t, opened.Named, MostNames-1)
-	require.Len(t, opened.Unnamed, MostNames+1)
+	require.Len(t, opened.Named, maxNames-1)
+	require.Len(t, opened.Unnamed, maxNames+1)
 	require.Contains(t, opened.Unnamed[0], "spec.network.egress[0].names[0]: db.data.svc.cluster.local: opens nothing: it is a name of the cluster")
 	require.Contains(t, strings.Join(opened.Unnamed, "\n"), "at most 32 names")
-	require.Len(t, NamesOf(section), MostNames)
+	require.Len(t, NamesOf(section), maxNames)
 	require.Empty(t, Rules(section, Cluster{}).Egress)
 }

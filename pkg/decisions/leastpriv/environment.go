@@ -27,12 +27,12 @@ const (
 const (
 	// workLimit is how many bytes of one workload's variables and arguments are read.
 	workLimit = 1 << 20
-	// NamesLimit is how many names of one workload are followed.
-	NamesLimit = 1000
+	// namesLimit is how many names of one workload are followed.
+	namesLimit = 1000
 	// KeptLimit is how many bytes the names of one workload take, with the places that mention them.
 	KeptLimit = 128 << 10
-	// SourcesLimit is how many ConfigMaps and Secrets of one workload are read.
-	SourcesLimit = 100
+	// sourcesLimit is how many ConfigMaps and Secrets of one workload are read.
+	sourcesLimit = 100
 )
 
 // Wish is a name that a workload mentions, and where.
@@ -94,7 +94,7 @@ func Sources(pod corev1.PodSpec) []Source {
 	}
 	slices.SortFunc(all, compareSources)
 	all = slices.Compact(all)
-	return slices.Clone(all[:min(len(all), SourcesLimit)]) // the others are not kept
+	return slices.Clone(all[:min(len(all), sourcesLimit)]) // the others are not kept
 }
 
 func compareSources(a, b Source) int {
@@ -214,7 +214,7 @@ func (r *reader) key(source Source, key string, optional bool, where string) (va
 }
 
 func (r *reader) expand(text string, vars *variables) string {
-	out := expand(text, func(name string) (string, bool) { v, set := vars.values[name]; return v.text, set }, min(TextLimit, max(r.left, 0))+1) // one more than is read
+	out := expand(text, func(name string) (string, bool) { v, set := vars.values[name]; return v.text, set }, min(textLimit, max(r.left, 0))+1) // one more than is read
 	if len(out) > len(text) {
 		r.left -= len(out) - len(text) // what is read is counted there
 	}
@@ -222,17 +222,17 @@ func (r *reader) expand(text string, vars *variables) string {
 }
 
 func (r *reader) read(text, where string) {
-	if len(text) > TextLimit || len(text) > r.left {
+	if len(text) > textLimit || len(text) > r.left {
 		r.wishes.Cut = true
-		text = text[:min(TextLimit, max(r.left, 0))]
+		text = text[:min(textLimit, max(r.left, 0))]
 	}
 	r.left -= len(text)
-	for _, name := range Find(text, r.namespace, r.domain) {
+	for _, name := range findNames(text, r.namespace, r.domain) {
 		if r.seen[name] {
 			continue
 		}
 		wish := Wish{name, where}
-		if len(r.wishes.All) == NamesLimit || r.kept+wish.size() > KeptLimit {
+		if len(r.wishes.All) == namesLimit || r.kept+wish.size() > KeptLimit {
 			r.wishes.Cut = true
 			return
 		}

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// TextLimit is how much of one text is read.
-const TextLimit = 64 << 10
+// textLimit is how much of one text is read.
+const textLimit = 64 << 10
 
-// Find returns the names of the cluster's DNS that a text mentions, seen from a namespace, without repetition and in the text's order.
+// findNames returns the names of the cluster's DNS that a text mentions, seen from a namespace, without repetition and in the text's order.
 //
 // NAME.NAMESPACE.svc and NAME.NAMESPACE.pod, with or without the cluster's domain, count wherever they stand. The short forms NAME and
 // NAME.NAMESPACE are words of the language as well: they count as the host of a URL, with a port, as the whole text, and as a value
 // in a list or after "=" or ":".
-func Find(text, namespace, domain string) []Name {
+func findNames(text, namespace, domain string) []Name {
 	f := finder{namespace: namespace, domain: strings.ToLower(domain), seen: map[Name]bool{}}
-	if len(text) > TextLimit {
-		text = text[:TextLimit]
+	if len(text) > textLimit {
+		text = text[:textLimit]
 	}
 	f.text(text)
 	return f.found

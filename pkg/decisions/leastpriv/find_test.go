@@ -106,7 +106,7 @@ func TestNamesOfTheClusterAreFoundInText(t *testing.T) {
 	} {
 		t.Run(clipped(text), func(t *testing.T) {
 			var found []string
-			for _, name := range leastpriv.Find(text, "home", "cluster.local") {
+			for _, name := range leastpriv.FindNames(text, "home", "cluster.local") {
 				found = append(found, shown(name))
 			}
 			require.Equal(t, want, strings.Join(found, " "))
@@ -117,7 +117,7 @@ func TestNamesOfTheClusterAreFoundInText(t *testing.T) {
 func clipped(s string) string { return s[:min(len(s), 60)] }
 
 func TestAnotherClusterDomainIsFollowed(t *testing.T) {
-	found := leastpriv.Find("db.data.svc.Hospital.internal web.shop.svc.cluster.local", "home", "hospital.Internal")
+	found := leastpriv.FindNames("db.data.svc.Hospital.internal web.shop.svc.cluster.local", "home", "hospital.Internal")
 	require.Len(t, found, 1)
 	require.Equal(t, "db.data", shown(found[0]))
 }
@@ -130,7 +130,7 @@ func FuzzFind(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		found := leastpriv.Find(text, "home", "cluster.local")
+		found := leastpriv.FindNames(text, "home", "cluster.local")
 		seen := map[leastpriv.Name]bool{}
 		lower := strings.ToLower(text)
 		for _, n := range found {
@@ -143,9 +143,9 @@ func FuzzFind(f *testing.F) {
 			}
 			require.True(t, !n.Implied || n.Port == 80 || n.Port == 443)
 		}
-		require.Equal(t, found, leastpriv.Find(text, "home", "cluster.local"), "the same text has the same names")
+		require.Equal(t, found, leastpriv.FindNames(text, "home", "cluster.local"), "the same text has the same names")
 		// What follows a line's end changes nothing that was found before it, and a long form after it is found.
-		more := leastpriv.Find(text+"\nlast.one.svc:7", "home", "cluster.local")
+		more := leastpriv.FindNames(text+"\nlast.one.svc:7", "home", "cluster.local")
 		if len(text) < leastpriv.TextLimit-20 {
 			require.Subset(t, more, found)
 			require.Contains(t, more, leastpriv.Name{Service: "last", Namespace: "one", Port: 7})

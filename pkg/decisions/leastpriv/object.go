@@ -44,12 +44,12 @@ func TemplateOf(object any) (Template, bool) {
 	default:
 		return Template{}, false
 	}
-	return t, !t.Spec.HostNetwork && !Followed(t.Object)
+	return t, !t.Spec.HostNetwork && !hasOwnPolicy(t.Object)
 }
 
-// Followed reports whether the object's controller is of a kind that has a policy itself. Others (a ShadowPod of Liqo, a ReplicationController,
+// hasOwnPolicy reports whether the object's controller is of a kind that has a policy itself. Others (a ShadowPod of Liqo, a ReplicationController,
 // a kind of an operator's) are not followed, and what they make has a policy of its own.
-func Followed(object metav1.Object) bool {
+func hasOwnPolicy(object metav1.Object) bool {
 	owner := metav1.GetControllerOfNoCopy(object)
 	if owner == nil {
 		return false

@@ -235,12 +235,12 @@ func TestOnlyTheKindsOfKubernetesAreFollowed(t *testing.T) {
 	owned := func(version, kind string, controller bool) *corev1.Pod {
 		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{APIVersion: version, Kind: kind, Controller: &controller}}}}
 	}
-	require.True(t, leastpriv.Followed(owned("apps/v1", "StatefulSet", true)))
-	require.True(t, leastpriv.Followed(owned("batch/v1", "Job", true)))
-	require.False(t, leastpriv.Followed(owned("apps/v1", "StatefulSet", false)))
-	require.False(t, leastpriv.Followed(owned("batch/v1", "StatefulSet", true)))
-	require.False(t, leastpriv.Followed(owned("v1", "ReplicationController", true)))
-	require.False(t, leastpriv.Followed(&corev1.Pod{}))
+	require.True(t, leastpriv.HasOwnPolicy(owned("apps/v1", "StatefulSet", true)))
+	require.True(t, leastpriv.HasOwnPolicy(owned("batch/v1", "Job", true)))
+	require.False(t, leastpriv.HasOwnPolicy(owned("apps/v1", "StatefulSet", false)))
+	require.False(t, leastpriv.HasOwnPolicy(owned("batch/v1", "StatefulSet", true)))
+	require.False(t, leastpriv.HasOwnPolicy(owned("v1", "ReplicationController", true)))
+	require.False(t, leastpriv.HasOwnPolicy(&corev1.Pod{}))
 	_, ok := leastpriv.TemplateOf(&corev1.Service{})
 	require.False(t, ok)
 }

@@ -30,8 +30,8 @@ const (
 const (
 	// LabelPolicy is on each policy; its value is the mode in lower case. Without it a policy is not ours.
 	LabelPolicy = apis.LabelWorkloadPolicy
-	// AnnotationWorkload names the workload, and AnnotationReasons says why each peer is there.
-	AnnotationWorkload = "data-space.liqo.io/workload"
+	// annotationWorkload names the workload, and AnnotationReasons says why each peer is there.
+	annotationWorkload = "data-space.liqo.io/workload"
 	AnnotationReasons  = apis.AnnotationReasons
 	// AnnotationSelects is, in mode Audit, the selector that the policy would have.
 	AnnotationSelects = apis.AnnotationWouldSelect
@@ -60,7 +60,7 @@ func PolicyName(kind, name string) string {
 
 func (p *plan) render(w *Workload, in, out []opening) *networkingv1.NetworkPolicy {
 	policy := p.empty(w.Namespace, PolicyName(w.Kind, w.Name), p.Namespaces[w.Namespace].Mode, w.Selector)
-	policy.Annotations[AnnotationWorkload] = w.Kind + "/" + w.Name
+	policy.Annotations[annotationWorkload] = w.Kind + "/" + w.Name
 	var reasons reasons
 	for _, o := range in {
 		policy.Spec.Ingress = append(policy.Spec.Ingress, networkingv1.NetworkPolicyIngressRule{

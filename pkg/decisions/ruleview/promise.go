@@ -33,8 +33,8 @@ func promises() []promise {
 	}
 }
 
-// Promise returns what the rule of a name keeps; "" for a rule that is not ours.
-func Promise(name string) string {
+// promiseOf returns what the rule of a name keeps; "" for a rule that is not ours.
+func promiseOf(name string) string {
 	for _, p := range promises() {
 		if strings.HasPrefix(name, p.prefix) {
 			return p.keeps

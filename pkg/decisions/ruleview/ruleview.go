@@ -38,7 +38,7 @@ func chain(family iptables.Family, table string, have iptables.SavedChain, plann
 	c := agentapi.RuleChain{Family: string(family), Table: table, Name: have.Name, Policy: string(have.Policy), Packets: have.Count.Packets, Rules: []agentapi.Rule{}}
 	inOrder := sameOrder(planned, have.Rules)
 	for i, r := range have.Rules {
-		reason, promise := byComment(planned, r.Comment), Promise(r.Comment)
+		reason, promise := byComment(planned, r.Comment), promiseOf(r.Comment)
 		switch {
 		case foreign[key(string(family), table+"/"+have.Name, "rule "+r.String())]:
 			reason, promise = Unplanned, ""

@@ -91,7 +91,7 @@ func TestTheTextHasReasonPromiseCounterAndWhatIsMissing(t *testing.T) {
 	rules := agentapi.PodRules{
 		EndpointStatus: agentapi.EndpointStatus{Namespace: "pharma-space", Name: "study", Guest: "pharma", State: agentapi.Enforced},
 		Chains: []agentapi.RuleChain{{Family: "ipv4", Table: "filter", Name: "OUTPUT", Policy: "DROP", Packets: 7, Rules: []agentapi.Rule{
-			{Words: "-j DROP", Reason: "Nothing else passes.", Promise: Promise("ds-out-drop-tcp"), Packets: 3},
+			{Words: "-j DROP", Reason: "Nothing else passes.", Promise: promiseOf("ds-out-drop-tcp"), Packets: 3},
 		}}},
 	}
 	text := Text(rules, now)
@@ -109,7 +109,7 @@ func TestEachRuleOfOursHasAPromise(t *testing.T) {
 	names := regexp.MustCompile("(?m)^\\| `(ds-[a-z-]+)`").FindAllSubmatch(page, -1)
 	require.Greater(t, len(names), 50)
 	for _, name := range names {
-		require.NotEmpty(t, Promise(string(name[1])), string(name[1]))
+		require.NotEmpty(t, promiseOf(string(name[1])), string(name[1]))
 	}
-	require.Empty(t, Promise("KUBE-FORWARD"))
+	require.Empty(t, promiseOf("KUBE-FORWARD"))
 }

@@ -60,11 +60,11 @@ const (
 	eAFNoSupport    = 97
 )
 
-// New returns the profile for one architecture, as Go names it. On amd64 the kernel ends a process that makes a call of
+// profileFor returns the profile for one architecture, as Go names it. On amd64 the kernel ends a process that makes a call of
 // another ABI: i386 makes sockets by socketcall, whose arguments lie in memory, where no filter sees them (and libseccomp turns
 // rules about sockets into rules about it that do not look at the family); x32 is switched off in most kernels. On arm64 32-bit
 // programs make the same calls as others.
-func New(arch string) Profile {
+func profileFor(arch string) Profile {
 	architectures, more := []string{"SCMP_ARCH_X86_64"}, []string{"arch_prctl", "modify_ldt"}
 	if arch == "arm64" {
 		architectures = []string{"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"}
@@ -116,7 +116,7 @@ const Folder = apis.SeccompFolder
 func Name() (string, error) {
 	hash := sha256.New()
 	for _, arch := range Architectures() {
-		text, err := New(arch).JSON()
+		text, err := profileFor(arch).JSON()
 		if err != nil {
 			return "", err
 		}
@@ -127,4 +127,4 @@ func Name() (string, error) {
 }
 
 // Here is the profile of the architecture that this program runs on.
-func Here() Profile { return New(runtime.GOARCH) }
+func Here() Profile { return profileFor(runtime.GOARCH) }

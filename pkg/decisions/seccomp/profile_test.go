@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the goldens in testdata anew")
 
 func TestGoldens(t *testing.T) {
 	for _, arch := range seccomp.Architectures() {
-		text, err := seccomp.New(arch).JSON()
+		text, err := seccomp.ProfileFor(arch).JSON()
 		require.NoError(t, err)
 		file := "testdata/" + arch + ".json"
 		if *update {
@@ -64,7 +64,7 @@ func meets(conditions []seccomp.Condition, args []uint64) bool {
 func TestOnlyTheseSocketsAreMade(t *testing.T) {
 	const beyond32 = 1 << 32 // the kernel does not look at it
 	for _, arch := range seccomp.Architectures() {
-		p := seccomp.New(arch)
+		p := seccomp.ProfileFor(arch)
 		for family := uint64(0); family < 300; family++ {
 			for protocol := uint64(0); protocol < 600; protocol++ {
 				ip := family == 2 || family == 10
@@ -88,7 +88,7 @@ func TestOnlyTheseSocketsAreMade(t *testing.T) {
 }
 
 func TestWhatElseIsRefused(t *testing.T) {
-	p := seccomp.New("amd64")
+	p := seccomp.ProfileFor("amd64")
 	for _, name := range []string{
 		"io_uring_setup", "io_uring_enter", "io_uring_register", "socketcall", "unshare", "setns", "mount", "umount2", "bpf", "keyctl", "add_key",
 		"request_key", "perf_event_open", "userfaultfd", "init_module", "finit_module", "delete_module", "kexec_load", "open_by_handle_at", "pidfd_getfd",

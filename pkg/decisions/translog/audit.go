@@ -106,7 +106,7 @@ func (a *Audit) completed(from int64, tile []tlog.Hash) {
 	for level := 1; level < Levels; level++ {
 		n := from >> (tileHeight * level)
 		above, err := a.Entries(level, n, 1)
-		if err != nil || len(above) != 1 || above[0] != Root(tile) {
+		if err != nil || len(above) != 1 || above[0] != subtreeRoot(tile) {
 			a.flaw(Rehashed, from, fmt.Sprintf("the stored hash %d of level %d is not that of the hashes below it", n, level))
 			return
 		}

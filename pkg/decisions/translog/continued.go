@@ -8,8 +8,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// ErrContradiction means that a log is not the one that was known before: it was rewritten, became shorter, or another one took its place.
-var ErrContradiction = errors.New("the log contradicts what was known of it")
+// errContradiction means that a log is not the one that was known before: it was rewritten, became shorter, or another one took its place.
+var errContradiction = errors.New("the log contradicts what was known of it")
 
 // Continued verifies, as a witness does, that a log continues what was kept of it: submission is what the log sends, keys are its public
 // keys and kept is the checkpoint of it, signed, both as they were kept; nothing was kept of a log that is seen for the first time. It
@@ -29,17 +29,17 @@ func Continued(submission []byte, keys []string, kept []byte) (signed []byte, li
 		known[v.Name()] = append(known[v.Name()], v)
 	}
 	if len(known[origin]) == 0 {
-		return nil, 0, fmt.Errorf("%w: it is the log %q, whose key was not kept", ErrContradiction, origin)
+		return nil, 0, fmt.Errorf("%w: it is the log %q, whose key was not kept", errContradiction, origin)
 	}
 	var before Checkpoint
 	if len(kept) > 0 {
 		if before, _, err = OpenCheckpoint(kept, note.VerifierList(known[origin]...)); err != nil {
-			return nil, 0, fmt.Errorf("%w: the checkpoint that was kept of it: %w", ErrContradiction, err)
+			return nil, 0, fmt.Errorf("%w: the checkpoint that was kept of it: %w", errContradiction, err)
 		}
 	}
 	c, _, err := Judge(s, known, func(string) (Checkpoint, error) { return before, nil })
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrContradiction, err)
+		return nil, 0, fmt.Errorf("%w: %w", errContradiction, err)
 	}
 	return s.Checkpoint, c.N, nil
 }

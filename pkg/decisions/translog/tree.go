@@ -33,13 +33,13 @@ func (e Entries) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		if len(part) != 1<<within {
 			return nil, errors.New("hashes of the log are missing")
 		}
-		all = append(all, Root(part))
+		all = append(all, subtreeRoot(part))
 	}
 	return all, nil
 }
 
-// Root returns the hash over the entries of a whole subtree: their number is a power of two.
-func Root(entries []tlog.Hash) tlog.Hash {
+// subtreeRoot returns the hash over the entries of a whole subtree: their number is a power of two.
+func subtreeRoot(entries []tlog.Hash) tlog.Hash {
 	level := append([]tlog.Hash(nil), entries...)
 	for len(level) > 1 {
 		for i := range len(level) / 2 {
@@ -68,7 +68,7 @@ func Grow(edge *[Levels][]tlog.Hash, size int64, line []byte) []Grown {
 		if len(edge[level]) < TileWidth {
 			break
 		}
-		hash, n = Root(edge[level]), n/TileWidth
+		hash, n = subtreeRoot(edge[level]), n/TileWidth
 		edge[level] = edge[level][:0]
 	}
 	return all

@@ -38,7 +38,7 @@ func (c *Cluster) Stream(ctx context.Context, a Agent, stdout io.Writer, args ..
 	}
 	var ended exec.CodeExitError
 	if errors.As(err, &ended) && len(complaint.kept) == 0 {
-		return StatusError{Status: ended.Code}
+		return statusError{Status: ended.Code}
 	}
 	if said := strings.TrimSpace(string(complaint.kept)); said != "" {
 		return fmt.Errorf("agent of node %s: %s", a.Node, said)
@@ -62,11 +62,11 @@ func (c *Cluster) executor(to *url.URL) (remotecommand.Executor, error) {
 	})
 }
 
-// StatusError is the error of a command that ended with a status and printed no complaint: the status is the answer.
-type StatusError struct{ Status int }
+// statusError is the error of a command that ended with a status and printed no complaint: the status is the answer.
+type statusError struct{ Status int }
 
 // Error implements error.
-func (e StatusError) Error() string {
+func (e statusError) Error() string {
 	return fmt.Sprintf("the agent's command ended with status %d", e.Status)
 }
 

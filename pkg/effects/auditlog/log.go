@@ -24,8 +24,8 @@ type target interface {
 	Close() error
 }
 
-// Stdout is the path of standard output.
-const Stdout = "-"
+// stdout is the path of standard output.
+const stdout = "-"
 
 // Open returns the log at a path, or nil for none. most is the size of one file in bytes, and kept how many full ones stay beside it, as PATH.1 (the
 // newest) and so on.
@@ -34,7 +34,7 @@ func Open(path string, most int64, kept int) (*Log, error) {
 	switch path {
 	case "":
 		return nil, nil //nolint:nilnil // no log
-	case Stdout:
+	case stdout:
 		l.to = standard{os.Stdout}
 	default:
 		f := &file{path: path, most: most, kept: kept}

@@ -35,7 +35,7 @@ type State struct {
 	Wrote    bool             `json:"wrote"` // whether it was written
 	Hash     string           `json:"hash"`  // of the rules, not of counters: equal hashes, equal rules
 
-	generation uint32 // of the namespace before it was read and found as desired; 0: not known
+	mark string // of the namespace before and after it was read and found as desired; empty: not known
 }
 
 // RuleCounts is how many rules each table of each family holds.
@@ -111,7 +111,11 @@ func (d *Dataplane) Clear(ctx context.Context, ns *netns.Namespace, families ...
 }
 
 func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset, force bool) (State, error) {
-	before := d.generation(ns)
+	families := make([]iptables.Family, len(desired))
+	for i, set := range desired {
+		families[i] = set.Family
+	}
+	before := d.mark(ns, families)
 	results, err := each(ctx, desired, func(ctx context.Context, set iptables.Ruleset) (result, error) {
 		before, err := d.observe(ctx, ns, set)
 		due := ordered(dueTables(set.Over(before.held), before.drift, force), before.held)
@@ -131,8 +135,8 @@ func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []
 		return result{held: after.held, drift: before.drift, wrote: true}, err
 	})
 	state := d.state(results)
-	if err == nil && !state.Wrote && len(state.Drift) == 0 {
-		state.generation = before
+	if err == nil && !state.Wrote && len(state.Drift) == 0 && d.mark(ns, families) == before {
+		state.mark = before
 	}
 	return state, err
 }

@@ -9,28 +9,7 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
-
-	"data-space.liqo.io/pkg/effects/netns"
-	"data-space.liqo.io/pkg/effects/xtables"
 )
-
-// Unchanged reports whether the namespace still holds the rules of a State that was read in it. The kernel counts the transactions of nf_tables
-// in each namespace. It does not count changes of legacy tables, for which Unchanged returns false.
-func (d *Dataplane) Unchanged(ns *netns.Namespace, since State) bool {
-	return since.generation != 0 && d.generation(ns) == since.generation
-}
-
-// generation is the number of the namespace's transactions; 0: it is not known.
-func (d *Dataplane) generation(ns *netns.Namespace) (number uint32) {
-	if d.backend != xtables.NFT {
-		return 0
-	}
-	err := ns.Do(func() (err error) { number, err = generation(); return err })
-	if err != nil {
-		return 0
-	}
-	return number
-}
 
 // generation asks the kernel in the calling thread's network namespace.
 func generation() (uint32, error) {

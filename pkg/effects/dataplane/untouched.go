@@ -1,11 +1,7 @@
 package dataplane
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"strings"
 
 	"github.com/google/nftables"
 
@@ -31,15 +27,8 @@ func untouched(b xtables.Backend, ns *netns.Namespace, f iptables.Family) bool {
 
 // noLegacyTable reads the names of the tables that exist in the calling thread's network namespace.
 func noLegacyTable(f iptables.Family) (bool, error) {
-	name := "ip_tables_names"
-	if f == iptables.V6 {
-		name = "ip6_tables_names"
-	}
-	text, err := os.ReadFile("/proc/thread-self/net/" + name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil // the kernel has not loaded the backend
-	}
-	return err == nil && strings.TrimSpace(string(text)) == "", err
+	names, err := legacyTables(f)
+	return err == nil && len(names) == 0, err
 }
 
 // noNftTable asks for the tables of a family in the calling thread's network namespace.

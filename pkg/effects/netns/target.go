@@ -8,7 +8,7 @@ import (
 	"data-space.liqo.io/pkg/values/failure"
 )
 
-// OpenPod opens the target's network namespace, and rejects one that is not the pod's. Errors are *failure.Error.
+// OpenPod opens the target's network namespace, and rejects one that is not the pod's. Errors have a reason (failure.ReasonOf).
 func OpenPod(t endpoint.Target) (*Namespace, error) {
 	ns, err := Open(t.Netns)
 	if err != nil {

@@ -43,7 +43,7 @@ func Choose(name string) (Backend, string, error) {
 		}
 		return backend, reason, err
 	}
-	version, err := Version(Backend(name))
+	version, err := versionOf(Backend(name))
 	return Backend(name), "--iptables-backend names it; its version is " + version, err
 }
 
@@ -76,7 +76,7 @@ type sight struct {
 
 func look(b Backend) (sight, error) {
 	var s sight
-	if _, err := Version(b); err != nil {
+	if _, err := versionOf(b); err != nil {
 		return sight{}, err
 	}
 	for _, f := range []iptables.Family{iptables.V4, iptables.V6} {

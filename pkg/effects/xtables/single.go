@@ -72,9 +72,9 @@ func client(b Backend, f iptables.Family, wait int) (*goiptables.IPTables, error
 	return c, nil
 }
 
-// Version returns the version of the backend's programs, such as "1.8.11". Programs before 1.8 are an error: they know neither
+// versionOf returns the version of the backend's programs, such as "1.8.11". Programs before 1.8 are an error: they know neither
 // both backends nor the match of a cgroup's path.
-func Version(b Backend) (string, error) {
+func versionOf(b Backend) (string, error) {
 	c, err := client(b, iptables.V4, 0)
 	if err != nil {
 		return "", err

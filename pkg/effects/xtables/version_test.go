@@ -23,19 +23,19 @@ func programs(t *testing.T, line string) {
 
 func TestVersion(t *testing.T) {
 	programs(t, "iptables v1.8.11 (nf_tables)")
-	version, err := xtables.Version(xtables.NFT)
+	version, err := xtables.VersionOf(xtables.NFT)
 	require.NoError(t, err)
 	require.Equal(t, "1.8.11", version)
 	t.Run("programs before 1.8 are an error", func(t *testing.T) {
 		programs(t, "iptables v1.6.2")
-		_, err := xtables.Version(xtables.Legacy)
+		_, err := xtables.VersionOf(xtables.Legacy)
 		require.ErrorContains(t, err, "iptables-legacy is of version 1.6.2: install iptables 1.8 or newer")
 		_, _, err = xtables.Detect()
 		require.ErrorContains(t, err, "neither iptables backend works on this node")
 	})
 	t.Run("programs that are not there are an error", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		_, err := xtables.Version(xtables.NFT)
+		_, err := xtables.VersionOf(xtables.NFT)
 		require.ErrorContains(t, err, "iptables-nft is not installed here")
 	})
 }

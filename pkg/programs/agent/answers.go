@@ -9,8 +9,8 @@ import (
 
 // Reasons of the Events that a pod's proxy gave many answers itself, in the servers' place; and that connections of it ended for want of memory.
 const (
-	EventProxyAnswers = "ProxyAnswers"
-	EventProxyMemory  = "ProxyMemory"
+	eventProxyAnswers = "ProxyAnswers"
+	eventProxyMemory  = "ProxyMemory"
 )
 
 const (
@@ -43,8 +43,8 @@ func (a *Agent) ProxyEnded(s decided.Source, own string) {
 		a.metrics.answers.WithLabelValues(a.answered.name(decided.Reason(own))).Inc()
 	}
 	if report := a.answered.tally.Add(time.Now(), s, own); report != "" {
-		a.Log.Warn(report, "event", EventProxyAnswers, "namespace", s.Namespace, "pod", s.Pod)
-		a.reporter.Warning(s.Namespace, s.Pod, s.UID, EventProxyAnswers, report)
+		a.Log.Warn(report, "event", eventProxyAnswers, "namespace", s.Namespace, "pod", s.Pod)
+		a.reporter.Warning(s.Namespace, s.Pod, s.UID, eventProxyAnswers, report)
 	}
 }
 
@@ -53,7 +53,7 @@ func (a *Agent) ProxyEnded(s decided.Source, own string) {
 func (a *Agent) connectionsEnded(e endpoint.Endpoint, ended int, report string) {
 	a.metrics.ended.Add(float64(ended))
 	if report != "" {
-		a.reporter.Warning(e.Namespace, e.Name, e.UID, EventProxyMemory, report)
+		a.reporter.Warning(e.Namespace, e.Name, e.UID, eventProxyMemory, report)
 	}
 }
 

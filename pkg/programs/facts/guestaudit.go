@@ -42,7 +42,7 @@ func guestFlaws(folder string) ([]Verification, error) {
 
 // guestFolders lists the guests that have a log beside the one in a folder.
 func guestFolders(folder string) ([]string, error) {
-	listed, err := os.ReadDir(GuestFolder(folder, ""))
+	listed, err := os.ReadDir(guestFolder(folder, ""))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list the logs of guests: %w", err)
 	}
@@ -77,7 +77,7 @@ func guestStates(folder string) (map[string][]translog.Checkpoint, error) {
 // guestAudit audits the log of a guest. The newest state must be one of this log: that another one began in its place is a fact of the node's log as
 // soon as that has a state of it.
 func guestAudit(folder, guest string, states []translog.Checkpoint) (Verification, error) {
-	f := factlog.Folder(GuestFolder(folder, guest))
+	f := factlog.Folder(guestFolder(folder, guest))
 	a, c, err := f.Audit(nil)
 	v := Verification{Guest: guest, Origin: c.Origin, Covered: c.N}
 	if err != nil {

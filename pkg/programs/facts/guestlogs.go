@@ -44,8 +44,8 @@ func (e *Emitter) Guests(record string) *GuestLogs {
 	return e.guests
 }
 
-// GuestFolder returns the folder of a guest's log, by the folder of the node's and the one of the guest in the record.
-func GuestFolder(facts, guest string) string { return filepath.Join(facts+".guests", guest) }
+// guestFolder returns the folder of a guest's log, by the folder of the node's and the one of the guest in the record.
+func guestFolder(facts, guest string) string { return filepath.Join(facts+".guests", guest) }
 
 // Synced takes up to where the disk has the record in a folder. It does not wait.
 func (g *GuestLogs) Synced(folder string, to fact.Place) {
@@ -124,7 +124,7 @@ func (g *GuestLogs) open(ctx context.Context, folder string) (*guestLog, error) 
 	}
 	o := g.emitter.Options
 	o.Node += "/" + folder
-	opened, damage, err := factlog.OpenOrReplace(GuestFolder(g.emitter.Folder, folder), o)
+	opened, damage, err := factlog.OpenOrReplace(guestFolder(g.emitter.Folder, folder), o)
 	if damage != nil {
 		g.emitter.Log.Error("the log of a guest's requests cannot be continued, and a new one begins; the old one is kept beside it", "guest", folder, "error", damage)
 	}

@@ -37,7 +37,7 @@ func List(w io.Writer, folder string, q Query) error {
 	}
 	for _, guest := range guests {
 		if q.Guest == "" || q.Guest == guest {
-			logs = append(logs, GuestFolder(folder, guest))
+			logs = append(logs, guestFolder(folder, guest))
 		}
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -37,7 +37,7 @@ func (e *Emitter) logOf(guest string) (factlog.Folder, error) {
 	if !isName(guest) || factlog.IsAside(guest) {
 		return "", fmt.Errorf("log=%q: not the name of a guest's log", fact.Printable(guest, fact.MaxName))
 	}
-	return logIn(GuestFolder(e.Folder, guest))
+	return logIn(guestFolder(e.Folder, guest))
 }
 
 // followEvery is the time between two looks for more lines.

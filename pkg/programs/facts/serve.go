@@ -83,7 +83,7 @@ func (e *Emitter) Status() agentapi.RecordStatus {
 	problem(err)
 	for _, guest := range guests {
 		g := agentapi.GuestLog{Guest: guest}
-		of := factlog.Folder(GuestFolder(e.Folder, guest))
+		of := factlog.Folder(guestFolder(e.Folder, guest))
 		g.Keys, err = of.Keys()
 		problem(err)
 		if signed, err := of.Checkpoint(); err == nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // Cut ends the connections of a pod that was not guarded, and returns how many. Its rules would let nothing of them pass either, but
-// a connection must not look alive to its ends. What the proxy has opened stays. The error is a *failure.Error.
+// a connection must not look alive to its ends. What the proxy has opened stays. The error has a reason (failure.ReasonOf).
 func Cut(t endpoint.Target) (ended int, err error) {
 	ns, err := netns.OpenPod(t)
 	if err != nil {

@@ -60,7 +60,7 @@ func (f *Frames) Start(t endpoint.Target) error {
 }
 
 // Update makes the filter stand, whatever addresses the target holds, and returns what the filters have found since the last Update.
-// looked is false if that cannot be told. The error is a *failure.Error.
+// looked is false if that cannot be told. The error has a reason (failure.ReasonOf).
 func (f *Frames) Update(t endpoint.Target) (found hostlink.Filtered, looked bool, err error) {
 	if f == nil {
 		return found, false, nil
@@ -76,7 +76,7 @@ func (f *Frames) Update(t endpoint.Target) (found hostlink.Filtered, looked bool
 	return f.found.take(t.Sandbox), true, nil
 }
 
-// Delete removes the filters of a pod that is no longer guarded. The error is a *failure.Error.
+// Delete removes the filters of a pod that is no longer guarded. The error has a reason (failure.ReasonOf).
 func (f *Frames) Delete(t endpoint.Target) error {
 	if f == nil {
 		return nil

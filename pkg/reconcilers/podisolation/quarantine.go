@@ -74,7 +74,7 @@ type Result struct {
 }
 
 // Update judges the pod, and walls it in if its rules cannot contain it; if no wall can stand it stops the containers that the
-// rules cannot contain. Delete takes the wall of a pod down without findings. The error is a *failure.Error.
+// rules cannot contain. Delete takes the wall of a pod down without findings. The error has a reason (failure.ReasonOf).
 func (q *Quarantine) Update(ctx context.Context, want assign.Assignment, t endpoint.Target) (Result, error) {
 	out := Result{Target: t}
 	if q == nil {

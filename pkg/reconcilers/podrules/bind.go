@@ -51,7 +51,7 @@ func (e *Reconciler) Bind(ctx context.Context, t endpoint.Target, container stri
 	return out, opened, err
 }
 
-// Mark marks the listeners of the target's proxy, and lets Run wait for those that are not there yet. The error is a *failure.Error.
+// Mark marks the listeners of the target's proxy, and lets Run wait for those that are not there yet. The error has a reason (failure.ReasonOf).
 func (e *Reconciler) Mark(t endpoint.Target) error { return e.listeners.check(t) }
 
 // open lets the proxy of a newborn sandbox out, in the time that one program takes. It reads nothing back, and leaves the

@@ -45,7 +45,7 @@ func newListeners(logger *slog.Logger, mark func(sockets.Owner) (sockets.Marked,
 	return &listeners{log: logger, markAll: mark, waiting: map[string]listening{}, added: make(chan struct{}, 1)}
 }
 
-// check marks the listeners of the target's proxy, and waits for those that are not there yet, in the background. The error is a *failure.Error.
+// check marks the listeners of the target's proxy, and waits for those that are not there yet, in the background. The error has a reason (failure.ReasonOf).
 func (l *listeners) check(t endpoint.Target) error {
 	done, err := l.mark(listening{pod: t.Endpoint, owner: owner(t), since: time.Now()})
 	if errors.Is(err, sockets.ErrGone) {

@@ -22,7 +22,7 @@ type Parts struct {
 
 	// Process finds the process of an announced proxy; an error means that it has ended.
 	Process func(container string, pid int) (workload.Process, error)
-	// Open opens a target's network namespace; its errors are *failure.Error.
+	// Open opens a target's network namespace; its errors have a reason (failure.ReasonOf).
 	Open func(endpoint.Target) (*netns.Namespace, error)
 	// Prepare sets what the rules rely on in a network namespace whose proxy runs, and returns what had to be changed.
 	Prepare func(*netns.Namespace) ([]string, error)
@@ -57,7 +57,7 @@ type Dataplane interface {
 	Writer
 	// Observe compares what a network namespace holds with the rulesets, and writes nothing.
 	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
-	// Unchanged reports whether a network namespace holds what it held when the State was read there, without reading it.
+	// Unchanged reports whether a network namespace holds what it held when the State was read there. It starts no program.
 	Unchanged(*netns.Namespace, dataplane.State) bool
 	// Clear removes all rules.
 	Clear(context.Context, *netns.Namespace, ...iptables.Family) error

@@ -80,8 +80,8 @@ func (e *Reconciler) Run(ctx context.Context) {
 }
 
 // Update makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
-// alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors are
-// *failure.Error. If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
+// alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors have
+// a reason (failure.ReasonOf). If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
 func (e *Reconciler) Update(ctx context.Context, t endpoint.Target) (Outcome, error) {
 	defer e.memory.lock(t.Sandbox)()
 	t = e.current(t)

@@ -30,7 +30,7 @@ import (
 const guardedPods, roundEvery = 250, time.Minute
 
 // TestWhatVerificationCosts measures the processor time of this process and of the programs that it runs, for verifying all pods of a node
-// once where nothing has changed, beside reading all rules of all pods, which "agent status" and an unchanged legacy backend do.
+// once where nothing has changed, beside reading all rules of all pods, which "agent status" does.
 func TestWhatVerificationCosts(t *testing.T) {
 	for _, b := range []xtables.Backend{xtables.NFT, xtables.Legacy} {
 		t.Run(string(b), func(t *testing.T) {

@@ -45,8 +45,8 @@ const (
 	FollowBeat    = 10 * time.Second
 )
 
-// MostLast bounds Last: so many lines are kept in memory.
-const MostLast = 10_000
+// maxLast bounds Last: so many lines are kept in memory.
+const maxLast = 10_000
 
 // ParseFactQuery reads a query.
 func ParseFactQuery(v url.Values) (FactQuery, error) {
@@ -54,8 +54,8 @@ func ParseFactQuery(v url.Values) (FactQuery, error) {
 	err := errors.Join(moment(v, "since", &q.Since), moment(v, "until", &q.Until))
 	if text := v.Get("last"); text != "" {
 		n, parseErr := strconv.Atoi(text)
-		if parseErr != nil || n < 1 || n > MostLast {
-			err = errors.Join(err, fmt.Errorf("last=%q: give 1 to %d", text, MostLast))
+		if parseErr != nil || n < 1 || n > maxLast {
+			err = errors.Join(err, fmt.Errorf("last=%q: give 1 to %d", text, maxLast))
 		}
 		q.Last = n
 	}

@@ -21,7 +21,7 @@ type Request struct {
 
 // Bounds of the texts that a tenant chooses, in bytes.
 const (
-	MaxPath   = 512
+	maxPath   = 512
 	maxMethod = 32
 	maxShort  = 64
 )
@@ -33,7 +33,7 @@ func (r *Request) printable() *Request {
 	}
 	p := *r
 	for text, most := range map[*string]int{
-		&p.Direction: maxShort, &p.Caller: maxShort, &p.Destination: MaxName, &p.Method: maxMethod, &p.Authority: MaxName, &p.Path: MaxPath, &p.Protocol: maxShort,
+		&p.Direction: maxShort, &p.Caller: maxShort, &p.Destination: MaxName, &p.Method: maxMethod, &p.Authority: MaxName, &p.Path: maxPath, &p.Protocol: maxShort,
 		&p.Status: maxShort, &p.Proxy: MaxName,
 	} {
 		*text = Printable(*text, most)

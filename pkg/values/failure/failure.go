@@ -29,25 +29,25 @@ func Reasons() []string {
 	return []string{HostNamespace, NotThePods, Open, Runtime, Write, Mark, Read, Ledger, API, Wall, Confinement, Frames, Other}
 }
 
-// Error is an error with a reason.
-type Error struct {
-	Reason string
-	Err    error
+// reasoned is an error with a reason.
+type reasoned struct {
+	reason string
+	err    error
 }
 
-// New returns the error with a reason.
-func New(reason string, err error) error { return &Error{Reason: reason, Err: err} }
+// New returns the error with a reason, which ReasonOf finds also in an error that wraps it.
+func New(reason string, err error) error { return &reasoned{reason: reason, err: err} }
 
 // Error returns the text of the error; the reason is no part of it.
-func (f *Error) Error() string { return f.Err.Error() }
+func (f *reasoned) Error() string { return f.err.Error() }
 
 // Unwrap returns the error.
-func (f *Error) Unwrap() error { return f.Err }
+func (f *reasoned) Unwrap() error { return f.err }
 
 // ReasonOf returns the reason of an error, or Other.
 func ReasonOf(err error) string {
-	if f, ok := errors.AsType[*Error](err); ok {
-		return f.Reason
+	if f, ok := errors.AsType[*reasoned](err); ok {
+		return f.reason
 	}
 	return Other
 }

@@ -196,7 +196,7 @@ func (w *world) untested(t *testing.T) *process {
 			_ = p.command.Wait()
 		}
 		if t.Failed() {
-			t.Log(p.output.String())
+			t.Log(p.output.End())
 		}
 	})
 	return p
@@ -228,7 +228,7 @@ func (w *world) controllerManager(t *testing.T, controllers string) {
 		stop()
 		_ = command.Wait()
 		if t.Failed() {
-			t.Log(out.String())
+			t.Log(out.End())
 		}
 	})
 }

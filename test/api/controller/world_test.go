@@ -135,7 +135,7 @@ func (w *world) start(t *testing.T, args ...string) *process {
 	t.Cleanup(func() {
 		p.stop(t)
 		if t.Failed() {
-			t.Log(p.output.String())
+			t.Log(p.output.End())
 		}
 		require.NotContains(t, p.output.String(), "forbidden", "the manifest lacks a right")
 	})
@@ -149,5 +149,5 @@ func (p *process) stop(t *testing.T) {
 		return
 	}
 	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, p.command.Wait(), p.output.String())
+	require.NoError(t, p.command.Wait(), p.output.End())
 }

@@ -70,7 +70,7 @@ func TestEachQuestionIsOneLineOfTheLogWhateverItsName(t *testing.T) {
 			}
 		}
 		return len(lines) > 0
-	}, 30*time.Second, 10*time.Millisecond, "%s", r.output.String())
+	}, 30*time.Second, 10*time.Millisecond, "%s", r.output.End())
 	require.Len(t, lines, 1)
 	require.True(t, strings.HasPrefix(lines[0], "[INFO] pod=-/- client=127.0.0.1 proto=udp opcode=0 class=IN type=TXT rcode=NXDOMAIN name="), lines[0])
 	require.Contains(t, lines[0], fmt.Sprintf(`x\%03d`, '\n'))

@@ -103,7 +103,7 @@ func start(t *testing.T, settings resolver.Settings, outside *server) *running {
 		_, err := dnsclient.Ask(t.Context(), r.address, dnsclient.Question{Name: "ready.", Type: dnsmessage.TypeA})
 		return err == nil && answers(t, "http://"+ready.String()+"/ready")
 	}, time.Minute, 100*time.Millisecond, "it is ready") {
-		require.FailNow(t, "the resolver is not ready", r.output.String())
+		require.FailNow(t, "the resolver is not ready", r.output.End())
 	}
 	return r
 }

@@ -1,0 +1,3 @@
+package follow
+
+const MaxPath = maxPath

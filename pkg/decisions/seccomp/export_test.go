@@ -1,0 +1,3 @@
+package seccomp
+
+var ProfileFor = profileFor

@@ -1,0 +1,3 @@
+package translog
+
+var ErrContradiction = errContradiction

@@ -1,0 +1,51 @@
+//go:build kernel
+
+package dataplane_test
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/xtables"
+	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/test/kit"
+)
+
+// TestUnchangedIsWhatTheKernelHolds: without it a round would pass over what others have changed.
+func TestUnchangedIsWhatTheKernelHolds(t *testing.T) {
+	ctx := context.Background()
+	eachBackend(t, func(t *testing.T, b xtables.Backend) {
+		t.Helper()
+		pod, desired, plane := kit.NewPod(t), bound(t), dataplane.New(b)
+		written, err := plane.Enforce(ctx, pod.NS, desired)
+		require.NoError(t, err)
+		require.False(t, plane.Unchanged(pod.NS, written), "what was written has not been read and found as desired")
+		found, err := plane.Enforce(ctx, pod.NS, desired)
+		require.NoError(t, err)
+		require.True(t, plane.Unchanged(pod.NS, found))
+
+		app := kit.NewActor(t, kit.Identity{NS: pod.NS, UID: 1000, GID: 1000})
+		for _, to := range []netip.Addr{kit.NodeV4(), kit.NodeV6()} {
+			require.Error(t, app.Ping(to))
+		}
+		require.True(t, plane.Unchanged(pod.NS, found), "counters are no change")
+		require.False(t, plane.Unchanged(kit.NewNamespace(t), found), "a namespace without rules")
+
+		for _, what := range tamperings() {
+			for _, f := range []iptables.Family{iptables.V4, iptables.V6} {
+				tamper(t, pod.NS, b, f, what)
+				require.False(t, plane.Unchanged(pod.NS, found), "%s, %s", what.name, f)
+				repaired, err := plane.Enforce(ctx, pod.NS, desired)
+				require.NoError(t, err)
+				require.True(t, repaired.Wrote, "%s, %s", what.name, f)
+				found, err = plane.Enforce(ctx, pod.NS, desired)
+				require.NoError(t, err)
+				require.True(t, plane.Unchanged(pod.NS, found), "after the repair: %s, %s", what.name, f)
+			}
+		}
+	})
+}

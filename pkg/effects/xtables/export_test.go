@@ -1,0 +1,3 @@
+package xtables
+
+var VersionOf = versionOf
