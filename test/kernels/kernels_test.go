@@ -139,7 +139,7 @@ func attack(t *testing.T, kernel, programs string, p part) []node.Result {
 	machine := vm.Machine{
 		Kernel: kernel, Init: filepath.Join(programs, "vminit"), Shared: shared, Log: io.MultiWriter(console, logFile(t, p.log(kernel, "console"))),
 		Job: vm.Job{
-			Command: []string{filepath.Join(programs, "node.test"), "-test.v", "-test.parallel=4", "-test.timeout=" + limit.String()},
+			Command: []string{filepath.Join(programs, "node.test"), "-test.v", "-test.parallel=16", "-test.timeout=" + limit.String()},
 			Env: []string{
 				"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "BIN=" + os.Getenv("KUBEBUILDER_ASSETS"),
 				"ATTACKER=" + filepath.Join(programs, "attacker"), "LONG=" + os.Getenv("LONG"),
@@ -155,13 +155,14 @@ func attack(t *testing.T, kernel, programs string, p part) []node.Result {
 			t.Log(strings.TrimSpace(line))
 		}
 	}
-	t.Logf("iptables-%s, user %s: %.0f s from power on to power off", p.backend, p.user, time.Since(started).Seconds())
 	text, err := os.ReadFile(filepath.Join(shared, node.ResultsFile))
 	require.NoError(t, err)
 	_, err = logFile(t, p.log(kernel, "json")).Write(text)
 	require.NoError(t, err)
 	results, err := node.ReadResults(bytes.NewReader(text))
 	require.NoError(t, err)
+	require.Empty(t, newTable(results).uneven(), "probes that some pod or family has not tried as often as the others")
+	t.Logf("%s, iptables-%s, user %s: %.0f s from power on to power off; %s", filepath.Base(kernel), p.backend, p.user, time.Since(started).Seconds(), tally(results))
 	return results
 }
 

@@ -68,6 +68,42 @@ func (t *table) leaks(s node.Setting) []string {
 	return all
 }
 
+// tally counts the attempts of a boot, and the ways that got something out: each probe of each family counts once in a setting.
+func tally(results []node.Result) string {
+	out := map[node.Setting]map[string]bool{}
+	for _, r := range results {
+		if out[r.Setting] == nil {
+			out[r.Setting] = map[string]bool{}
+		}
+		if len(r.Seen) > 0 {
+			out[r.Setting][fmt.Sprint(r.Probe, r.IPv6)] = true
+		}
+	}
+	text := fmt.Sprintf("%d attempts; got out:", len(results))
+	for _, s := range node.Settings() {
+		text += fmt.Sprintf(" %s %d,", s, len(out[s]))
+	}
+	return strings.TrimSuffix(text, ",")
+}
+
+// uneven are the probes that were not tried as often as the first one, or not in both of the settings in which every probe is tried.
+func (t *table) uneven() []string {
+	var all []string
+	for _, p := range t.probes {
+		for _, s := range []node.Setting{node.Unguarded, node.Everything} {
+			if t.cells[p][s] == nil {
+				all = append(all, fmt.Sprintf("%s, %s: not tried", p, s))
+			}
+		}
+		for s, c := range t.cells[p] {
+			if first := t.cells[t.probes[0]][s]; first == nil || c.tried != first.tried {
+				all = append(all, fmt.Sprintf("%s, %s: %d", p, s, c.tried))
+			}
+		}
+	}
+	return all
+}
+
 // packets are the probes that got more than frames beside IP out in a setting.
 func (t *table) packets(s node.Setting) []string {
 	var all []string

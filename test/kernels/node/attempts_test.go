@@ -16,15 +16,18 @@ import (
 // settle is how long frames may be under way.
 const settle = 50 * time.Millisecond
 
-// try makes every attempt once.
+// try makes every attempt of this lane once.
 func (a *assault) try(s Setting, tenant *trial.Attacker) {
 	a.t.Helper()
-	started, n := time.Now(), 0
+	started, n, turn := time.Now(), 0, 0
 	for _, aim := range a.aims() {
 		if aim.Far.Is6() && !long() {
 			continue
 		}
-		for _, together := range groups(s, a.user) {
+		for _, together := range groups(s) {
+			if turn++; turn%lanes() != a.lane {
+				continue
+			}
 			for _, r := range a.attempts(tenant, aim, together) {
 				r.Place, r.Setting = fmt.Sprintf("%s, user %d", a.name, a.user), s
 				a.notes.add(r)
@@ -37,13 +40,13 @@ func (a *assault) try(s Setting, tenant *trial.Attacker) {
 
 // groups are the attempts of a setting, those together that one process makes: where nothing is expected, several at once are
 // quicker. The long form makes all that need no capability, where nothing and where everything guards.
-func groups(s Setting, uid int) [][]attack.Probe {
+func groups(s Setting) [][]attack.Probe {
 	size := 13
 	if s == Unguarded || s == RulesOnly {
 		size = 1
 	}
 	all := slices.Collect(slices.Chunk(attack.BesideIP(), size))
-	if !long() || uid != 0 || s != Unguarded && s != Everything {
+	if !long() || s != Unguarded && s != Everything {
 		return all
 	}
 	beside := func(p attack.Probe) func(attack.Probe) bool {

@@ -33,16 +33,25 @@ func TestAttackTheFamilies(t *testing.T) {
 	backend := xtables.Backend(os.Getenv("BACKEND"))
 	user, err := strconv.Atoi(os.Getenv("TENANT"))
 	require.NoError(t, err)
-	places := []string{"routed", "bridged"}
 	var loaded sync.WaitGroup
-	loaded.Add(len(places)) // all at the same time: package kernels allows that
-	for _, place := range places {
-		t.Run(place, func(t *testing.T) {
-			t.Parallel()
-			a := &assault{pod: newPod(t, place == "bridged"), engine: e, notes: notes, name: place + ", " + string(backend), user: user, loaded: &loaded}
-			a.through(backend)
-		})
+	loaded.Add(2 * lanes()) // all at the same time: package kernels allows that
+	for _, place := range []string{"routed", "bridged"} {
+		for lane := range lanes() {
+			t.Run(fmt.Sprintf("%s-%d", place, lane), func(t *testing.T) {
+				t.Parallel()
+				a := &assault{pod: newPod(t, place == "bridged"), engine: e, notes: notes, name: place + ", " + string(backend), user: user, lane: lane, loaded: &loaded}
+				a.through(backend)
+			})
+		}
 	}
+}
+
+// lanes are the pods of each place, which share the attempts: these wait most of the time, and the long form has many.
+func lanes() int {
+	if long() {
+		return 3
+	}
+	return 1
 }
 
 // long reports whether every probe is to be tried.
@@ -68,6 +77,7 @@ type assault struct {
 	notes  *notes
 	name   string
 	user   int
+	lane   int
 	loaded *sync.WaitGroup // until every pod's modules are
 }
 
@@ -107,7 +117,7 @@ func (a *assault) filter(host *hostlink.Host) {
 // tenant starts the attacker.
 func (a *assault) tenant(profile string) *trial.Attacker {
 	a.t.Helper()
-	name := strings.ReplaceAll(fmt.Sprintf("%s-%d-%d", a.name, a.user, len(profile)), ", ", "-")
+	name := strings.ReplaceAll(fmt.Sprintf("%s-%d-%d-%d", a.name, a.lane, a.user, len(profile)), ", ", "-")
 	return a.engine.tenant(a.t, container{name: name, pod: a.pod, profile: profile, uid: a.user})
 }
 

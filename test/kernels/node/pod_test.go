@@ -44,7 +44,7 @@ func newPod(t *testing.T, bridged bool) *pod {
 	p.proxy = p.cgroup.Child(t, "proxy")
 	p.node = kit.NewActor(t, kit.Identity{NS: p.Node})
 	p.inside = kit.NewActor(t, kit.Identity{NS: p.NS, Cgroup: p.proxy, UID: uint32(apis.ProxyUID), GID: uint32(apis.ProxyUID), Keep: []int{}})
-	for _, port := range []uint16{apis.PortEgressTCP, apis.PortIngressTCP} {
+	for _, port := range []uint16{apis.PortEgressTCP, apis.PortIngressTCP, apis.PortReady} {
 		_, err := p.inside.Listen(kit.Listen{Network: "tcp", At: netip.AddrPortFrom(netip.IPv6Unspecified(), port)})
 		require.NoError(t, err)
 	}
