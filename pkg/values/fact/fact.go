@@ -73,6 +73,9 @@ const (
 	WitnessBack     Kind = "WitnessBack"     // it cosigns again
 )
 
+// Allowed is the reason of Impersonated if the API server allows the caller to act as another one.
+const Allowed = "Allowed"
+
 // Subject is what a fact is about. Empty fields: the node as a whole.
 type Subject struct {
 	Guest     string `json:"guest,omitempty"` // cluster ID
