@@ -12,8 +12,10 @@ import (
 
 // Whoever fills the proxy's memory has it killed, and with it every connection of the pod. Two things bound it. What one
 // connection can make the proxy hold is small (bufferLimit, the windows of HTTP/2, the size of header lists). And the
-// proxy measures its heap: it refuses connections and requests and resets the largest streams before the heap is full. How
-// much that is follows the container's memory limit, which the webhook sets: it hands HeapKey over on the command line.
+// proxy measures its heap: it refuses connections and requests and resets the largest streams before the heap is full. Envoy
+// counts buffers for streams of HTTP/2 only: what waits for a reader of HTTP/1 or TCP is bounded by the number of connections
+// and bufferLimit alone, whatever the heap's size, and fits in the smallest limit (package inject) for one listener's. How
+// much the heap is follows the container's memory limit, which the webhook sets: it hands HeapKey over on the command line.
 // Measuring the container's control group instead would need no number, but the memory allocator keeps what was freed: the
 // proxy would refuse connections long after an attempt has ended.
 const (

@@ -68,7 +68,7 @@ func TestWhatIsStoredDiffersFromTheProxyInNothing(t *testing.T) {
 		"a default that was left open": func(c *corev1.Container) { c.Resources.Limits = with(c.Resources.Limits, "cpu", one) },
 		"amounts that fit a LimitRange": func(c *corev1.Container) {
 			fitted := settings()
-			fitted.Limits = corev1.ResourceList{"memory": resource.MustParse("192Mi"), "cpu": one}
+			fitted.Limits = corev1.ResourceList{"memory": resource.MustParse("320Mi"), "cpu": one}
 			fitted.Requests = fitted.Limits
 			*c = Sidecar(fitted)
 		},

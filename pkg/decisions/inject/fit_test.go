@@ -58,12 +58,12 @@ func TestTheProxyFitsWhatTheNamespaceAllows(t *testing.T) {
 		"a quota of limits.cpu":    {quota(t, `{"limits.cpu":"4"}`), `{"cpu":"500m","memory":"256Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
 		"a quota of pods":          {quota(t, `{"pods":"4"}`), `{"memory":"256Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
 		"a quota of storage":       {quota(t, `{"limits.ephemeral-storage":"4Gi"}`), `{"ephemeral-storage":"256Mi","memory":"256Mi"}`, `{"cpu":"50m","ephemeral-storage":"64Mi","memory":"64Mi"}`},
-		"a maximum of memory":      {ranged(t, container, `{"max":{"memory":"192Mi"}}`), `{"memory":"192Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
+		"a maximum of memory":      {ranged(t, container, `{"max":{"memory":"256Mi"}}`), `{"memory":"256Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
 		"a maximum of cpu":         {ranged(t, container, `{"max":{"cpu":"200m"}}`), `{"cpu":"200m","memory":"256Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
 		"a minimum":                {ranged(t, container, `{"min":{"cpu":"100m","memory":"300Mi"}}`), `{"memory":"300Mi"}`, `{"cpu":"100m","memory":"300Mi"}`},
 		"a ratio":                  {ranged(t, container, `{"maxLimitRequestRatio":{"cpu":"2","memory":"3"}}`), `{"cpu":"500m","memory":"256Mi"}`, `{"cpu":"250m","memory":"89478486"}`},
 		"a default limit":          {ranged(t, container, `{"default":{"cpu":"20m"}}`), `{"cpu":"500m","memory":"256Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
-		"a maximum for the pod":    {ranged(t, whole, `{"max":{"memory":"400Mi"}}`), `{"memory":"200Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
+		"a maximum for the pod":    {ranged(t, whole, `{"max":{"memory":"456Mi"}}`), `{"memory":"256Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
 		"a ratio for the pod":      {ranged(t, whole, `{"maxLimitRequestRatio":{"cpu":"2"}}`), `{"cpu":"500m","memory":"256Mi"}`, `{"cpu":"250m","memory":"64Mi"}`},
 		"a range of volume claims": {ranged(t, corev1.LimitTypePersistentVolumeClaim, `{"max":{"memory":"1"}}`), `{"memory":"256Mi"}`, `{"cpu":"50m","memory":"64Mi"}`},
 	} {
@@ -177,10 +177,10 @@ func TestWhatAPodNamesAsAWholeGrowsByTheProxy(t *testing.T) {
 	first := grown(pod, settings())
 	require.JSONEq(t, `{"cpu":"1500m","memory":"1280Mi"}`, text(first.Spec.Resources.Limits))
 	require.JSONEq(t, `{"memory":"576Mi"}`, text(first.Spec.Resources.Requests))
-	smaller := settings()
-	smaller.Limits = corev1.ResourceList{"memory": resource.MustParse("192Mi")}
-	second := grown(first, smaller)
-	require.JSONEq(t, `{"cpu":"1500m","memory":"1216Mi"}`, text(second.Spec.Resources.Limits))
+	larger := settings()
+	larger.Limits = corev1.ResourceList{"memory": resource.MustParse("320Mi")}
+	second := grown(first, larger)
+	require.JSONEq(t, `{"cpu":"1500m","memory":"1344Mi"}`, text(second.Spec.Resources.Limits))
 }
 
 func TestTheHospitalSetsAmountsForEachNamespace(t *testing.T) {
@@ -190,7 +190,7 @@ func TestTheHospitalSetsAmountsForEachNamespace(t *testing.T) {
 	require.JSONEq(t, `{"cpu":"100m","memory":"128Mi"}`, text(s.Requests))
 	require.Contains(t, Sidecar(s).Command[len(Sidecar(s).Command)-1], "348966085", "the heap follows")
 	for name, annotations := range map[string]map[string]string{
-		"is not used: the limit memory=64Mi is below 192Mi": {AnnotationLimits: "memory=64Mi"},
+		"is not used: the limit memory=64Mi is below 256Mi": {AnnotationLimits: "memory=64Mi"},
 		`is not used: "much" is not cpu=QUANTITY`:           {AnnotationRequests: "much"},
 		"are not used: the request memory=1Gi is above":     {AnnotationRequests: "memory=1Gi"},
 	} {

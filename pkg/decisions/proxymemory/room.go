@@ -11,7 +11,8 @@ type Usage struct {
 }
 
 // Parts of the limit. The sum holds for every limit: the proxy ends connections itself when its heap reaches 92 % of 65 % of it (package
-// envoy), or 67 % with the heap of the module that reads along; with what it holds beside its heap, test/envoy counts up to 74 %. The rest is for
+// envoy), or 67 % with the heap of the module that reads along; with what it holds beside its heap, test/envoy counts up to 74 %, and of the
+// smallest limit up to 85 % where clients of HTTP/1 do not read, which Envoy does not end. The rest is for
 // sockets, and for what comes between two looks.
 const (
 	brakePart = 8  // the brake acts above the limit less one such part

@@ -38,7 +38,7 @@ func TestLabelsThatMeanNothingAreReportedAndTheGuardStays(t *testing.T) {
 	annotated := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"data-space.liqo.io/proxy-limits":"memory=64Mi"}}}`))
 	require.NoError(t, w.client.Patch(t.Context(), annotated, patch))
-	require.Contains(t, w.eventuallyEvent(t, ns, controller.ReasonMalformedNote), "annotation data-space.liqo.io/proxy-limits is not used: the limit memory=64Mi is below 192Mi")
+	require.Contains(t, w.eventuallyEvent(t, ns, controller.ReasonMalformedNote), "annotation data-space.liqo.io/proxy-limits is not used: the limit memory=64Mi is below 256Mi")
 }
 
 func TestTheResolversServiceIsFollowed(t *testing.T) {

@@ -79,7 +79,7 @@ func fits(t *testing.T, w *world) {
 	for i, item := range []corev1.LimitRangeItem{
 		{Type: corev1.LimitTypeContainer, Max: amounts("cpu", "1", "memory", "512Mi"), Min: amounts("cpu", "100m", "memory", "100Mi")},
 		{Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: amounts("cpu", "2", "memory", "2")},
-		{Type: corev1.LimitTypePod, Max: amounts("memory", "750Mi", "cpu", "2")},
+		{Type: corev1.LimitTypePod, Max: amounts("memory", "768Mi", "cpu", "2")},
 		{Type: corev1.LimitTypePod, MaxLimitRequestRatio: amounts("cpu", "2", "memory", "2")},
 	} {
 		namespace := w.foreign(t)
