@@ -44,7 +44,7 @@ const (
 
 // Marked returns the entry with the mark of a probe if it is a line of one. Entries are given in the order of the log.
 func (p *Probes) Marked(e Entry) Entry {
-	if p == nil || p.Of == nil {
+	if p == nil || p.Of == nil || !p.mayBe(e) {
 		return e
 	}
 	u := e.unwrapped()
@@ -61,6 +61,11 @@ func (p *Probes) Marked(e Entry) Entry {
 		}
 	}
 	return e
+}
+
+// mayBe spares most lines the parsing: only of what a pod is asked for there are probes, and short ends matter where something is known.
+func (p *Probes) mayBe(e Entry) bool {
+	return bytes.Contains(e.Log, []byte(ingress)) || p.pods[e.Source] != nil && (e.Text != "" || bytes.HasPrefix(e.Log, []byte(loggedStart)))
 }
 
 // Forget ends what is known of a pod.
