@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"data-space.liqo.io/test/cluster/internal/cluster"
+	"data-space.liqo.io/test/cluster/internal/plan"
+	"data-space.liqo.io/test/cluster/internal/steps"
 	"data-space.liqo.io/test/cluster/internal/supply"
 )
 
@@ -29,6 +31,7 @@ func verbs() map[string]verb {
 		"env":        {"", "print shell assignments with the path of every program, after making it", env},
 		"kernels":    {"", "fetch Debian's stock kernels for tests; print a shell assignment with their directory", kernels},
 		"programs":   {"", "fetch the clients and servers of test/transparent; print a shell assignment with their directory", programs},
+		"browser":    {"", "fetch the browser of test/browser; print a shell assignment with its directory", browser},
 		"exec":       {"[--node NAME] -- CMD ARGS…", "run CMD in the control plane's network, or on a node", execute},
 		"kubectl":    {"ARGS…", "run kubectl in the control plane's network", kubectl},
 	}
@@ -37,7 +40,7 @@ func verbs() map[string]verb {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: lab VERB")
 	all := verbs()
-	for _, name := range []string{"up", "down", "status", "images", "kubectl", "exec", "kubeconfig", "env", "kernels", "programs"} {
+	for _, name := range []string{"up", "down", "status", "images", "kubectl", "exec", "kubeconfig", "env", "kernels", "programs", "browser"} {
 		fmt.Fprintf(w, "  %-38s %s\n", name+" "+all[name].args, all[name].help)
 	}
 }
@@ -128,14 +131,23 @@ func kernels(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writ
 }
 
 func programs(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writer) error {
+	return fetched(ctx, c, stdout, supply.Programs, supply.ProgramsAssignment)
+}
+
+func browser(ctx context.Context, c *cluster.Cluster, _ []string, stdout io.Writer) error {
+	return fetched(ctx, c, stdout, supply.Browser, supply.BrowserAssignment)
+}
+
+// fetched fetches what some tests need, and prints the assignment with its directory.
+func fetched(ctx context.Context, c *cluster.Cluster, stdout io.Writer, fetch func(context.Context, plan.Dirs, *steps.Log) error, assignment func(plan.Dirs) string) error {
 	if os.Geteuid() != 0 {
 		return errRoot
 	}
 	return changing(c, func() error {
-		if err := supply.Programs(ctx, c.Dirs, c.Log); err != nil {
+		if err := fetch(ctx, c.Dirs, c.Log); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(stdout, supply.ProgramsAssignment(c.Dirs))
+		_, err := fmt.Fprintln(stdout, assignment(c.Dirs))
 		return err
 	})
 }

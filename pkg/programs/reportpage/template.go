@@ -5,7 +5,7 @@ const page = `<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Data Spacer: report of {{clean .Cluster}}</title>
 <style>
-body{font:15px/1.45 system-ui,sans-serif;color:#1c2733;max-width:72rem;margin:0 auto;padding:1rem}
+body{overflow-wrap:anywhere;font:15px/1.45 system-ui,sans-serif;color:#1c2733;max-width:72rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem}h2{font-size:1.2rem;border-bottom:2px solid #d5dce3;margin-top:2rem}h3{font-size:1rem}
 table{border-collapse:collapse;width:100%;font-size:.85rem}th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #e3e8ed;vertical-align:top;overflow-wrap:anywhere}
 th{color:#4a5a69;font-weight:600;white-space:nowrap}td.n{text-align:right;white-space:nowrap}.wide{overflow-x:auto}

@@ -72,6 +72,9 @@ func (d Dirs) Kernel(series string) string { return filepath.Join(d.Kernels(), s
 // Programs holds the clients and servers of test/transparent: root, where they run, and stamp.
 func (d Dirs) Programs() string { return filepath.Join(d.Cache, "programs") }
 
+// Browser is where the browser is that looks at the report's page.
+func (d Dirs) Browser() string { return filepath.Join(d.Cache, "browser") }
+
 // Kubeconfig is the administrator's kubeconfig.
 func (d Dirs) Kubeconfig() string { return filepath.Join(d.State, "kubeconfig") }
 

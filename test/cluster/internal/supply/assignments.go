@@ -32,6 +32,11 @@ func ProgramsAssignment(dirs plan.Dirs) string {
 	return "PROGRAMS=" + quote(filepath.Join(dirs.Programs(), "root"))
 }
 
+// BrowserAssignment is a line for a shell: the variable with the root directory of the browser.
+func BrowserAssignment(dirs plan.Dirs) string {
+	return "BROWSER=" + quote(filepath.Join(dirs.Browser(), "root"))
+}
+
 // quote makes one word of a POSIX shell, unchanged where nothing in it is special.
 func quote(s string) string {
 	special := strings.ContainsFunc(s, func(r rune) bool {

@@ -62,6 +62,17 @@ func fetchPrograms(ctx context.Context, dir, stamp string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
+	if err := extract(ctx, work, programPackages()); err != nil {
+		return err
+	}
+	if err := errors.Join(arrangePrograms(ctx, filepath.Join(work, "root")), fetchJars(ctx, filepath.Join(work, "root", "opt"))); err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(filepath.Join(work, "stamp"), []byte(stamp), 0o644), os.RemoveAll(dir), os.Rename(work, dir))
+}
+
+// extract unpacks packages with all that they need into the folder root of a folder; their scripts do not run.
+func extract(ctx context.Context, work string, packages []string) error {
 	sources, err := mirrors(ctx, programSuite)
 	if err != nil {
 		return err
@@ -70,14 +81,9 @@ func fetchPrograms(ctx context.Context, dir, stamp string) error {
 	if err := os.WriteFile(list, []byte(sources), 0o644); err != nil {
 		return err
 	}
-	if _, err := run(ctx, "", "mmdebstrap", "--quiet", "--mode=root", "--variant=extract", "--include="+strings.Join(programPackages(), ","),
-		`--aptopt=Acquire::Retries "5"`, `--aptopt=Acquire::Languages "none"`, programSuite, filepath.Join(work, "root"), list); err != nil {
-		return err
-	}
-	if err := errors.Join(arrangePrograms(ctx, filepath.Join(work, "root")), fetchJars(ctx, filepath.Join(work, "root", "opt"))); err != nil {
-		return err
-	}
-	return errors.Join(os.WriteFile(filepath.Join(work, "stamp"), []byte(stamp), 0o644), os.RemoveAll(dir), os.Rename(work, dir))
+	_, err = run(ctx, "", "mmdebstrap", "--quiet", "--mode=root", "--variant=extract", "--include="+strings.Join(packages, ","),
+		`--aptopt=Acquire::Retries "5"`, `--aptopt=Acquire::Languages "none"`, programSuite, filepath.Join(work, "root"), list)
+	return err
 }
 
 // arrangePrograms makes the unpacked packages a root directory that programs run in.
