@@ -47,3 +47,18 @@ func (r Request) Fact() fact.Fact {
 	}
 	return f
 }
+
+// Impersonation returns the request as a fact about its sender, who asks to act as another user by its Impersonate-* headers.
+func (r Request) Impersonation(as string, allowed bool) fact.Fact {
+	f := fact.Fact{
+		Kind: fact.Impersonated, Reason: "Refused", Warning: true, Details: map[string]string{"id": r.ID, "sender": r.Sender.Name, "as": as},
+		Message: fmt.Sprintf("a request to the API proxy from %s: its sender may not act as the other user", r.Remote),
+	}
+	if allowed {
+		f.Reason, f.Warning, f.Message = fact.Allowed, false, fmt.Sprintf("a request to the API proxy from %s: its sender acts as another user, as the API server allows", r.Remote)
+	}
+	if len(r.Guests) == 1 {
+		f.Subject.Guest = r.Guests[0]
+	}
+	return f
+}

@@ -3,6 +3,8 @@ package drift
 import (
 	"fmt"
 	"strings"
+
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 // Summary returns the first few findings for people, how many more there are, and how many counters a repair starts again.
@@ -30,4 +32,13 @@ func Restarted(findings []Finding) (rules int) {
 		}
 	}
 	return rules
+}
+
+// Differences returns the findings as the agent answers them.
+func Differences(findings []Finding) []agentapi.Difference {
+	var all []agentapi.Difference
+	for _, f := range findings {
+		all = append(all, agentapi.Difference{Family: string(f.Family), Kind: string(f.Kind), Where: f.Where, What: f.What})
+	}
+	return all
 }

@@ -75,7 +75,7 @@ func typeOf(kind string) string {
 		return Books
 	case strings.Contains(kind, "Drift") || slices.Contains([]string{"MarkCollision", "PolicyBypassed"}, kind):
 		return Drift
-	case strings.Contains(kind, "Refused") && kind != string(fact.WitnessRefused), kind == "ProxyAnswers":
+	case strings.Contains(kind, "Refused") && kind != string(fact.WitnessRefused), kind == "ProxyAnswers", strings.HasSuffix(kind, "Dropped"):
 		return Drop
 	case slices.Contains([]fact.Kind{fact.FactsLost, fact.SegmentsRemoved, fact.TailCut, "RequestsMissing"}, fact.Kind(kind)):
 		return Gap
@@ -99,6 +99,9 @@ func OfFact(node string, f fact.Recorded) (e Event, ok bool) {
 	e = Event{
 		Time: f.Time, Node: node, Guest: f.Subject.Guest, Namespace: f.Subject.Namespace, Pod: f.Subject.Pod, Type: typeOf(kind), Index: f.Index, Kind: kind, Reason: f.Reason,
 		Warning: f.Warning, Count: f.Count, Details: f.Details,
+	}
+	if f.Kind == fact.Impersonated && f.Reason != fact.Allowed {
+		e.Type = Drop
 	}
 	switch {
 	case e.Type == Drop:

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 func TestALineThatIsNoEndNameOrGapIsNoEvent(t *testing.T) {
@@ -70,4 +71,14 @@ func TestTheNameThatAPodChoosesIsNoAnswer(t *testing.T) {
 		require.Equal(t, want, e.Verdict, line)
 		require.Equal(t, "study", e.Pod)
 	}
+}
+
+func TestWhatRulesDroppedAndRefusedImpersonationsAreDrops(t *testing.T) {
+	for _, f := range []fact.Fact{{Kind: fact.PacketsDropped}, {Kind: "FramesDropped"}, {Kind: fact.PacketsRefused}, {Kind: fact.Impersonated, Reason: "Refused"}} {
+		e, ok := OfFact("node-1", fact.Recorded{Fact: f})
+		require.True(t, ok)
+		require.Equal(t, []string{Drop, Refused}, []string{e.Type, e.Verdict}, f.Kind)
+	}
+	e, _ := OfFact("node-1", fact.Recorded{Fact: fact.Fact{Kind: fact.Impersonated, Reason: fact.Allowed}})
+	require.Equal(t, Other, e.Type)
 }

@@ -35,6 +35,8 @@ type State struct {
 	Wrote    bool             `json:"wrote"` // whether it was written
 	Hash     string           `json:"hash"`  // of the rules, not of counters: equal hashes, equal rules
 
+	Dropped iptables.Drops `json:"-"` // by rules with a name
+
 	mark string // of the namespace before and after it was read and found as desired; empty: not known
 }
 
@@ -211,6 +213,9 @@ func (d *Dataplane) state(results []result) State {
 		hash.Write([]byte(string(r.held.Family) + "\n" + r.held.Text()))
 	}
 	s.Hash = hex.EncodeToString(hash.Sum(nil))
+	for _, r := range results {
+		s.Dropped = s.Dropped.Plus(r.held.Drops())
+	}
 	return s
 }
 

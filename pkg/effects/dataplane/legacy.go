@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -39,8 +40,9 @@ func layoutOf(f iptables.Family) layout {
 }
 
 // hashTables adds the tables of a family in the calling thread's network namespace to a hash: their names, hooks and rules, as the kernel keeps
-// them, with counters of zero. A match whose state the kernel shows makes the hash differ, so that the rules are read again.
-func hashTables(sum hash.Hash, f iptables.Family) error {
+// them, with counters of zero. A match whose state the kernel shows makes the hash differ, so that the rules are read again. The packets of the rules
+// that have a name are added to those of the same name.
+func hashTables(sum hash.Hash, packets iptables.Drops, f iptables.Family) error {
 	names, err := legacyTables(f)
 	if err != nil {
 		return err
@@ -54,6 +56,9 @@ func hashTables(sum hash.Hash, f iptables.Family) error {
 	fmt.Fprintf(sum, "%s %d\n", f, len(names))
 	for _, name := range names {
 		info, rules, err := at.read(socket, name)
+		if err == nil {
+			err = at.takeCounters(rules, packets)
+		}
 		if err != nil {
 			return fmt.Errorf("read table %s of %s: %w", name, f, err)
 		}
@@ -94,15 +99,11 @@ func (l layout) read(socket int, name string) (info, rules []byte, err error) {
 	answer := make([]byte, headSize+size)
 	copy(answer, info[:nameSize])
 	binary.NativeEndian.PutUint32(answer[nameSize:], size)
-	if err := getsockopt(socket, l.level, getEntries, answer); err != nil {
-		return nil, nil, err
-	}
-	rules = answer[headSize:]
-	return info, rules, l.withoutCounters(rules)
+	return info, answer[headSize:], getsockopt(socket, l.level, getEntries, answer)
 }
 
-// withoutCounters sets the counters of all rules to zero.
-func (l layout) withoutCounters(rules []byte) error {
+// takeCounters adds the packets of rules to those of their names, and sets their counters to zero.
+func (l layout) takeCounters(rules []byte, packets iptables.Drops) error {
 	for len(rules) > 0 {
 		if len(rules) < l.size {
 			return errors.New("a rule is shorter than its head")
@@ -111,15 +112,36 @@ func (l layout) withoutCounters(rules []byte) error {
 		if next < l.size || next > len(rules) {
 			return fmt.Errorf("a rule has %d bytes, of %d", next, len(rules))
 		}
+		if name := l.comment(rules[:next]); name != "" {
+			packets[name] += binary.NativeEndian.Uint64(rules[l.counters:])
+		}
 		clear(rules[l.counters:l.size])
 		rules = rules[next:]
 	}
 	return nil
 }
 
+// comment returns the text of a rule's first match "comment"; empty: it has none.
+func (l layout) comment(rule []byte) string {
+	const head = 32 // of a match: its size, its name, its revision
+	end := min(int(binary.NativeEndian.Uint16(rule[l.next-2:])), len(rule))
+	for matches := rule[l.size:max(l.size, end)]; len(matches) >= head; {
+		size := int(binary.NativeEndian.Uint16(matches))
+		if size < head || size > len(matches) {
+			return ""
+		}
+		if name, _, _ := bytes.Cut(matches[2:head-1], []byte{0}); string(name) == "comment" {
+			text, _, _ := bytes.Cut(matches[head:size], []byte{0})
+			return string(text)
+		}
+		matches = matches[size:]
+	}
+	return ""
+}
+
 // getsockopt has the kernel read and fill the whole value.
 func getsockopt(socket, level, option int, value []byte) error {
-	size := uint32(len(value))                                                                           //nolint:gosec // at most largestTable and the head
+	size := uint32(len(value)) //nolint:gosec // at most largestTable and the head
 	_, _, failed := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(socket), uintptr(level), uintptr(option),
 		uintptr(unsafe.Pointer(unsafe.SliceData(value))), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // the call wants pointers
 	if failed != 0 {

@@ -11,10 +11,28 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// Unchanged reports whether the namespace still holds the rules of a State that was read in it. It starts no program: the kernel counts the
-// transactions of nf_tables in each namespace, and legacy tables are read as the kernel keeps them. False may also mean that it could not be found out.
-func (d *Dataplane) Unchanged(ns *netns.Namespace, since State) bool {
-	return since.mark != "" && d.mark(ns, since.families()) == since.mark
+// Unchanged reports whether the namespace still holds the rules of a State that was read in it, and returns the State with what they have dropped by
+// now. It starts no program: the kernel counts the transactions of nf_tables in each namespace, and legacy tables are read as the kernel keeps them.
+// False may also mean that it could not be found out.
+func (d *Dataplane) Unchanged(ns *netns.Namespace, since State) (State, bool) {
+	now, mark := since, ""
+	if since.mark == "" {
+		return now, false
+	}
+	err := ns.Do(func() (err error) {
+		if d.backend == xtables.Legacy {
+			var packets iptables.Drops
+			mark, packets, err = legacyMark(since.families())
+			now.Dropped = packets.Of(since.Dropped)
+			return err
+		}
+		if counts, err := dropped(since.Rulesets); err == nil { // otherwise they are counted later
+			now.Dropped = counts
+		}
+		mark, err = generationMark()
+		return err
+	})
+	return now, err == nil && mark == since.mark
 }
 
 // families are those that were read.
@@ -29,7 +47,7 @@ func (s State) families() (all []iptables.Family) {
 func (d *Dataplane) mark(ns *netns.Namespace, families []iptables.Family) (mark string) {
 	err := ns.Do(func() (err error) {
 		if d.backend == xtables.Legacy {
-			mark, err = legacyMark(families)
+			mark, _, err = legacyMark(families)
 		} else {
 			mark, err = generationMark()
 		}
@@ -50,13 +68,13 @@ func generationMark() (string, error) {
 	return strconv.FormatUint(uint64(number), 10), err
 }
 
-// legacyMark is the hash of the legacy tables in the calling thread's network namespace, without their counters.
-func legacyMark(families []iptables.Family) (string, error) {
-	hash := sha256.New()
+// legacyMark is the hash of the legacy tables in the calling thread's network namespace, without their counters, and the packets of rules by their names.
+func legacyMark(families []iptables.Family) (string, iptables.Drops, error) {
+	hash, packets := sha256.New(), iptables.Drops{}
 	for _, f := range families {
-		if err := hashTables(hash, f); err != nil {
-			return "", err
+		if err := hashTables(hash, packets, f); err != nil {
+			return "", nil, err
 		}
 	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return hex.EncodeToString(hash.Sum(nil)), packets, nil
 }

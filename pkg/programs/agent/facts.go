@@ -3,7 +3,11 @@ package agent
 import (
 	"fmt"
 	"strconv"
+	"time"
 
+	"data-space.liqo.io/pkg/decisions/assign"
+	"data-space.liqo.io/pkg/decisions/ruleview"
+	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/fact"
 )
@@ -16,6 +20,7 @@ const gone agentapi.State = "Gone"
 func (a *Agent) recordChange(before, after record) {
 	if after.state == "" {
 		after.state = gone
+		a.about(before.want, before.dropped.Facts()...)
 	}
 	if before.state == after.state && before.reason == after.reason && before.outcome.State.Hash == after.outcome.State.Hash && before.outcome.Proxy == after.outcome.Proxy {
 		return
@@ -33,12 +38,28 @@ func (a *Agent) recordChange(before, after record) {
 		add("cgroup", after.outcome.Proxy.Cgroup)
 		add("cgroupInode", strconv.FormatUint(after.outcome.Proxy.CgroupInode, 10))
 	}
-	want := after.want
-	a.emit(fact.Fact{
+	a.about(after.want, fact.Fact{
 		Kind: fact.PodStateChanged, Warning: after.state == agentapi.Failed || after.state == agentapi.Quarantined,
-		Subject: fact.Subject{Guest: want.Guest, Namespace: want.Namespace, Pod: want.Name, UID: want.UID},
-		Reason:  after.reason, Message: summary(after), Details: details,
+		Reason: after.reason, Message: summary(after), Details: details,
 	})
+}
+
+// countDropped takes what the rules of a pod dropped since its verification before. Of a network namespace that the agent finds at its start it is not known.
+func (a *Agent) countDropped(r *record, before podrules.Outcome, now time.Time) {
+	if before.Inode == r.outcome.Inode {
+		var facts []fact.Fact
+		r.dropped, facts = r.dropped.Add(a.metrics.Refused(ruleview.Refused(before.State.Dropped, r.outcome.State.Dropped)), now)
+		a.about(r.want, facts...)
+	}
+}
+
+// about emits facts about a pod.
+func (a *Agent) about(pod assign.Assignment, facts ...fact.Fact) {
+	for _, f := range facts {
+		if f.Subject = (fact.Subject{Guest: pod.Guest, Namespace: pod.Namespace, Pod: pod.Name, UID: pod.UID}); a.emit != nil {
+			a.emit(f)
+		}
+	}
 }
 
 // summary is a change in words.

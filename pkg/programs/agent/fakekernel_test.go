@@ -121,7 +121,9 @@ func (k *kernel) Observe(_ context.Context, ns *netns.Namespace, desired []iptab
 }
 
 // Unchanged: the kernel is read each time.
-func (k *kernel) Unchanged(*netns.Namespace, dataplane.State) bool { return false }
+func (k *kernel) Unchanged(_ *netns.Namespace, s dataplane.State) (dataplane.State, bool) {
+	return s, false
+}
 
 func (k *kernel) Clear(_ context.Context, ns *netns.Namespace, _ ...iptables.Family) error {
 	k.mu.Lock()

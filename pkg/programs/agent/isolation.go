@@ -57,7 +57,7 @@ func (a *Agent) tell(r record, findings []quarantine.Finding) {
 	if len(findings) == 0 {
 		return // free says it
 	}
-	message := reasons(findings)
+	message := quarantine.Summary(findings)
 	a.warn(want, EventQuarantined, "nothing but answers to the kubelet's probes leaves the pod: "+message)
 	a.conditions.Quarantined(want.Namespace, want.Name, want.UID, true, string(findings[0].Reason), message)
 }

@@ -11,6 +11,7 @@ import (
 	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/failure"
+	"data-space.liqo.io/pkg/values/iptables"
 )
 
 // Metrics are the agent's Prometheus metrics.
@@ -19,7 +20,8 @@ type Metrics struct {
 
 	duration                             *prometheus.HistogramVec
 	writes, drift, repairs, found, ended prometheus.Counter
-	failures, frames, answers, unread    *prometheus.CounterVec
+	failures, frames, answers, unread,
+	packets *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -45,7 +47,8 @@ func NewMetrics() *Metrics {
 		"Requests and connections of foreign pods that their proxy answered or closed itself, in the server's place, by the reason in its access log.")
 	m.unread = counters("reason", "data_space_agent_proxy_unread_total",
 		"Connections of foreign pods that their proxy passed on from some point on without reading them, by the reason.")
-	m.Registry.MustRegister(m.ended, m.unread, m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
+	m.packets = counters("rule", "data_space_agent_packets_dropped_total", "Packets that rules in the network namespaces of foreign pods dropped or rejected, by the name of the rule.")
+	m.Registry.MustRegister(m.packets, m.ended, m.unread, m.answers, m.duration, m.writes, m.drift, m.repairs, m.failures, m.frames, m.found,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, reason := range failure.Reasons() {
 		m.failures.WithLabelValues(reason)
@@ -66,6 +69,14 @@ func counters(label, name, help string) *prometheus.CounterVec {
 func (m *Metrics) Dropped(f hostlink.Filtered) {
 	m.frames.WithLabelValues(placeNode).Add(float64(f.FromNode))
 	m.frames.WithLabelValues(placePod).Add(float64(f.FromPod))
+}
+
+// Refused counts packets by the rules that dropped them, and returns them.
+func (m *Metrics) Refused(packets iptables.Drops) iptables.Drops {
+	for rule, n := range packets {
+		m.packets.WithLabelValues(rule).Add(float64(n))
+	}
+	return packets
 }
 
 // Failed counts a failure.

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/assign"
@@ -36,7 +35,7 @@ func (a *Agent) succeeded(r record, target endpoint.Target, out podrules.Outcome
 		next.state, next.stalled, next.stallSaid = agentapi.Enforced, time.Time{}, ""
 	}
 	if len(r.findings) > 0 {
-		next.state, next.reason, next.message = agentapi.Quarantined, string(r.findings[0].Reason), reasons(r.findings)
+		next.state, next.reason, next.message = agentapi.Quarantined, string(r.findings[0].Reason), quarantine.Summary(r.findings)
 	}
 	if out.State.Wrote {
 		next.written, next.writes = now, r.writes+1
@@ -59,6 +58,7 @@ func (a *Agent) succeeded(r record, target endpoint.Target, out podrules.Outcome
 		a.warn(want, EventSuspended, fmt.Sprintf("guest %q is suspended: the pod runs, and nothing leaves or enters it until spec.state of the GuestPolicy %q or %q is Active",
 			want.Guest, want.Guest, "default"))
 	}
+	a.countDropped(&next, r.outcome, now)
 	a.pods.update(want.UID, func(t *record) {
 		next.want, next.first = t.want, t.first // which may have changed meanwhile
 		*t = next
@@ -110,13 +110,4 @@ func (a *Agent) watchProxy(r record) {
 func (a *Agent) warn(want assign.Assignment, reason, message string) {
 	a.Log.Warn(message, "event", reason, "namespace", want.Namespace, "pod", want.Name)
 	a.reporter.Warning(want.Namespace, want.Name, want.UID, reason, message)
-}
-
-// reasons is what speaks against a pod, as people read it.
-func reasons(findings []quarantine.Finding) string {
-	var texts []string
-	for _, f := range findings {
-		texts = append(texts, fmt.Sprintf("%s: %s", f.Reason, f.Message))
-	}
-	return strings.Join(texts, "; ")
 }

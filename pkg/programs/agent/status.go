@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"data-space.liqo.io/pkg/decisions/drift"
+	"data-space.liqo.io/pkg/decisions/quarantine"
 	"data-space.liqo.io/pkg/decisions/ruleview"
 	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
@@ -64,7 +66,7 @@ func (a *Agent) Rules(ctx context.Context, namespace, name string) (rules agenta
 func (a *Agent) observe(ctx context.Context, r record) (agentapi.EndpointStatus, podrules.Outcome) {
 	s := agentapi.EndpointStatus{
 		Namespace: r.want.Namespace, Name: r.want.Name, UID: r.want.UID, Guest: r.want.Guest,
-		State: r.state, Reason: r.reason, Message: r.message, Findings: against(r.findings), Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
+		State: r.state, Reason: r.reason, Message: r.message, Findings: quarantine.Answer(r.findings), Sandbox: r.target.Sandbox, IPs: r.target.Endpoint.IPs,
 		LastVerified: moment(r.verified), LastWritten: moment(r.written), Writes: r.writes, DriftRepaired: r.repairs,
 		Frames: r.frames,
 	}
@@ -82,7 +84,7 @@ func (a *Agent) observe(ctx context.Context, r record) (agentapi.EndpointStatus,
 		return s, podrules.Outcome{}
 	}
 	s.Netns, s.Backend = out.Inode, string(out.State.Backend)
-	s.Rules, s.Drift, s.Hash = out.State.RuleCounts(), differences(out.State.Drift), out.State.Hash
+	s.Rules, s.Drift, s.Hash = out.State.RuleCounts(), drift.Differences(out.State.Drift), out.State.Hash
 	if len(s.Drift) > 0 && (s.State == agentapi.Enforced || s.State == agentapi.Closed || s.State == agentapi.Quarantined) {
 		s.State, s.Reason, s.Message = agentapi.Failed, "Drift", "the kernel holds other rules than planned: they are repaired at the next verification"
 		a.pods.update(r.want.UID, func(r *record) { r.verified = time.Time{} })

@@ -9,6 +9,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/assign"
 	"data-space.liqo.io/pkg/decisions/quarantine"
+	"data-space.liqo.io/pkg/decisions/ruleview"
 	"data-space.liqo.io/pkg/reconcilers/podrules"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/endpoint"
@@ -30,6 +31,7 @@ type record struct {
 	verified, written time.Time
 	writes, repairs   int
 
+	dropped    ruleview.Dropped
 	complained string    // the failure of the last Event
 	stalled    time.Time // since when the proxy does not run
 	stallSaid  string    // the reason of the last Event about that

@@ -16,7 +16,16 @@ type factBudget struct {
 
 	mu                sync.Mutex
 	callers, unknowns *factrate.Limiter
+	assumed           map[assumption]time.Time // when there was a fact of it
 }
+
+// assumption is a caller that acts as another user, which its guest or the administrator allows.
+type assumption struct{ sender, as string }
+
+const (
+	assumedEvery = time.Hour // there is a fact of the same caller and user again
+	mostAssumed  = 1024      // are remembered
+)
 
 // countEvery is how often what was only counted is a fact.
 const countEvery = time.Minute
@@ -24,8 +33,29 @@ const countEvery = time.Minute
 func newFactBudget(sink factlines.Sink) *factBudget {
 	return &factBudget{
 		sink:     sink,
+		assumed:  map[assumption]time.Time{},
 		callers:  factrate.New(factrate.Limits{Burst: 500, Every: time.Second, All: 200, Subjects: 4096}),
 		unknowns: factrate.New(factrate.Limits{Burst: 20, Every: time.Minute, All: 1, Subjects: 1}),
+	}
+}
+
+// impersonated passes on that a caller acts, or wants to act, as another user: what is allowed once an hour, since some callers do so in each request.
+func (b *factBudget) impersonated(f recorded.Fact, by assumption) {
+	if b == nil {
+		return
+	}
+	now := time.Now()
+	b.mu.Lock()
+	again := f.Reason == recorded.Allowed && now.Sub(b.assumed[by]) < assumedEvery
+	if f.Reason == recorded.Allowed && !again {
+		if len(b.assumed) >= mostAssumed {
+			clear(b.assumed)
+		}
+		b.assumed[by] = now
+	}
+	b.mu.Unlock()
+	if !again {
+		b.emit(f, by.sender)
 	}
 }
 

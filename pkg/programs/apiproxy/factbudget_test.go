@@ -3,6 +3,7 @@ package apiproxy
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,4 +52,29 @@ func TestNeitherStrangersNorALoudGuestPushFactsOutOfTheLog(t *testing.T) {
 	_, counted = count(recorded.Subject{}, recorded.APIRequested, "unauthenticated")
 	require.EqualValues(t, 10_001, none+counted)
 	(*factBudget)(nil).emit(request("a", "b"), "c")
+}
+
+func TestImpersonationThatIsAllowedIsAFactOnceAnHourAndOneThatIsRefusedEachTime(t *testing.T) {
+	var all sunk
+	b := newFactBudget(&all)
+	f := func(reason string) recorded.Fact { return recorded.Fact{Kind: recorded.Impersonated, Reason: reason} }
+	for range 100 {
+		b.impersonated(f(recorded.Allowed), assumption{"operator", "study"})
+		b.impersonated(f("Refused"), assumption{"nurse", "admin"})
+	}
+	b.impersonated(f(recorded.Allowed), assumption{"operator", "other"})
+	count := map[string]int{}
+	for _, f := range all {
+		count[f.Reason]++
+	}
+	require.Equal(t, map[string]int{recorded.Allowed: 2, "Refused": 100}, count)
+	b.assumed[assumption{"operator", "study"}] = time.Now().Add(-assumedEvery)
+	b.impersonated(f(recorded.Allowed), assumption{"operator", "study"})
+	require.Equal(t, recorded.Allowed, all[len(all)-1].Reason)
+	for i := range 5000 { // a caller that may act as whom it likes
+		b.impersonated(f(recorded.Allowed), assumption{"operator", fmt.Sprint(i)})
+		require.LessOrEqual(t, len(b.assumed), mostAssumed)
+	}
+	require.Less(t, len(all), 103+510, "the rate of one caller")
+	(*factBudget)(nil).impersonated(f("Refused"), assumption{})
 }

@@ -74,8 +74,10 @@ func (e *Reconciler) apply(ctx context.Context, ns *netns.Namespace, desired []i
 		return e.parts.Dataplane.Rewrite(ctx, ns, desired)
 	}
 	if v, known := e.verified.Load(entry.Sandbox); known {
-		if v := v.(verified); v.plan == entry.Plan && v.netns == entry.Netns && e.parts.Dataplane.Unchanged(ns, v.state) { //nolint:forcetypeassert // nothing else is stored
-			return v.state, nil
+		if v := v.(verified); v.plan == entry.Plan && v.netns == entry.Netns { //nolint:forcetypeassert // nothing else is stored
+			if now, unchanged := e.parts.Dataplane.Unchanged(ns, v.state); unchanged {
+				return now, nil
+			}
 		}
 	}
 	state, err := e.parts.Dataplane.Enforce(ctx, ns, desired)

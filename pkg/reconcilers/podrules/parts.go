@@ -57,8 +57,9 @@ type Dataplane interface {
 	Writer
 	// Observe compares what a network namespace holds with the rulesets, and writes nothing.
 	Observe(context.Context, *netns.Namespace, []iptables.Ruleset) (dataplane.State, error)
-	// Unchanged reports whether a network namespace holds what it held when the State was read there. It starts no program.
-	Unchanged(*netns.Namespace, dataplane.State) bool
+	// Unchanged reports whether a network namespace holds what it held when the State was read there, and returns the State with the counters of
+	// now. It starts no program.
+	Unchanged(*netns.Namespace, dataplane.State) (dataplane.State, bool)
 	// Clear removes all rules.
 	Clear(context.Context, *netns.Namespace, ...iptables.Family) error
 }

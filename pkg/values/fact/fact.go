@@ -43,11 +43,13 @@ const (
 	// lines, 0: not known.
 	RequestsMissing Kind = "RequestsMissing"
 
-	ProgramStarted    Kind = "ProgramStarted"    // the webhook, the controller or the API proxy; details: program, version, configuration
-	ProgramStopped    Kind = "ProgramStopped"    // one of them ended in order
-	ProgramUpgraded   Kind = "ProgramUpgraded"   // its version differs from that of the start before on this node; details: program, from, to
-	AdmissionRefused  Kind = "AdmissionRefused"  // the webhook refused an object of a guest; reason: the kind of object; details: operation, user, name
-	Impersonated      Kind = "Impersonated"      // a caller acts as another one; reason: Allowed or Refused; details: caller, as
+	ProgramStarted   Kind = "ProgramStarted"   // the webhook, the controller or the API proxy; details: program, version, configuration
+	ProgramStopped   Kind = "ProgramStopped"   // one of them ended in order
+	ProgramUpgraded  Kind = "ProgramUpgraded"  // its version differs from that of the start before on this node; details: program, from, to
+	AdmissionRefused Kind = "AdmissionRefused" // the webhook refused an object of a guest; reason: the kind of object; details: operation, user, name
+	// Impersonated: a process or a caller acts as another one; reason: ProxyUser (rejected packets of a pod, count), or of the API proxy Allowed or
+	// Refused; details: rule, or sender, as.
+	Impersonated      Kind = "Impersonated"
 	GuestPolicySet    Kind = "GuestPolicySet"    // a GuestPolicy has another content; details: name, hash; reason: Applied or Deleted
 	ProtectedTaintSet Kind = "ProtectedTaintSet" // a ProtectedTaint has another content; details: as above
 
@@ -56,6 +58,7 @@ const (
 	// PodSeen: a pod of this node, of a guest or not, as policies see it; reason: Found when an agent starts, Added, Changed or Gone; details: ips, labels,
 	// spaceLabels (those of its namespace), ports.
 	PodSeen        Kind = "PodSeen"
+	PacketsDropped Kind = "PacketsDropped" // the rules in a pod's network namespace dropped so many packets; details: by rule
 	PacketsRefused Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason
 
 	LogStarted      Kind = "LogStarted"      // the first line of a log: its origin and its key; the log before it, if there is one
@@ -69,6 +72,9 @@ const (
 	WitnessAway     Kind = "WitnessAway"     // a witness has cosigned nothing for an hour; reason: its name
 	WitnessBack     Kind = "WitnessBack"     // it cosigns again
 )
+
+// Allowed is the reason of Impersonated if the API server allows the caller to act as another one.
+const Allowed = "Allowed"
 
 // Subject is what a fact is about. Empty fields: the node as a whole.
 type Subject struct {

@@ -121,6 +121,9 @@ func requireFacts(t *testing.T, stdout string, all []auditv1.Event) {
 		require.NoError(t, err, line)
 		facts[f.Details["id"]+f.Reason] = f
 	}
+	refused, kept := facts[string(all[4].AuditID)+"Refused"]
+	require.True(t, kept, "the impersonation that was refused: %s", stdout)
+	require.Equal(t, []any{fact.Impersonated, "admin", all[4].User.Username}, []any{refused.Kind, refused.Details["as"], refused.Details["sender"]})
 	for _, e := range all {
 		reason := e.Annotations["data-space.liqo.io/verdict"]
 		if e.Stage == auditv1.StageResponseStarted {
