@@ -45,7 +45,7 @@ func Endpoints(e Enforcer, logger *slog.Logger) http.Handler {
 		namespace, name := r.URL.Query().Get("namespace"), r.URL.Query().Get("name")
 		rules, found := e.Rules(r.Context(), namespace, name)
 		if !found {
-			http.Error(w, fmt.Sprintf("no foreign pod %s/%s on this node; \"agent status\" lists them", namespace, name), http.StatusBadRequest)
+			http.Error(w, fmt.Sprintf(agentapi.NoForeignPod+"%s/%s on this node; \"agent status\" lists them", namespace, name), http.StatusBadRequest)
 			return
 		}
 		deliver(w, rules)

@@ -43,6 +43,9 @@ func (n nodes) Ask(_ context.Context, a agentexec.Agent, stdout io.Writer, path 
 		if answer[path] == nil {
 			return localsock.ErrNotServed
 		}
+		if err, is := answer[path].(error); is {
+			return err
+		}
 		if text, is := answer[path].(string); is {
 			_, err := io.WriteString(stdout, text)
 			return err

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"data-space.liqo.io/pkg/decisions/ruleview"
+	"data-space.liqo.io/pkg/effects/agentexec"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
@@ -78,7 +79,33 @@ func Rules(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, na
 // ErrRefused means that a connection is refused, which was printed.
 var ErrRefused = errors.New("the connection is refused")
 
-// Explain writes which rule of which NetworkPolicy decides on a connection of a pod, as the agent of the pod's node explains it.
+// explained is what decides on a connection of a pod: first the rules in its own network namespace, if it is a foreign one, then NetworkPolicy on the node.
+type explained struct {
+	agentapi.Explanation
+	Way []string `json:"way,omitempty"` // the rules in the pod by which the connection passes its proxy, or the one that ends it
+
+	ended bool // in the pod
+}
+
+// way returns the connection's way through the rules in a foreign pod; nothing for another pod.
+func (e *explained) way(ctx context.Context, cluster Cluster, agent agentexec.Agent, pod *corev1.Pod, c Connection, q agentapi.Question) ([]string, error) {
+	var rules agentapi.PodRules
+	if err := askFor(ctx, cluster, agent, agentapi.RulesURL(pod.Namespace, pod.Name), &rules); err != nil {
+		if notServed(err) || strings.Contains(err.Error(), agentapi.NoForeignPod) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	family := "ipv4"
+	if q.To.Is6() {
+		family = "ipv6"
+	}
+	lines, passes := ruleview.Way(rules, ruleview.Connection{Incoming: c.From != "", Family: family, Protocol: c.Protocol, Port: q.Port})
+	e.ended = !passes
+	return lines, nil
+}
+
+// Explain writes which rules in a foreign pod and which rule of which NetworkPolicy decide on a connection of a pod, as the agent of the pod's node has them.
 // errors.Is ErrRefused if the connection is refused.
 func Explain(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style, c Connection) error {
 	pod, agent, err := ofPod(ctx, cluster, namespace, name)
@@ -89,13 +116,17 @@ func Explain(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, 
 	if err != nil {
 		return err
 	}
-	var e agentapi.Explanation
-	if err := askFor(ctx, cluster, agent, agentapi.ExplainPath+"?"+q.Values().Encode(), &e); err != nil {
+	e := explained{}
+	if e.Way, err = e.way(ctx, cluster, agent, pod, c, q); err != nil {
+		return err
+	}
+	if err := askFor(ctx, cluster, agent, agentapi.ExplainPath+"?"+q.Values().Encode(), &e.Explanation); err != nil {
 		if notServed(err) {
 			err = fmt.Errorf("the agent of node %s does not enforce NetworkPolicy; give it --enable=networkpolicy", agent.Node)
 		}
 		return err
 	}
+	e.Allowed = e.Allowed && !e.ended
 	if style.ForPeople() {
 		err = printExplanation(stdout, e, style)
 	} else {
@@ -107,12 +138,15 @@ func Explain(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, 
 	return err
 }
 
-func printExplanation(w io.Writer, e agentapi.Explanation, style Style) error {
+func printExplanation(w io.Writer, e explained, style Style) error {
 	verdict := style.paint(green, "allowed")
 	if !e.Allowed {
 		verdict = style.paint(red, "refused")
 	}
 	_, err := fmt.Fprintf(w, "%s on node %s\n", verdict, e.Node)
+	for _, line := range e.Way {
+		fmt.Fprintln(w, printable(line))
+	}
 	for line := range strings.SplitSeq(e.Text, "\n") {
 		fmt.Fprintln(w, printable(line))
 	}

@@ -5,6 +5,9 @@ import "net/url"
 // RulesPath is answered with PodRules; the URL's query names the pod by "namespace" and "name".
 const RulesPath = EndpointsPath + "/rules"
 
+// NoForeignPod begins the refusal of a question about a pod that is not foreign, or not of the node.
+const NoForeignPod = "no foreign pod "
+
 // RulesURL returns the path and the query for a pod.
 func RulesURL(namespace, name string) string {
 	return RulesPath + "?" + url.Values{"namespace": {namespace}, "name": {name}}.Encode()
