@@ -1,0 +1,65 @@
+package facts_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/record"
+	"data-space.liqo.io/pkg/effects/recordfile"
+	"data-space.liqo.io/pkg/programs/facts"
+	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/fact"
+)
+
+// TestAPodThatFloodsItsProxysLogHidesNoRequestOfAnotherGuest: what the agent copies of 100 MB/s is far less (package logfollow); here it is all in the record at
+// once, and the record is so small that its oldest part is removed before it is read.
+func TestAPodThatFloodsItsProxysLogHidesNoRequestOfAnotherGuest(t *testing.T) {
+	folder, folderOfRequests := filepath.Join(t.TempDir(), "facts"), t.TempDir()
+	r := newRequests(t, folderOfRequests)
+	loud, err := recordfile.Open(filepath.Join(folderOfRequests, "loud"), recordfile.Limits{Total: 4 << 20, Segment: 1 << 20})
+	require.NoError(t, err)
+	g, stop := runGuests(t, config(folder), folderOfRequests)
+	source := record.Source{Guest: "loud", Namespace: "loud-space", Pod: "loud", UID: "u", Container: apis.ProxyContainerName}
+	flood := make([]record.Entry, 10_000)
+	const rounds = 6
+	for round := range rounds { // 3 to 4 MB each
+		for i := range flood {
+			text := fmt.Sprintf("E %d.%d 200 - via_upstream 3 2 12 99 192.0.2.9:80%s", round, i, strings.Repeat(" x", 60))
+			flood[i] = record.Line(source, record.Position{File: "0", Offset: 1}, record.Piece{Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(text)}, 0)
+		}
+		require.NoError(t, loud.Append(flood))
+		require.NoError(t, loud.Sync())
+		g.Synced("loud", loud.Synced())
+		r.ask("study")
+		r.report(g.Synced)
+	}
+	all := joined(t, folder, rounds)
+	require.Len(t, all, rounds, "each request of the quiet guest")
+	last, err := fact.Encode(0, fact.Fact{Kind: fact.AdmissionRefused, Reason: "pods", Subject: fact.Subject{Guest: "loud"}})
+	require.NoError(t, err)
+	webhook := record.Source{Guest: "loud", Namespace: apis.SystemNamespace, Pod: "data-space-webhook-1", Container: "webhook"}
+	require.NoError(t, loud.Append([]record.Entry{record.Line(webhook, record.Position{File: "0", Offset: 1}, record.Piece{
+		Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(fact.LinePrefix + string(last))}, 0)}))
+	require.NoError(t, loud.Sync())
+	g.Synced("loud", loud.Synced())
+	require.Eventually(t, func() bool { return slices.Contains(kinds(recorded(t, folder)), fact.AdmissionRefused) }, patience, 50*time.Millisecond,
+		"the loud guest's record is read to its end, and what our programs wrote there is not hidden")
+	stop()
+	var size int64
+	of := map[fact.Kind]int64{}
+	for _, f := range recorded(t, facts.GuestFolder(folder, "loud")) {
+		of[f.Kind] += max(1, f.Count)
+		size++
+	}
+	require.Less(t, size, int64(2100+100*60), "lines of the loud guest's log: its rate")
+	require.Positive(t, of[fact.RequestsMissing], "what was not read is counted: %v", of)
+	v, err := facts.Verify(folder, nil, nil, "")
+	require.NoError(t, err)
+	require.Empty(t, v.Flaws)
+}
