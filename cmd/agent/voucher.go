@@ -22,5 +22,5 @@ func newVoucher(n node, g *startgate.Gate, pods startgate.Pods, runtime *sandbox
 	if holder == "" {
 		holder = n.node // run outside of a cluster
 	}
-	return &startgate.Voucher{Node: n.node, Pod: holder, Boot: boot, Gate: g, Pods: pods, Leases: writer, Networks: runtime, Log: n.log}, nil
+	return &startgate.Voucher{Node: n.node, Pod: holder, Boot: boot, Gate: g, Pods: pods, Leases: writer, Networks: runtime, Checkpoint: n.facts.Checkpoint, Log: n.log}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/effects/leases"
 	"data-space.liqo.io/pkg/programs/agent"
+	"data-space.liqo.io/pkg/programs/facts"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/nodelease"
@@ -67,6 +68,17 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 			reported := nodelease.DecodeGuests(lease().Guests)
 			return len(reported) == 1 && reported[0].Guest == "pharma-1" && reported[0].Pods == 1 && reported[0].Held == 1 && !reported[0].Written.IsZero()
 		}, 60*time.Second, 100*time.Millisecond, "and the Lease counts it, for the status of its guest")
+	})
+
+	t.Run("the Lease has the checkpoint of the log of facts", func(t *testing.T) {
+		var signed string
+		require.Eventually(t, func() bool { signed = lease().Checkpoint; return signed != "" }, 60*time.Second, 100*time.Millisecond)
+		kept := filepath.Join(t.TempDir(), "checkpoint")
+		require.NoError(t, os.WriteFile(kept, []byte(signed), 0o600))
+		v, err := facts.Verify(filepath.Join(state, "facts"), nil, []string{kept}, "")
+		require.NoError(t, err)
+		require.Empty(t, v.Flaws, "the log continues it")
+		require.Contains(t, get(p.metrics, "/metrics"), `data_space_agent_facts_checkpoint_hash{part="5"} `)
 	})
 
 	t.Run("a gate that cannot be kept ends it, and one that stands again begins it", func(t *testing.T) {

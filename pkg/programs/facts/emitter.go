@@ -54,6 +54,7 @@ type Emitter struct {
 	last    time.Time    // that the clock was looked at
 	failing atomic.Value // string: the failure that was last logged; "": none since
 	lines   atomic.Int64 // of the log
+	signed  atomic.Value // string: its newest checkpoint
 
 	witnessed sync.Map                 // agentapi.Witnessed by name
 	onNode    atomic.Pointer[Reporter] // writes Events of witnesses; nil: none are written
@@ -96,6 +97,15 @@ func (e *Emitter) Emit(f fact.Fact) {
 		return
 	}
 	e.put(f)
+}
+
+// Checkpoint returns the newest signed checkpoint of the node's log; empty: there is none yet.
+func (e *Emitter) Checkpoint() string {
+	if e == nil {
+		return ""
+	}
+	signed, _ := e.signed.Load().(string)
+	return signed
 }
 
 // put queues a fact. The caller holds the lock.

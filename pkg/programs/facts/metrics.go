@@ -2,6 +2,8 @@ package facts
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,7 +14,7 @@ type metrics struct {
 	recorded, counted, lost, failures prometheus.Counter
 	lines, signed                     prometheus.Gauge
 	duration                          prometheus.Histogram
-	witnessed, refused                *prometheus.GaugeVec
+	witnessed, refused, hash          *prometheus.GaugeVec
 }
 
 // newMetrics returns the metrics, registered.
@@ -34,7 +36,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "data_space_agent_facts_witnessed_lines", Help: "Lines of the node's log that a witness has cosigned."}, []string{"witness"})
 	m.refused = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "data_space_agent_facts_witness_refused", Help: "1 while a witness refuses the node's log, since the log that it knows is not a part of this one."}, []string{"witness"})
-	r.MustRegister(m.witnessed, m.refused, m.recorded, m.counted, m.lost, m.failures, m.lines, m.signed, m.duration)
+	m.hash = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "data_space_agent_facts_checkpoint_hash", Help: "Hash of the newest checkpoint, in six parts of at most 48 bits: a number of Prometheus has no more digits."}, []string{"part"})
+	r.MustRegister(m.hash, m.witnessed, m.refused, m.recorded, m.counted, m.lost, m.failures, m.lines, m.signed, m.duration)
 	return m
 }
 
@@ -46,6 +50,19 @@ func (m *metrics) appended(facts int, took time.Duration) {
 func (m *metrics) size(lines, signed int64) {
 	m.lines.Set(float64(lines))
 	m.signed.Set(float64(signed))
+}
+
+// checkpoint sets the hash of the newest one.
+func (m *metrics) checkpoint(hash [32]byte) {
+	part := 0
+	for bytes := range slices.Chunk(hash[:], 6) {
+		var number uint64
+		for _, b := range bytes {
+			number = number<<8 | uint64(b)
+		}
+		m.hash.WithLabelValues(strconv.Itoa(part)).Set(float64(number))
+		part++
+	}
 }
 
 func (m *metrics) witness(name string, lines, cosigned int64, err error) {

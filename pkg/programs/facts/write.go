@@ -121,12 +121,17 @@ func (e *Emitter) record(ctx context.Context, l *factlog.Log, facts []fact.Fact)
 
 // sign signs a checkpoint of what was recorded.
 func (e *Emitter) sign(l *factlog.Log) {
-	if _, err := l.Checkpoint(); err != nil {
+	signed, err := l.Checkpoint()
+	if err != nil {
 		e.metrics.failures.Inc()
 		e.complain("the log of facts cannot be signed", err)
 		return
 	}
+	e.signed.Store(string(signed))
 	e.metrics.size(l.Size())
+	if c, err := factlog.Unverified(signed); err == nil {
+		e.metrics.checkpoint(c.Hash)
+	}
 }
 
 // stepped queues a fact if the clock was set. It compares the clock with the time that passed.

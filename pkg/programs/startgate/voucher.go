@@ -52,6 +52,7 @@ type Voucher struct {
 	Pods            Pods
 	Leases          Leases
 	Networks        Networks
+	Checkpoint      func() string // of the node's log of facts; nil: there is none
 	Log             *slog.Logger
 
 	state   vouch.Agent
@@ -117,6 +118,9 @@ func (v *Voucher) note(err error, now time.Time) {
 func (v *Voucher) write(ctx context.Context, holder string, now time.Time) bool {
 	state := nodelease.State{Node: v.Node, Holder: holder, Boot: v.Boot, NRI: v.Gate.Announced().Load(), Renewed: now}
 	state.Guests = nodelease.EncodeGuests(v.Pods.Guests())
+	if v.Checkpoint != nil {
+		state.Checkpoint = v.Checkpoint()
+	}
 	err := v.Leases.Write(ctx, state)
 	if err == nil {
 		if v.failing {

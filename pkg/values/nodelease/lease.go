@@ -20,6 +20,10 @@ const (
 	// annotationNRI is whether the runtime announces containers to the agent.
 	annotationNRI = "data-space.liqo.io/nri"
 
+	// annotationCheckpoint is the newest signed checkpoint of the node's log of facts.
+	annotationCheckpoint = "data-space.liqo.io/checkpoint"
+	// mostCheckpoint bounds the bytes of one.
+	mostCheckpoint = 4 << 10
 	// prefix sets the names apart from the controller's own Lease, whatever a node is called.
 	prefix = "agent-"
 )
@@ -37,6 +41,8 @@ type State struct {
 	Boot   string
 	NRI    bool
 	Guests string // what the agent reports of guests' pods, by EncodeGuests
+	// Checkpoint is that of the node's log of facts, so that it is known outside of the node how far the log was; empty: there is none.
+	Checkpoint string
 	// Renewed is when, by the agent's clock. It is compared with other values of the same Lease only.
 	Renewed time.Time
 }
@@ -65,6 +71,9 @@ func Write(l *coordinationv1.Lease, s State) error {
 	if delete(l.Annotations, annotationGuests); s.Guests != "" {
 		l.Annotations[annotationGuests] = s.Guests
 	}
+	if delete(l.Annotations, annotationCheckpoint); s.Checkpoint != "" && len(s.Checkpoint) <= mostCheckpoint {
+		l.Annotations[annotationCheckpoint] = s.Checkpoint
+	}
 	seconds, renewed := int32(Duration/time.Second), metav1.NewMicroTime(s.Renewed)
 	if l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity != s.Holder {
 		l.Spec.AcquireTime = &renewed
@@ -80,7 +89,7 @@ func Read(l *coordinationv1.Lease) (s State, ok bool) {
 		return State{}, false
 	}
 	s.Boot, s.NRI = l.Annotations[AnnotationBoot], l.Annotations[annotationNRI] == "true"
-	s.Guests = l.Annotations[annotationGuests]
+	s.Guests, s.Checkpoint = l.Annotations[annotationGuests], l.Annotations[annotationCheckpoint]
 	if l.Spec.HolderIdentity != nil {
 		s.Holder = *l.Spec.HolderIdentity
 	}

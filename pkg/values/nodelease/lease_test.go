@@ -10,7 +10,7 @@ import (
 )
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
-	want := State{Node: "node-1", Holder: "pod-1", Boot: "boot-1", NRI: true, Renewed: time.UnixMicro(1).UTC()}
+	want := State{Node: "node-1", Holder: "pod-1", Boot: "boot-1", NRI: true, Checkpoint: "origin\n3\nhash\n\n— signature\n", Renewed: time.UnixMicro(1).UTC()}
 	lease := &coordinationv1.Lease{}
 	require.NoError(t, Write(lease, want))
 	got, ok := Read(lease)
@@ -23,10 +23,11 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	require.Equal(t, acquired, lease.Spec.AcquireTime, "the same holder")
 	require.Equal(t, int64(2), lease.Spec.RenewTime.UnixMicro())
 
-	want.Holder = ""
+	want.Holder, want.Checkpoint = "", strings.Repeat("x", mostCheckpoint+1)
 	require.NoError(t, Write(lease, want))
 	got, _ = Read(lease)
 	require.Empty(t, got.Holder)
+	require.Empty(t, got.Checkpoint, "a Lease holds no more of it")
 }
 
 func TestOtherLeasesAreNoAgents(t *testing.T) {
