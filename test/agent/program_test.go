@@ -48,7 +48,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 		}}}
 		_, err := c.CoreV1().Pods("pharma").UpdateStatus(t.Context(), job, metav1.UpdateOptions{})
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return len(c.events(t.Context(), job, agent.EventProxyNotRunning)) == 1 }, 20*time.Second, 100*time.Millisecond)
+		require.Eventually(t, func() bool { return len(c.events(t.Context(), job, agent.EventProxyNotRunning)) == 1 }, time.Minute, 100*time.Millisecond)
 		message := c.events(t.Context(), job, agent.EventProxyNotRunning)[0]
 		for _, part := range []string{apis.ProxyContainerName, "ImagePullBackOff", "no such image", "Check the proxy image"} {
 			require.Contains(t, message, part)
@@ -176,7 +176,7 @@ func (c *cluster) fails(n *node, kubeconfig, state string, args ...string) strin
 		"--status-socket=" + filepath.Join(state, "agent.sock"), "--state-dir=" + filepath.Join(state, "guarded"),
 	}, args...)...)
 	command.Stderr = &out
-	stuck := time.AfterFunc(30*time.Second, func() { _ = command.Process.Kill() })
+	stuck := time.AfterFunc(time.Minute, func() { _ = command.Process.Kill() })
 	defer stuck.Stop()
 	err := command.Run()
 	require.Error(c.t, err, out.String())

@@ -43,7 +43,7 @@ func TestTheConditionOfAQuarantinedPod(t *testing.T) {
 			}
 		}
 		return false
-	}, 20*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.NotEmpty(t, c.events(t.Context(), pod, "Quarantined"))
 
 	own := c.boundTo(nodeName)

@@ -277,7 +277,7 @@ func (r *race) chained() {
 	require.Eventually(r.t, func() bool {
 		text, err := os.ReadFile(r.dir + "/cni/test.conflist")
 		return err == nil && strings.Contains(string(text), gate.PluginType)
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	time.Sleep(200 * time.Millisecond)
 }
 

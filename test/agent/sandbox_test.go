@@ -91,7 +91,7 @@ func sandboxesOf(t *testing.T, e engine) {
 	_, err = client.List(t.Context())
 	require.ErrorContains(t, err, n.socket)
 	n.start()
-	require.Eventually(t, func() bool { return live.Load() && events.Load() > before }, 20*time.Second, 10*time.Millisecond, "and is found again")
+	require.Eventually(t, func() bool { return live.Load() && events.Load() > before }, time.Minute, 10*time.Millisecond, "and is found again")
 	boxes, err = client.List(t.Context())
 	require.NoError(t, err)
 	require.Len(t, boxes, 2)

@@ -110,7 +110,7 @@ func TestTheAddressesOfTheProxysConnections(t *testing.T) {
 			require.NoError(t, err)
 			defer w.proxy.Close(id)
 			require.NoError(t, w.proxy.Write(id, "hello"))
-			got, err := w.proxy.Read(id, 4*time.Second)
+			got, err := w.proxy.Await(id)
 			require.NoError(t, err)
 			w.wire.Take()
 			for _, flags := range []kit.Flags{kit.ACK, kit.PSH | kit.ACK, kit.RST, kit.SYN | kit.ACK, kit.FIN | kit.ACK} {

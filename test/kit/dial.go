@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,14 @@ func (a *Actor) Read(id int, within time.Duration) (Answer, error) {
 	return got, err
 }
 
+// Await reads what must come: it waits long for the first byte, and not for more than a moment after.
+func (a *Actor) Await(id int) (Answer, error) {
+	a.t.Helper()
+	var got Answer
+	err := a.call("read", transfer{ID: id, Timeout: 30 * time.Second, Pause: 250 * time.Millisecond}, &got)
+	return got, err
+}
+
 // Close closes a connection.
 func (a *Actor) Close(id int) error {
 	a.t.Helper()
@@ -96,6 +105,7 @@ type transfer struct {
 	Bulk    int
 	End     bool // nothing follows: a FIN
 	Timeout time.Duration
+	Pause   time.Duration // 0: a quarter of Timeout
 }
 
 func (d Dial) timeout() time.Duration {
@@ -169,7 +179,7 @@ func (w *world) write(t transfer) (struct{}, error) {
 	return struct{}{}, err
 }
 
-// read reads until the end, or until the first pause of a quarter of the time; no byte in time is an error.
+// read reads until the end, or until the first pause, by default of a quarter of the time; no byte in time is an error.
 func (w *world) read(t transfer) (Answer, error) {
 	c, err := w.conn(t.ID)
 	if err != nil {
@@ -180,7 +190,7 @@ func (w *world) read(t transfer) (Answer, error) {
 		got.Local = local
 	}
 	wait := t.Timeout
-	for buf := make([]byte, 1<<16); ; wait = t.Timeout / 4 {
+	for buf := make([]byte, 1<<16); ; wait = cmp.Or(t.Pause, t.Timeout/4) {
 		if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
 			return got, err
 		}

@@ -54,7 +54,7 @@ func TestSocketsOfBeforeTheRules(t *testing.T) {
 				id, err := app.Dial(kit.Dial{Network: network, To: netip.AddrPortFrom(to, port)})
 				require.NoError(t, err)
 				require.NoError(t, app.Write(id, attack.Secret))
-				_, err = app.Read(id, 4*time.Second)
+				_, err = app.Await(id)
 				require.NoError(t, err)
 				require.NotEmpty(t, carried(wire.Take()), "there are no rules yet")
 				for _, proxy := range []redirect.Proxy{{}, {Cgroup: w.proxy.Path, Pod: w.pod.Path}} {

@@ -103,7 +103,7 @@ func (w *world) startProxy() {
 	require.Eventually(w.t, func() bool {
 		id, err := w.node.Dial(kit.Dial{Network: "tcp", To: netip.AddrPortFrom(kit.PodV4(), apis.PortReady), Timeout: time.Second})
 		return err == nil && w.node.Close(id) == nil
-	}, 20*time.Second, 50*time.Millisecond, "the proxy starts")
+	}, time.Minute, 50*time.Millisecond, "the proxy starts")
 }
 
 // launchProxy runs Envoy with the sidecar's arguments, user and lack of capabilities, in the proxy's cgroup.

@@ -120,6 +120,9 @@ func TestADenialIsAnsweredOrNotAsSetAndLoggedAndCounted(t *testing.T) {
 	}
 }
 
+// absent is how long is waited for what must not come.
+const absent = 20 * time.Millisecond
+
 func TestWhatConntrackCannotPlaceDoesNotReachAnIsolatedPod(t *testing.T) {
 	for _, backend := range backends() {
 		t.Run(string(backend), func(t *testing.T) {
@@ -127,7 +130,7 @@ func TestWhatConntrackCannotPlaceDoesNotReachAnIsolatedPod(t *testing.T) {
 			f := newPlay(t, n, backend, netpol.Settings{Denial: netpol.Drop})
 			none, all := byte(0), byte(0x3f)
 			segments := []byte{none, all, 0x03, 0x10, 0x11, 0x04, 0x18, 0x29} // null, everything, SYN+FIN, ACK, FIN+ACK, RST, PSH+ACK, Christmas tree
-			arrive := func(source uint16) (arrived []byte) {
+			arrive := func(source uint16, wait time.Duration) (arrived []byte) {
 				for i, flags := range segments {
 					for _, v6 := range []bool{false, true} {
 						fl := flow{from: worlds.Address4(1), to: worlds.Address4(0), protocol: 6, source: source + uint16(i), port: 80}
@@ -136,18 +139,18 @@ func TestWhatConntrackCannotPlaceDoesNotReachAnIsolatedPod(t *testing.T) {
 						}
 						body := fl.tcp(flags)
 						require.NoError(t, n.wireOf(fl.from).send(append(fl.header(len(body)), body...)))
-						if n.arrived(fl, 20*time.Millisecond) {
+						if n.arrived(fl, wait) {
 							arrived = append(arrived, flags)
 						}
 					}
 				}
 				return arrived
 			}
-			require.Len(t, arrive(1000), 2*len(segments), "a pod that nothing judges gets everything")
+			require.Len(t, arrive(1000, patient), 2*len(segments), "a pod that nothing judges gets everything")
 			f.do("x/in: podSelector: {}, policyTypes: [Ingress]")
-			require.Empty(t, arrive(2000))
+			require.Empty(t, arrive(2000, absent))
 			f.do("x/in: podSelector: {}, policyTypes: [Ingress], ingress: [{}]")
-			require.Empty(t, arrive(3000), "nor where everything is allowed: none of it opens a connection")
+			require.Empty(t, arrive(3000, absent), "nor where everything is allowed: none of it opens a connection")
 		})
 	}
 }

@@ -78,7 +78,7 @@ func (b *box) run(profile *seccomp.Profile, args ...string) (string, error) {
 	require.NoError(b.t, err)
 	require.NoError(b.t, os.WriteFile(filepath.Join(bundle, "config.json"), config, 0o600))
 	var out, problem bytes.Buffer
-	ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "runc", "--root", filepath.Join(b.dir, "state"), "run", "-b", bundle, fmt.Sprintf("%s-%d", kit.RunName(), b.count))
 	command.Stdout, command.Stderr = &out, &problem

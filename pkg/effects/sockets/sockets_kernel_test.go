@@ -38,7 +38,7 @@ func TestConnectionsEndButThoseOfTheProxy(t *testing.T) {
 				id, err := who.Dial(kit.Dial{Network: network, To: netip.AddrPortFrom(to, port)})
 				require.NoError(t, err)
 				require.NoError(t, who.Write(id, "hello"))
-				_, err = who.Read(id, 4*time.Second)
+				_, err = who.Await(id)
 				require.NoError(t, err)
 				all = append(all, open{who, id, ends})
 			}
