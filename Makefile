@@ -81,6 +81,11 @@ test-transparent: tools ## real clients and servers, from ordinary and foreign p
 	@set -a; eval "$$($(LAB) env)"; eval "$$($(LAB) programs)"; set +a; \
 	  build/tested go test -v -count 1 -tags transparent -run TestRealPrograms -timeout 20m -exec "$(CURDIR)/test/isolated" ./test/transparent
 
+.PHONY: test-monitoring
+test-monitoring: ## the queries of the dashboard and the alerts in the engine of Prometheus
+	$(call stage,dashboard and alerts)
+	@go test -C test/monitoring ./...
+
 .PHONY: test-browser
 test-browser: tools ## the report's page in headless Chromium: on a desk, on a phone, on paper; PICTURES=FOLDER keeps the pictures
 	$(call stage,the report in a browser)
