@@ -2,6 +2,7 @@ package apiserving
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net"
 	"net/netip"
@@ -10,10 +11,13 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 )
 
-// Bounds of the tokens that are reviewed at a time. Their requests wait with headers and all, and anyone may send tokens: one address leaves room for the others.
+// Bounds of the tokens that are reviewed at a time. Their requests wait with headers and all, and anyone may send tokens: one address leaves room for the others,
+// and all of them for tokens that were accepted before.
 const (
 	mostReviews      = 256
 	reviewsOfAddress = 32
+	reviewsOfKnown   = 64 // of mostReviews, for tokens that were accepted before
+	mostKnown        = 4096
 )
 
 // ErrBusy is the error of a caller whose token is not known and is not reviewed now, because too many are.
@@ -22,13 +26,14 @@ var ErrBusy = errors.New("too many tokens are reviewed at the moment; try again"
 // reviews reviews tokens, so many at a time, and so many of one address. It is safe for concurrent use. The cache of tokens asks it about those that it does
 // not know, and does not pass on who has sent them: the requests note it (from).
 type reviews struct {
-	by        authenticator.Token
-	most, one int
+	by               authenticator.Token
+	most, one, known int
 
-	mu   sync.Mutex
-	sent map[string]*sender // by token
-	of   map[string]int     // reviews of an address
-	all  int
+	mu       sync.Mutex
+	sent     map[string]*sender // by token
+	of       map[string]int     // reviews of an address
+	all      int
+	accepted accepted
 }
 
 // sender is the address that has first sent a token, and how many requests wait for the token's review.
@@ -37,17 +42,17 @@ type sender struct {
 	requests int
 }
 
-func newReviews(by authenticator.Token, most, one int) *reviews {
-	return &reviews{by: by, most: most, one: one, sent: map[string]*sender{}, of: map[string]int{}}
+func newReviews(by authenticator.Token, most, one, known int) *reviews {
+	return &reviews{by: by, most: most, one: one, known: known, sent: map[string]*sender{}, of: map[string]int{}}
 }
 
 // AuthenticateToken implements authenticator.Token.
-func (r *reviews) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
+func (r *reviews) AuthenticateToken(ctx context.Context, token string) (response *authenticator.Response, ok bool, err error) {
 	address, may := r.begin(token)
 	if !may {
 		return nil, false, ErrBusy
 	}
-	defer r.end(address)
+	defer func() { r.end(address, token, ok) }() // also after a panic, from which the cache recovers
 	return r.by.AuthenticateToken(ctx, token)
 }
 
@@ -57,7 +62,8 @@ func (r *reviews) begin(token string) (address string, may bool) {
 	if sender := r.sent[token]; sender != nil {
 		address = sender.address
 	}
-	if r.all >= r.most || r.of[address] >= r.one {
+	full := r.all >= r.most-r.known || r.of[address] >= r.one
+	if full && (r.all >= r.most || !r.accepted.has(token)) {
 		return address, false
 	}
 	r.all++
@@ -65,13 +71,35 @@ func (r *reviews) begin(token string) (address string, may bool) {
 	return address, true
 }
 
-func (r *reviews) end(address string) {
+func (r *reviews) end(address, token string, accepted bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if accepted {
+		r.accepted.note(token)
+	}
 	r.all--
 	if r.of[address]--; r.of[address] == 0 {
 		delete(r.of, address)
 	}
+}
+
+// accepted are the hashes of tokens that were accepted, the last mostKnown of them and at most as many older ones.
+type accepted struct {
+	last, older map[[sha256.Size]byte]struct{}
+}
+
+func (a *accepted) has(token string) bool {
+	hash := sha256.Sum256([]byte(token))
+	_, last := a.last[hash]
+	_, older := a.older[hash]
+	return last || older
+}
+
+func (a *accepted) note(token string) {
+	if a.last == nil || len(a.last) >= mostKnown {
+		a.last, a.older = map[[sha256.Size]byte]struct{}{}, a.last
+	}
+	a.last[sha256.Sum256([]byte(token))] = struct{}{}
 }
 
 // from notes the address that has sent a token, until the request ends.

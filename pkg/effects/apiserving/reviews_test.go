@@ -31,7 +31,7 @@ func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 	for name, c := range map[string]struct {
 		by   authenticator.Token
 		more bool // one more waits too
-	}{"without the bound": {inner, true}, "with it": {newReviews(inner, most, most), false}} {
+	}{"without the bound": {inner, true}, "with it": {newReviews(inner, most, most, 0), false}} {
 		cached := cache.New(c.by, false, acceptedFor, refusedFor)
 		var group sync.WaitGroup
 		ask := func(token string) {
@@ -74,7 +74,7 @@ func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 func TestTheUnknownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	const most, one = 4, 3
 	inner := slow{make(chan string, 10), make(chan struct{})}
-	reviews := newReviews(inner, most, one)
+	reviews := newReviews(inner, most, one, 0)
 	all := attributed{cache.New(reviews, false, acceptedFor, refusedFor), reviews}
 	ask := func(address, token string) (bool, error) {
 		_, ok, err := all.AuthenticateToken(context.WithValue(t.Context(), addressKey{}, addressOf(address)), token)
@@ -107,4 +107,40 @@ func TestTheUnknownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	ok, err := ask("[2001:db8::9]:2", "study")
 	require.NoError(t, err)
 	require.True(t, ok, "what was reviewed is known at any address")
+}
+
+func TestATokenThatWasAcceptedIsReviewedAlsoInAFloodOfMany(t *testing.T) {
+	inner := slow{make(chan string, 10), make(chan struct{}, 10)}
+	reviews := newReviews(inner, 3, 2, 1)
+	inner.may <- struct{}{}
+	_, ok, err := reviews.AuthenticateToken(t.Context(), "study")
+	require.NoError(t, err)
+	require.True(t, ok)
+	<-inner.begun
+	var group sync.WaitGroup
+	for i := range 2 {
+		end := reviews.from(fmt.Sprint("192.0.2.", i), fmt.Sprint("flood-", i))
+		defer end()
+		group.Go(func() { _, _, _ = reviews.AuthenticateToken(t.Context(), fmt.Sprint("flood-", i)) })
+		<-inner.begun
+	}
+	_, _, err = reviews.AuthenticateToken(t.Context(), "flood-more")
+	require.ErrorIs(t, err, ErrBusy)
+	group.Go(func() {
+		if _, ok, err := reviews.AuthenticateToken(t.Context(), "study"); !ok || err != nil {
+			t.Errorf("%v %v", ok, err)
+		}
+	})
+	require.Equal(t, "study", <-inner.begun)
+	_, _, err = reviews.AuthenticateToken(t.Context(), "study")
+	require.ErrorIs(t, err, ErrBusy, "one too many of all")
+	for range 3 {
+		inner.may <- struct{}{}
+	}
+	group.Wait()
+	for i := range 3 * mostKnown { // what is remembered is bounded
+		reviews.accepted.note(fmt.Sprint(i))
+	}
+	require.LessOrEqual(t, len(reviews.accepted.last)+len(reviews.accepted.older), 2*mostKnown)
+	require.False(t, reviews.accepted.has("study"))
 }

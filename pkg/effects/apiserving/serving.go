@@ -79,7 +79,7 @@ func New(ctx context.Context, config Config, clients kubernetes.Interface) (*Ser
 	if err != nil {
 		return nil, fmt.Errorf("setting up the review of tokens: %w", err)
 	}
-	reviews := newReviews(tokens, mostReviews, reviewsOfAddress)
+	reviews := newReviews(tokens, mostReviews, reviewsOfAddress, reviewsOfKnown)
 	cached := attributed{cache.New(reviews, false, acceptedFor, refusedFor), reviews}
 	s := &Serving{cert: cert, clientCA: ca, info: &request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}}
 	certificates := x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion)
