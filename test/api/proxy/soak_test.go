@@ -34,16 +34,20 @@ import (
 	"data-space.liqo.io/test/kit"
 )
 
+// callers send requests at the same time.
+const callers = 12
+
 // soaked is a proxy before an API server of its own, which is killed and started again, with callers whose answers are checked.
 type soaked struct {
 	*world
-	bundle   string       // the CAs of clients
-	cluster  []byte       // the first of them
-	restarts []*exec.Cmd  // of the API server
-	answers  atomic.Int64 // good ones
-	failures atomic.Int64 // requests without an answer, or refused while something restarts
-	wrong    sync.Map     // answers with what is another's
-	mu       sync.Mutex   // of ca
+	bundle   string                // the CAs of clients
+	cluster  []byte                // the first of them
+	restarts []*exec.Cmd           // of the API server
+	answers  atomic.Int64          // good ones
+	served   [callers]atomic.Int64 // of each caller
+	failures atomic.Int64          // requests without an answer, or refused while something restarts
+	wrong    sync.Map              // answers with what is another's
+	mu       sync.Mutex            // of ca
 }
 
 // authorities returns the certificates that the proxy has shown.
@@ -71,10 +75,10 @@ func TestSoak(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
 	defer stop()
 	var group sync.WaitGroup
-	for i := range 12 {
+	for i := range callers {
 		own := []string{guest, "rival"}[i%2]
 		config, _ := s.user(t, fmt.Sprintf("user-%d-of-%s", i, own), own)
-		group.Go(func() { s.storm(ctx, config, own) })
+		group.Go(func() { s.storm(ctx, config, own, &s.served[i]) })
 	}
 	s.disturb(ctx, t)
 	group.Wait()
@@ -120,7 +124,7 @@ func newSoaked(t *testing.T) *soaked {
 	config, _ := s.pharma(t)
 	warm, end := context.WithTimeout(ctx, time.Second)
 	defer end()
-	s.storm(warm, config, guest)
+	s.storm(warm, config, guest, &s.answers)
 	s.answers.Store(0)
 	return s
 }
@@ -152,7 +156,7 @@ func once(config *rest.Config) (client *http.Client, end func(), err error) {
 }
 
 // storm opens watches and drops them, lists, and asks who it is, until ctx ends. It records each object or identity of another guest as wrong.
-func (s *soaked) storm(ctx context.Context, config *rest.Config, own string) {
+func (s *soaked) storm(ctx context.Context, config *rest.Config, own string, served *atomic.Int64) {
 	for i := 0; ctx.Err() == nil; i++ {
 		config := rest.CopyConfig(config)
 		config.CAData = s.authorities()
@@ -163,7 +167,9 @@ func (s *soaked) storm(ctx context.Context, config *rest.Config, own string) {
 		}
 		for range 5 {
 			s.watch(ctx, client, own)
-			s.ask(ctx, client, http.MethodGet, "/api/v1/namespaces", "", func(body []byte) []string { return foreignNames(body, own) })
+			if s.ask(ctx, client, http.MethodGet, "/api/v1/namespaces", "", func(body []byte) []string { return foreignNames(body, own) }) {
+				served.Add(1)
+			}
 			s.ask(ctx, client, http.MethodPost, "/apis/authentication.k8s.io/v1/selfsubjectreviews", `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`,
 				func(body []byte) []string {
 					if bytes.Contains(body, []byte(`"SelfSubjectReview"`)) && !bytes.Contains(body, []byte(`"`+own+`"`)) {
@@ -176,28 +182,46 @@ func (s *soaked) storm(ctx context.Context, config *rest.Config, own string) {
 	}
 }
 
-// ask sends a request, and notes what is wrong in its answer.
-func (s *soaked) ask(ctx context.Context, client *http.Client, method, path, body string, wrong func([]byte) []string) {
+// ask sends a request, and notes what is wrong in its answer. It reports whether the answer is good.
+func (s *soaked) ask(ctx context.Context, client *http.Client, method, path, body string, wrong func([]byte) []string) bool {
 	request, err := http.NewRequestWithContext(ctx, method, "https://"+s.address+path, strings.NewReader(body))
 	if err != nil {
-		return
+		return false
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := client.Do(request)
 	if err != nil {
 		s.failures.Add(1)
-		return
+		return false
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode >= 300 {
 		s.failures.Add(1)
-		return
+		return false
 	}
 	s.answers.Add(1)
 	for _, what := range wrong(text) {
 		s.wrong.Store(what, true)
 	}
+	return true
+}
+
+// allServed waits until each caller has a good answer again, or ctx ends: a soak in which nothing is answered shows nothing.
+func (s *soaked) allServed(ctx context.Context, t *testing.T) {
+	t.Helper()
+	var before [callers]int64
+	for i := range before {
+		before[i] = s.served[i].Load()
+	}
+	require.Eventually(t, func() bool {
+		for i := range before {
+			if ctx.Err() == nil && s.served[i].Load() == before[i] {
+				return false
+			}
+		}
+		return true
+	}, 3*waitLong, waitStep, "a caller has no good answer after the API server has started again")
 }
 
 // watch opens three watches at once and drops each after its first events.
@@ -245,6 +269,7 @@ func (s *soaked) disturb(ctx context.Context, t *testing.T) {
 	for ctx.Err() == nil {
 		require.NoError(t, s.rotate())
 		if time.Now().After(next) {
+			s.allServed(ctx, t)
 			s.restart(t)
 			next = time.Now().Add(15 * time.Second)
 		}
@@ -257,9 +282,7 @@ func (s *soaked) disturb(ctx context.Context, t *testing.T) {
 	defer end()
 	after := context.WithoutCancel(ctx)
 	require.Eventually(t, func() bool { // also after the API server has started once more
-		before := s.answers.Load()
-		s.ask(after, client, http.MethodGet, "/api/v1/namespaces", "", func(body []byte) []string { return foreignNames(body, guest) })
-		return s.answers.Load() > before
+		return s.ask(after, client, http.MethodGet, "/api/v1/namespaces", "", func(body []byte) []string { return foreignNames(body, guest) })
 	}, 3*waitLong, waitStep, "all is well again")
 	s.rotated(t)
 }
