@@ -144,6 +144,7 @@ fuzz: ## objects of guests and texts by chance, against the webhook, its limits 
 	@go test -run '^$$' -fuzz FuzzPermits -fuzztime 30s ./pkg/decisions/window
 	@go test -run '^$$' -fuzz FuzzConditional -fuzztime 30s ./pkg/decisions/window
 	@go test -run '^$$' -fuzz FuzzRewrite -fuzztime 30s ./pkg/programs/apiproxy
+	@go test -run '^$$' -fuzz FuzzOneObject -fuzztime 30s ./pkg/programs/apiproxy
 	@go test -run '^$$' -fuzz FuzzFilter -fuzztime 30s ./pkg/programs/apiproxy
 	@go test -run '^$$' -fuzz FuzzLists -fuzztime 30s ./pkg/programs/apiproxy
 	@go test -run '^$$' -fuzz FuzzExceeded -fuzztime 30s ./pkg/decisions/limits

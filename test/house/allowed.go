@@ -143,7 +143,7 @@ func programsOnly() []permit {
 	start := []string{"pkg/programs/cli", "pkg/programs/kubeconfig"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},
-		{paths: []string{"net/http/httputil", "k8s.io/apimachinery/pkg/util/uuid"}, only: []string{"pkg/programs/apiproxy"}},
+		{paths: []string{"net/http/httputil", "k8s.io/apimachinery/pkg/util/uuid", "k8s.io/apimachinery/pkg/runtime/serializer/cbor/direct"}, only: []string{"pkg/programs/apiproxy"}},
 		{paths: []string{"golang.org/x/mod/sumdb/note"}, only: []string{"pkg/programs/facts", "pkg/programs/witness"}},
 		{paths: []string{"golang.org/x/mod/sumdb/tlog"}, only: []string{"pkg/programs/facts"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/programs/witness"}},

@@ -17,8 +17,8 @@ import (
 // mostCoded bounds a body of YAML or protobuf, of which two bytes may be a hundred in memory.
 const mostCoded = 128 << 10
 
-// protobufPrefix begins each object of the API as protobuf.
-const protobufPrefix = "k8s\x00"
+// ProtobufPrefix begins each object of the API as protobuf.
+const ProtobufPrefix = "k8s\x00"
 
 // StaleError refuses a write whose caller has seen another state of the object.
 type StaleError struct{}
@@ -110,7 +110,7 @@ func testState(body []byte, state metav1.ObjectMeta) ([]byte, error) {
 // field 1, the metadata has the resource version as field 6, and what comes last holds.
 func onStateProtobuf(body []byte, state metav1.ObjectMeta) ([]byte, error) {
 	var envelope runtime.Unknown
-	rest, is := bytes.CutPrefix(body, []byte(protobufPrefix))
+	rest, is := bytes.CutPrefix(body, []byte(ProtobufPrefix))
 	if !is || len(body) > mostCoded || envelope.Unmarshal(rest) != nil {
 		return nil, bad("the body is not an object as protobuf, or is larger than %d KiB; send JSON", mostCoded>>10)
 	}
@@ -125,7 +125,7 @@ func onStateProtobuf(body []byte, state metav1.ObjectMeta) ([]byte, error) {
 	envelope.Raw = append(bytes.Clone(envelope.Raw), 0x0a, byte(len(version)+2), 0x32, byte(len(version))) //nolint:gosec // It has at most 64 bytes.
 	envelope.Raw = append(envelope.Raw, version...)
 	out, err := envelope.Marshal()
-	return append([]byte(protobufPrefix), out...), err
+	return append([]byte(ProtobufPrefix), out...), err
 }
 
 // ConditionalDelete returns the options of a deletion as JSON, with a condition: the API server refuses it unless the object is in this state.
@@ -145,7 +145,7 @@ func ConditionalDelete(body []byte, query url.Values, state metav1.ObjectMeta) (
 
 func deleteOptions(body []byte, query url.Values) (metav1.DeleteOptions, error) {
 	var options metav1.DeleteOptions
-	rest, isProtobuf := bytes.CutPrefix(body, []byte(protobufPrefix))
+	rest, isProtobuf := bytes.CutPrefix(body, []byte(ProtobufPrefix))
 	switch {
 	case len(body) == 0:
 		if err := metav1.Convert_url_Values_To_v1_DeleteOptions(&query, &options, nil); err != nil {

@@ -109,10 +109,10 @@ func TestAChangeHasACondition(t *testing.T) {
 	envelope := runtime.Unknown{TypeMeta: runtime.TypeMeta{APIVersion: "v1", Kind: "Node"}, Raw: raw}
 	text, err := envelope.Marshal()
 	require.NoError(t, err)
-	out, form, err := Conditional("application/vnd.kubernetes.protobuf", append([]byte(protobufPrefix), text...), state)
+	out, form, err := Conditional("application/vnd.kubernetes.protobuf", append([]byte(ProtobufPrefix), text...), state)
 	require.NoError(t, err)
 	require.Equal(t, "application/vnd.kubernetes.protobuf", form)
-	require.NoError(t, envelope.Unmarshal(out[len(protobufPrefix):]))
+	require.NoError(t, envelope.Unmarshal(out[len(ProtobufPrefix):]))
 	var got corev1.Node
 	require.NoError(t, got.Unmarshal(envelope.Raw))
 	node.ResourceVersion = "7"
@@ -147,7 +147,7 @@ func TestASmallBodyDoesNotBecomeALargeOne(t *testing.T) {
 		"aliases": {"application/apply-patch+yaml", aliases}, "aliases of a PUT": {"", aliases}, "aliases of a merge patch": {"application/merge-patch+json", aliases},
 		"aliases of UTF-16": {"", []byte("\xff\xfea\x00:\x00 \x00&\x00a\x00 \x00b\x00\n\x00c\x00:\x00 \x00*\x00a\x00\n\x00")},
 		"many items":        {"application/yaml", many("]", "x: [", "a,", 300_000)},
-		"protobuf":          {"application/vnd.kubernetes.protobuf", append([]byte(protobufPrefix), protobuf...)},
+		"protobuf":          {"application/vnd.kubernetes.protobuf", append([]byte(ProtobufPrefix), protobuf...)},
 	} {
 		_, _, err := Conditional(c.form, c.body, state)
 		require.ErrorContains(t, err, "send JSON", name)
@@ -156,7 +156,7 @@ func TestASmallBodyDoesNotBecomeALargeOne(t *testing.T) {
 			require.ErrorContains(t, err, "send JSON", name)
 		}
 	}
-	_, err = ConditionalDelete(append([]byte(protobufPrefix), protobuf...), nil, state)
+	_, err = ConditionalDelete(append([]byte(ProtobufPrefix), protobuf...), nil, state)
 	require.ErrorContains(t, err, "send JSON")
 	patch := many("1]", "[", "1,", 300_000)
 	require.Less(t, testing.AllocsPerRun(1, func() { _, _, err = Conditional("application/json-patch+json", patch, state) }), 100.0, "operations are not decoded")
@@ -193,7 +193,7 @@ func FuzzConditional(f *testing.F) {
 			return
 		case runtime.ContentTypeProtobuf:
 			var envelope runtime.Unknown
-			require.NoError(t, envelope.Unmarshal(out[len(protobufPrefix):]))
+			require.NoError(t, envelope.Unmarshal(out[len(ProtobufPrefix):]))
 			require.NoError(t, object.Unmarshal(envelope.Raw))
 		default:
 			var document map[string]json.RawMessage

@@ -8,16 +8,19 @@ import (
 	"io"
 	"mime"
 	"net/http"
+
+	"data-space.liqo.io/pkg/decisions/window"
 )
 
 // filter replaces the body of an answer by what the caller may see of it. An answer in another form than JSON is not shown.
 func (p *proxy) filter(planned *plan, r *http.Response) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" || r.Header.Get("Content-Encoding") != "" {
+	only, read := map[string]func([]byte, *plan, sees) ([]byte, error){"application/json": onlyJSON, window.FormProtobuf: onlyProtobuf, window.FormCBOR: onlyCBOR}[media]
+	if err != nil || !read || !planned.verdict.One && media != "application/json" || r.Header.Get("Content-Encoding") != "" {
 		return fmt.Errorf("the API server answers in the form %q, which is not read here", r.Header.Get("Content-Type"))
 	}
 	if planned.verdict.One {
-		return p.filterOne(planned, r)
+		return p.filterOne(planned, r, only)
 	}
 	ctx := r.Request.Context()
 	var shown map[string]bool

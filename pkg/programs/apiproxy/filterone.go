@@ -42,17 +42,13 @@ type objectDocument struct {
 }
 
 // filterOne replaces a list by its only object, or by the answer for an object that does not exist.
-func (p *proxy) filterOne(planned *plan, r *http.Response) error {
+func (p *proxy) filterOne(planned *plan, r *http.Response, only func(list []byte, planned *plan, v sees) ([]byte, error)) error {
 	raw, err := io.ReadAll(io.LimitReader(r.Body, maxObject+1))
 	closing := r.Body.Close()
 	if err != nil || closing != nil || len(raw) > maxObject {
 		return errors.Join(err, closing, fmt.Errorf("the answer has %d bytes", len(raw)))
 	}
-	var list listDocument
-	if err := utiljson.Unmarshal(raw, &list); err != nil {
-		return fmt.Errorf("the API server's answer: %w", err)
-	}
-	document, err := onlyObject(list, planned, p.sight(r.Request.Context(), planned, now))
+	document, err := only(raw, planned, p.sight(r.Request.Context(), planned, now))
 	if err != nil {
 		return err
 	}
@@ -61,23 +57,19 @@ func (p *proxy) filterOne(planned *plan, r *http.Response) error {
 	return nil
 }
 
-func onlyObject(list listDocument, planned *plan, v sees) ([]byte, error) {
-	notFound := absent(planned.request.Kind, planned.request.Name)
+// onlyJSON returns the only object of a list or a table.
+func onlyJSON(raw []byte, planned *plan, v sees) ([]byte, error) {
+	var list listDocument
+	if err := utiljson.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("the API server's answer: %w", err)
+	}
 	rows := slices.Concat(list.Items, list.Rows)
 	if len(rows) != 1 {
-		return nil, notFound
+		return nil, absent(planned.request.Kind, planned.request.Name)
 	}
-	object, ok := metadataOf(rows[0], len(list.Rows) == 1)
-	if !ok || object.Metadata.Name != planned.request.Name {
-		return nil, notFound
-	}
-	if planned.verdict.Action == window.Filter {
-		switch shown, err := v(object); {
-		case err != nil:
-			return nil, err
-		case !shown:
-			return nil, notFound
-		}
+	object, _ := metadataOf(rows[0], len(list.Rows) == 1)
+	if err := hidden(object, planned, v); err != nil {
+		return nil, err
 	}
 	if len(list.Rows) == 1 {
 		return json.Marshal(map[string]any{
@@ -86,6 +78,19 @@ func onlyObject(list listDocument, planned *plan, v sees) ([]byte, error) {
 		})
 	}
 	return typed(rows[0], strings.TrimSuffix(list.Kind, "List"), list.APIVersion)
+}
+
+// hidden returns the answer for an object that does not exist, unless this is the one that was asked for, and the caller sees it.
+func hidden(object objectDocument, planned *plan, v sees) error {
+	if object.Metadata.Name != "" && object.Metadata.Name == planned.request.Name {
+		if planned.verdict.Action != window.Filter {
+			return nil // the API server has applied the selector
+		}
+		if shown, err := v(object); shown || err != nil {
+			return err
+		}
+	}
+	return absent(planned.request.Kind, planned.request.Name)
 }
 
 // typed gives an item of a list its kind: items of built-in kinds do not bear it.

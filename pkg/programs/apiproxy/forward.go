@@ -96,11 +96,14 @@ func ownHeaders(from http.Header, planned *plan) http.Header {
 
 // acceptable returns what to accept from the API server where the answer is read here; "": the caller accepts nothing of it.
 func acceptable(v window.Verdict, from http.Header) string {
-	accept := window.AcceptJSON(strings.Join(from.Values("Accept"), ","), v.One)
-	if v.OwnVolumes {
-		return window.AcceptWhole(accept)
+	accept := strings.Join(from.Values("Accept"), ",")
+	switch {
+	case v.OwnVolumes:
+		return window.AcceptWhole(window.AcceptJSON(accept, v.One))
+	case v.One:
+		return window.AcceptObject(accept)
 	}
-	return accept
+	return window.AcceptJSON(accept, false)
 }
 
 // read changes the answer of a request of the proxy's own to what the caller gets.

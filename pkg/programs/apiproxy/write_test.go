@@ -31,6 +31,9 @@ func TestAGrantThatIsWithdrawnHoldsForChangesThatWait(t *testing.T) {
 			guests.note(grant, false)
 			made := 0
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet && r.Header.Get("Audit-Id") != "an-id" {
+					t.Errorf("%s %s has the audit id %q", r.Method, r.URL, r.Header.Get("Audit-Id"))
+				}
 				w.Header().Set("Content-Type", "application/json")
 				const object = `{"metadata":{"name":"n","uid":"u","resourceVersion":"7"}}`
 				switch {
@@ -55,7 +58,7 @@ func TestAGrantThatIsWithdrawnHoldsForChangesThatWait(t *testing.T) {
 			verdict, err := now.Decide([]string{"g"}, request)
 			require.NoError(t, err)
 			require.Equal(t, window.Write, verdict.Action)
-			planned := &plan{ids: []string{"g"}, request: request, verdict: verdict, holds: p.holds(window.Caller{User: "alice", Groups: []string{"g"}}, []string{"g"}, request, verdict)}
+			planned := &plan{id: "an-id", ids: []string{"g"}, request: request, verdict: verdict, holds: p.holds(window.Caller{User: "alice", Groups: []string{"g"}}, []string{"g"}, request, verdict)}
 
 			r := httptest.NewRequest(method, "/api/v1/nodes/n", strings.NewReader(`{}`))
 			r.Header.Set("Content-Type", "application/merge-patch+json")

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -96,6 +97,37 @@ func TestNodesByNamePatternAndLabel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// client-go's and controller-runtime's typed clients prefer protobuf, in which filtered lists and watches are not answered, and take JSON as well.
+func TestClientsThatPreferProtobufReadFilteredKinds(t *testing.T) {
+	w := newWorld(t)
+	w.node(t, "preferred-1", map[string]string{"a": "b"})
+	w.node(t, "preferred-2", nil)
+	proxied, _ := w.visible(t, "preferring", v1alpha1.Visibility{Nodes: []v1alpha1.VisibleObjects{{Pattern: "preferred-1"}}})
+	proxied.ContentType = "application/vnd.kubernetes.protobuf"
+	require.Equal(t, []string{"preferred-1"}, nodesSeen(t, proxied, metav1.ListOptions{}))
+	watch, err := clients(t, proxied).CoreV1().Nodes().Watch(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "preferred-1", (<-watch.ResultChan()).Object.(*corev1.Node).Name)
+	watch.Stop()
+	c, err := client.New(proxied, client.Options{})
+	require.NoError(t, err)
+	var list corev1.NodeList
+	require.NoError(t, c.List(t.Context(), &list))
+	require.Len(t, list.Items, 1)
+	var names metav1.PartialObjectMetadataList
+	names.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NodeList"))
+	require.NoError(t, c.List(t.Context(), &names))
+	require.Len(t, names.Items, 1)
+	proxied.AcceptContentTypes = proxied.ContentType
+	node, err := clients(t, proxied).CoreV1().Nodes().Get(t.Context(), "preferred-1", metav1.GetOptions{})
+	require.NoError(t, err, "one object is protobuf too")
+	require.Equal(t, map[string]string{"a": "b"}, node.Labels)
+	_, err = clients(t, proxied).CoreV1().Nodes().Get(t.Context(), "preferred-2", metav1.GetOptions{})
+	require.True(t, apierrors.IsNotFound(err), "%v", err)
+	_, err = clients(t, proxied).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	require.True(t, apierrors.IsNotAcceptable(err), "a list is JSON: %v", err)
 }
 
 func TestAWatchIsFilteredAndFollowsThePolicy(t *testing.T) {

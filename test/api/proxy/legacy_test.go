@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer/cbor"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -35,10 +38,10 @@ func (w *world) applied(t *testing.T, components ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// A release before 1.36 has no constrained impersonation; here it is switched off.
+// A release before 1.36 has no constrained impersonation; here it is switched off. The API server answers in CBOR, which is off by default.
 func TestLegacyRightsSufficeWhereImpersonationIsNotConstrained(t *testing.T) {
 	server, err := apiserver.Start(func(c *envtest.ControlPlane) {
-		c.GetAPIServer().Configure().Append("feature-gates", "ConstrainedImpersonation=false")
+		c.GetAPIServer().Configure().Append("feature-gates", "ConstrainedImpersonation=false,CBORServingAndStorage=true")
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
@@ -70,6 +73,18 @@ func TestLegacyRightsSufficeWhereImpersonationIsNotConstrained(t *testing.T) {
 	_, err = c.CoreV1().ConfigMaps("rival-a").List(ctx, metav1.ListOptions{})
 	require.True(t, apierrors.IsForbidden(err))
 	require.Contains(t, err.Error(), `User "slice-0123456789ab"`)
+	for path, kind := range map[string]string{"": "NamespaceList", "/pharma-a": "Namespace"} {
+		code, header, body := send(t, proxied, "GET", "/api/v1/namespaces"+path, http.Header{"Accept": {"application/cbor"}}, nil)
+		require.Equal(t, http.StatusOK, code, "%q", body)
+		require.Equal(t, "application/cbor", header.Get("Content-Type"))
+		_, is, err := cbor.NewSerializer(scheme.Scheme, scheme.Scheme).Decode([]byte(body), nil, nil)
+		require.NoError(t, err)
+		require.Equal(t, kind, is.Kind)
+		require.Contains(t, body, "pharma-a")
+		require.NotContains(t, body, "rival-a")
+	}
+	code, _, _ := send(t, proxied, "GET", "/api/v1/namespaces/rival-a", http.Header{"Accept": {"application/cbor"}}, nil)
+	require.Equal(t, http.StatusNotFound, code)
 	token, err := w.Token(ctx, "pharma-a", w.account(t, "pharma-a"))
 	require.NoError(t, err)
 	review, err := clients(t, w.through(&rest.Config{BearerToken: token})).AuthenticationV1().SelfSubjectReviews().

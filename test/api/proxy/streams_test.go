@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -60,7 +61,7 @@ func (w *world) kubelet(t *testing.T) (lines chan<- string) {
 	created, err := w.Clients.CoreV1().Pods("pharma-a").Create(t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = w.Clients.CoreV1().Pods("pharma-a").Delete(t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
+		_ = w.Clients.CoreV1().Pods("pharma-a").Delete(context.WithoutCancel(t.Context()), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
 	})
 	created.Status.Phase = corev1.PodRunning
 	_, err = w.Clients.CoreV1().Pods("pharma-a").UpdateStatus(t.Context(), created, metav1.UpdateOptions{})
@@ -105,6 +106,10 @@ func TestStreamsPassUnbuffered(t *testing.T) {
 	fmt.Fprint(c, "POST /api/v1/namespaces/pharma-a/pods/streams/exec?container=c&command=cat&stdin=true HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
 	code, _ := answered(t, bufio.NewReader(c))
 	require.Equal(t, http.StatusForbidden, code, "of another guest's")
+	own := w.dial(t, proxied)
+	fmt.Fprint(own, "POST /api/v1/namespaces/pharma-a/pods/streams/exec?container=c&command=cat&stdin=true HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
+	code, _ = answered(t, bufio.NewReader(own))
+	require.Equal(t, http.StatusBadRequest, code, "a body would be read while the connection is a stream")
 }
 
 func TestAWatchByWebsocketIsNarrowed(t *testing.T) {

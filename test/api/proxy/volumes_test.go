@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // storing makes a guest with two namespaces, in the first of which its callers may do with claims what Liqo's role allows.
@@ -181,6 +182,11 @@ func TestAWatchOfOwnVolumesFollowsClaimsAndNamespaces(t *testing.T) {
 	second := <-since.ResultChan()
 	require.Equal(t, "DELETED", string(second.Type), "what the caller saw at the list's version is deleted: %+v", second.Object)
 	require.Equal(t, "seen-1", second.Object.(*corev1.PersistentVolume).Name)
+
+	w.visible(t, "bystanding", v1alpha1.Visibility{StorageClasses: []v1alpha1.VisibleObjects{{Names: []v1alpha1.VisibleName{"any"}}}})
+	w.touch(t, "seen-2", `{"metadata":{"labels":{"state":"touched"}}}`)
+	third := <-since.ResultChan()
+	require.Equal(t, "MODIFIED", string(third.Type), "the GuestPolicy of another guest ends no watch: %+v", third.Object)
 
 	_, err = w.Clients.CoreV1().Namespaces().Patch(t.Context(), "watching-a", types.MergePatchType, []byte(`{"metadata":{"labels":{"`+apis.LabelRemoteCluster+`":"elsewhere"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
