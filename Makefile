@@ -84,7 +84,7 @@ test-transparent: tools ## real clients and servers, from ordinary and foreign p
 .PHONY: test-monitoring
 test-monitoring: ## the queries of the dashboard and the alerts in the engine of Prometheus
 	$(call stage,dashboard and alerts)
-	@go test -C test/monitoring ./...
+	@go test -C test/monitoring -count 1 ./... # its files are in another module, so that a kept result would be stale
 
 .PHONY: test-browser
 test-browser: tools ## the report's page in headless Chromium: on a desk, on a phone, on paper; PICTURES=FOLDER keeps the pictures

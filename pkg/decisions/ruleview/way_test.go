@@ -1,6 +1,7 @@
 package ruleview_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -66,6 +67,24 @@ func TestTheWayOfAConnectionIsOfRulesThatArePlanned(t *testing.T) {
 	require.Contains(t, lines[0], "no rule of filter/OUTPUT lets it pass")
 	_, passes = ruleview.Way(held(agentapi.Exempt, nil), ruleview.Connection{Family: "ipv4", Protocol: "tcp", Port: 1})
 	require.True(t, passes)
+}
+
+// TestTheWayIsFoundInWhatKernelsPrint reads what the kernel test of pkg/effects/dataplane has kept of both backends.
+func TestTheWayIsFoundInWhatKernelsPrint(t *testing.T) {
+	for _, backend := range []string{"nft", "legacy"} {
+		for _, family := range []iptables.Family{iptables.V4, iptables.V6} {
+			for kept, want := range map[string]string{"bound": "ds-nat-out-tcp ds-out-redirected ds-out-proxy-tcp ds-wire-proxy", "unbound": "ds-nat-out-tcp ds-out-redirected ds-out-drop-tcp"} {
+				text, err := os.ReadFile("../../effects/dataplane/testdata/" + backend + "-" + string(family) + "-" + kept + ".txt")
+				require.NoError(t, err)
+				saved, err := iptables.ParseSave(family, string(text))
+				require.NoError(t, err)
+				rules := agentapi.PodRules{Chains: ruleview.Chains(nil, []iptables.Saved{saved}, nil)}
+				lines, passes := ruleview.Way(rules, ruleview.Connection{Family: string(family), Protocol: "tcp", Port: 443})
+				require.Equal(t, kept == "bound", passes)
+				require.Equal(t, want, names(lines))
+			}
+		}
+	}
 }
 
 // names are the names of rules in lines.
