@@ -260,7 +260,7 @@ func TestFiltersAreRepairedAndOutliveTheAgent(t *testing.T) {
 	require.Equal(t, []string{node, pod}, []string{listing(p.Node), listing(p.NS)}, "to the handles")
 
 	for _, change := range []string{
-		"delete table netdev data-space-frames", "flush table netdev data-space-frames",
+		"delete table netdev data-space-frames", "flush table netdev data-space-frames", "add table netdev data-space-frames { flags dormant ; }",
 	} {
 		for _, ns := range []*netns.Namespace{p.Node, p.NS} {
 			run(t, ns, "nft", change)

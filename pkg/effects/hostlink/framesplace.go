@@ -113,6 +113,11 @@ func (p *place) missing(planned []chain) ([]chain, error) {
 	if p.first {
 		return planned, nil
 	}
+	woken, err := awake(p.ns, frames())
+	if err != nil {
+		return nil, err
+	}
+	p.repaired = woken
 	var missing []chain
 	for _, c := range planned {
 		same, now, err := look(p.ns, c)

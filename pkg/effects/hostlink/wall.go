@@ -126,6 +126,13 @@ func (h *Host) down(s *Standing, end netlink.Link, why string) error {
 func (h *Host) write(sandbox string, planned []chain) (repaired bool, err error) {
 	old, next := h.walls[sandbox], wall{}
 	changed := false
+	for _, family := range families() {
+		woken, err := awake(h.node, ours(family))
+		if err != nil {
+			return false, err
+		}
+		repaired = repaired || woken
+	}
 	for _, c := range planned {
 		now, err := held(h.node, c)
 		if err != nil {

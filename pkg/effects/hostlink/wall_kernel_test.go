@@ -172,7 +172,8 @@ func TestTheWallsOfAnEarlierAgent(t *testing.T) {
 
 	host := open(t, p)
 	require.Equal(t, []string{"box"}, host.Standing())
-	for _, change := range []string{"flush table netdev data-space-quarantine", "delete table inet data-space-quarantine", "delete table netdev data-space-quarantine"} {
+	for _, change := range []string{"flush table netdev data-space-quarantine", "delete table inet data-space-quarantine", "delete table netdev data-space-quarantine",
+		"add table netdev data-space-quarantine { flags dormant ; }", "add table inet data-space-quarantine { flags dormant ; }"} {
 		_, err = host.Up(p.NS, "box", ips())
 		require.NoError(t, err)
 		require.Equal(t, lines(wall), lines(run(t, p.Node, "nft", "list", "ruleset")), change)

@@ -1,0 +1,23 @@
+package hostlink
+
+import (
+	"github.com/google/nftables"
+
+	"data-space.liqo.io/pkg/effects/netns"
+)
+
+// awake has a table filter again that another program has made dormant, and reports whether one had. A dormant table keeps its chains and rules, and the
+// kernel asks none of them.
+func awake(ns *netns.Namespace, t *nftables.Table) (woken bool, err error) {
+	err = within(ns, func(conn *nftables.Conn) error {
+		all, err := conn.ListTablesOfFamily(t.Family)
+		for _, there := range all {
+			if there.Name == t.Name && there.Flags != 0 {
+				conn.AddTable(t) // which sets no flag
+				woken = true
+			}
+		}
+		return err
+	})
+	return woken, err
+}
