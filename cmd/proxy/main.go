@@ -17,14 +17,11 @@ func main() { os.Exit(cli.Main(command())) }
 
 func command() *cobra.Command {
 	var s settings
-	c := &cobra.Command{
-		Use:     "proxy",
-		Short:   "proxy stands before the API server and shows each caller the cluster-scoped objects that are the caller's",
-		PreRunE: func(*cobra.Command, []string) error { return cli.Usage(s.check()) },
-		RunE:    cli.Reporting(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
-	}
-	s.flags(c.Flags())
-	return c
+	return cli.Server{
+		Name: "proxy", Does: "stands before the API server and shows each caller the cluster-scoped objects that are the caller's",
+		Log: &s.log, Flags: s.flags, Check: s.check,
+		Run: func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) },
+	}.Command()
 }
 
 func serve(ctx context.Context, s settings, logger *slog.Logger) error {

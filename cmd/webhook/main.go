@@ -16,13 +16,11 @@ func main() { os.Exit(cli.Main(command())) }
 
 func command() *cobra.Command {
 	var s settings
-	c := &cobra.Command{
-		Use:     "webhook",
-		Short:   "webhook injects the proxy into the pods of foreign namespaces, and refuses objects that could bypass it",
-		PreRunE: func(*cobra.Command, []string) error { return cli.Usage(s.check()) },
-		RunE:    cli.Reporting(&s.log, func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) }),
-	}
-	s.flags(c.Flags())
+	c := cli.Server{
+		Name: "webhook", Does: "injects the proxy into the pods of foreign namespaces, and refuses objects that could bypass it",
+		Log: &s.log, Flags: s.flags, Check: s.check,
+		Run: func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) },
+	}.Command()
 	c.AddCommand(protectedTaintCommand())
 	return c
 }

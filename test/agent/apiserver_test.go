@@ -76,18 +76,23 @@ func (c *cluster) object(address string) {
 	require.NoError(c.t, err)
 }
 
-// pod makes a pod on the node, as the webhook and the scheduler would leave it.
-func (c *cluster) pod(namespace, name string) *corev1.Pod {
-	c.t.Helper()
+// scheduledPod is a foreign pod as the webhook and the scheduler would leave it.
+func scheduledPod(name string) *corev1.Pod {
 	always := corev1.ContainerRestartPolicyAlways
-	p, err := c.CoreV1().Pods(namespace).Create(c.t.Context(), &corev1.Pod{
+	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: corev1.PodSpec{
 			NodeName:       nodeName,
 			InitContainers: []corev1.Container{{Name: apis.ProxyContainerName, Image: "envoy", RestartPolicy: &always}},
 			Containers:     []corev1.Container{{Name: "app", Image: "app"}},
 		},
-	}, metav1.CreateOptions{})
+	}
+}
+
+// pod makes a pod on the node.
+func (c *cluster) pod(namespace, name string) *corev1.Pod {
+	c.t.Helper()
+	p, err := c.CoreV1().Pods(namespace).Create(c.t.Context(), scheduledPod(name), metav1.CreateOptions{})
 	require.NoError(c.t, err)
 	return p
 }

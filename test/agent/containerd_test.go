@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/test/kit"
 )
 
 func containerd() engine {
@@ -18,7 +20,7 @@ func containerd() engine {
 		name: "containerd", program: "containerd", flag: "-c", cgroup: "/",
 		configure: configureContainerd,
 		load: func(n *node, _, archive string) *exec.Cmd {
-			return exec.Command(cache(n.t, "ctr"), "-a", n.socket, "-n", "k8s.io", "images", "import", archive)
+			return exec.Command(kit.Program(n.t, "ctr"), "-a", n.socket, "-n", "k8s.io", "images", "import", archive)
 		},
 		open: openContainerd,
 	}
@@ -54,7 +56,7 @@ state = %q
   path = %q
 [plugins."io.containerd.nri.v1.nri"]
   disable = true
-`, dir+"/root", dir+"/state", n.socket, n.socket+".ttrpc", pauseImage, filepath.Dir(cache(n.t, "ptp")), dir+"/cni", dir+"/other-runtime", dir+"/opt")
+`, dir+"/root", dir+"/state", n.socket, n.socket+".ttrpc", pauseImage, filepath.Dir(kit.Program(n.t, "ptp")), dir+"/cni", dir+"/other-runtime", dir+"/opt")
 	require.NoError(n.t, os.WriteFile(dir+"/config.toml", []byte(config), 0o600))
 	runc, err := exec.LookPath("runc")
 	require.NoError(n.t, err)

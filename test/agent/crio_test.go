@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/test/kit"
 )
 
 func crio() engine {
@@ -87,8 +89,8 @@ nri_listen = "DIR/nri.sock"
 nri_plugin_dir = "DIR/nri/plugins"
 nri_plugin_config_dir = "DIR/nri/conf"
 `, "DIR", dir)
-	config = strings.NewReplacer("SOCKET", n.socket, "PINNS", cache(n.t, "pinns"), "RUNC", runc, "CONMON", conmon,
-		"PAUSE", pauseImage, "PLUGINS", filepath.Dir(cache(n.t, "ptp"))).Replace(config)
+	config = strings.NewReplacer("SOCKET", n.socket, "PINNS", kit.Program(n.t, "pinns"), "RUNC", runc, "CONMON", conmon,
+		"PAUSE", pauseImage, "PLUGINS", filepath.Dir(kit.Program(n.t, "ptp"))).Replace(config)
 	require.NoError(n.t, os.WriteFile(dir+"/config.toml", []byte(config), 0o600))
 	require.NoError(n.t, os.WriteFile(dir+"/policy.json", []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o600))
 }

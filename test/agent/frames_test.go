@@ -4,6 +4,7 @@ package agent_test
 
 import (
 	"encoding/binary"
+	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/containernetworking/plugins/pkg/ns"
 	"github.com/stretchr/testify/require"
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"data-space.liqo.io/pkg/effects/netns"
@@ -19,6 +19,7 @@ import (
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/workload"
+	"data-space.liqo.io/test/kit"
 )
 
 const some = 7
@@ -26,18 +27,10 @@ const some = 7
 // pppoe sends some frames of kind 0x8864 from the namespace's eth0, as AF_PPPOX does without a capability on kernels that have it.
 func pppoe(t *testing.T, pod *netns.Namespace) {
 	t.Helper()
-	require.NoError(t, pod.Do(func() error {
-		eth0, err := netlink.LinkByName("eth0")
-		require.NoError(t, err)
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		require.NoError(t, err)
-		defer unix.Close(fd)
-		frame := append([]byte{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 2, 0x88, 0x64, 0x11, 0}, "a patient's record, for whoever listens"...)
-		for range some {
-			_ = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: eth0.Attrs().Index, Halen: 6}) // ENOBUFS: it was dropped
-		}
-		return nil
-	}))
+	frame := append([]byte{255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 2, 0x88, 0x64, 0x11, 0}, "a patient's record, for whoever listens"...)
+	for range some {
+		_ = kit.SendFrame(t, pod, "eth0", func(net.HardwareAddr) []byte { return frame }) // ENOBUFS: it was dropped
+	}
 }
 
 // arrived is a listener for PPPoE on all links of the node, behind their filters.

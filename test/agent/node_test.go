@@ -72,19 +72,6 @@ func newNodeOf(t *testing.T, e engine) *node {
 	return n
 }
 
-func cache(t *testing.T, program string) string {
-	t.Helper()
-	dir := os.Getenv("DATA_SPACER_CACHE")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		require.NoError(t, err)
-		dir = filepath.Join(home, ".cache", "data-spacer")
-	}
-	path := filepath.Join(dir, "bin", program)
-	require.FileExists(t, path, "build the upstream programs first: make tools")
-	return path
-}
-
 // network gives pods an address of each of the ranges.
 func (n *node) network(dir string, ranges ...string) {
 	var subnets []string
@@ -106,8 +93,8 @@ func (n *node) daemon(dir string) (start, stop func()) {
 		file, err := os.OpenFile(dir+"/runtime.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		require.NoError(n.t, err)
 		defer file.Close()
-		daemon = exec.Command(cache(n.t, n.engine.program), n.engine.flag, dir+"/config.toml")
-		daemon.Env = append(os.Environ(), "PATH="+filepath.Dir(cache(n.t, n.engine.program))+":"+os.Getenv("PATH"))
+		daemon = exec.Command(kit.Program(n.t, n.engine.program), n.engine.flag, dir+"/config.toml")
+		daemon.Env = append(os.Environ(), "PATH="+filepath.Dir(kit.Program(n.t, n.engine.program))+":"+os.Getenv("PATH"))
 		daemon.Stdout, daemon.Stderr = file, file
 		require.NoError(n.t, n.netns.Do(func(ns.NetNS) error { return daemon.Start() }))
 		conn, err = grpc.NewClient("unix://"+n.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))

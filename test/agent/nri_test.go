@@ -62,15 +62,21 @@ func (g gated) announce(t *testing.T, r running, client *sandbox.Client, first b
 	return stop
 }
 
-func TestTheExemptionIsBoundBeforeTheProxyRuns(t *testing.T) { onEach(t, boundBeforeTheProxyRuns) }
-
-func boundBeforeTheProxyRuns(t *testing.T, e engine) {
+// gatedAgent returns an agent that runs on a node with a gate, a client of the node's runtime, and the cluster that the agent sees.
+func gatedAgent(t *testing.T, e engine) (gated, *sandbox.Client, *api, running) {
+	t.Helper()
 	g := newGatedOf(t, e)
 	client, err := sandbox.Dial(t.Context(), g.node.socket)
 	require.NoError(t, err)
-	defer client.Close()
+	t.Cleanup(func() { _ = client.Close() })
 	a := newAPI()
-	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
+	return g, client, a, startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
+}
+
+func TestTheExemptionIsBoundBeforeTheProxyRuns(t *testing.T) { onEach(t, boundBeforeTheProxyRuns) }
+
+func boundBeforeTheProxyRuns(t *testing.T, e engine) {
+	g, client, a, r := gatedAgent(t, e)
 	stop := g.announce(t, r, client, true)
 
 	config := g.config("pharma", "job")
@@ -127,12 +133,7 @@ func TestAPodThatCameRoundTheFirstGateIsEnforcedByTheSecond(t *testing.T) {
 }
 
 func enforcedByTheSecond(t *testing.T, e engine) {
-	g := newGatedOf(t, e)
-	client, err := sandbox.Dial(t.Context(), g.node.socket)
-	require.NoError(t, err)
-	defer client.Close()
-	a := newAPI()
-	r := startAgent(t, g.node, a, filepath.Join(t.TempDir(), "guarded"))
+	g, client, a, r := gatedAgent(t, e)
 	g.announce(t, r, client, false)
 
 	// CRI-O announces a container by what is noted at it, and a pod's annotations are noted there as well.

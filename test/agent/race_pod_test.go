@@ -27,17 +27,9 @@ type racer struct {
 	ips    []netip.Addr
 }
 
-// object makes the pod in the API, as the webhook and the scheduler would leave it.
+// object makes the pod in the API.
 func (r *race) object(ctx context.Context, name string) (*racer, error) {
-	always := corev1.ContainerRestartPolicyAlways
-	pod, err := r.c.CoreV1().Pods(guest).Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: corev1.PodSpec{
-			NodeName:       nodeName,
-			InitContainers: []corev1.Container{{Name: apis.ProxyContainerName, Image: "envoy", RestartPolicy: &always}},
-			Containers:     []corev1.Container{{Name: "app", Image: "app"}},
-		},
-	}, metav1.CreateOptions{})
+	pod, err := r.c.CoreV1().Pods(guest).Create(ctx, scheduledPod(name), metav1.CreateOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
+	"data-space.liqo.io/test/accept"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -70,7 +71,7 @@ func newRace(t *testing.T) *race {
 	r.conflist = string(conflist)
 	archive := filepath.Join(r.dir, "racer.tar")
 	require.NoError(t, os.WriteFile(archive, image(t, r.dir+"/racer", racerImage), 0o600))
-	out, err := exec.Command(cache(t, "ctr"), "-a", r.socket, "-n", "k8s.io", "images", "import", archive).CombinedOutput()
+	out, err := exec.Command(kit.Program(t, "ctr"), "-a", r.socket, "-n", "k8s.io", "images", "import", archive).CombinedOutput()
 	require.NoError(t, err, string(out))
 
 	r.c.namespace(guest, map[string]string{apis.LabelRemoteCluster: "pharma-1"})
@@ -127,28 +128,20 @@ func (r *race) peer() {
 			return err
 		}
 		r.t.Cleanup(func() { _ = l.Close() })
-		go r.answer(l)
+		go func() { _ = accept.Each(l, r.answer) }()
 		return nil
 	}))
 }
 
-func (r *race) answer(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(time.Second))
-			word := make([]byte, len("proxy"))
-			if _, err := io.ReadFull(c, word); err == nil {
-				from := netip.MustParseAddrPort(c.RemoteAddr().String()).Addr().Unmap()
-				r.mu.Lock()
-				r.served[from]++
-				r.mu.Unlock()
-			}
-		}()
+// answer counts a connection by its client's address.
+func (r *race) answer(c net.Conn) {
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	word := make([]byte, len("proxy"))
+	if _, err := io.ReadFull(c, word); err == nil {
+		from := netip.MustParseAddrPort(c.RemoteAddr().String()).Addr().Unmap()
+		r.mu.Lock()
+		r.served[from]++
+		r.mu.Unlock()
 	}
 }
 

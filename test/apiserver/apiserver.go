@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -170,4 +171,15 @@ func (s *Server) User(name string, groups ...string) (*rest.Config, error) {
 	config := user.Config()
 	config.WarningHandlerWithContext = rest.NoWarnings{}
 	return config, nil
+}
+
+// RunTests runs the tests of a package that share a server, then stop: what the first test that needs the server has set it to; nil if none did.
+func RunTests(m *testing.M, stop *func() error) {
+	m.Run() // the generated main exits with its result
+	if *stop == nil {
+		return
+	}
+	if err := (*stop)(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the API server:", err)
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/claims/accesslog"
@@ -19,7 +20,12 @@ import (
 
 // pods lists the pods that run and are not ending, in order of their nodes.
 func (w *World) pods(ctx context.Context, namespace, selector string) ([]corev1.Pod, error) {
-	list, err := w.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	return RunningPods(ctx, w.kube, namespace, selector)
+}
+
+// RunningPods lists the pods that run and are not ending, in order of their nodes. It is an error if there is none.
+func RunningPods(ctx context.Context, kube kubernetes.Interface, namespace, selector string) ([]corev1.Pod, error) {
+	list, err := kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, fmt.Errorf("list pods of %s: %w", namespace, err)
 	}

@@ -30,6 +30,7 @@ import (
 	"data-space.liqo.io/pkg/effects/podnet"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/iptables"
+	"data-space.liqo.io/test/accept"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -265,17 +266,10 @@ func (w *world) listen(t *testing.T, where ns.NetNS, host string, port int, serv
 	}))
 	t.Cleanup(func() { l.Close() })
 	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(2 * waitLong))
-				serve(c)
-			}()
-		}
+		_ = accept.Each(l, func(c net.Conn) {
+			_ = c.SetDeadline(time.Now().Add(2 * waitLong))
+			serve(c)
+		})
 	}()
 }
 

@@ -8,10 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/reconcilers/noderules"
 	"data-space.liqo.io/pkg/values/netpolicy"
-	"data-space.liqo.io/test/netpol/scenarios"
-	"data-space.liqo.io/test/netpol/worlds"
 )
 
 // A policy in mode Audit lets a connection pass, and the kernel's table of connections shows what it would have refused; in force it refuses the same.
@@ -19,10 +16,7 @@ func TestWhatAPolicyInModeAuditWouldRefuseIsSeenInTheKernel(t *testing.T) {
 	each(t, netpol.Settings{}, func(t *testing.T, c *cluster) {
 		t.Helper()
 		ctx := t.Context()
-		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
-		require.NoError(t, e.Apply(ctx, worlds.Changes(t, scenarios.Start())...))
-		_, err := e.Converge(ctx)
-		require.NoError(t, err)
+		e := startEnforcer(t, c)
 		found, err := e.Audit()
 		require.NoError(t, err)
 		require.Nil(t, found, "without such a policy nothing is read")

@@ -42,14 +42,21 @@ func TestTheEnforcerWritesNothingBeforeItKnowsTheClusterAndHealsWhatItCouldNotWr
 	})
 }
 
+// startEnforcer returns an enforcer whose rules hold the first policies of the scenarios.
+func startEnforcer(t *testing.T, c *cluster) *noderules.Reconciler {
+	t.Helper()
+	e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
+	require.NoError(t, e.Apply(t.Context(), worlds.Changes(t, scenarios.Start())...))
+	_, err := e.Converge(t.Context())
+	require.NoError(t, err)
+	return e
+}
+
 func TestTheEnforcerMayBeAskedWhileItWrites(t *testing.T) {
 	eachAlone(t, func(t *testing.T, c *cluster) {
 		t.Helper()
 		ctx := t.Context()
-		e := noderules.New(c.filter, netpol.Settings{Node: worlds.Node, IPv6: true})
-		require.NoError(t, e.Apply(ctx, worlds.Changes(t, scenarios.Start())...))
-		_, err := e.Converge(ctx)
-		require.NoError(t, err)
+		e := startEnforcer(t, c)
 		var asking sync.WaitGroup
 		done := make(chan struct{})
 		asking.Go(func() {

@@ -76,22 +76,31 @@ func self(t *testing.T) Owner {
 	return owner
 }
 
-func TestACaptureTellsWhoSent(t *testing.T) {
+// captured returns a pod, beside a node on which a port listens, and the capture of the pod's link, which runs until end.
+func captured(t *testing.T) (pod *netns.Namespace, capture *Capture, end func()) {
+	t.Helper()
 	node, pod := joined(t)
 	capture, err := Open(node, pod, nil)
 	require.NoError(t, err)
-	defer capture.Close()
-	require.Equal(t, "veth0", capture.Interface)
-
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- capture.Run(ctx) }()
+	t.Cleanup(func() { _ = capture.Close() })
 	var listener net.Listener
 	require.NoError(t, node.Do(func() error {
 		listener, err = net.Listen("tcp4", "192.0.2.2:80")
 		return err
 	}))
-	defer listener.Close()
+	t.Cleanup(func() { _ = listener.Close() })
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- capture.Run(ctx) }()
+	return pod, capture, func() {
+		stop()
+		require.NoError(t, <-done)
+	}
+}
+
+func TestACaptureTellsWhoSent(t *testing.T) {
+	pod, capture, end := captured(t)
+	require.Equal(t, "veth0", capture.Interface)
 	require.NoError(t, pod.Do(func() error {
 		for range 50 { // short connections, as those of a proxy on one machine
 			conn, err := net.Dial("tcp4", "192.0.2.2:80")
@@ -115,8 +124,7 @@ func TestACaptureTellsWhoSent(t *testing.T) {
 		return nil
 	}))
 	time.Sleep(200 * time.Millisecond)
-	stop()
-	require.NoError(t, <-done)
+	end()
 
 	rules := Rules{Proxies: []Owner{self(t)}, DNS: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}
 	verdict := Judge(capture.Packets, &capture.Owners, rules)
@@ -133,19 +141,7 @@ func TestACaptureTellsWhoSent(t *testing.T) {
 
 // TestAConnectionFromPortsThatAnotherHadIsItsOwn: the kernel gives the ports of a socket that is gone to the next.
 func TestAConnectionFromPortsThatAnotherHadIsItsOwn(t *testing.T) {
-	node, pod := joined(t)
-	capture, err := Open(node, pod, nil)
-	require.NoError(t, err)
-	defer capture.Close()
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- capture.Run(ctx) }()
-	var listener net.Listener
-	require.NoError(t, node.Do(func() error {
-		listener, err = net.Listen("tcp4", "192.0.2.2:80")
-		return err
-	}))
-	defer listener.Close()
+	pod, capture, end := captured(t)
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 34902}}
 	const other = 1234
 	for _, uid := range []int{other, 0} {
@@ -164,8 +160,7 @@ func TestAConnectionFromPortsThatAnotherHadIsItsOwn(t *testing.T) {
 		}))
 	}
 	time.Sleep(200 * time.Millisecond)
-	stop()
-	require.NoError(t, <-done)
+	end()
 
 	var second []Packet
 	for _, p := range capture.Packets {

@@ -152,20 +152,6 @@ func TestAnotherABIMakesNoSocket(t *testing.T) {
 	require.Empty(t, out)
 }
 
-// envoy is the proxy's program.
-func envoy(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("DATA_SPACER_CACHE")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		require.NoError(t, err)
-		dir = filepath.Join(home, ".cache", "data-spacer")
-	}
-	program := filepath.Join(dir, "bin", "envoy")
-	require.FileExists(t, program, "build the upstream programs first: make tools")
-	return program
-}
-
 // TestOrdinarySoftwareLivesWithTheProfile as it does without.
 func TestOrdinarySoftwareLivesWithTheProfile(t *testing.T) {
 	b, profile := newBox(t), seccomp.Here()
@@ -192,7 +178,7 @@ asyncio.run(main())
 		"curl":                   {"sh", "-c", "curl -s --max-time 2 http://127.0.0.1:9/; test $? = 7"},
 		"python":                 {"python3", "-c", python},
 		"a shell with its tools": {"sh", "-c", "id && ls -l / | grep -q proc && date && sleep 0.1 & wait"},
-		"the proxy": {"sh", "-c", envoy(t) + ` --log-level error --disable-hot-restart --concurrency 1 --config-yaml '
+		"the proxy": {"sh", "-c", kit.Envoy(t) + ` --log-level error --disable-hot-restart --concurrency 1 --config-yaml '
 static_resources: {listeners: [{name: l, address: {socket_address: {address: 127.0.0.1, port_value: 8080}}, filter_chains: [{filters: [{
 name: envoy.filters.network.direct_response, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config,
 response: {inline_string: served}}}]}]}]}' & for i in $(seq 50); do curl -s --http0.9 --max-time 1 http://127.0.0.1:8080/ | grep -q served && exit 0; sleep 0.2; done; exit 1`},

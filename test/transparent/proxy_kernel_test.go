@@ -23,6 +23,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/values/apis"
+	"data-space.liqo.io/test/accept"
 	"data-space.liqo.io/test/kit"
 )
 
@@ -103,18 +104,7 @@ func (p *place) listen(port int, serve func(net.Conn)) (stop func()) {
 		return err
 	}))
 	p.t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				serve(c)
-			}()
-		}
-	}()
+	go func() { _ = accept.Each(l, serve) }()
 	return func() { _ = l.Close() }
 }
 

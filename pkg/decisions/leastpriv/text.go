@@ -2,6 +2,7 @@ package leastpriv
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -27,11 +28,4 @@ func compare(a, b string) int { return cmp.Compare(a, b) }
 
 func truth(b *bool) bool { return b != nil && *b }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -116,10 +116,7 @@ func TestGeneratedWorldsAreJudgedAsTheAPISays(t *testing.T) {
 func TestWhileAChangeIsWrittenNothingPassesThatNeitherWorldAllowsNorIsRefusedWhatBothAllow(t *testing.T) {
 	all := packets()
 	for seed := range count(t, 250) {
-		w := worlds.New(seed)
-		x := netpol.New(settings())
-		x.Apply(worlds.Changes(t, w.Events())...)
-		k := newKernel(t, x.State())
+		w, x, k := enforcedWorld(t, seed)
 		for step := range uint64(8) {
 			before := slices.Clone(w.Pods)
 			world := oracle.World{Pods: before, Namespaces: slices.Clone(w.Namespaces), Policies: slices.Clone(w.Policies)}
@@ -146,16 +143,22 @@ func TestWhileAChangeIsWrittenNothingPassesThatNeitherWorldAllowsNorIsRefusedWha
 	}
 }
 
+// enforcedWorld returns a generated world, its index, and a kernel that holds what the index wants.
+func enforcedWorld(t *testing.T, seed uint64) (*worlds.World, *netpol.Index, *kernel) {
+	t.Helper()
+	w := worlds.New(seed)
+	x := netpol.New(settings())
+	x.Apply(worlds.Changes(t, w.Events())...)
+	return w, x, newKernel(t, x.State())
+}
+
 // A batch of changes is enforced one by one or in parts: at each moment the verdict on a packet is that of the cluster
 // before the batch, between two of its changes, or after it.
 func TestWhileABatchIsWrittenNothingPassesThatNoStateOfTheClusterAllows(t *testing.T) {
 	all := packets()
 	merged := 0
 	for seed := range count(t, 120) {
-		w := worlds.New(seed)
-		x := netpol.New(settings())
-		x.Apply(worlds.Changes(t, w.Events())...)
-		k := newKernel(t, x.State())
+		w, x, k := enforcedWorld(t, seed)
 		for step := range uint64(4) {
 			sample := some(all, 11, seed+step)
 			may, must := verdicts(w.World, sample), verdicts(w.World, sample)
@@ -216,10 +219,7 @@ func comesOrGoes(held []map[netip.Addr]bool, ip netip.Addr) bool {
 func TestChangesThatComeTogetherAreOneChange(t *testing.T) {
 	all := packets()
 	for seed := range count(t, 100) {
-		w := worlds.New(seed)
-		x := netpol.New(settings())
-		x.Apply(worlds.Changes(t, w.Events())...)
-		k := newKernel(t, x.State())
+		w, x, k := enforcedWorld(t, seed)
 		for step := range uint64(4) {
 			sample := some(all, 11, seed+step)
 			old := verdicts(w.World, sample)

@@ -3,12 +3,13 @@ package tolerations
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+
+	"data-space.liqo.io/test/golden"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/reserved-nodes.md")
@@ -64,17 +65,7 @@ func TestTheTableInTheDocs(t *testing.T) {
 		}
 		table.WriteString("\n")
 	}
-	text, err := os.ReadFile(page)
-	require.NoError(t, err)
-	head, rest, found := strings.Cut(string(text), tableBegin)
-	require.True(t, found, "%s has no %q", page, tableBegin)
-	_, tail, found := strings.Cut(rest, tableEnd)
-	require.True(t, found, "%s has no %q", page, tableEnd)
-	now := head + tableBegin + table.String() + "\n" + tableEnd + tail
-	if *update {
-		require.NoError(t, os.WriteFile(page, []byte(now), 0o600))
-	}
-	require.Equal(t, string(text), now, "run with -update after looking at the change")
+	golden.Section{Page: page, Begin: tableBegin, End: tableEnd}.Require(t, table.String()+"\n", *update)
 }
 
 func shown(t corev1.Toleration) string {

@@ -74,19 +74,10 @@ func checksum(header []byte) uint16 {
 // sendFrame sends a frame from the pod's eth0, by AF_PACKET.
 func sendFrame(t *testing.T, pod *netns.Namespace, to net.HardwareAddr, rest []byte) {
 	t.Helper()
-	require.NoError(t, pod.Do(func() error {
-		eth0, err := netlink.LinkByName("eth0")
+	err := kit.SendFrame(t, pod, "eth0", func(own net.HardwareAddr) []byte { return slices.Concat(to, own, rest) })
+	if !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EPERM) { // those: the filter in the pod drops it while it is sent
 		require.NoError(t, err)
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-		require.NoError(t, err)
-		defer unix.Close(fd)
-		frame := slices.Concat(to, eth0.Attrs().HardwareAddr, rest)
-		err = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: eth0.Attrs().Index, Halen: 6})
-		if errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EPERM) { // the filter in the pod drops it while it is sent
-			return nil
-		}
-		return err
-	}))
+	}
 }
 
 // beyond is what passes the node's end of a link: a listener for one kind of frames gets them behind the filter, which one

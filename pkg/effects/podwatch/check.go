@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -81,17 +82,11 @@ func (w *Watch) onError(_ context.Context, _ *toolscache.Reflector, err error) {
 
 // recover finds out when a broken watch works again: client-go reports only failures.
 func (w *Watch) recover(ctx context.Context) {
-	tick := time.NewTicker(checkTimeout)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	_ = wait.PollUntilContextCancel(ctx, checkTimeout, false, func(ctx context.Context) (end bool, err error) {
 		if w.Problem() != "" && w.Check(ctx) == nil {
 			w.broken.Store("")
 			w.log.Info("the API server answers again")
 		}
-	}
+		return false, nil
+	})
 }

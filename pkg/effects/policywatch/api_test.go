@@ -3,7 +3,6 @@
 package policywatch_test
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -53,17 +52,7 @@ func follow(t *testing.T, way string) *followed {
 	w, err := policywatch.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
 	f.watch = w
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		w.Run(ctx, func(changes []netpol.Change) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.x.Apply(changes...)
-		}, func() {})
-	})
-	t.Cleanup(func() { stop(); running.Wait() })
-	require.Eventually(t, w.Synced, 30*time.Second, 10*time.Millisecond)
+	policywatch.RunInto(t, w, &f.mu, f.x)
 	return f
 }
 

@@ -201,17 +201,8 @@ func follow(t *testing.T, s *server) *following {
 	w, err := New(&rest.Config{Host: h.URL}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	f := &following{server: s, watch: w, index: netpol.New(netpol.Settings{Node: "here"})}
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		w.Run(ctx, func(changes []netpol.Change) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.index.Apply(changes...)
-		}, func() {})
-	})
-	t.Cleanup(func() { stop(); running.Wait(); h.CloseClientConnections(); h.Close() })
-	require.Eventually(t, w.Synced, 30*time.Second, time.Millisecond)
+	t.Cleanup(func() { h.CloseClientConnections(); h.Close() }) // after the watch has ended
+	RunInto(t, w, &f.mu, f.index)
 	return f
 }
 

@@ -33,23 +33,29 @@ func Drain(o Owner) error {
 		return describe(o, "list its files", err)
 	}
 	for _, fd := range fds {
-		if err := drain(pidfd, fd); err != nil {
+		if err := withCopy(pidfd, fd, drain); err != nil {
 			return describe(o, fmt.Sprintf("drain its socket %d", fd), err)
 		}
 	}
 	return nil
 }
 
-// drain looks at what the descriptor is itself: the number may have become another's.
-func drain(pidfd, fd int) error {
+// withCopy calls use with a copy of another process's descriptor, which it closes then. A descriptor that was closed meanwhile is no error, and
+// use is not called. What the descriptor is, use has to find out: the number may have become another file's.
+func withCopy(pidfd, fd int, use func(socket int) error) error {
 	socket, err := unix.PidfdGetfd(pidfd, fd, 0)
 	if errors.Is(err, unix.EBADF) {
-		return nil // closed meanwhile
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer unix.Close(socket)
+	return use(socket)
+}
+
+// drain drops what a socket has received that no client or server waits for any more: it is closed on the network, or holds datagrams.
+func drain(socket int) error {
 	protocol, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PROTOCOL)
 	if err != nil || received(socket) == 0 {
 		return nil // it is no socket any more, or holds nothing

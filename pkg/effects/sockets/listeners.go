@@ -48,7 +48,7 @@ func MarkListeners(o Owner, mark uint32, ports ...uint16) (Marked, error) {
 	}
 	var m Marked
 	for _, fd := range fds {
-		if err := m.look(pidfd, fd, mark, ports); err != nil {
+		if err := withCopy(pidfd, fd, func(socket int) error { return m.markOne(socket, mark, ports) }); err != nil {
 			return m, describe(o, fmt.Sprintf("mark its socket %d", fd), err)
 		}
 		if len(m.Ports) == len(ports) {
@@ -102,16 +102,8 @@ func tryMarking() error {
 	return nil
 }
 
-// look marks one socket if it listens on one of the ports.
-func (m *Marked) look(pidfd, fd int, mark uint32, ports []uint16) error {
-	socket, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if errors.Is(err, unix.EBADF) {
-		return nil // closed meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(socket)
+// markOne marks one socket if it listens on one of the ports.
+func (m *Marked) markOne(socket int, mark uint32, ports []uint16) error {
 	port, ok := listensOn(socket)
 	if !ok || !slices.Contains(ports, port) {
 		return nil

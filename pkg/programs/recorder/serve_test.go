@@ -11,11 +11,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/programs/recorder"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
-func TestAFollowerReadsEachEntryOnce(t *testing.T) {
+// served returns a node with two entries in the record of one pod, and a server of that record.
+func served(t *testing.T) (*node, record.Source, *recorder.Recorder, *httptest.Server) {
+	t.Helper()
 	n := newNode(t)
 	s := n.source("pharma", "study")
 	r := n.start()
@@ -23,6 +26,11 @@ func TestAFollowerReadsEachEntryOnce(t *testing.T) {
 	n.poll(r, 1)
 	server := httptest.NewServer(recorder.Handler(n.folder))
 	t.Cleanup(server.Close)
+	return n, s, r, server
+}
+
+func TestAFollowerReadsEachEntryOnce(t *testing.T) {
+	n, s, r, server := served(t)
 	answer, err := http.Get(server.URL + "?" + agentapi.RequestQuery{JSON: true, Follow: true}.Values().Encode())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = answer.Body.Close() })
@@ -44,13 +52,7 @@ func TestAFollowerReadsEachEntryOnce(t *testing.T) {
 }
 
 func TestAnAnswerThatCannotGoOnIsNotTakenForTheWhole(t *testing.T) {
-	n := newNode(t)
-	s := n.source("pharma", "study")
-	r := n.start()
-	n.write(s, 0, 2)
-	n.poll(r, 1)
-	server := httptest.NewServer(recorder.Handler(n.folder))
-	t.Cleanup(server.Close)
+	n, _, _, server := served(t)
 	read := func() (string, error) {
 		answer, err := http.Get(server.URL + "?" + agentapi.RequestQuery{JSON: true}.Values().Encode())
 		require.NoError(t, err)

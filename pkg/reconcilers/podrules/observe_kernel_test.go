@@ -19,8 +19,9 @@ import (
 	"data-space.liqo.io/pkg/values/endpoint"
 )
 
-// A pod whose proxy does not start (its image is missing) holds the three chains of its start until a verification writes the whole plan.
-func TestAPodWhoseProxyDoesNotStartIsNotReportedAsDrifted(t *testing.T) {
+// emptyPod returns a network namespace without rules, and a store without pods.
+func emptyPod(t *testing.T) (*ledger.Ledger, ns.NetNS) {
+	t.Helper()
 	memory, err := ledger.Open(t.TempDir())
 	require.NoError(t, err)
 	made, err := testutils.NewNS()
@@ -29,6 +30,12 @@ func TestAPodWhoseProxyDoesNotStartIsNotReportedAsDrifted(t *testing.T) {
 		require.NoError(t, made.Close())
 		require.NoError(t, testutils.UnmountNS(made))
 	})
+	return memory, made
+}
+
+// A pod whose proxy does not start (its image is missing) holds the three chains of its start until a verification writes the whole plan.
+func TestAPodWhoseProxyDoesNotStartIsNotReportedAsDrifted(t *testing.T) {
+	memory, made := emptyPod(t)
 	address := netip.MustParseAddr("203.0.113.7")
 	in := func(command string, args ...string) {
 		t.Helper()
@@ -46,7 +53,7 @@ func TestAPodWhoseProxyDoesNotStartIsNotReportedAsDrifted(t *testing.T) {
 		require.NoError(t, err)
 		return len(out.State.Drift)
 	}
-	_, err = e.Update(t.Context(), target)
+	_, err := e.Update(t.Context(), target)
 	require.NoError(t, err)
 	require.Zero(t, drift())
 

@@ -83,6 +83,11 @@ func (e *Reconciler) Run(ctx context.Context) {
 // alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors have
 // a reason (failure.ReasonOf). If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
 func (e *Reconciler) Update(ctx context.Context, t endpoint.Target) (Outcome, error) {
+	return e.within(t, func(ns *netns.Namespace, t endpoint.Target) (Outcome, error) { return e.update(ctx, ns, t) })
+}
+
+// within calls do in the target's network namespace, with the target as it is now. It holds the lock of the target's sandbox meanwhile.
+func (e *Reconciler) within(t endpoint.Target, do func(ns *netns.Namespace, t endpoint.Target) (Outcome, error)) (Outcome, error) {
 	defer e.memory.lock(t.Sandbox)()
 	t = e.current(t)
 	ns, err := e.parts.Open(t)
@@ -90,6 +95,11 @@ func (e *Reconciler) Update(ctx context.Context, t endpoint.Target) (Outcome, er
 		return Outcome{}, err
 	}
 	defer ns.Close()
+	return do(ns, t)
+}
+
+// update writes the plan. A write that has begun is finished, whatever the context: half a ruleset is worse than a late answer.
+func (e *Reconciler) update(ctx context.Context, ns *netns.Namespace, t endpoint.Target) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 
@@ -187,13 +197,10 @@ func rebound(last, now ledger.Entry) bool {
 
 // Observe reads what the target's network namespace holds now, and compares it with what Update last wrote. It writes nothing.
 func (e *Reconciler) Observe(ctx context.Context, t endpoint.Target) (Outcome, error) {
-	defer e.memory.lock(t.Sandbox)()
-	t = e.current(t)
-	ns, err := e.parts.Open(t)
-	if err != nil {
-		return Outcome{}, err
-	}
-	defer ns.Close()
+	return e.within(t, func(ns *netns.Namespace, t endpoint.Target) (Outcome, error) { return e.observe(ctx, ns, t) })
+}
+
+func (e *Reconciler) observe(ctx context.Context, ns *netns.Namespace, t endpoint.Target) (Outcome, error) {
 	planned := e.written(t)
 	state, err := e.parts.Dataplane.Observe(ctx, ns, planned)
 	if err != nil {

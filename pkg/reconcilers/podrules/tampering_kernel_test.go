@@ -13,7 +13,6 @@ import (
 	"unsafe"
 
 	"github.com/containernetworking/plugins/pkg/ns"
-	"github.com/containernetworking/plugins/pkg/testutils"
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -21,7 +20,6 @@ import (
 	"data-space.liqo.io/pkg/decisions/drift"
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
-	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/podhooks"
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/values/endpoint"
@@ -43,14 +41,7 @@ type guardedPod struct {
 
 func newGuardedPod(t *testing.T, b xtables.Backend) *guardedPod {
 	t.Helper()
-	memory, err := ledger.Open(t.TempDir())
-	require.NoError(t, err)
-	made, err := testutils.NewNS()
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, made.Close())
-		require.NoError(t, testutils.UnmountNS(made))
-	})
+	memory, made := emptyPod(t)
 	p := &guardedPod{whole: t, t: t, backend: b, inside: made, proxy: kit.NewCgroup(t, "pod", "proxy"), repaired: make(chan []drift.Finding, 100)}
 	for _, command := range []string{"link set lo up", "link add eth0 type veth peer name node0", "addr add 203.0.113.7/24 dev eth0", "link set eth0 up"} {
 		p.run("ip " + command)

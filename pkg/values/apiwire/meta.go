@@ -108,15 +108,20 @@ func (m *meta) value() (Meta, error) {
 
 // MetaOf decodes the metadata of any object.
 func MetaOf(message []byte) (Meta, error) {
+	m, err := metaIn(message)
+	if err != nil {
+		return Meta{}, err
+	}
+	return m.value()
+}
+
+// metaIn reads the metadata of any object, which is the first field of each kind, and skips the rest.
+func metaIn(message []byte) (meta, error) {
 	m := meta{created: noTime()}
-	err := fields(message, func(f field) error {
+	return m, fields(message, func(f field) error {
 		if f.number == 1 {
 			return f.message(m.field)
 		}
 		return nil
 	})
-	if err != nil {
-		return Meta{}, err
-	}
-	return m.value()
 }

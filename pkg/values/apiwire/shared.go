@@ -71,13 +71,7 @@ func (d *Decoder) joined(messages [][]byte) []byte {
 
 // Namespace decodes a namespace.
 func (d *Decoder) Namespace(message []byte) (netpolicy.Namespace, Meta, error) {
-	m := meta{created: noTime()}
-	err := fields(message, func(f field) error {
-		if f.number == 1 {
-			return f.message(m.field)
-		}
-		return nil
-	})
+	m, err := metaIn(message)
 	if err != nil {
 		return netpolicy.Namespace{}, Meta{}, err
 	}

@@ -5,7 +5,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,15 +46,7 @@ var shared = sync.OnceValues(startWorld)
 
 var stopWorld func() error
 
-func TestMain(m *testing.M) {
-	m.Run()
-	if stopWorld == nil {
-		return
-	}
-	if err := stopWorld(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop the API server:", err)
-	}
-}
+func TestMain(m *testing.M) { apiserver.RunTests(m, &stopWorld) }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()

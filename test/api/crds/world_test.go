@@ -4,8 +4,6 @@ package crds
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"sync"
 	"testing"
 
@@ -27,15 +25,7 @@ var shared = sync.OnceValues(start)
 
 var stop func() error
 
-func TestMain(m *testing.M) {
-	m.Run()
-	if stop == nil {
-		return
-	}
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop the API server:", err)
-	}
-}
+func TestMain(m *testing.M) { apiserver.RunTests(m, &stop) }
 
 // newServer returns an API server that serves the kinds.
 func newServer(t *testing.T) *apiserver.Server {

@@ -181,12 +181,6 @@ func TestABodyThatNothingReadsTakesLittleMemory(t *testing.T) {
 	transport, err := rest.TransportFor(proxied)
 	require.NoError(t, err)
 	body := &counted{}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, proxied.Host+"/api/v1/namespaces?watch=1", body)
-	require.NoError(t, err)
-	response, err := transport.RoundTrip(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	require.Equal(t, 2, response.ProtoMajor)
-	require.Equal(t, http.StatusOK, response.StatusCode)
+	answeredByHTTP2(t, transport, proxied.Host+"/api/v1/namespaces?watch=1", body)
 	require.Less(t, kit.Settled(t, &body.taken), int64(256<<10), "the proxy takes no more while the watch is open")
 }

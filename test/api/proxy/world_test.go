@@ -65,15 +65,7 @@ var shared = sync.OnceValues(startWorld)
 
 var stopWorld func() error
 
-func TestMain(m *testing.M) {
-	m.Run()
-	if stopWorld == nil {
-		return
-	}
-	if err := stopWorld(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop the API server:", err)
-	}
-}
+func TestMain(m *testing.M) { apiserver.RunTests(m, &stopWorld) }
 
 // another runs a second proxy with these arguments, until the returned function is called.
 func (w *world) another(t *testing.T, args ...string) (second *world, stop func() error) {

@@ -5,16 +5,14 @@ package webhook
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"data-space.liqo.io/pkg/decisions/admit"
+	"data-space.liqo.io/test/golden"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/admission.md anew")
@@ -28,18 +26,7 @@ const (
 // requireTable asserts that the documentation lists what was just tried.
 func requireTable(t *testing.T, base *corev1.Pod) {
 	t.Helper()
-	page := filepath.Join(root, "docs/admission.md")
-	text, err := os.ReadFile(page)
-	require.NoError(t, err)
-	head, rest, found := strings.Cut(string(text), tableBegin)
-	require.True(t, found, "%s has no %q", page, tableBegin)
-	_, tail, found := strings.Cut(rest, tableEnd)
-	require.True(t, found, "%s has no %q", page, tableEnd)
-	now := head + tableBegin + table(base) + tableEnd + tail
-	if *update {
-		require.NoError(t, os.WriteFile(page, []byte(now), 0o600))
-	}
-	require.Equal(t, string(text), now, "run with -update after looking at the change")
+	golden.Section{Page: filepath.Join(root, "docs/admission.md"), Begin: tableBegin, End: tableEnd}.Require(t, table(base), *update)
 }
 
 func table(base *corev1.Pod) string {

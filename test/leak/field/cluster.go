@@ -46,18 +46,7 @@ func Open() (*Cluster, error) {
 
 // Pods lists the running pods, in order of their nodes.
 func (c *Cluster) Pods(ctx context.Context, namespace, selector string) ([]corev1.Pod, error) {
-	list, err := c.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return nil, fmt.Errorf("list pods of %s: %w", namespace, err)
-	}
-	running := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		return p.DeletionTimestamp != nil || p.Status.Phase != corev1.PodRunning
-	})
-	if len(running) == 0 {
-		return nil, fmt.Errorf("no pod %s runs in %s", selector, namespace)
-	}
-	slices.SortFunc(running, func(a, b corev1.Pod) int { return strings.Compare(a.Spec.NodeName, b.Spec.NodeName) })
-	return running, nil
+	return claims.RunningPods(ctx, c.Kube, namespace, selector)
 }
 
 // nodeNetwork opens the network namespace of a node: that of any pod there that uses it.

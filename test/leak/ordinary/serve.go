@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"data-space.liqo.io/test/accept"
 )
 
 // The ports of the server.
@@ -37,7 +39,7 @@ func Serve(input io.Reader) error {
 	server := grpc.NewServer()
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 	failed := make(chan error, 3)
-	go func() { failed <- accept(echo) }()
+	go func() { failed <- accept.Each(echo, func(c net.Conn) { _, _ = io.Copy(c, c) }) }()
 	go func() { failed <- server.Serve(calls) }()
 	go func() { failed <- http.Serve(site, handler()) }() //nolint:gosec // a test's server
 	go func() {
@@ -45,19 +47,6 @@ func Serve(input io.Reader) error {
 		failed <- nil
 	}()
 	return <-failed
-}
-
-func accept(l net.Listener) error {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer c.Close()
-			_, _ = io.Copy(c, c)
-		}()
-	}
 }
 
 func handler() http.Handler {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"data-space.liqo.io/test/accept"
 )
 
 // mirror is a server that answers each HTTP/1 request with the very bytes that it received, or as the path asks.
@@ -25,16 +27,7 @@ func serve(address string, talk func(c net.Conn, in *bufio.Reader)) error {
 	if err != nil {
 		return err
 	}
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer c.Close()
-			talk(c, bufio.NewReader(c))
-		}()
-	}
+	return accept.Each(l, func(c net.Conn) { talk(c, bufio.NewReader(c)) })
 }
 
 // reflect serves one request; it returns false when the connection is to be closed.
