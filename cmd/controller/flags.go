@@ -7,10 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -18,6 +16,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/resolver"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/programs/nodeoffers"
 	"data-space.liqo.io/pkg/programs/workloads"
 	"data-space.liqo.io/pkg/values/nodelease"
 )
@@ -26,6 +25,7 @@ type settings struct {
 	kubeconfig string
 	log        cli.Log
 	config     controller.Config
+	offers     nodeoffers.Config
 	workloads  workloads.Config
 	exempt     []string // namespaces whose pods may be on reserved nodes
 }
@@ -38,7 +38,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig `file`; empty inside a cluster")
 	dnsFlags(f, c)
 	proxyFlags(f, c)
-	nodeFlags(f, c)
+	nodeFlags(f, &s.offers)
 	workloadFlags(f, &s.workloads)
 	f.StringSliceVar(&s.exempt, "reserved-exempt-namespaces", []string{"liqo"}, "`namespaces`, beside kube-system and data-spacer, whose pods may be on reserved nodes, as the webhook's")
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
@@ -63,37 +63,12 @@ func dnsFlags(f *pflag.FlagSet, c *controller.Config) {
 }
 
 // nodeFlags say which nodes foreign pods are scheduled to.
-func nodeFlags(f *pflag.FlagSet, c *controller.Config) {
-	c.AgentLease = nodelease.Duration
+func nodeFlags(f *pflag.FlagSet, c *nodeoffers.Config) {
+	c.Lease = nodelease.Duration
 	cli.Var(f, "agent-lease-duration", "`duration` after an agent's last renewal of its Lease for which foreign pods are scheduled to its node;"+
-		" agents renew every "+nodelease.RenewEvery.String()+" (default "+nodelease.Duration.String()+")", &c.AgentLease, parseLease)
+		" agents renew every "+nodelease.RenewEvery.String()+" (default "+nodelease.Duration.String()+")", &c.Lease, nodeoffers.ParseLease)
 	cli.Var(f, "startup-taint", "`taint` of new nodes, key[=value]:effect, that the controller takes off a node when foreign pods may be"+
-		" scheduled there, and puts back when they may not any more (default none)", &c.StartupTaint, parseTaint)
-}
-
-func parseLease(text string) (time.Duration, error) {
-	const least = 2 * time.Second
-	d, err := time.ParseDuration(text)
-	if err != nil || d < least {
-		return 0, fmt.Errorf("%q is not a duration of at least %s; write for example 40s, and leave agents three renewals", text, least)
-	}
-	return d, nil
-}
-
-// parseTaint accepts keys that the policy data-space-controller lets the controller write.
-func parseTaint(text string) (*corev1.Taint, error) {
-	rest, effect, found := strings.Cut(text, ":")
-	key, value, _ := strings.Cut(rest, "=")
-	effects := []corev1.TaintEffect{corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute}
-	switch {
-	case !found || !slices.Contains(effects, corev1.TaintEffect(effect)):
-		return nil, fmt.Errorf("%q has no effect; write for example data-space.liqo.io/agent-not-ready:NoSchedule", text)
-	case len(validation.IsQualifiedName(key)) > 0 || len(validation.IsValidLabelValue(value)) > 0:
-		return nil, fmt.Errorf("%q is not key[=value]:effect; write for example data-space.liqo.io/agent-not-ready:NoSchedule", text)
-	case !slices.ContainsFunc(controller.TaintPrefixes(), func(p string) bool { return strings.HasPrefix(key, p) }):
-		return nil, fmt.Errorf("%q: the key must begin with %s", text, strings.Join(controller.TaintPrefixes(), " or "))
-	}
-	return &corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(effect)}, nil
+		" scheduled there, and puts back when they may not any more (default none)", &c.Taint, nodeoffers.ParseTaint)
 }
 
 func parseAddresses(text string) ([]netip.Addr, error) {

@@ -139,7 +139,7 @@ func effectsOnly() []permit {
 }
 
 func programsOnly() []permit {
-	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/guestreport", "pkg/programs/kubeconfig", "pkg/programs/taintreport", "pkg/programs/webhook", "pkg/programs/workloads"}
+	server := []string{"pkg/programs/apiproxy", "pkg/programs/controller", "pkg/programs/guestreport", "pkg/programs/kubeconfig", "pkg/programs/nodeoffers", "pkg/programs/taintreport", "pkg/programs/webhook", "pkg/programs/workloads"}
 	start := []string{"pkg/programs/cli", "pkg/programs/kubeconfig"}
 	return []permit{
 		{paths: []string{"text/tabwriter", "net/http"}},

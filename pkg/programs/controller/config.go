@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"data-space.liqo.io/pkg/decisions/envoy"
 	"data-space.liqo.io/pkg/decisions/guard"
 	"data-space.liqo.io/pkg/decisions/resolver"
@@ -39,11 +37,6 @@ type Config struct {
 
 	// NamesServer (host:port) is asked for the names of hosts in GuestPolicies. Empty: the servers of the controller's own pod.
 	NamesServer string
-
-	// AgentLease is how long a node is offered to foreign pods after its agent's last renewal.
-	AgentLease time.Duration
-	// StartupTaint, if set, is taken off a node that is offered, and put back when the offer ends.
-	StartupTaint *corev1.Taint
 
 	// Narrowed reports whether workloads of a foreign namespace have policies of their own. It may be nil: none has.
 	Narrowed func(name string, labels map[string]string) bool

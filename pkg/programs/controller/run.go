@@ -154,9 +154,6 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 			return err
 		}
 	}
-	if err := setupVoucher(manager, config, logger); err != nil {
-		return err
-	}
 	if err := setupClaims(manager, logger); err != nil {
 		return err
 	}

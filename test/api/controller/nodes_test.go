@@ -22,7 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"data-space.liqo.io/pkg/programs/controller"
+	"data-space.liqo.io/pkg/programs/nodeoffers"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/nodelease"
 	"data-space.liqo.io/test/kit"
@@ -146,10 +146,10 @@ func TestANodeIsOfferedWhileItsAgentRenews(t *testing.T) {
 
 	stop := w.agent(t, "guarded", "boot-1")
 	eventually(t, "the node is offered", func() bool { return w.offered(t, "guarded") && !w.tainted(t, "guarded") })
-	eventually(t, "with an Event", func() bool { return len(w.nodeEvents(t, "guarded", controller.ReasonOffered)) > 0 })
+	eventually(t, "with an Event", func() bool { return len(w.nodeEvents(t, "guarded", nodeoffers.ReasonOffered)) > 0 })
 	time.Sleep(2 * leaseFor)
 	require.True(t, w.offered(t, "guarded"))
-	require.Empty(t, w.nodeEvents(t, "guarded", controller.ReasonWithdrawn), "not for a moment")
+	require.Empty(t, w.nodeEvents(t, "guarded", nodeoffers.ReasonWithdrawn), "not for a moment")
 	require.False(t, w.offered(t, "bare"))
 	require.True(t, w.tainted(t, "bare"))
 
@@ -163,7 +163,7 @@ func TestANodeIsOfferedWhileItsAgentRenews(t *testing.T) {
 		stop()
 		eventually(t, "the node is withdrawn", func() bool { return !w.offered(t, "guarded") && w.tainted(t, "guarded") })
 		eventually(t, "with an Event", func() bool {
-			return slices.ContainsFunc(w.nodeEvents(t, "guarded", controller.ReasonWithdrawn), func(note string) bool { return strings.Contains(note, "Expired") })
+			return slices.ContainsFunc(w.nodeEvents(t, "guarded", nodeoffers.ReasonWithdrawn), func(note string) bool { return strings.Contains(note, "Expired") })
 		})
 		node, err := w.clients.CoreV1().Nodes().Get(t.Context(), "guarded", metav1.GetOptions{})
 		require.NoError(t, err)

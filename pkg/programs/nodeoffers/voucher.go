@@ -1,4 +1,4 @@
-package controller
+package nodeoffers
 
 import (
 	"context"
@@ -26,6 +26,12 @@ const (
 	ReasonOffered   = "OfferedToForeignPods"
 	ReasonWithdrawn = "WithdrawnFromForeignPods"
 )
+
+// recorder is the part of an event recorder that is used.
+type recorder interface {
+	// Eventf emits an Event on regarding, in the background; failures are logged by the recorder.
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
 
 // voucher sets and withdraws apis.LabelEnforced on Nodes, by the Leases that their agents renew.
 type voucher struct {
