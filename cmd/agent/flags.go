@@ -13,6 +13,7 @@ import (
 
 	"data-space.liqo.io/pkg/effects/xtables"
 	"data-space.liqo.io/pkg/programs/cli"
+	"data-space.liqo.io/pkg/programs/nodepolicy"
 )
 
 // options are the flags, checked.
@@ -27,7 +28,7 @@ type options struct {
 	enabled                 []string
 	handlers                string // runtime handlers that are known to leave the network to the node's kernel
 	gate                    gateOptions
-	policy                  policyOptions
+	policy                  nodepolicy.Options
 	record                  recordOptions
 	facts                   factOptions
 }
@@ -68,7 +69,7 @@ func (o *options) flags(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.handlers, "runtime-handlers", "", "comma-separated `list` of runtime handlers, besides runc and crun, whose containers use "+
 		"the node's kernel for their network; foreign pods of any other are quarantined")
 	o.gate.flags(f)
-	o.policy.flags(f)
+	policyFlags(f, &o.policy)
 	o.record.flags(f)
 	o.facts.flags(f)
 	o.log.Flags(f)
@@ -76,7 +77,7 @@ func (o *options) flags(f *pflag.FlagSet, getenv func(string) string) {
 
 // check reports everything that is wrong with the flags.
 func (o *options) check() error {
-	return errors.Join(o.checkOwn(), o.gate.check(), o.policy.check(), o.record.check(), o.facts.check())
+	return errors.Join(o.checkOwn(), o.gate.check(), o.policy.Check(), o.record.check(), o.facts.check())
 }
 
 func (o *options) checkOwn() error {

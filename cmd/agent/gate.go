@@ -1,21 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/netip"
 	"strings"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/decisions/cnifolder"
+	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/effects/cniconf"
+	"data-space.liqo.io/pkg/effects/leases"
 	"data-space.liqo.io/pkg/effects/nri"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/programs/cli"
+	"data-space.liqo.io/pkg/programs/nodeinstall"
 	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/gate"
@@ -23,36 +24,34 @@ import (
 
 // gateOptions are the flags of the gate and of the commands that install it.
 type gateOptions struct {
-	mode, socket, spaces string
-	exempt               string
-	marks                string
-	folders              cnifolder.Folders // as given; the node's paths
-	plugin               string
-	nri                  string
-	kubelet              string
+	nodeinstall.Options
+	mode   string
+	exempt string
+	marks  string
+	nri    string
 }
 
 // Values of --gate and --unmarked.
 const (
-	gateCNI, gateOff         = "cni", "off"
+	gateCNI, gateOff         = "cni", nodeinstall.Off
 	unmarkedHeld, unmarkedGo = "held", "start"
 )
 
 // paths adds the flags that every command about the gate has.
 func (g *gateOptions) paths(f *pflag.FlagSet) {
-	f.StringVar(&g.folders.Conf, "cni-conf-dir", "", "`folder` of the node in which the runtime reads CNI configurations; empty: the one "+
+	f.StringVar(&g.Folders.Conf, "cni-conf-dir", "", "`folder` of the node in which the runtime reads CNI configurations; empty: the one "+
 		"that the runtime reports, else "+cnifolder.UsualConf)
-	f.StringVar(&g.folders.Bin, "cni-bin-dir", "", "`folder` of the node in which the runtime finds CNI plugins; empty: one that the "+
+	f.StringVar(&g.Folders.Bin, "cni-bin-dir", "", "`folder` of the node in which the runtime finds CNI plugins; empty: one that the "+
 		"runtime reports, else "+cnifolder.UsualBin)
-	f.StringVar(&g.socket, "gate-socket", gate.Socket, "`path` of the unix socket that the CNI plugin asks")
-	f.StringVar(&g.kubelet, "kubelet-dir", "/var/lib/kubelet", "`folder` of the node's kubelet (its --root-dir), for the seccomp profile that every container "+
+	f.StringVar(&g.Socket, "gate-socket", gate.Socket, "`path` of the unix socket that the CNI plugin asks")
+	f.StringVar(&g.Kubelet, "kubelet-dir", "/var/lib/kubelet", "`folder` of the node's kubelet (its --root-dir), for the seccomp profile that every container "+
 		"of a foreign pod names; \"off\": none is kept there (right only with the webhook's --seccomp-profile=RuntimeDefault)")
-	f.StringVar(&g.spaces, "namespaces-file", gate.SpacesFile, "`path` of the list of namespaces that stays on the node, for the CNI plugin to judge by when no agent answers")
+	f.StringVar(&g.Spaces, "namespaces-file", gate.SpacesFile, "`path` of the list of namespaces that stays on the node, for the CNI plugin to judge by when no agent answers")
 }
 
 // entry adds the flags that make up the plugin's entry.
 func (g *gateOptions) entry(f *pflag.FlagSet) {
-	f.StringVar(&g.plugin, "cni-plugin", "/usr/local/bin/cni", "`path` of the CNI plugin to install")
+	f.StringVar(&g.Plugin, "cni-plugin", "/usr/local/bin/cni", "`path` of the CNI plugin to install")
 	f.StringVar(&g.exempt, "gate-exempt", "kube-system,"+apis.SystemNamespace,
 		"comma-separated `list` of namespaces whose pods start even when neither the agent nor the node's list knows these namespaces")
 	cli.Choice(f, "unmarked", "what becomes of a pod without the annotation "+gate.AnnotationGuest+" when neither the agent nor the node's list knows its namespace; start is "+
@@ -69,25 +68,15 @@ func (g *gateOptions) flags(f *pflag.FlagSet) {
 	g.entry(f)
 }
 
+// check also sets the options that follow from several flags.
 func (g *gateOptions) check() error {
-	var problems []error
+	g.Exempt, g.StartsPlain = list(g.exempt), g.marks == unmarkedGo
+	var problem error
 	if g.nri != "" && g.nri != gateOff && !strings.HasPrefix(g.nri, "/") {
-		problems = append(problems, fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri))
+		problem = fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri)
 	}
-	if g.kubelet != gateOff && !strings.HasPrefix(g.kubelet, "/") {
-		problems = append(problems, fmt.Errorf("--kubelet-dir=%q: not an absolute path; give one, or off", g.kubelet))
-	}
-	for name, value := range map[string]string{
-		"cni-conf-dir": g.folders.Conf, "cni-bin-dir": g.folders.Bin, "gate-socket": g.socket, "namespaces-file": g.spaces,
-	} {
-		if optional := strings.HasPrefix(name, "cni-"); !strings.HasPrefix(value, "/") && (value != "" || !optional) {
-			problems = append(problems, fmt.Errorf("--%s=%q: not an absolute path; give one", name, value))
-		}
-	}
-	return errors.Join(problems...)
+	return errors.Join(problem, g.Options.Check())
 }
-
-func (g *gateOptions) exempted() []string { return list(g.exempt) }
 
 // list is what a flag lists.
 func list(text string) []string {
@@ -100,47 +89,22 @@ func list(text string) []string {
 	return out
 }
 
-// chain is the node's CNI chain, in the folders given.
-func (g *gateOptions) chain(in cnifolder.Folders, logger *slog.Logger) *cniconf.Chain {
-	entry := gate.NewEntry(g.exempted(), g.marks == unmarkedGo)
-	entry.Socket, entry.Spaces = g.socket, g.spaces
-	var node sandbox.Folders
-	return &cniconf.Chain{Conf: node.Reach(in.Conf), Bin: node.Reach(in.Bin), Source: g.plugin, Entry: entry, Log: logger}
-}
-
-// runGate runs the gates until the context ends.
-func runGate(ctx context.Context, n node, parts startgate.Parts, pods startgate.Pods, runtime *sandbox.Client) error {
-	o := n.gate
-	config := startgate.Config{Socket: o.socket, File: o.spaces, Exempt: o.exempted(), Marks: o.marks == unmarkedGo, Address: n.address}
+// gates is what the gates of this node work with.
+func (n node) gates(ctx context.Context, pods startgate.Pods, runtime *sandbox.Client) (startgate.Node, error) {
+	of := startgate.Node{Runtime: runtime}
 	var err error
-	if config.Profile, err = n.profile(); err != nil {
-		return err
+	if of.Chain, err = n.chain(ctx, runtime); err != nil {
+		return of, err
 	}
-	chain, err := n.chain(ctx, runtime)
-	if err != nil {
-		return err
-	}
-	if chain != nil { // an interface that holds a nil pointer is not nil
-		parts.Chain = chain
-	}
-	g, err := startgate.New(parts, config)
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	if chain != nil {
-		chain.Restored, chain.Placed = g.Restored, g.Placed
-		voucher, err := newVoucher(n, g, pods, runtime)
-		if err != nil {
-			return err
+	if of.Chain != nil {
+		if of.Voucher, err = n.voucher(pods, runtime); err != nil {
+			return of, err
 		}
-		group.Go(func() error { voucher.Run(ctx); return nil })
 	}
-	group.Go(func() error { return g.Run(ctx) })
-	if o.nri != gateOff {
-		group.Go(func() error { n.runNRI(ctx, g, runtime); return nil })
+	if n.gate.nri != gateOff {
+		of.NRI = func() string { return sandbox.Locate(n.gate.nri) }
 	}
-	return group.Wait()
+	return of, nil
 }
 
 // chain is the CNI chain of the node that the agent keeps its plugin in; nil with --gate=off.
@@ -150,32 +114,36 @@ func (n node) chain(ctx context.Context, runtime *sandbox.Client) (*cniconf.Chai
 			"its node, so foreign pods are scheduled here only if the webhook runs with --require-enforced-nodes=false")
 		return nil, nil //nolint:nilnil // none is kept
 	}
-	in, err := cniFolders(ctx, n.gate.folders, runtime)
+	return n.gate.Chain(ctx, runtime, n.log)
+}
+
+// voucher renews the Lease of this node.
+func (n node) voucher(pods startgate.Pods, runtime *sandbox.Client) (*startgate.Voucher, error) {
+	boot, err := leases.Boot()
+	if err != nil {
+		return nil, fmt.Errorf("read the boot id of this node: %w", err)
+	}
+	writer, err := leases.New(n.api)
 	if err != nil {
 		return nil, err
 	}
-	n.log.Info("the CNI plugin goes into the runtime's chain", "configurations", in.Conf, "plugins", in.Bin)
-	return n.gate.chain(in, n.log), nil
+	holder := cmp.Or(n.pod, n.node) // the node's name where it is run outside of a cluster
+	return &startgate.Voucher{Node: n.node, Pod: holder, Boot: boot, Pods: pods, Leases: writer, Networks: runtime, Checkpoint: n.facts.Checkpoint, Log: n.log}, nil
 }
 
-// runNRI answers the runtime's announcements once the gate has something to judge by.
-func (n node) runNRI(ctx context.Context, g *startgate.Gate, runtime *sandbox.Client) {
-	if g.Ready(ctx) {
-		link := nri.Connection{Socket: func() string { return sandbox.Locate(n.gate.nri) }, Log: n.log, Live: g.Announced()}
-		link.Run(ctx, introduced{startgate.NewNRI(g, runtime), n.address})
+// profile is the seccomp profile that the agent keeps on its node; nil with --kubelet-dir=off.
+func (n node) profile() (*startgate.Profile, error) {
+	folder, kept, err := n.gate.Profiles(n.state)
+	if err != nil {
+		return nil, fmt.Errorf("--kubelet-dir=%w; name the right one, or give off, with the webhook's --seccomp-profile=RuntimeDefault", err)
 	}
-}
-
-// introduced tells the addresses of each pod that was made, before its containers start.
-type introduced struct {
-	nri.Handler
-	address func(ctx context.Context, namespace, name string, ips []netip.Addr)
-}
-
-// Made implements nri.Handler.
-func (i introduced) Made(ctx context.Context, p nri.Pod) error {
-	if i.address != nil && p.Netns != "" {
-		i.address(ctx, p.Namespace, p.Name, p.IPs)
+	if !kept {
+		return nil, nil //nolint:nilnil // none is kept
 	}
-	return i.Handler.Made(ctx, p)
+	name, err := seccomp.Name()
+	if err != nil {
+		return nil, err
+	}
+	text, err := seccomp.Here().JSON()
+	return &startgate.Profile{Folder: folder, Name: name, Text: text}, err
 }

@@ -8,11 +8,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"data-space.liqo.io/pkg/decisions/quarantine"
-	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
 	"data-space.liqo.io/pkg/effects/hostlink"
 	"data-space.liqo.io/pkg/effects/ledger"
-	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/podhooks"
 	"data-space.liqo.io/pkg/effects/podwatch"
 	"data-space.liqo.io/pkg/effects/sandbox"
@@ -31,16 +29,13 @@ const workers = 2
 // newRedirect puts together what makes all traffic of foreign pods pass their proxy, and the gates that hold them until it
 // does.
 func newRedirect(ctx context.Context, n node) (job, error) {
-	if _, err := n.profile(); err != nil {
+	if err := n.checkKernel(); err != nil {
 		return job{}, err
 	}
 	plane := dataplane.New(n.backend)
-	settings, err := held(ctx, n, plane)
+	settings, err := podrules.SettingsOf(ctx, plane, string(n.backend), n.log)
 	if err != nil {
 		return job{}, err
-	}
-	if err := sockets.CheckMarking(); err != nil {
-		return job{}, fmt.Errorf("this node's kernel does not let the agent mark the proxies' listeners: %w", err)
 	}
 	memory, err := ledger.Open(n.state)
 	if err != nil {
@@ -50,7 +45,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	watch, events, conditions, err := connect(ctx, n, memory)
+	api, err := podwatch.Connect(ctx, n.api, n.node, component, n.source, len(memory.All()), n.log)
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close())
 	}
@@ -58,40 +53,18 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close())
 	}
-	config := agent.Config{
-		Node: n.node, Resync: n.resync, Verify: n.verify, Workers: workers, Log: n.log, Gated: n.gate.mode == gateCNI,
-		Backend: string(n.backend), BackendSign: n.sign, RuntimeName: runtime.Runtime, Socket: runtime.Socket,
-	}
 	rules := podrules.New(settings, podrules.Parts{Dataplane: plane, Store: memory, Process: runtime.ProcessOf, Hooks: podhooks.New(n.backend), Log: n.log})
-	judged := quarantine.Settings{Handlers: list(n.handlers)}
-	isolation := podisolation.New(podisolation.Parts{Settings: judged, Runtime: runtime, Wall: host, Log: n.log})
-	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: n.metrics.Dropped})
-	guests := recorder.GuestsOf(ctx, watch)
-	reporter := n.facts.Reporting(events, guests.Of)
-	a := agent.New(config, agent.Parts{
-		Runtime: runtime, Cluster: watch, Authority: watch, Reporter: reporter, Rules: rules, Metrics: n.metrics, Emit: n.facts.Emit,
-		Quarantine: isolation, Conditions: conditions, Frames: frames,
-	})
-	gates := startgate.Parts{
-		Rules: rules, Binder: rules, Frames: frames, Examiner: isolation, Rounds: a, Cluster: watch, Spaces: watch, Reporter: reporter,
-		Counters: n.metrics, Registry: n.registry, Log: n.log,
-	}
-	record, err := newRecord(n, a, guests, recorder.Probes(ctx, watch))
+	e := enforcement{node: n, rules: rules, runtime: runtime, api: api, guests: recorder.GuestsOf(ctx, api)}
+	a, gates := e.programs(host)
+	record, err := newRecord(n, a, e.guests, recorder.Probes(ctx, api))
 	if err != nil {
 		return job{}, errors.Join(err, runtime.Close(), host.Close())
 	}
-	n.log.Info("agent starts", "node", n.node, "backend", config.Backend, "reason", n.sign, "ipv6", settings.IPv6,
+	n.log.Info("agent starts", "node", n.node, "backend", string(n.backend), "reason", n.sign, "ipv6", settings.IPv6,
 		"runtime", runtime.Runtime, "socket", runtime.Socket, "remembered", len(memory.All()))
 	return job{
-		run: func(ctx context.Context) error {
-			group, ctx := errgroup.WithContext(ctx)
-			group.Go(func() error { return a.Run(ctx) })
-			group.Go(func() error { conditions.Run(ctx); return nil })
-			group.Go(func() error { return record(ctx) })
-			group.Go(func() error { return runGate(ctx, n, gates, a, runtime) })
-			return group.Wait()
-		},
-		close: func() { events.Close(); _ = runtime.Close(); _ = host.Close() },
+		run:   func(ctx context.Context) error { return e.run(ctx, a, record, gates) },
+		close: func() { api.Events.Close(); _ = runtime.Close(); _ = host.Close() },
 		part: agentserver.Part{
 			Path: agentapi.EndpointsPath, Answers: agentserver.Endpoints(a, n.log),
 			Alive: agentserver.Condition{Good: a.Alive, Otherwise: "no decision was made for too long"},
@@ -100,57 +73,63 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 	}, nil
 }
 
-// held returns the settings of rules that the kernel can hold.
-func held(ctx context.Context, n node, plane *dataplane.Dataplane) (redirect.Settings, error) {
-	settings := redirect.Settings{IPv6: netns.HasIPv6()}
-	check := func() error {
-		for _, sets := range redirect.All(settings) {
-			if err := plane.Check(ctx, sets); err != nil {
-				return fmt.Errorf("this node's kernel cannot hold the rules (iptables-%s): %w", n.backend, err)
-			}
-		}
-		return nil
+// checkKernel reports what the node lacks that no flag can replace.
+func (n node) checkKernel() error {
+	if _, err := n.profile(); err != nil {
+		return err
 	}
-	first := check()
-	if first == nil {
-		return settings, nil
+	if err := sockets.CheckMarking(); err != nil {
+		return fmt.Errorf("this node's kernel does not let the agent mark the proxies' listeners: %w", err)
 	}
-	settings.NoCounts = true
-	if check() != nil {
-		return settings, first
-	}
-	n.log.Warn("the kernel has no match connbytes (module xt_connbytes): a client that ends its side of a connection at once loses its answer", "error", first)
-	return settings, nil
+	return nil
 }
 
-// connect asks the API server once. An API server that is not reached stops a first start; an agent that guards pods
-// already goes on without it.
-func connect(ctx context.Context, n node, memory *ledger.Ledger) (*podwatch.Watch, *podwatch.Events, *podwatch.Conditions, error) {
-	watch, err := podwatch.New(n.api, n.node, n.log)
+// enforcement is what the programs of the redirect share.
+type enforcement struct {
+	node
+	rules   *podrules.Reconciler
+	runtime *sandbox.Client
+	api     podwatch.Connection
+	guests  recorder.Guests
+}
+
+// programs makes the agent, and what the gates are made of.
+func (e enforcement) programs(host *hostlink.Host) (*agent.Agent, startgate.Parts) {
+	isolation := podisolation.New(podisolation.Parts{Settings: quarantine.Settings{Handlers: list(e.handlers)}, Runtime: e.runtime, Wall: host, Log: e.log})
+	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: e.metrics.Dropped})
+	reporter := e.facts.Reporting(e.api.Events, e.guests.Of)
+	a := agent.New(agent.Config{
+		Node: e.node.node, Resync: e.resync, Verify: e.verify, Workers: workers, Log: e.log, Gated: e.gate.mode == gateCNI,
+		Backend: string(e.backend), BackendSign: e.sign, RuntimeName: e.runtime.Runtime, Socket: e.runtime.Socket,
+	}, agent.Parts{
+		Runtime: e.runtime, Cluster: e.api, Authority: e.api, Reporter: reporter, Rules: e.rules, Metrics: e.metrics, Emit: e.facts.Emit,
+		Quarantine: isolation, Conditions: e.api.Conditions, Frames: frames,
+	})
+	return a, startgate.Parts{
+		Rules: e.rules, Binder: e.rules, Frames: frames, Examiner: isolation, Rounds: a, Cluster: e.api, Spaces: e.api, Reporter: reporter,
+		Counters: e.metrics, Registry: e.registry, Log: e.log,
+	}
+}
+
+// run runs the agent, its record and its gates until the context ends.
+func (e enforcement) run(ctx context.Context, a *agent.Agent, record func(context.Context) error, gates startgate.Parts) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.Run(ctx) })
+	group.Go(func() error { e.api.Conditions.Run(ctx); return nil })
+	group.Go(func() error { return record(ctx) })
+	group.Go(func() error { return e.runGates(ctx, a, gates) })
+	return group.Wait()
+}
+
+func (e enforcement) runGates(ctx context.Context, a *agent.Agent, parts startgate.Parts) error {
+	config := startgate.Config{Socket: e.gate.Socket, File: e.gate.Spaces, Exempt: e.gate.Exempt, Marks: e.gate.StartsPlain, Address: e.address}
+	var err error
+	if config.Profile, err = e.profile(); err != nil {
+		return err
+	}
+	of, err := e.gates(ctx, a, e.runtime)
 	if err != nil {
-		return nil, nil, nil, err
+		return err
 	}
-	events, err := podwatch.NewEvents(n.api, component, n.node)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	conditions, err := podwatch.NewConditions(n.api, n.log)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	err = watch.Check(ctx)
-	guarded := len(memory.All())
-	switch {
-	case err == nil:
-	case errors.Is(err, podwatch.ErrRefused):
-		return nil, nil, nil, fmt.Errorf("the API server at %s refuses %s: %w; give a kubeconfig whose user may get, list and watch "+
-			"pods and namespaces and create and patch events (ClusterRole %s)", n.api.Host, n.source, err, component)
-	case guarded == 0:
-		return nil, nil, nil, fmt.Errorf("the API server at %s, named by %s, cannot be reached: %w; is the address right, and does this "+
-			"node have a route to it?", n.api.Host, n.source, err)
-	default:
-		n.log.Warn("the API server cannot be reached: existing rules stay, the pods guarded before stay enforced, and it is tried on",
-			"server", n.api.Host, "guarded", guarded, "error", err)
-	}
-	return watch, events, conditions, nil
+	return startgate.Run(ctx, parts, config, of)
 }

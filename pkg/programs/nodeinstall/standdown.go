@@ -1,4 +1,4 @@
-package agentcli
+package nodeinstall
 
 import (
 	"bufio"
@@ -19,9 +19,9 @@ import (
 // answerTimeout bounds the exchange with the gate.
 const answerTimeout = 10 * time.Second
 
-// StandDown tells the agent that listens at the gate's socket to keep the CNI plugin in its place no longer. stood is
+// standDown tells the agent that listens at the gate's socket to keep the CNI plugin in its place no longer. stood is
 // false if no agent listens there: nobody is going to put the plugin back.
-func StandDown(ctx context.Context, socket string) (stood bool, err error) {
+func standDown(ctx context.Context, socket string) (stood bool, err error) {
 	conn, err := localsock.Dial(ctx, socket)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return false, nil
@@ -51,9 +51,9 @@ func StandDown(ctx context.Context, socket string) (stood bool, err error) {
 	return err == nil, err
 }
 
-// RemoveTraces removes files and folders of the agent's, and then the folders that they were in if nothing else is there.
+// removeTraces removes files and folders of the agent's, and then the folders that they were in if nothing else is there.
 // Somebody else's files in those stay. What is a volume's mount point stays as well: it is not from here to remove.
-func RemoveTraces(paths ...string) error {
+func removeTraces(paths ...string) error {
 	for _, p := range paths {
 		if err := os.RemoveAll(p); err != nil {
 			return fmt.Errorf("remove what the agent left on the node: %w", err)
