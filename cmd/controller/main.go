@@ -3,11 +3,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/controller"
@@ -24,19 +24,14 @@ func command() *cobra.Command {
 	return cli.Server{
 		Name: "controller", Does: "keeps the objects that guard every foreign namespace, and labels the nodes whose agent is ready",
 		Log: &s.log, Flags: s.flags, Check: func() error { return s.config.Validate() },
-		Run: func(ctx context.Context, logger *slog.Logger) error { return serve(ctx, s, logger) },
+		Run: func(ctx context.Context, logger *slog.Logger) error {
+			return cli.Connected(s.kubeconfig, func(cluster *rest.Config) error { return serve(ctx, cluster, s, logger) })
+		},
 	}.Command()
 }
 
-func serve(ctx context.Context, s settings, logger *slog.Logger) error {
-	cluster, source, err := cli.Cluster(s.kubeconfig)
-	if err != nil {
-		return err
-	}
+func serve(ctx context.Context, cluster *rest.Config, s settings, logger *slog.Logger) error {
 	s.workloads.ClusterDomain, s.config.Narrowed = s.config.Resolver.ClusterDomain, s.workloads.Narrowed
 	more := append(workloads.Additions(ctx, s.workloads, logger), nodeoffers.Addition(s.offers, logger), taintreport.Addition(s.exempt, logger), guestreport.Addition(logger))
-	if err := controller.Run(ctx, cluster, s.config, logger, more...); err != nil {
-		return fmt.Errorf("connected by %s: %w", source, err)
-	}
-	return nil
+	return controller.Run(ctx, cluster, s.config, logger, more...)
 }

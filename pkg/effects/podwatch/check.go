@@ -20,10 +20,10 @@ import (
 // checkTimeout bounds the questions that are asked of the API server directly.
 const checkTimeout = 10 * time.Second
 
-// ErrRefused means that the API server answered and does not let the agent in; waiting changes nothing.
-var ErrRefused = errors.New("refused by the API server")
+// errRefused means that the API server answered and does not let the agent in; waiting changes nothing.
+var errRefused = errors.New("refused by the API server")
 
-// Check sends each request of the watches to the API server once. errors.Is ErrRefused if the API server refused one; any
+// Check sends each request of the watches to the API server once. errors.Is errRefused if the API server refused one; any
 // other error means that it was not reached.
 func (w *Watch) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -43,7 +43,7 @@ func (w *Watch) Check(ctx context.Context) error {
 func judge(err error) error {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) && (apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err)) {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return fmt.Errorf("%w: %w", errRefused, err)
 	}
 	return err
 }

@@ -37,8 +37,8 @@ type condition struct {
 // conditionRetry is the longest pause between attempts.
 const conditionRetry = time.Minute
 
-// NewConditions prepares a writer. Run it.
-func NewConditions(cfg *rest.Config, log *slog.Logger) (*Conditions, error) {
+// newConditions prepares a writer. Run it.
+func newConditions(cfg *rest.Config, log *slog.Logger) (*Conditions, error) {
 	api, err := typedcorev1.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the writer of conditions: %w", err)

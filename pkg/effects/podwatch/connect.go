@@ -21,19 +21,19 @@ type Connection struct {
 func Connect(ctx context.Context, api *rest.Config, node, component, source string, guarded int, log *slog.Logger) (Connection, error) {
 	var c Connection
 	var err error
-	if c.Watch, err = New(api, node, log); err != nil {
+	if c.Watch, err = newWatch(api, node, log); err != nil {
 		return c, err
 	}
-	if c.Events, err = NewEvents(api, component, node); err != nil {
+	if c.Events, err = newEvents(api, component, node); err != nil {
 		return c, err
 	}
-	if c.Conditions, err = NewConditions(api, log); err != nil {
+	if c.Conditions, err = newConditions(api, log); err != nil {
 		return c, err
 	}
 	err = c.Check(ctx)
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrRefused):
+	case errors.Is(err, errRefused):
 		return c, fmt.Errorf("the API server at %s refuses %s: %w; give a kubeconfig whose user may get, list and watch "+
 			"pods and namespaces and create and patch events (ClusterRole %s)", api.Host, source, err, component)
 	case guarded == 0:

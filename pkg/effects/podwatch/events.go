@@ -25,8 +25,8 @@ type Events struct {
 	recorder    record.EventRecorder
 }
 
-// NewEvents prepares a writer that reports as the given component of the given node.
-func NewEvents(cfg *rest.Config, component, node string) (*Events, error) {
+// newEvents prepares a writer that reports as the given component of the given node.
+func newEvents(cfg *rest.Config, component, node string) (*Events, error) {
 	api, err := typedcorev1.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the writer of Events: %w", err)

@@ -33,7 +33,7 @@ type Watch struct {
 }
 
 // New prepares the watches; Run starts them. No call is made yet.
-func New(cfg *rest.Config, node string, log *slog.Logger) (*Watch, error) {
+func newWatch(cfg *rest.Config, node string, log *slog.Logger) (*Watch, error) {
 	scheme, mapper, err := kinds()
 	if err != nil {
 		return nil, err

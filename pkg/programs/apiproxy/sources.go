@@ -9,8 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -37,19 +35,12 @@ type sources struct {
 }
 
 func newSources(config *rest.Config) (*sources, error) {
-	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		return nil, fmt.Errorf("registering the core API: %w", err)
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, fmt.Errorf("registering data-space.liqo.io: %w", err)
-	}
-	guests, err := labels.Parse(apis.LabelRemoteCluster)
+	scheme, err := v1alpha1.NewScheme()
 	if err != nil {
-		return nil, fmt.Errorf("selecting the guests' namespaces: %w", err)
+		return nil, err
 	}
 	informers, err := cache.New(config, cache.Options{Scheme: scheme, ByObject: map[client.Object]cache.ByObject{
-		&corev1.Namespace{}: {Label: guests}, &v1alpha1.GuestPolicy{}: {Transform: cache.TransformStripManagedFields()},
+		&corev1.Namespace{}: {Label: v1alpha1.GuestNamespaces()}, &v1alpha1.GuestPolicy{}: {Transform: cache.TransformStripManagedFields()},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)

@@ -26,6 +26,18 @@ func Cluster(kubeconfig string) (config *rest.Config, source string, err error) 
 	return config, "kubeconfig " + kubeconfig, nil
 }
 
+// Connected calls work with the connection of Cluster. An error of work then says where the connection comes from.
+func Connected(kubeconfig string, work func(cluster *rest.Config) error) error {
+	cluster, source, err := Cluster(kubeconfig)
+	if err != nil {
+		return err
+	}
+	if err := work(cluster); err != nil {
+		return fmt.Errorf("connected by %s: %w", source, err)
+	}
+	return nil
+}
+
 // Kubeconfig holds the flags by which a person names a cluster, as kubectl has them.
 type Kubeconfig struct{ file, context, namespace string }
 

@@ -90,9 +90,9 @@ func Serve(l *Log, work func(ctx context.Context, logger *slog.Logger) error) fu
 	}
 }
 
-// Reporting is Serve for a program whose facts the agent of its node takes from the program's standard output: the context of work carries a
+// reporting is Serve for a program whose facts the agent of its node takes from the program's standard output: the context of work carries a
 // factlines.Sink. Its start, as soon as it takes the sink, and its end are facts.
-func Reporting(l *Log, work func(ctx context.Context, logger *slog.Logger) error) func(*cobra.Command, []string) error {
+func reporting(l *Log, work func(ctx context.Context, logger *slog.Logger) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		name := c.Name()
 		program := factlines.NewProgram(c.OutOrStdout(), fact.Fact{Kind: fact.ProgramStarted, Reason: name, Message: name + " starts", Details: map[string]string{

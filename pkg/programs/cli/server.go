@@ -25,7 +25,7 @@ func (s Server) Command() *cobra.Command {
 	c := &cobra.Command{
 		Use: s.Name, Short: s.Name + " " + s.Does,
 		PreRunE: func(*cobra.Command, []string) error { return Usage(s.Check()) },
-		RunE:    Reporting(s.Log, s.Run),
+		RunE:    reporting(s.Log, s.Run),
 	}
 	s.Flags(c.Flags())
 	return c

@@ -56,7 +56,7 @@ var own = netip.MustParseAddr("198.51.100.1")
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, registry: prometheus.NewRegistry(), list: make(chan []netpol.Change), node: policywatch.Node{Addresses: []netip.Addr{own}}}
-	w.Policies = New(Config{
+	w.Policies = newPolicies(Config{
 		Node: "node-1", Backend: "nft", Denial: netpol.Reject, Unknown: netpol.UnknownForeign, Verify: 10 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(&locked{w: w}, nil)),
 	}, Parts{Cluster: (*api)(w), Filter: (*kernel)(w), Sight: (*kernel)(w), Registry: w.registry})

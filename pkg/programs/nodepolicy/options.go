@@ -104,5 +104,5 @@ func OnNode(ctx context.Context, o Options, backend xtables.Backend, watch *poli
 	enforcer := noderules.New(nodefilter.New(here, backend), settings)
 	c.Backend, c.Denial, c.Unknown, c.PodCIDRs = string(backend), settings.Denial, settings.Unknown, settings.PodCIDRs
 	p.Cluster, p.Filter, p.Sight = watch, enforcer, enforcer
-	return New(c, p), nil
+	return newPolicies(c, p), nil
 }

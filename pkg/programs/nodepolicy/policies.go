@@ -93,7 +93,7 @@ type Parts struct {
 	Emit     func(fact.Fact) // records a fact, without waiting; nil: facts are not recorded
 }
 
-// Policies are the cluster's NetworkPolicies on one node. Make them with New, then Run once.
+// Policies are the cluster's NetworkPolicies on one node. Make them with OnNode, then Run once.
 type Policies struct {
 	Config
 	cluster Cluster
@@ -125,8 +125,8 @@ const (
 	collecting  = 300 * time.Millisecond // changes, before connections are looked at
 )
 
-// New returns Policies that have done nothing yet.
-func New(c Config, p Parts) *Policies {
+// newPolicies returns Policies that have done nothing yet.
+func newPolicies(c Config, p Parts) *Policies {
 	s := &Policies{
 		Config: c, cluster: p.Cluster, filter: p.Filter, sight: p.Sight, emit: p.Emit,
 		look: make(chan struct{}, 1), cut: make(chan struct{}, 1), known: newKnown(c.Node),

@@ -12,8 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -111,16 +109,9 @@ func startInformers(ctx context.Context, informers cache.Informers) error {
 // newManager returns a manager whose cache holds the metadata of guests' namespaces, all LimitRanges, ResourceQuotas and GuestPolicies,
 // and our own Secret, nothing else.
 func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Manager, error) {
-	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		return nil, fmt.Errorf("registering the core API: %w", err)
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, fmt.Errorf("registering data-space.liqo.io: %w", err)
-	}
-	guests, err := labels.Parse(apis.LabelRemoteCluster)
+	scheme, err := v1alpha1.NewScheme()
 	if err != nil {
-		return nil, fmt.Errorf("selecting the guests' namespaces: %w", err)
+		return nil, err
 	}
 	mgr, err := manager.New(config, manager.Options{
 		Scheme:                 scheme,
@@ -128,7 +119,7 @@ func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Ma
 		Metrics:                metricsAt(o.MetricsAddress),
 		HealthProbeBindAddress: o.HealthAddress,
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
-			&corev1.Namespace{}:     {Label: guests},
+			&corev1.Namespace{}:     {Label: v1alpha1.GuestNamespaces()},
 			&corev1.LimitRange{}:    {Transform: cache.TransformStripManagedFields()},
 			&v1alpha1.GuestPolicy{}: {Transform: cache.TransformStripManagedFields()},
 			&corev1.ResourceQuota{}: {Transform: cache.TransformStripManagedFields()},
