@@ -10,7 +10,8 @@ import (
 // measure is one row of the table.
 type measure struct {
 	name, bar, value string
-	everything       string // the same of the whole tree, tests included; "": it is not measured
+	is               float64 // the value as a number
+	everything       string  // the same of the whole tree, tests included; "": it is not measured
 	met              bool
 	worst            []string
 }
@@ -46,8 +47,17 @@ func show(w io.Writer, all []measure) error {
 	return nil
 }
 
+func rows(w io.Writer, all []measure) error {
+	for _, m := range all {
+		if _, err := fmt.Fprintf(w, "%s\t%.2f\n", m.name, m.is); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func atMost(name string, bar, is int, worst []string) measure {
-	return measure{name: name, bar: fmt.Sprintf("<= %d", bar), value: fmt.Sprint(is), met: is <= bar, worst: worst}
+	return measure{name: name, bar: fmt.Sprintf("<= %d", bar), value: fmt.Sprint(is), is: float64(is), met: is <= bar, worst: worst}
 }
 
 // share is a measure in per cent, which should be at least (or at most) the bar.
@@ -60,7 +70,7 @@ func share(name string, bar, part, total int, atLeast bool, worst []string) meas
 	if atLeast {
 		sign, met = ">=", is >= bar
 	}
-	return measure{name: name, bar: fmt.Sprintf("%s %d %%", sign, bar), value: fmt.Sprintf("%d %% of %d", is, total), met: met, worst: worst}
+	return measure{name: name, bar: fmt.Sprintf("%s %d %%", sign, bar), value: fmt.Sprintf("%d %% of %d", is, total), is: float64(is), met: met, worst: worst}
 }
 
 func ratio(name string, bar float64, part, total int, worst []string) measure {
@@ -68,7 +78,7 @@ func ratio(name string, bar float64, part, total int, worst []string) measure {
 	if total > 0 {
 		is = float64(part) / float64(total)
 	}
-	return measure{name: name, bar: fmt.Sprintf(">= %.2f", bar), value: fmt.Sprintf("%.2f", is), met: is >= bar, worst: worst}
+	return measure{name: name, bar: fmt.Sprintf(">= %.2f", bar), value: fmt.Sprintf("%.2f", is), is: is, met: is >= bar, worst: worst}
 }
 
 // poorest returns the packages with the fewest comments for their code, of those that are large enough to matter.

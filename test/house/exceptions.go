@@ -40,10 +40,16 @@ type bound struct {
 	target  int // what it should be
 }
 
-// packageSizes bounds packages that were once too large, in lines of Go that are no test. A package that outgrows its bound has another one in it.
-func packageSizes() map[string]int {
-	const most = 1500
-	return map[string]int{"pkg/programs/agent": most, "pkg/programs/startgate": most, "pkg/reconcilers/podrules": most, "pkg/reconcilers/podisolation": most}
+// largest is how many lines of Go, tests left out, a package may have. One that outgrows it has another one in it.
+const largest = 1500
+
+// largePackages are those that are larger, with a bound of their own. None may be added; one that has shrunk leaves the list.
+func largePackages() map[string]int {
+	return map[string]int{
+		"pkg/programs/apiproxy": 3700, "pkg/decisions/netpol": 3300, "pkg/programs/controller": 3200, "pkg/programs/webhook": 3050, "pkg/programs/facts": 2300,
+		"pkg/decisions/envoy": 2250, "pkg/decisions/leastpriv": 2000, "pkg/decisions/follow": 1800, "pkg/programs/workloads": 1750, "pkg/decisions/admit": 1700,
+		"pkg/decisions/inject": 1650, "pkg/programs/kubectlplugin": 1700,
+	}
 }
 
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.

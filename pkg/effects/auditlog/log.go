@@ -21,6 +21,7 @@ type Log struct {
 // target is where lines go.
 type target interface {
 	io.Writer
+	// Close ends the writing; what was written stays.
 	Close() error
 }
 

@@ -11,8 +11,9 @@ import (
 	"data-space.liqo.io/pkg/values/fact"
 )
 
-// Sink takes facts. Emit never waits: facts that exceed a rate, or for which there is no room, are counted, and the count is a fact.
+// Sink takes facts.
 type Sink interface {
+	// Emit never waits: facts that exceed a rate, or for which there is no room, are counted, and the count is a fact.
 	Emit(f fact.Fact)
 }
 

@@ -28,6 +28,7 @@ const noteLimit = 900
 
 // recorder is the part of an event recorder that is used.
 type recorder interface {
+	// Eventf emits an Event on regarding, in the background; failures are logged by the recorder.
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 

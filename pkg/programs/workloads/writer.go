@@ -29,8 +29,11 @@ const (
 
 // policyClient is the part of a client that writes policies.
 type policyClient interface {
+	// Create makes an object. One that is there is an error (IsAlreadyExists).
 	Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error
+	// Update replaces an object of the resource version that obj has; otherwise it is an error (IsConflict).
 	Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error
+	// Delete deletes an object. One that is not there is an error (IsNotFound).
 	Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error
 }
 
