@@ -82,6 +82,8 @@ type reader struct {
 	domain, reason string
 }
 
+// readers are the programs of a node that read annotations of pods, by the domain of the annotation. A tenant writes annotations, so each of
+// them would be a way to order something of the node.
 func readers() []reader {
 	const (
 		network = "it has the node connect the pod in another way than the rules expect"

@@ -56,6 +56,7 @@ func Verify(r Report, checked []Checked, now time.Time) Verification {
 	return v
 }
 
+// judgeRecord returns what the record of one node has shown, and each problem as a sentence with the way out.
 func judgeRecord(c Checked, now time.Time) (NodeRecord, []string) {
 	n := NodeRecord{Node: c.Node, Kept: c.Kept, Policies: "not enforced"}
 	problems := append([]string(nil), c.Problems...)

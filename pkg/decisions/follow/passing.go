@@ -74,6 +74,7 @@ func (p *Passing) lines(now int64, read func(*Connection) []Event) (lines Lines)
 	return p.add(lines, read(&p.read))
 }
 
+// add turns events into lines, and notes what they show of the connection. What only confirms what an earlier line says is left out.
 func (p *Passing) add(to Lines, events []Event) Lines {
 	for _, e := range events {
 		switch e.Kind {

@@ -132,6 +132,8 @@ func (c *Connection) notARequest(t text, reason string) []byte {
 	return nil
 }
 
+// readField reads one line of a request's header, or its end: an empty line. At the end it is decided how long the body is; where two readers
+// could disagree about that, the side is unread from there on.
 func (c *Connection) readField(t text, rest []byte) []byte {
 	r := &c.requests
 	if t.size > 0 {

@@ -36,6 +36,8 @@ const (
 	itemEnds = listEnds + spaces + "$"
 )
 
+// text splits a text into items and reads names from each. What stands around an item decides whether it is a word of a sentence, a key, or a
+// value of its own.
 func (f *finder) text(text string) {
 	before := byte('\n') // the last character before the item that is not a space
 	spaced := false      // between that and the item is a space

@@ -33,6 +33,8 @@ type index struct {
 	matches map[string][]*Workload
 }
 
+// newIndex orders a world by what names are resolved by. A pod whose labels are not here (Unread) is not found by its addresses: it is not
+// known which workload it belongs to.
 func newIndex(w World) *index {
 	x := &index{
 		World: w, services: map[key]*corev1.Service{}, slices: map[key][]*discoveryv1.EndpointSlice{},

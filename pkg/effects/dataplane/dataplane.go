@@ -112,6 +112,8 @@ func (d *Dataplane) Clear(ctx context.Context, ns *netns.Namespace, families ...
 	return err
 }
 
+// enforce reads each family's tables, writes those that differ (with force also those that name a control group), and reads them again: it is
+// an error if the kernel does not hold what was written.
 func (d *Dataplane) enforce(ctx context.Context, ns *netns.Namespace, desired []iptables.Ruleset, force bool) (State, error) {
 	families := make([]iptables.Family, len(desired))
 	for i, set := range desired {

@@ -57,6 +57,7 @@ func (w *Writer) Write(ctx context.Context, s nodelease.State) error {
 	return nil
 }
 
+// write makes the Lease or updates it. The update names the resource version that was read: of two writers, the second has a conflict.
 func (w *Writer) write(ctx context.Context, s nodelease.State) error {
 	name, err := nodelease.Name(s.Node)
 	if err != nil {

@@ -60,6 +60,8 @@ type setPlan struct {
 	findings      []Finding
 }
 
+// planSets returns what makes the kernel's sets those of the states. Members are added before the chains that read the sets are written, and
+// removed after, so that no set lacks a member meanwhile that it had and is to have.
 func planSets(states []netpol.State, kernel []ipset.Set) setPlan {
 	var p setPlan
 	have := map[string]ipset.Set{}
@@ -130,6 +132,8 @@ func (f *Filter) convergeChains(ctx context.Context, s netpol.State) (findings [
 	return findings, err
 }
 
+// planChains returns the lines for iptables-restore that make the kernel's chains and hooks those of the state, and how they differed. Rules
+// that stay keep their counters.
 func (f *Filter) planChains(ctx context.Context, s netpol.State) (lines []string, findings []Finding, err error) {
 	kernel, err := f.readChains(ctx, s.Family)
 	if err != nil {

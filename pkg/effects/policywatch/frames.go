@@ -59,6 +59,8 @@ func (f *frames) next() (event, error) {
 	return event{e.Type, r}, err
 }
 
+// nextProto reads one frame of a watch: its length in four bytes, then the event in protobuf. A longer frame than maxFrame is an error, before
+// its bytes are read.
 func (f *frames) nextProto() (event, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(f.answer, head[:]); err != nil {

@@ -36,6 +36,8 @@ func (c *Client) Watch(ctx context.Context, live *atomic.Bool, notify func()) {
 	}
 }
 
+// stream calls notify for each event of the runtime until the stream or the context ends. Whoever is notified lists again, so that an event
+// that is lost costs time and nothing else. It sets live once it is known that the runtime has events.
 func (c *Client) stream(ctx context.Context, live *atomic.Bool, notify func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

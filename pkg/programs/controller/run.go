@@ -57,6 +57,8 @@ func Run(ctx context.Context, cluster *rest.Config, config Config, logger *slog.
 	return manager.Start(ctx)
 }
 
+// newManager returns a manager whose caches hold what decisions read and no more: in a large cluster the caches are most of the memory of the
+// controller. It is ready once they are filled.
 func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
@@ -123,6 +125,8 @@ func named(name string) fields.Selector {
 	return fields.OneTermEqualSelector(metav1.ObjectNameField, name)
 }
 
+// setup adds the controllers of namespaces, of the resolver, of claims and of guests. Each of them watches what its decisions read, and what
+// it has made: a change of either by another client brings the next decision.
 func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	r := &reconciler{
 		settler:   settlerFor(manager, logger),

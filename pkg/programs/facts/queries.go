@@ -131,6 +131,8 @@ func (e *Emitter) answerVerified(w http.ResponseWriter, _ *http.Request) error {
 // maxProofs bounds the proofs of one answer.
 const maxProofs = 1000
 
+// answerProofs writes the proof of each line that is asked for, in that order. A line that cannot be proven has a problem in the proof's
+// place: the others are answered.
 func (e *Emitter) answerProofs(w http.ResponseWriter, r *http.Request) error {
 	indices := r.URL.Query()["index"]
 	if len(indices) > maxProofs {

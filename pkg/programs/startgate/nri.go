@@ -113,6 +113,8 @@ func (s *NRI) Starting(ctx context.Context, p nri.Pod, c nri.Container) error {
 	return nil
 }
 
+// bind binds a proxy's control group before its first instruction, and counts how long the proxy waited for that. An error of reason Runtime
+// means that the proxy has ended.
 func (s *NRI) bind(ctx context.Context, p nri.Pod, c nri.Container, guest string) error {
 	started := time.Now()
 	path, err := sandbox.Reach(p.Netns)

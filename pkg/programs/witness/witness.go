@@ -75,6 +75,8 @@ func (w *Witness) Handler() http.Handler {
 	return mux
 }
 
+// add answers a submission as C2SP tlog-witness wants: cosignatures, or a status that has the reason. With 409 the body is the size that the
+// witness knows, from which the log proves again.
 func (w *Witness) add(out http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(out, r.Body, translog.MaxSubmission))
 	if err != nil {

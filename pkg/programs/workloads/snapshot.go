@@ -40,6 +40,7 @@ type view struct {
 	due time.Duration
 }
 
+// read returns the world as the caches have it now. What is left out of it because of its size is a problem of the view.
 func (s *snapshot) read(ctx context.Context) (*view, error) {
 	v := &view{World: leastpriv.World{Settings: s.config.Settings, Namespaces: map[string]leastpriv.Namespace{}}, problems: map[string]string{}}
 	if err := s.namespaces(ctx, v); err != nil {

@@ -180,6 +180,8 @@ func (w *writer) forget(wanted map[client.ObjectKey]bool) {
 	}
 }
 
+// one takes one step by at most one write, and notes in out what came of it. An object that the cache does not have as it is leads to another
+// round, not to an error.
 func (w *writer) one(ctx context.Context, s step, out *outcome) {
 	key := s.key()
 	w.mu.Lock()
@@ -223,6 +225,7 @@ func restored(s step, before storedPolicy) string {
 	return fmt.Sprintf("%v had been changed and is as it was", s.changed)
 }
 
+// create makes a policy. Where another client has one of that name, it stays as it is: it is asked about again after takenPeriod.
 func (w *writer) create(ctx context.Context, want *networkingv1.NetworkPolicy) error {
 	key := client.ObjectKeyFromObject(want)
 	object := want.DeepCopy()

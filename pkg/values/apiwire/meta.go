@@ -29,6 +29,8 @@ type meta struct {
 // noTime is what a time that is not set is in Unix seconds.
 func noTime() int64 { return time.Time{}.Unix() }
 
+// field takes one field of ObjectMeta, by its number in k8s.io/apimachinery's generated.proto; numbers do not change within an API version.
+// Others are skipped.
 func (m *meta) field(f field) error {
 	var entry []byte
 	switch f.number {

@@ -84,6 +84,7 @@ func (r *reader) rule(at *field.Path, peers string, from []networkingv1.NetworkP
 	return out
 }
 
+// peer reads one peer of a rule. One that is invalid is a problem and means no address: the zero value.
 func (r *reader) peer(at *field.Path, p networkingv1.NetworkPolicyPeer) Peer {
 	if p.IPBlock != nil {
 		return r.block(at.Child("ipBlock"), p.IPBlock)
@@ -138,6 +139,7 @@ func (r *reader) prefix(at *field.Path, text string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(addr, bits), true
 }
 
+// port reads one port of a rule. One that is invalid is a problem and opens no port: the zero value.
 func (r *reader) port(at *field.Path, p networkingv1.NetworkPolicyPort) Port {
 	protocol := TCP
 	if p.Protocol != nil {

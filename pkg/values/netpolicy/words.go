@@ -33,6 +33,7 @@ func ParseLines(key Key, lines []string) (Policy, error) {
 	return p, nil
 }
 
+// read reads one line of what Policy.Lines writes. A direction that is named isolates, also where nothing is allowed in it.
 func (p *Policy) read(line string) error {
 	direction, rest, _ := strings.Cut(line, ": ")
 	side, prefix := &p.Ingress, "from "
@@ -77,6 +78,7 @@ func unlisted[T any](text string, read func(string) (T, error)) (every bool, all
 	return false, all, nil
 }
 
+// peerIn reads what Peer.String writes.
 func peerIn(text string) (Peer, error) {
 	if text == nobody {
 		return Peer{}, nil
