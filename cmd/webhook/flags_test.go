@@ -65,7 +65,7 @@ func TestAWrongSettingIsNamedWithTheWayOut(t *testing.T) {
 		"--proxy-limits=cpu=0":         "for \"--proxy-limits\" flag: \"0\" is not a quantity above zero; write for example",
 		"--cert-source=vault":          "for \"--cert-source\" flag: \"vault\" is unknown; use self, or files",
 		"--cert-dir=":                  "--cert-dir is empty; name a directory",
-		"--proxy-limits=memory=100Mi":  "--proxy-limits: the limit memory=100Mi is below 192Mi, with which the proxy does not work; raise it",
+		"--proxy-limits=memory=100Mi":  "--proxy-limits: the limit memory=100Mi is below 256Mi, with which the proxy does not work; raise it",
 		"--drain-time=1m":              "for \"--drain-time\" flag: \"1m\" is not a time of 0s to 25s",
 		"--port=0":                     "for \"--port\" flag: \"0\" is not a port; use 1 to 65535",
 		"--dns-names=a_b":              "for \"--dns-names\" flag: \"a_b\" is not a DNS name",
