@@ -23,7 +23,7 @@ const (
 // ErrBusy is the error of a caller whose token is not known and is not reviewed now, because too many are.
 var ErrBusy = errors.New("too many tokens are reviewed at the moment; try again")
 
-// reviews reviews tokens, so many at a time, and so many of one address. It is safe for concurrent use. The cache of tokens asks it about those that it does
+// reviews has tokens reviewed, so many at a time, and so many of one address. It is safe for concurrent use. The cache of tokens asks it about those that it does
 // not know, and does not pass on who has sent them: the requests note it (from).
 type reviews struct {
 	by               authenticator.Token
