@@ -17,15 +17,15 @@ func Summary(findings []Finding) string {
 	if more := len(findings) - some; more > 0 {
 		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
-	if lost := Restarted(findings); lost > 0 {
+	if lost := restarted(findings); lost > 0 {
 		texts = append(texts, fmt.Sprintf("counters that start again at zero: %d", lost))
 	}
 	return strings.Join(texts, "; ")
 }
 
-// Restarted is the number of rules whose counters start again at zero when the findings are repaired: the rules had been removed. All other
+// restarted is the number of rules whose counters start again at zero when the findings are repaired: the rules had been removed. All other
 // rules keep theirs.
-func Restarted(findings []Finding) (rules int) {
+func restarted(findings []Finding) (rules int) {
 	for _, f := range findings {
 		if f.Kind == Missing && strings.HasPrefix(f.What, ruleOf) {
 			rules++

@@ -24,10 +24,10 @@ type Options struct {
 	After   string        // what is known of the log before this one, if it could not be continued
 }
 
-// Errors that a caller handles.
+// Why a log is not opened.
 var (
-	ErrLocked  = errors.New("another agent writes this log")
-	ErrDamaged = errors.New("the log is not what was signed")
+	errLocked  = errors.New("another agent writes this log")
+	errDamaged = errors.New("the log is not what was signed")
 )
 
 // Log is the log of a node, open for writing. Its methods may be called by several goroutines.

@@ -19,7 +19,7 @@ import (
 )
 
 // Open opens the log in the folder for writing, and makes it if there is none. What was being written when the node or the agent ended is
-// cut off, with a fact that it was. ErrLocked: another agent has it open. ErrDamaged: lines or hashes that were signed are missing or
+// cut off, with a fact that it was. errLocked: another agent has it open. errDamaged: lines or hashes that were signed are missing or
 // differ; nothing was changed then.
 func Open(folder string, o Options) (*Log, error) {
 	l := &Log{Folder: Folder(folder), options: o}
@@ -60,7 +60,7 @@ func (l *Log) acquire() error {
 		return fmt.Errorf("lock the log: %w", err)
 	}
 	if err := unix.Flock(int(l.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return errors.Join(fmt.Errorf("%w (%s): %w", ErrLocked, l.Folder, err), l.lock.Close())
+		return errors.Join(fmt.Errorf("%w (%s): %w", errLocked, l.Folder, err), l.lock.Close())
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (l *Log) load() error {
 		err = l.create()
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: it has lines, and no key", ErrDamaged)
+		return fmt.Errorf("%w: it has lines, and no key", errDamaged)
 	}
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (l *Log) load() error {
 	}
 	if len(segments) == 0 {
 		if l.covered > 0 {
-			return fmt.Errorf("%w: all its lines are missing", ErrDamaged)
+			return fmt.Errorf("%w: all its lines are missing", errDamaged)
 		}
 		return l.first()
 	}
@@ -134,23 +134,23 @@ func (l *Log) restore() error {
 	}
 	c, _, err := translog.OpenCheckpoint(signed, l.known)
 	if err != nil {
-		return fmt.Errorf("%w: its checkpoint: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: its checkpoint: %w", errDamaged, err)
 	}
 	if c.Origin != l.origin {
-		return fmt.Errorf("%w: its checkpoint is of the log %q", ErrDamaged, c.Origin)
+		return fmt.Errorf("%w: its checkpoint is of the log %q", errDamaged, c.Origin)
 	}
 	root, err := tlog.TreeHash(c.N, translog.Entries(l.Entries))
 	if err != nil {
-		return fmt.Errorf("%w: its hashes: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: its hashes: %w", errDamaged, err)
 	}
 	if root != c.Hash {
-		return fmt.Errorf("%w: its hashes do not match its checkpoint", ErrDamaged)
+		return fmt.Errorf("%w: its hashes do not match its checkpoint", errDamaged)
 	}
 	for level := range translog.Levels {
 		size := translog.LevelSize(level, c.N)
 		if within := int(size % translog.TileWidth); within > 0 {
 			if l.edge[level], err = l.Entries(level, size-int64(within), within); err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
+				return fmt.Errorf("%w: %w", errDamaged, err)
 			}
 		}
 	}
@@ -167,7 +167,7 @@ func (l *Log) resume() error {
 	for ; at < len(l.segments); at++ {
 		s := l.segments[at]
 		if s.First > l.size {
-			return fmt.Errorf("%w: lines are missing from index %d on", ErrDamaged, l.size)
+			return fmt.Errorf("%w: lines are missing from index %d on", errDamaged, l.size)
 		}
 		text, err := os.ReadFile(l.segment(s.First))
 		if err != nil {
@@ -181,7 +181,7 @@ func (l *Log) resume() error {
 			return l.reopen(text, whole)
 		}
 		if int(whole) < len(text) {
-			return fmt.Errorf("%w: line %d is damaged", ErrDamaged, l.size)
+			return fmt.Errorf("%w: line %d is damaged", errDamaged, l.size)
 		}
 	}
 	return nil
@@ -192,7 +192,7 @@ func (l *Log) replay(s translog.Segment, text []byte) (whole int64, err error) {
 	for n := s.First; n < l.size; n++ {
 		end := bytes.IndexByte(text[whole:], '\n')
 		if end < 0 {
-			return 0, fmt.Errorf("%w: line %d is missing", ErrDamaged, n)
+			return 0, fmt.Errorf("%w: line %d is missing", errDamaged, n)
 		}
 		whole += int64(end) + 1
 	}

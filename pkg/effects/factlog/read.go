@@ -15,8 +15,8 @@ import (
 	"data-space.liqo.io/pkg/values/fact"
 )
 
-// ErrGone means that a line was removed for the disk's sake, or is not there yet.
-var ErrGone = errors.New("the log does not have the line")
+// errGone means that a line was removed for the disk's sake, or is not there yet.
+var errGone = errors.New("the log does not have the line")
 
 // Lines calls each with the lines from index from on, without their newlines, and the index that their place gives them. A line is
 // valid during the call. What is not ended by a newline is being written, and left out.
@@ -69,12 +69,12 @@ func (f Folder) segmentLines(index, from int64, each func(index int64, line []by
 // errEnough ends reading.
 var errEnough = errors.New("enough")
 
-// Read returns the lines from index first on, at most count. errors.Is ErrGone if the first one is not there.
+// Read returns the lines from index first on, at most count. errors.Is errGone if the first one is not there.
 func (f Folder) Read(first int64, count int) ([][]byte, error) {
 	var all [][]byte
 	err := f.Lines(first, func(index int64, line []byte) error {
 		if index != first+int64(len(all)) {
-			return fmt.Errorf("%w of index %d: it was removed", ErrGone, first)
+			return fmt.Errorf("%w of index %d: it was removed", errGone, first)
 		}
 		all = append(all, append([]byte(nil), line...))
 		if len(all) == count {
@@ -86,7 +86,7 @@ func (f Folder) Read(first int64, count int) ([][]byte, error) {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%w of index %d yet", ErrGone, first)
+		return nil, fmt.Errorf("%w of index %d yet", errGone, first)
 	}
 	return all, nil
 }
@@ -132,7 +132,7 @@ func (f Folder) Tile(t tlog.Tile) ([]byte, error) {
 	if t.L < 0 {
 		lines, err := f.Read(first, t.W)
 		if err == nil && len(lines) < t.W {
-			err = fmt.Errorf("%w of index %d yet", ErrGone, first+int64(len(lines)))
+			err = fmt.Errorf("%w of index %d yet", errGone, first+int64(len(lines)))
 		}
 		for _, line := range lines {
 			raw = translog.AppendEntry(raw, line)

@@ -17,7 +17,7 @@ const keptDamaged = 3
 // as FOLDER.damaged-NUMBER, and the first line of the new one names it. damage is what was wrong with it.
 func OpenOrReplace(folder string, o Options) (l *Log, damage, err error) {
 	l, damage = Open(folder, o)
-	if !errors.Is(damage, ErrDamaged) {
+	if !errors.Is(damage, errDamaged) {
 		return l, nil, damage
 	}
 	o.After = Folder(folder).last() + ": " + damage.Error()

@@ -103,16 +103,16 @@ func (l *Log) readKeys() error {
 	for _, secret := range strings.Fields(string(text)) {
 		s, err := note.NewSigner(secret)
 		if err != nil {
-			return fmt.Errorf("%w: its key cannot be read: %w", ErrDamaged, err)
+			return fmt.Errorf("%w: its key cannot be read: %w", errDamaged, err)
 		}
 		l.signers, l.origin = append(l.signers, s), s.Name()
 	}
 	keys, err := l.Keys()
 	if err != nil || len(l.signers) == 0 {
-		return fmt.Errorf("%w: its keys are missing: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: its keys are missing: %w", errDamaged, err)
 	}
 	if l.known, err = Verifiers(keys); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return nil
 }

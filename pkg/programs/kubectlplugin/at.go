@@ -25,8 +25,8 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// ExplainAt writes how a pod was held at a time, from every node's log of facts: the pod may have ended, and may have run anywhere.
-func ExplainAt(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style, at time.Time) error {
+// explainAt writes how a pod was held at a time, from every node's log of facts: the pod may have ended, and may have run anywhere.
+func explainAt(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style, at time.Time) error {
 	var all []happening.Event
 	err := events(ctx, cluster, Watching{}, func(e happening.Event) {
 		agent := e.Kind == "AgentStarted" || e.Kind == "AgentStopped"
@@ -84,21 +84,21 @@ func printHeld(w io.Writer, h happening.Held, style Style) {
 func ExplainAll(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
 	switch {
 	case !at.IsZero() && c.Asked():
-		return ExplainPast(ctx, cluster, stdout, pod, style, c, at)
+		return explainPast(ctx, cluster, stdout, pod, style, c, at)
 	case !at.IsZero():
-		return ExplainAt(ctx, cluster, stdout, pod.Namespace, pod.Name, style, at)
+		return explainAt(ctx, cluster, stdout, pod.Namespace, pod.Name, style, at)
 	case c.Asked():
 		return Explain(ctx, cluster, stdout, pod.Namespace, pod.Name, style, c)
 	}
 	return Rules(ctx, cluster, stdout, pod.Namespace, pod.Name, style)
 }
 
-// ErrNotKnown means that the logs do not have all that decided on a connection, which was printed.
-var ErrNotKnown = errors.New("the logs do not have all that decided")
+// errNotKnown means that the logs do not have all that decided on a connection, which was printed.
+var errNotKnown = errors.New("the logs do not have all that decided")
 
-// ExplainPast writes which rule of which NetworkPolicy decided on a connection of a pod at a time, from every node's log of facts. errors.Is ErrRefused
-// if the connection was refused, ErrNotKnown if that is not known.
-func ExplainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
+// explainPast writes which rule of which NetworkPolicy decided on a connection of a pod at a time, from every node's log of facts. errors.Is ErrRefused
+// if the connection was refused, errNotKnown if that is not known.
+func explainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
 	other, port, err := c.other()
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func ExplainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod net
 	}
 	switch {
 	case !a.Known:
-		return ErrNotKnown
+		return errNotKnown
 	case !a.Allowed:
 		return ErrRefused
 	}

@@ -14,11 +14,11 @@ import (
 
 func TestExplainAtShowsHowAPodWasHeldAndNamesTheLines(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, ExplainAt(t.Context(), watched(t), &out, "pharma-space", "study", Style{Form: FormTable}, at.Add(3*time.Minute)))
+	require.NoError(t, explainAt(t.Context(), watched(t), &out, "pharma-space", "study", Style{Form: FormTable}, at.Add(3*time.Minute)))
 	require.Contains(t, out.String(), "Enforced since 2026-01-02T03:00:00Z (line 0 of the node's log)")
 	require.Contains(t, out.String(), "in the day before: 2026-01-02T03:02:00Z DriftRepaired")
 	require.NotContains(t, out.String(), "\x1b")
-	require.ErrorContains(t, ExplainAt(t.Context(), watched(t), &out, "pharma-space", "study", Style{Form: FormTable}, at.Add(-time.Hour)), "no node's log has")
+	require.ErrorContains(t, explainAt(t.Context(), watched(t), &out, "pharma-space", "study", Style{Form: FormTable}, at.Add(-time.Hour)), "no node's log has")
 }
 
 func TestAMomentIsATimeOrHowLongAgo(t *testing.T) {
@@ -53,7 +53,7 @@ func TestAVerdictOfThePastNamesThePolicyTheRuleAndTheLines(t *testing.T) {
 	study := netpolicy.Key{Namespace: "pharma-space", Name: "study"}
 	ask := func(to string, minute int) (string, error) {
 		var out bytes.Buffer
-		err := ExplainPast(t.Context(), recorded(t), &out, study, Style{Form: FormTable}, Connection{To: to, Protocol: "tcp"}, at.Add(time.Duration(minute)*time.Minute))
+		err := explainPast(t.Context(), recorded(t), &out, study, Style{Form: FormTable}, Connection{To: to, Protocol: "tcp"}, at.Add(time.Duration(minute)*time.Minute))
 		return out.String(), err
 	}
 	text, err := ask("10.0.0.2:80", 5)
@@ -68,12 +68,12 @@ func TestAVerdictOfThePastNamesThePolicyTheRuleAndTheLines(t *testing.T) {
 		require.Contains(t, text, "refused, none of its policies allowed it: pharma-space/guard (line")
 	}
 	text, err = ask("10.0.0.2:80", 1)
-	require.ErrorIs(t, err, ErrNotKnown)
+	require.ErrorIs(t, err, errNotKnown)
 	require.Contains(t, text, "missing: node a: its agent had not read all policies yet")
 	_, err = ask("10.0.0.2:80", -1)
-	require.ErrorIs(t, err, ErrNotKnown)
+	require.ErrorIs(t, err, errNotKnown)
 	gone := recorded(t)
 	gone["b"] = map[string]any{}
 	var out bytes.Buffer
-	require.ErrorIs(t, ExplainPast(t.Context(), gone, &out, study, Style{Form: FormJSON}, Connection{To: "10.0.0.2:80", Protocol: "tcp"}, at.Add(5*time.Minute)), ErrNotKnown, "it may be a pod of the node whose log has nothing")
+	require.ErrorIs(t, explainPast(t.Context(), gone, &out, study, Style{Form: FormJSON}, Connection{To: "10.0.0.2:80", Protocol: "tcp"}, at.Add(5*time.Minute)), errNotKnown, "it may be a pod of the node whose log has nothing")
 }

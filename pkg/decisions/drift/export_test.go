@@ -1,0 +1,5 @@
+package drift
+
+var (
+	Restarted = restarted
+)

@@ -1,0 +1,7 @@
+package factlog
+
+var (
+	ErrDamaged = errDamaged
+	ErrGone    = errGone
+	ErrLocked  = errLocked
+)
