@@ -22,20 +22,7 @@ func TestWhatTheLogCosts(t *testing.T) {
 	if folder == "" {
 		folder = t.TempDir()
 	}
-	l, err := factlog.Open(filepath.Join(folder, "facts"), factlog.Options{Node: "node-1", Total: 256 << 20, Segment: 8 << 20, Age: 24 * time.Hour})
-	require.NoError(t, err)
-	floor := floorOf(t, filepath.Join(folder, "floor"))
-
-	var took []time.Duration
-	one := facts(1)
-	for range 1000 {
-		began := time.Now()
-		_, err := l.Append(one)
-		require.NoError(t, err)
-		took = append(took, time.Since(began))
-	}
-	slices.Sort(took)
-	t.Logf("append of one fact: median %v, p99 %v; bare append and fdatasync: median %v, p99 %v", took[500], took[989], floor[500], floor[989])
+	l := appendOne(t, folder)
 
 	// 2,000 facts a second for ten seconds, written as they come: groups of what came within 5 ms.
 	group, cpu := facts(10), cpuTime(t)
@@ -60,11 +47,11 @@ func TestWhatTheLogCosts(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, l.Close())
+	var took []time.Duration
 	f := factlog.Folder(filepath.Join(folder, "facts"))
 	segments, err := f.Segments()
 	require.NoError(t, err)
 	var longest int
-	took = took[:0]
 	for i := range int64(200) {
 		index := segments[0].First + i*(many-segments[0].First)/200
 		began := time.Now()
@@ -85,6 +72,33 @@ func TestWhatTheLogCosts(t *testing.T) {
 	require.NoError(t, err)
 	t.Logf("opening it: %v; %d bytes on the disk", time.Since(began).Round(time.Millisecond), sizeOf(t, string(f)))
 	require.NoError(t, l.Close())
+}
+
+// TestWhatTheLogCostsWithoutADisk measures an append in a folder of memory: what the log adds to its disk.
+func TestWhatTheLogCostsWithoutADisk(t *testing.T) {
+	folder, err := os.MkdirTemp("/dev/shm", "facts")
+	require.NoError(t, err)
+	defer os.RemoveAll(folder)
+	require.NoError(t, appendOne(t, folder).Close())
+}
+
+// appendOne begins a log in a folder and measures appends of one fact.
+func appendOne(t *testing.T, folder string) *factlog.Log {
+	t.Helper()
+	l, err := factlog.Open(filepath.Join(folder, "facts"), factlog.Options{Node: "node-1", Total: 256 << 20, Segment: 8 << 20, Age: 24 * time.Hour})
+	require.NoError(t, err)
+	floor := floorOf(t, filepath.Join(folder, "floor"))
+	var took []time.Duration
+	one := facts(1)
+	for range 1000 {
+		began := time.Now()
+		_, err := l.Append(one)
+		require.NoError(t, err)
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	t.Logf("append of one fact: median %v, p99 %v; bare append and fdatasync: median %v, p99 %v", took[500], took[989], floor[500], floor[989])
+	return l
 }
 
 // floorOf is what an append of as many bytes costs without a log.
