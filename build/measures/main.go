@@ -11,9 +11,9 @@ import (
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	print, root := show, "."
+	write, root := show, "."
 	if len(args) > 0 && args[0] == "--rows" {
-		print, args = rows, args[1:]
+		write, args = rows, args[1:]
 	}
 	if len(args) == 1 {
 		root = args[0]
@@ -27,7 +27,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if err := print(os.Stdout, []measure{
+	if err := write(os.Stdout, []measure{
 		fileMedian(t), fileMax(t), functionP90(t), functionMax(t), interfaceMethods(t), documentedMethods(t), documentedFields(t),
 		commentRatio(t), packageSize(t), circles(t), exportedUnused(t), oneWordNames(t), equalLines(t),
 	}); err != nil {

@@ -75,7 +75,7 @@ func (g *gateOptions) check() error {
 	if g.nri != "" && g.nri != gateOff && !strings.HasPrefix(g.nri, "/") {
 		problem = fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri)
 	}
-	return errors.Join(problem, g.Options.Check())
+	return errors.Join(problem, g.Check())
 }
 
 // list is what a flag lists.

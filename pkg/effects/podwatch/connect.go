@@ -18,16 +18,16 @@ type Connection struct {
 
 // Connect asks the API server once. An API server that refuses ends the start; so does one that is not reached when no pod is guarded yet. An
 // agent that guards pods already goes on without it. source says where api comes from, and component who reports the Events.
-func Connect(ctx context.Context, api *rest.Config, node, component, source string, guarded int, log *slog.Logger) (Connection, error) {
+func Connect(ctx context.Context, api *rest.Config, node, component, source string, guarded int, logger *slog.Logger) (Connection, error) {
 	var c Connection
 	var err error
-	if c.Watch, err = newWatch(api, node, log); err != nil {
+	if c.Watch, err = newWatch(api, node, logger); err != nil {
 		return c, err
 	}
 	if c.Events, err = newEvents(api, component, node); err != nil {
 		return c, err
 	}
-	if c.Conditions, err = newConditions(api, log); err != nil {
+	if c.Conditions, err = newConditions(api, logger); err != nil {
 		return c, err
 	}
 	err = c.Check(ctx)
@@ -40,7 +40,7 @@ func Connect(ctx context.Context, api *rest.Config, node, component, source stri
 		return c, fmt.Errorf("the API server at %s, named by %s, cannot be reached: %w; is the address right, and does this "+
 			"node have a route to it?", api.Host, source, err)
 	default:
-		log.Warn("the API server cannot be reached: existing rules stay, the pods guarded before stay enforced, and it is tried on",
+		logger.Warn("the API server cannot be reached: existing rules stay, the pods guarded before stay enforced, and it is tried on",
 			"server", api.Host, "guarded", guarded, "error", err)
 	}
 	return c, nil

@@ -58,12 +58,12 @@ func withCopy(pidfd, fd int, use func(socket int) error) error {
 func drain(socket int) error {
 	protocol, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_PROTOCOL)
 	if err != nil || received(socket) == 0 {
-		return nil // it is no socket any more, or holds nothing
+		return nil //nolint:nilerr // it is no socket any more, or holds nothing
 	}
 	switch protocol {
 	case unix.IPPROTO_TCP:
 		if state, err := unix.GetsockoptTCPInfo(socket, unix.IPPROTO_TCP, unix.TCP_INFO); err != nil || state.State != stateClosed {
-			return nil // it is alive
+			return nil //nolint:nilerr // it is alive
 		}
 		return disconnect(socket)
 	case unix.IPPROTO_UDP:

@@ -46,20 +46,20 @@ func (o Options) Check() error {
 }
 
 // Chain returns the node's CNI chain in the folders that the runtime uses. An error names the flag and the folders.
-func (o Options) Chain(ctx context.Context, runtime *sandbox.Client, log *slog.Logger) (*cniconf.Chain, error) {
+func (o Options) Chain(ctx context.Context, runtime *sandbox.Client, logger *slog.Logger) (*cniconf.Chain, error) {
 	in, err := o.foldersOf(ctx, runtime)
 	if err != nil {
 		return nil, err
 	}
-	log.Info("the CNI plugin goes into the runtime's chain", "configurations", in.Conf, "plugins", in.Bin)
-	return o.chainIn(in, log), nil
+	logger.Info("the CNI plugin goes into the runtime's chain", "configurations", in.Conf, "plugins", in.Bin)
+	return o.chainIn(in, logger), nil
 }
 
-func (o Options) chainIn(in cnifolder.Folders, log *slog.Logger) *cniconf.Chain {
+func (o Options) chainIn(in cnifolder.Folders, logger *slog.Logger) *cniconf.Chain {
 	entry := gate.NewEntry(o.Exempt, o.StartsPlain)
 	entry.Socket, entry.Spaces = o.Socket, o.Spaces
 	var node sandbox.Folders
-	return &cniconf.Chain{Conf: node.Reach(in.Conf), Bin: node.Reach(in.Bin), Source: o.Plugin, Entry: entry, Log: log}
+	return &cniconf.Chain{Conf: node.Reach(in.Conf), Bin: node.Reach(in.Bin), Source: o.Plugin, Entry: entry, Log: logger}
 }
 
 func (o Options) foldersOf(ctx context.Context, runtime *sandbox.Client) (cnifolder.Folders, error) {
