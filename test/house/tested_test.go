@@ -21,7 +21,8 @@ func TestAFailedRunEndsWithWhatFailed(t *testing.T) {
 		command := exec.Command("../../build/tested", "sh", "-c", script)
 		out, err := command.CombinedOutput()
 		if err != nil {
-			require.IsType(t, &exec.ExitError{}, err)
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit)
 		}
 		return string(out), command.ProcessState.ExitCode()
 	}
