@@ -12,7 +12,7 @@ import (
 )
 
 // Bounds of the tokens that are reviewed at a time. Their requests wait with headers and all, and anyone may send tokens: one address leaves room for the others,
-// and all of them for tokens that were accepted before.
+// and all of them for tokens that were accepted before. A guest's user makes as many tokens that are accepted as it likes: of these, too, one address leaves room.
 const (
 	mostReviews      = 256
 	reviewsOfAddress = 32
@@ -62,8 +62,11 @@ func (r *reviews) begin(token string) (address string, may bool) {
 	if sender := r.sent[token]; sender != nil {
 		address = sender.address
 	}
-	full := r.all >= r.most-r.known || r.of[address] >= r.one
-	if full && (r.all >= r.most || !r.accepted.has(token)) {
+	most, one := r.most-r.known, r.one
+	if r.accepted.has(token) {
+		most, one = r.most, r.one+r.known
+	}
+	if r.all >= most || r.of[address] >= one {
 		return address, false
 	}
 	r.all++

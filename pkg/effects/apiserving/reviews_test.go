@@ -144,3 +144,27 @@ func TestATokenThatWasAcceptedIsReviewedAlsoInAFloodOfMany(t *testing.T) {
 	require.LessOrEqual(t, len(reviews.accepted.last)+len(reviews.accepted.older), 2*mostKnown)
 	require.False(t, reviews.accepted.has("study"))
 }
+
+// A user of a guest has tokens of its own ServiceAccounts made, all of which are accepted.
+func TestTheKnownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
+	reviews := newReviews(nil, 8, 2, 3)
+	for _, token := range []string{"study", "nurse"} {
+		reviews.accepted.note(token)
+	}
+	begun := 0
+	for i := range 8 {
+		token := fmt.Sprint("flood-", i)
+		reviews.accepted.note(token)
+		defer reviews.from("192.0.2.1", token)()
+		if _, may := reviews.begin(token); may {
+			begun++
+		}
+	}
+	require.Equal(t, 5, begun, "those of an address, and as many as are kept for known tokens")
+	defer reviews.from("192.0.2.1", "study")()
+	_, may := reviews.begin("study")
+	require.False(t, may)
+	defer reviews.from("192.0.2.2", "nurse")()
+	_, may = reviews.begin("nurse")
+	require.True(t, may)
+}

@@ -56,10 +56,11 @@ func (w *Writer) Emit(f fact.Fact) {
 	}
 }
 
-// put queues a fact. The caller holds the lock.
+// put queues a fact. The caller holds the lock. While it waits it holds no more of its texts than its line will have: who sends a request chooses how long
+// these are.
 func (w *Writer) put(f fact.Fact) {
 	select {
-	case w.queue <- f:
+	case w.queue <- f.Bounded():
 	default:
 		w.lost += max(1, f.Count)
 	}

@@ -1,6 +1,7 @@
 package apiproxy
 
 import (
+	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -16,11 +17,14 @@ type factBudget struct {
 
 	mu                sync.Mutex
 	callers, unknowns *factrate.Limiter
-	assumed           map[assumption]time.Time // when there was a fact of it
+	assumed           map[[sha256.Size]byte]time.Time // when there was a fact of it
 }
 
 // assumption is a caller that acts as another user, which its guest or the administrator allows.
 type assumption struct{ sender, as string }
+
+// hash is what is remembered of an assumption: the caller chooses how long the other user's name is.
+func (a assumption) hash() [sha256.Size]byte { return sha256.Sum256([]byte(a.sender + "\x00" + a.as)) }
 
 const (
 	assumedEvery = time.Hour // there is a fact of the same caller and user again
@@ -33,7 +37,7 @@ const countEvery = time.Minute
 func newFactBudget(sink factlines.Sink) *factBudget {
 	return &factBudget{
 		sink:     sink,
-		assumed:  map[assumption]time.Time{},
+		assumed:  map[[sha256.Size]byte]time.Time{},
 		callers:  factrate.New(factrate.Limits{Burst: 500, Every: time.Second, All: 200, Subjects: 4096}),
 		unknowns: factrate.New(factrate.Limits{Burst: 20, Every: time.Minute, All: 1, Subjects: 1}),
 	}
@@ -46,12 +50,12 @@ func (b *factBudget) impersonated(f recorded.Fact, by assumption) {
 	}
 	now := time.Now()
 	b.mu.Lock()
-	again := f.Reason == recorded.Allowed && now.Sub(b.assumed[by]) < assumedEvery
+	again := f.Reason == recorded.Allowed && now.Sub(b.assumed[by.hash()]) < assumedEvery
 	if f.Reason == recorded.Allowed && !again {
 		if len(b.assumed) >= mostAssumed {
 			clear(b.assumed)
 		}
-		b.assumed[by] = now
+		b.assumed[by.hash()] = now
 	}
 	b.mu.Unlock()
 	if !again {

@@ -2,11 +2,14 @@ package apiproxy
 
 import (
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/effects/factlines"
 	recorded "data-space.liqo.io/pkg/values/fact"
 )
 
@@ -68,7 +71,7 @@ func TestImpersonationThatIsAllowedIsAFactOnceAnHourAndOneThatIsRefusedEachTime(
 		count[f.Reason]++
 	}
 	require.Equal(t, map[string]int{recorded.Allowed: 2, "Refused": 100}, count)
-	b.assumed[assumption{"operator", "study"}] = time.Now().Add(-assumedEvery)
+	b.assumed[assumption{"operator", "study"}.hash()] = time.Now().Add(-assumedEvery)
 	b.impersonated(f(recorded.Allowed), assumption{"operator", "study"})
 	require.Equal(t, recorded.Allowed, all[len(all)-1].Reason)
 	for i := range 5000 { // a caller that may act as whom it likes
@@ -77,4 +80,54 @@ func TestImpersonationThatIsAllowedIsAFactOnceAnHourAndOneThatIsRefusedEachTime(
 	}
 	require.Less(t, len(all), 103+510, "the rate of one caller")
 	(*factBudget)(nil).impersonated(f("Refused"), assumption{})
+}
+
+// Who may impersonate the ServiceAccounts of a namespace, as each editor of it may, chooses their names, which need not exist.
+func TestWhomCallersActAsTakesLittleMemory(t *testing.T) {
+	const users, long = 500, 100 << 10
+	name := func(i int) string { return fmt.Sprint("system:serviceaccount:study:", strings.Repeat("x", long), i) }
+	names := make([]string, users)
+	require.Greater(t, held(func() {
+		for i := range users {
+			names[i] = name(i)
+		}
+	}), uint64(users*long/2), "the names themselves")
+	b, end := newFactBudget(none{}), make(chan struct{})
+	out := factlines.New(blocked(end))
+	defer out.Close()
+	defer close(end)
+	require.Less(t, held(func() {
+		for i := range users {
+			f := recorded.Fact{Kind: recorded.Impersonated, Reason: recorded.Allowed, Details: map[string]string{"as": name(i)}}
+			b.impersonated(f, assumption{"editor", f.Details["as"]})
+			f.Kind = recorded.APIRequested
+			out.Emit(f)
+		}
+	}), uint64(users*long/10))
+	require.Len(t, b.assumed, users)
+	runtime.KeepAlive(names) // it is held before and after
+}
+
+// none takes facts and holds none.
+type none struct{}
+
+func (none) Emit(recorded.Fact) {}
+
+// blocked is the output of a program whose container runtime does not read until it is closed.
+type blocked chan struct{}
+
+func (b blocked) Write(p []byte) (int, error) {
+	<-b
+	return len(p), nil
+}
+
+// held returns how many bytes are held after f that were not held before.
+func held(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	return after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
 }

@@ -98,6 +98,20 @@ type Fact struct {
 	At      Place             // in the record of requests
 }
 
+// Bounded returns the fact with as much of its message, its reason and its details as a line may have. It keeps no longer text in memory of which these are parts.
+func (f Fact) Bounded() Fact {
+	f.Message, f.Reason = bounded(f.Message), bounded(f.Reason)
+	details := f.Details
+	f.Details = make(map[string]string, len(details))
+	for key, text := range details {
+		f.Details[bounded(key)] = bounded(text)
+	}
+	return f
+}
+
+// bounded returns a copy of the beginning of a text: one byte more than a line may have, so that the line shows that it was cut.
+func bounded(text string) string { return strings.Clone(text[:min(len(text), MaxMessage+1)]) }
+
 // Recorded is a fact with its place in a log.
 type Recorded struct {
 	Index int64
