@@ -13,6 +13,8 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/util/exec"
 	"k8s.io/streaming/pkg/httpstream"
+
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 const (
@@ -41,7 +43,7 @@ func (c *Cluster) Stream(ctx context.Context, a Agent, stdout io.Writer, args ..
 		return statusError{Status: ended.Code}
 	}
 	if said := strings.TrimSpace(string(complaint.kept)); said != "" {
-		return fmt.Errorf("agent of node %s: %s", a.Node, said)
+		return fmt.Errorf("agent of node %s: %s", a.Node, fact.Printable(said, mostComplaint))
 	}
 	return fmt.Errorf("run a command in pod %s of node %s: %w", a.Pod, a.Node, err)
 }

@@ -72,8 +72,7 @@ func Rules(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, na
 	if !style.ForPeople() {
 		return style.Encode(stdout, rules)
 	}
-	_, err = io.WriteString(stdout, ruleview.Text(rules, time.Now()))
-	return err
+	return writeLines(stdout, ruleview.Text(rules, time.Now()))
 }
 
 // ErrRefused means that a connection is refused, which was printed.
@@ -147,8 +146,8 @@ func printExplanation(w io.Writer, e explained, style Style) error {
 	for _, line := range e.Way {
 		fmt.Fprintln(w, printable(line))
 	}
-	for line := range strings.SplitSeq(e.Text, "\n") {
-		fmt.Fprintln(w, printable(line))
+	if err == nil {
+		err = writeLines(w, e.Text)
 	}
 	if !e.InForce {
 		fmt.Fprintln(w, "but the kernel does not hold it yet: policies are not in force")

@@ -1,11 +1,14 @@
 package kubectlplugin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf16"
 
 	"sigs.k8s.io/yaml"
 )
@@ -33,14 +36,65 @@ func (s Style) ForPeople() bool { return s.Form == FormTable || s.Form == FormWi
 func (s Style) Encode(w io.Writer, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err == nil && s.Form == FormYAML {
-		text, err = yaml.JSONToYAML(text)
+		text, err = toYAML(text)
 	} else {
-		text = append(text, '\n')
+		text = append(plain(text), '\n')
 	}
 	if err == nil {
 		_, err = w.Write(text)
 	}
 	return err
+}
+
+// plain returns JSON with the codes of the characters that a terminal would obey or not show. They are in strings only, which are the same by their codes.
+func plain(text []byte) []byte {
+	return coded(text, func(r rune) (code string) {
+		for _, unit := range utf16.Encode([]rune{r}) {
+			code += fmt.Sprintf(`\u%04x`, unit)
+		}
+		return code
+	})
+}
+
+// toYAML returns JSON as YAML. The library reads JSON as YAML, which has no control characters and no codes of half a character, and it writes marks of direction
+// as they are: they have their codes here, also in texts without quotation marks.
+func toYAML(text []byte) ([]byte, error) {
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.UseNumber()
+	var value any
+	if err := in.Decode(&value); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	code := func(r rune) string { return fmt.Sprintf(`\U%08x`, r) }
+	text, err = yaml.JSONToYAML(coded(text, code))
+	return coded(text, code), err
+}
+
+// coded returns a text with codes of what is not printable.
+func coded(text []byte, code func(r rune) string) []byte {
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if r == '\n' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(code(r))
+		}
+	}
+	return b.Bytes()
+}
+
+// writeLines writes a text of several lines.
+func writeLines(w io.Writer, text string) error {
+	for line := range strings.Lines(text) {
+		if _, err := fmt.Fprintln(w, printable(strings.TrimSuffix(line, "\n"))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Colours of a terminal (ECMA-48).
@@ -70,7 +124,11 @@ func (s Style) grid(head ...string) *grid {
 
 // row adds a row in a colour; "" has none.
 func (g *grid) row(colour string, cells ...string) {
-	fmt.Fprintln(g.cells, strings.Join(cells, "\t"))
+	shown := make([]string, len(cells))
+	for i, text := range cells {
+		shown[i] = printable(text)
+	}
+	fmt.Fprintln(g.cells, strings.Join(shown, "\t"))
 	g.tints = append(g.tints, colour)
 }
 

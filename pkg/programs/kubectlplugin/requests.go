@@ -7,8 +7,6 @@ import (
 	"io"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"data-space.liqo.io/pkg/values/agentapi"
 )
 
@@ -44,22 +42,26 @@ func Requests(ctx context.Context, cluster Cluster, stdout io.Writer, q Query, s
 		if style.ForPeople() {
 			fmt.Fprintf(stdout, "node %s\n", a.Node)
 		}
-		out := stdout
-		if style.Form == FormYAML {
-			out = &lines{each: func(line []byte) error { return document(stdout, line) }}
-		}
-		if err := cluster.Ask(ctx, a, out, agentapi.RequestsPath+"?"+asked.Values().Encode()); err != nil {
+		if err := cluster.Ask(ctx, a, &lines{each: func(line []byte) error { return style.entry(stdout, line) }}, agentapi.RequestsPath+"?"+asked.Values().Encode()); err != nil {
 			problems = append(problems, fmt.Errorf("the record of node %s is missing or not whole: %w", a.Node, err))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// document writes a line of JSON as a document of YAML.
-func document(w io.Writer, line []byte) error {
-	text, err := yaml.JSONToYAML(line)
-	if err == nil {
-		_, err = fmt.Fprintf(w, "---\n%s", text)
+// entry writes a line of an agent's answer: of a table, of JSON, or as a document of YAML. The agent has no tenant's text in it that a terminal obeys; root of
+// its node may have the agent answer anything.
+func (s Style) entry(w io.Writer, line []byte) (err error) {
+	switch {
+	case s.ForPeople():
+		_, err = fmt.Fprintln(w, printable(string(line)))
+	case s.Form == FormYAML:
+		var text []byte
+		if text, err = toYAML(line); err == nil {
+			_, err = fmt.Fprintf(w, "---\n%s", text)
+		}
+	default:
+		_, err = fmt.Fprintf(w, "%s\n", plain(line))
 	}
 	return err
 }

@@ -176,7 +176,7 @@ func printEvent(w io.Writer, e happening.Event, style Style) {
 	switch style.Form {
 	case FormJSON:
 		text, _ := json.Marshal(e) // texts and numbers are always encoded
-		fmt.Fprintf(w, "%s\n", text)
+		fmt.Fprintf(w, "%s\n", plain(text))
 	case FormYAML:
 		fmt.Fprint(w, "---\n")
 		_ = style.Encode(w, e) // the reader has gone
