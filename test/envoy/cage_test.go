@@ -37,8 +37,14 @@ func newCage(t *testing.T) *cage {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.Remove(dir)) })
 	c.dir = dir
-	require.NoError(t, os.WriteFile(filepath.Join(dir, c.limit), []byte(strconv.Itoa(sidecarMemory)), 0o600))
+	c.atMost(t, sidecarMemory)
 	return c
+}
+
+// atMost sets the memory limit, in bytes.
+func (c *cage) atMost(t *testing.T, limit int64) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(c.dir, c.limit), []byte(strconv.FormatInt(limit, 10)), 0o600))
 }
 
 // script puts the shell that runs it, and what it becomes, into the control group.

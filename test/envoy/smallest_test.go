@@ -3,9 +3,6 @@
 package envoy
 
 import (
-	"os"
-	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -23,7 +20,7 @@ func TestTheSmallestProxyIsBounded(t *testing.T) {
 	for reader, s := range map[string]envoy.Settings{"codec": settings(), "module": following(t)} {
 		t.Run(reader, func(t *testing.T) {
 			w := &world{cage: newCage(t), most: smallest.Value()}
-			require.NoError(t, os.WriteFile(filepath.Join(w.cage.dir, w.cage.limit), []byte(strconv.FormatInt(smallest.Value(), 10)), 0o600))
+			w.cage.atMost(t, smallest.Value())
 			w.fillable(t, s)
 			fillings()["HTTP/1 that the client does not read"].run(t, w, 3*time.Second)
 			require.Zero(t, w.cage.kills(t), "the proxy was killed")

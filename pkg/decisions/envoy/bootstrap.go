@@ -102,7 +102,10 @@ func fewStats() *metricsv3.StatsConfig {
 	}}
 }
 
-// limits bounds each listener that applications and callers can fill. What probes and the admin socket need is not
+// reservedPart is the part of the connections that no listener takes from the others: callers from outside leave room for the pod's own calls.
+const reservedPart = 8
+
+// limits bounds each listener that applications and callers can fill, below the bound on the whole. What probes and the admin socket need is not
 // bounded: Envoy can exempt a listener from a bound on the whole, but (as of 1.40) every connection that such a listener
 // closes then counts as one of the others closed, and the bound is soon none.
 func (b *builder) limits() *bootstrapv3.LayeredRuntime {
@@ -116,7 +119,7 @@ func (b *builder) limits() *bootstrapv3.LayeredRuntime {
 	}
 	for _, listener := range []string{listenerEgress, listenerForward, listenerIngress} {
 		key := "envoy.resource_limits.listener." + listener + ".connection_limit"
-		fields[key] = structpb.NewNumberValue(float64(b.settings.MaxConnections))
+		fields[key] = structpb.NewNumberValue(float64(b.settings.MaxConnections - b.settings.MaxConnections/reservedPart))
 	}
 	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
 		Name:           "limits",

@@ -14,8 +14,8 @@ import (
 // connection can make the proxy hold is small (bufferLimit, the windows of HTTP/2, the size of header lists). And the
 // proxy measures its heap: it refuses connections and requests and resets the largest streams before the heap is full. Envoy
 // counts buffers for streams of HTTP/2 only: what waits for a reader of HTTP/1 or TCP is bounded by the number of connections
-// and bufferLimit alone, whatever the heap's size, and fits in the smallest limit (package inject) for one listener's. How
-// much the heap is follows the container's memory limit, which the webhook sets: it hands HeapKey over on the command line.
+// and bufferLimit alone, whatever the heap's size, and that of DefaultMaxConnections fits in the smallest limit (package inject).
+// How much the heap is follows the container's memory limit, which the webhook sets: it hands HeapKey over on the command line.
 // Measuring the container's control group instead would need no number, but the memory allocator keeps what was freed: the
 // proxy would refuse connections long after an attempt has ended.
 const (
@@ -57,6 +57,9 @@ func Heaps(limit int64, module bool) (envoy, reader int64) {
 // trailers. More than 1024 take more connections than the default, and more memory.
 func (b *builder) requestLimit() uint32 { return max(DefaultMaxConnections, b.settings.MaxConnections) }
 
+// mostConnections bounds the connections of clients over all listeners. Probes count as well: Envoy cannot exempt them (see limits).
+func (b *builder) mostConnections() int64 { return int64(b.settings.MaxConnections) + spareConnections }
+
 func (b *builder) overload() *overloadv3.OverloadManager {
 	return &overloadv3.OverloadManager{
 		RefreshInterval: duration(memoryInterval),
@@ -64,10 +67,7 @@ func (b *builder) overload() *overloadv3.OverloadManager {
 			b.monitor(monitorMemory, &heapv3.FixedHeapConfig{MaxHeapSizeBytesRuntime: &corev3.RuntimeUInt64{
 				DefaultValue: uint64(Heap(defaultMemory)), RuntimeKey: HeapKey, //nolint:gosec // positive
 			}}),
-			// A little above the sum of limits: it is met only by a flood of the readiness port.
-			b.monitor(monitorConnections, &connectionsv3.DownstreamConnectionsConfig{
-				MaxActiveDownstreamConnections: 3*int64(b.settings.MaxConnections) + spareConnections,
-			}),
+			b.monitor(monitorConnections, &connectionsv3.DownstreamConnectionsConfig{MaxActiveDownstreamConnections: b.mostConnections()}),
 		},
 		BufferFactoryConfig: &overloadv3.BufferFactoryConfig{MinimumAccountToTrackPowerOfTwo: trackedBytes},
 		Actions: []*overloadv3.OverloadAction{
