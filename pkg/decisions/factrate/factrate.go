@@ -41,6 +41,15 @@ type bucket struct {
 	left    float64
 	at      time.Time
 	counted int64
+	since   time.Time // when the first of these happened
+}
+
+// count counts what is not recorded.
+func (b *bucket) count(now time.Time, f fact.Fact) {
+	if b.counted == 0 {
+		b.since = now
+	}
+	b.counted += max(1, f.Count)
 }
 
 // Limiter bounds rates. The zero time is earlier than every fact.
@@ -65,14 +74,14 @@ func (l *Limiter) Record(now time.Time, f fact.Fact) bool {
 	if own && all.take(now, float64(10*most), time.Second/time.Duration(most)) {
 		return true
 	}
-	b.counted += max(1, f.Count)
+	b.count(now, f)
 	return false
 }
 
 // Count counts a fact, and does not record it.
 func (l *Limiter) Count(now time.Time, f fact.Fact) {
 	b := l.bucket(f)
-	b.counted += max(1, f.Count)
+	b.count(now, f)
 	if b.at.IsZero() {
 		b.at, b.left = now, float64(l.limits.Burst)
 	}
@@ -115,10 +124,10 @@ func (l *Limiter) Counted(now time.Time) []fact.Fact {
 		if b.counted > 0 {
 			all = append(all, fact.Fact{
 				Time: now, Kind: fact.FactsCounted, Subject: k.subject, Reason: string(k.kind), Count: b.counted,
-				Message: "so many more happened than are recorded one by one",
+				Message: "so many more happened than are recorded one by one", Details: map[string]string{fact.DetailSince: b.since.UTC().Format(time.RFC3339Nano)},
 			})
 			if k.reason != "" {
-				all[len(all)-1].Details = map[string]string{"reason": k.reason}
+				all[len(all)-1].Details["reason"] = k.reason
 			}
 			b.counted = 0
 		} else if now.Sub(b.at) > time.Duration(l.limits.Burst)*l.limits.Every {

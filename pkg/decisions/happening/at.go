@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"data-space.liqo.io/pkg/values/fact"
 )
 
 // Held is what the log of a node has of a pod at a time.
@@ -15,7 +17,7 @@ type Held struct {
 	At     time.Time `json:"at"`
 	State  Event     `json:"state"`           // the fact that began how the pod was held
 	Agent  string    `json:"agent"`           // whether an agent ran
-	Before []Event   `json:"before"`          // drift, drops and failures of the pod in the day before
+	Before []Event   `json:"before"`          // drift, drops and failures of the pod in the day before, and that facts are missing
 	After  *Event    `json:"after,omitempty"` // the fact that ended it
 	// Policies are the newest facts about each NetworkPolicy of the pod's namespace that the log has.
 	Policies []Event `json:"policies"`
@@ -46,6 +48,10 @@ func atNode(events []Event, namespace, pod string, at time.Time) (h Held, held b
 	policies := map[string]Event{}
 	for i, e := range events { // a log's order counts, not its times
 		own := e.Namespace == namespace && e.Pod == pod
+		if e.hidesStates(own) && !e.Since().After(at) && e.Time.After(at.Add(-day)) {
+			h.Before = append(h.Before, e)
+			continue
+		}
 		if e.Time.After(at) {
 			if own && e.Kind == "PodStateChanged" && h.After == nil {
 				h.After = &events[i]
@@ -69,6 +75,11 @@ func atNode(events []Event, namespace, pod string, at time.Time) (h Held, held b
 		h.Policies = append(h.Policies, policies[name])
 	}
 	return h, held
+}
+
+// hidesStates reports whether facts about how the pod was held may be missing before this one. own: it is about the pod.
+func (e Event) hidesStates(own bool) bool {
+	return e.Kind == string(fact.FactsLost) || own && e.Kind == string(fact.FactsCounted) && e.Reason == string(fact.PodStateChanged)
 }
 
 // Rules returns the words of a fact about a policy, whose details have them in parts.

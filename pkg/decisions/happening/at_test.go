@@ -40,3 +40,21 @@ func TestHowAPodWasHeldIsWhatTheLogHasUpToThen(t *testing.T) {
 	require.Equal(t, "egress: to any", held[0].Policies[0].Rules())
 	require.Empty(t, at(7), "it has ended")
 }
+
+func TestHowAPodWasHeldNamesWhatTheLogDoesNotHaveOneByOne(t *testing.T) {
+	moment := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
+	of := func(second int, kind, reason, since string) Event {
+		return Event{Time: moment.Add(time.Duration(second) * time.Second), Node: "a", Namespace: "space", Pod: "study", Kind: kind, Reason: reason,
+			Details: map[string]string{"to": "Enforced", "since": since}}
+	}
+	lost := of(9, "FactsLost", "QueueFull", "2026-01-02T03:04:01Z")
+	lost.Namespace, lost.Pod = "", ""
+	events := []Event{
+		of(0, "PodStateChanged", "", ""), of(8, "FactsCounted", "PodStateChanged", "2026-01-02T03:04:02Z"), of(9, "FactsCounted", "DriftRepaired", "2026-01-02T03:04:02Z"), lost,
+	}
+	for second, missing := range map[int]int{0: 0, 1: 1, 3: 2, 20: 2} {
+		held := At(events, "space", "study", moment.Add(time.Duration(second)*time.Second))
+		require.Len(t, held, 1)
+		require.Len(t, held[0].Before, missing, second)
+	}
+}

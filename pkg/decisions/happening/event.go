@@ -149,6 +149,18 @@ func (f Filter) Chooses(e Event) bool {
 		(f.Since.IsZero() || !e.Time.Before(f.Since))
 }
 
+// mostCounted is twice the time in which agents count facts.
+const mostCounted = 2 * time.Minute
+
+// Since returns from when on facts may be missing before this one, which counts them or reports that they were lost. A guest chooses how often its pods' labels
+// change.
+func (e Event) Since() time.Time {
+	if at, err := time.Parse(time.RFC3339Nano, e.Details[fact.DetailSince]); err == nil {
+		return at
+	}
+	return e.Time.Add(-mostCounted) // of an agent of an earlier release
+}
+
 // Sort sorts events by time; those of one time stay in their order.
 func Sort(events []Event) {
 	slices.SortStableFunc(events, func(a, b Event) int { return a.Time.Compare(b.Time) })

@@ -60,12 +60,15 @@ func Kinds() []string {
 	return all
 }
 
-// Add adds a fact of a node's log. Those of a node come in their order.
+// Add adds a fact of a node's log. Those of a node come in their order. Of what happened later only that counts by which something is missing before.
 func (r *Record) Add(e happening.Event) {
-	if e.Index < 0 || e.Time.After(r.at) {
-		return
+	switch {
+	case e.Index < 0:
+	case !e.Time.After(r.at):
+		r.node(e.Node).note(e)
+	case !e.Since().After(r.at):
+		r.node(e.Node).missing(e)
 	}
-	r.node(e.Node).note(e)
 }
 
 // Expect adds a node, of whose log nothing may come.
@@ -90,16 +93,22 @@ func (n *node) note(e happening.Event) {
 		n.inForce = true
 		maps.DeleteFunc(n.pods, func(_ netpolicy.Key, p seen) bool { return p.stale })
 		maps.DeleteFunc(n.policies, func(_ netpolicy.Key, p judging) bool { return p.stale })
-	case string(fact.FactsLost):
-		n.lost("facts were lost", e)
-	case string(fact.FactsCounted):
-		if e.Reason == string(fact.PolicyChanged) || e.Reason == string(fact.PodSeen) {
-			n.lost("more changed than the log has one by one", e)
-		}
 	case string(fact.PodSeen):
 		n.pod(e)
 	case string(fact.PolicyChanged):
 		n.policy(e)
+	default:
+		n.missing(e)
+	}
+}
+
+// missing notes that facts are missing before this one, if it is one of these.
+func (n *node) missing(e happening.Event) {
+	switch {
+	case e.Kind == string(fact.FactsLost):
+		n.lost("facts were lost", e)
+	case e.Kind == string(fact.FactsCounted) && (e.Reason == string(fact.PolicyChanged) || e.Reason == string(fact.PodSeen)):
+		n.lost("more changed than the log has one by one", e)
 	}
 }
 

@@ -49,7 +49,7 @@ type Emitter struct {
 	export  *otlplog.Exporter // nil: none
 
 	mu   sync.Mutex // of limiter and lost
-	lost map[string]int64
+	lost map[string]loss
 
 	last    time.Time    // that the clock was looked at
 	failing atomic.Value // string: the failure that was last logged; "": none since
@@ -73,7 +73,7 @@ func New(c Config, r prometheus.Registerer) *Emitter {
 		return nil
 	}
 	m := newMetrics(r)
-	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]int64{}, last: time.Now(),
+	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]loss{}, last: time.Now(),
 		opened: make(chan struct{}), barriers: make(chan chan struct{}), rotations: make(chan rotation), delivered: map[string]fact.Place{}, versions: map[string]string{}}
 	e.failing.Store("")
 	e.newExport(r)
@@ -113,20 +113,34 @@ func (e *Emitter) put(f fact.Fact) {
 	select {
 	case e.in <- f:
 	default:
-		n := max(1, f.Count)
-		e.lost[reasonQueue] += n
-		e.metrics.lost.Add(float64(n))
+		e.miss(reasonQueue, max(1, f.Count), f.Time)
 	}
 }
 
 // Why facts are missing.
 const reasonQueue, reasonDisk = "QueueFull", "DiskFailed"
 
+// loss are facts that are missing.
+type loss struct {
+	count int64
+	since time.Time // when the first of them happened
+}
+
 // lose counts facts that are given up.
-func (e *Emitter) lose(reason string, n int64) {
+func (e *Emitter) lose(reason string, facts []fact.Fact) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.lost[reason] += n
+	e.miss(reason, int64(len(facts)), facts[0].Time)
+}
+
+// miss counts facts that are missing. The caller holds the lock.
+func (e *Emitter) miss(reason string, n int64, since time.Time) {
+	l := e.lost[reason]
+	if l.count == 0 || since.Before(l.since) {
+		l.since = since
+	}
+	l.count += n
+	e.lost[reason] = l
 	e.metrics.lost.Add(float64(n))
 }
 

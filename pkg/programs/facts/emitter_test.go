@@ -150,6 +150,11 @@ func TestFactsWaitWhileTheLogCannotBeWrittenAndWhatIsLostIsCounted(t *testing.T)
 	counts := map[fact.Kind]int64{}
 	for _, r := range recorded(t, folder) {
 		counts[r.Kind] += max(1, r.Count)
+		if r.Kind == fact.FactsLost {
+			since, err := time.Parse(time.RFC3339Nano, r.Details[fact.DetailSince])
+			require.NoError(t, err)
+			require.False(t, since.After(r.Time))
+		}
 	}
 	require.Positive(t, counts[fact.FactsLost])
 	require.EqualValues(t, 5000, counts["Enforced"]+counts[fact.FactsLost]+counts[fact.FactsCounted])

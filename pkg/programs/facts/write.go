@@ -73,8 +73,9 @@ func (e *Emitter) open(ctx context.Context) *factlog.Log {
 // collect returns the facts that wait, as many as are written at once, after those that are given.
 func (e *Emitter) collect(facts ...fact.Fact) []fact.Fact {
 	e.mu.Lock()
-	for reason, n := range e.lost {
-		facts = append(facts, fact.Fact{Time: time.Now(), Kind: fact.FactsLost, Warning: true, Reason: reason, Count: n, Message: "facts are missing here: more came than could be written"})
+	for reason, l := range e.lost {
+		facts = append(facts, fact.Fact{Time: time.Now(), Kind: fact.FactsLost, Warning: true, Reason: reason, Count: l.count, Message: "facts are missing here: more came than could be written",
+			Details: map[string]string{fact.DetailSince: l.since.UTC().Format(time.RFC3339Nano)}})
 		delete(e.lost, reason)
 	}
 	e.mu.Unlock()
@@ -112,7 +113,7 @@ func (e *Emitter) record(ctx context.Context, l *factlog.Log, facts []fact.Fact)
 		}
 		select {
 		case <-ctx.Done():
-			e.lose(reasonDisk, int64(len(facts)))
+			e.lose(reasonDisk, facts)
 			return
 		case <-time.After(retryEvery):
 		}

@@ -29,7 +29,7 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 func explainAt(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style, at time.Time) error {
 	var all []happening.Event
 	err := events(ctx, cluster, Watching{}, func(e happening.Event) {
-		agent := e.Kind == "AgentStarted" || e.Kind == "AgentStopped"
+		agent := e.Kind == "AgentStarted" || e.Kind == "AgentStopped" || e.Kind == "FactsLost"
 		if e.Index >= 0 && (agent || e.Namespace == namespace && (e.Pod == name || e.Pod == "")) {
 			all = append(all, e)
 		}
@@ -93,6 +93,9 @@ func ExplainAll(ctx context.Context, cluster Cluster, stdout io.Writer, pod netp
 	return Rules(ctx, cluster, stdout, pod.Namespace, pod.Name, style)
 }
 
+// countedWithin is after how long the logs have what was only counted.
+const countedWithin = 2 * time.Minute
+
 // errNotKnown means that the logs do not have all that decided on a connection, which was printed.
 var errNotKnown = errors.New("the logs do not have all that decided")
 
@@ -115,6 +118,9 @@ func explainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod net
 	a := record.Judge(past.Question{Pod: pod, Other: other, Incoming: c.From != "", Protocol: netpolicy.Protocol(c.Protocol), Port: port})
 	if err != nil {
 		a.Known, a.Missing = false, append(a.Missing, err.Error())
+	}
+	if time.Since(at) < countedWithin {
+		a.Lines = append(a.Lines, "what changed more often than is recorded one by one is in the logs two minutes later; ask again then")
 	}
 	if style.ForPeople() {
 		printPast(stdout, a, style, at)

@@ -2,11 +2,13 @@ package kubectlplugin
 
 import (
 	"bytes"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"data-space.liqo.io/pkg/decisions/factrate"
 	"data-space.liqo.io/pkg/values/agentapi"
 	"data-space.liqo.io/pkg/values/fact"
 	"data-space.liqo.io/pkg/values/netpolicy"
@@ -76,4 +78,42 @@ func TestAVerdictOfThePastNamesThePolicyTheRuleAndTheLines(t *testing.T) {
 	gone["b"] = map[string]any{}
 	var out bytes.Buffer
 	require.ErrorIs(t, explainPast(t.Context(), gone, &out, study, Style{Form: FormJSON}, Connection{To: "10.0.0.2:80", Protocol: "tcp"}, at.Add(5*time.Minute)), errNotKnown, "it may be a pod of the node whose log has nothing")
+}
+
+// A guest's user changes the labels of a pod so often that the log only counts it, and has the pod call meanwhile. The count comes up to a minute later.
+func TestAVerdictIsNotKnownWhereWhatDecidedWasOnlyCounted(t *testing.T) {
+	limiter := factrate.New(factrate.DefaultLimits())
+	var log []fact.Fact
+	record := func(f fact.Fact) {
+		if limiter.Record(f.Time, f) {
+			log = append(log, f)
+		}
+	}
+	study := fact.Subject{Namespace: "pharma-space", Pod: "study"}
+	pod := func(second int, of fact.Subject, ip, app, reason string) {
+		record(fact.Fact{Time: at.Add(time.Duration(second) * time.Second), Kind: fact.PodSeen, Reason: reason, Subject: of, Details: map[string]string{"ips": ip, "labels": "app=" + app}})
+	}
+	record(fact.Fact{Time: at, Kind: fact.AgentStarted})
+	pod(0, study, "10.0.0.1", "study", "Found")
+	pod(0, fact.Subject{Namespace: "hospital", Pod: "db"}, "10.0.0.2", "db", "Found")
+	record(fact.Fact{Time: at, Kind: fact.PolicyChanged, Reason: "Found", Subject: fact.Subject{Namespace: "pharma-space"},
+		Details: map[string]string{"name": "pharma-space/guard", "rules": "selects pods app=study | egress: nothing"}})
+	record(fact.Fact{Time: at, Kind: fact.PolicyInForce})
+	for i := range 31 {
+		pod(10, study, "10.0.0.1", []string{"other", "study"}[i%2], "Changed") // the last one, which no policy selects, is only counted
+	}
+	require.Equal(t, "app=study", log[len(log)-1].Details["labels"], "what the log has, one by one")
+	log = append(log, limiter.Counted(at.Add(time.Minute))...)
+	ask := func(facts []fact.Fact, second int) error {
+		cluster := nodes{"a": map[string]any{agentapi.FactsPath: factLines(t, facts...)}}
+		return explainPast(t.Context(), cluster, io.Discard, netpolicy.Key{Namespace: "pharma-space", Name: "study"}, Style{Form: FormTable}, Connection{To: "10.0.0.2:80", Protocol: "tcp"},
+			at.Add(time.Duration(second)*time.Second))
+	}
+	require.ErrorIs(t, ask(log, 5), ErrRefused, "before")
+	require.ErrorIs(t, ask(log, 30), errNotKnown)
+	require.ErrorIs(t, ask(log, 90), errNotKnown)
+	require.ErrorIs(t, ask(log[:len(log)-1], 30), ErrRefused, "without the count the log misleads")
+	old := log[len(log)-1]
+	old.Details = nil // of an agent before
+	require.ErrorIs(t, ask(append(log[:len(log)-1:len(log)-1], old), 30), errNotKnown)
 }

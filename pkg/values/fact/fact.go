@@ -65,8 +65,8 @@ const (
 	KeyRotated      Kind = "KeyRotated"      // from here on a new key signs; details: key
 	TailCut         Kind = "TailCut"         // an unfinished write was found at the end, and removed
 	SegmentsRemoved Kind = "SegmentsRemoved" // the oldest lines were removed, for the disk's sake; their hashes remain
-	FactsLost       Kind = "FactsLost"       // facts were not recorded: count, and why
-	FactsCounted    Kind = "FactsCounted"    // more facts of a kind happened to a pod than are recorded one by one: count
+	FactsLost       Kind = "FactsLost"       // facts were not recorded: count, and why; details: since
+	FactsCounted    Kind = "FactsCounted"    // more facts of a kind happened to a pod than are recorded one by one: count; details: since, reason
 	ClockStepped    Kind = "ClockStepped"    // the node's clock was set; details: seconds
 	WitnessRefused  Kind = "WitnessRefused"  // a witness did not cosign: the log that it knows is not a part of this one
 	WitnessAway     Kind = "WitnessAway"     // a witness has cosigned nothing for an hour; reason: its name
@@ -75,6 +75,9 @@ const (
 
 // Allowed is the reason of Impersonated if the API server allows the caller to act as another one.
 const Allowed = "Allowed"
+
+// DetailSince is the detail of FactsLost and FactsCounted that has when the first of the facts happened that are missing before the line.
+const DetailSince = "since"
 
 // Subject is what a fact is about. Empty fields: the node as a whole.
 type Subject struct {
