@@ -82,3 +82,14 @@ func TestWhatRulesDroppedAndRefusedImpersonationsAreDrops(t *testing.T) {
 	e, _ := OfFact("node-1", fact.Recorded{Fact: fact.Fact{Kind: fact.Impersonated, Reason: fact.Allowed}})
 	require.Equal(t, Other, e.Type)
 }
+
+// A row of the report adds up requests without the kubelet's probes, so its proof is not of a probe either.
+func TestAProbeIsNoEventOfTheLogOfAGuest(t *testing.T) {
+	f := fact.Fact{Kind: fact.Requested, Request: &fact.Request{Direction: "ingress", Method: "GET", Path: "/healthz", Status: "200"}}
+	e, ok := OfGuestFact("node-1", "pharma", fact.Recorded{Fact: f, Index: 7})
+	require.True(t, ok)
+	require.Equal(t, []any{Request, Forwarded, "/healthz", "pharma", int64(7)}, []any{e.Type, e.Verdict, e.Path, e.Log, e.Index})
+	f.Request.Probe = true
+	_, ok = OfGuestFact("node-1", "pharma", fact.Recorded{Fact: f, Index: 8})
+	require.False(t, ok)
+}

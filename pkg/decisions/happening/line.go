@@ -78,13 +78,16 @@ func (e Event) name(pod, rest string) Event {
 	return e
 }
 
-// OfGuestFact returns the event of a fact of the log of a guest's requests; ok is false for facts that only keep the books. A request to the API
-// proxy is in no other record.
+// OfGuestFact returns the event of a fact of the log of a guest's requests; ok is false for facts that only keep the books, and for the kubelet's
+// probes. A request to the API proxy is in no other record.
 func OfGuestFact(node, log string, f fact.Recorded) (e Event, ok bool) {
 	e = Event{
 		Time: f.Time, Node: node, Guest: f.Subject.Guest, Namespace: f.Subject.Namespace, Pod: f.Subject.Pod, Log: log, Index: f.Index, Kind: string(f.Kind), Verdict: Forwarded,
 	}
 	if r := f.Request; r != nil {
+		if r.Probe {
+			return Event{}, false
+		}
 		e.Direction, e.Method, e.Authority, e.Path, e.To = r.Direction, r.Method, r.Authority, r.Path, r.Destination
 		if r.Proxy != "" || slices.Contains([]string{"401", "403", "407", "NXDOMAIN", "REFUSED"}, r.Status) {
 			e.Verdict = Refused

@@ -19,7 +19,7 @@ const (
 	podTCP       = "192.0.2.20:5432"
 )
 
-// node marks the lines of a pod with a probe by HTTP, one by gRPC and one by TCP.
+// marking marks the lines of a pod with a probe by HTTP, one by gRPC and one by TCP.
 type marking struct {
 	record.Probes
 	at time.Time

@@ -32,7 +32,7 @@ type Watch struct {
 	broken atomic.Value // string: the API server's last error; "" after it answers again
 }
 
-// New prepares the watches; Run starts them. No call is made yet.
+// newWatch prepares the watches; Run starts them. No call is made yet.
 func newWatch(cfg *rest.Config, node string, log *slog.Logger) (*Watch, error) {
 	scheme, mapper, err := kinds()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Server is a program that works until it receives a signal, and whose node's agent takes its facts (Reporting).
+// Server is a program that works until it receives a signal, and whose node's agent takes its facts (reporting).
 type Server struct {
 	Name  string
 	Does  string // what it does, in the third person, for --help
