@@ -2,9 +2,9 @@ package facts_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,16 +27,32 @@ func TestAPodThatFloodsItsProxysLogHidesNoRequestOfAnotherGuest(t *testing.T) {
 	began := time.Now()
 	g, stop := runGuests(t, config(folder), folderOfRequests)
 	source := record.Source{Guest: "loud", Namespace: "loud-space", Pod: "loud", UID: "u", Container: apis.ProxyContainerName}
-	flood := make([]record.Entry, 10_000)
-	const rounds = 6
-	for round := range rounds { // 3 to 4 MB each
+	lines := func(n int) []record.Entry {
+		flood := make([]record.Entry, n)
 		for i := range flood {
-			text := fmt.Sprintf("E %d.%d 200 - via_upstream 3 2 12 99 192.0.2.9:80%s", round, i, strings.Repeat(" x", 60))
+			text := fmt.Sprintf("E %d.1764435600123456 200 - via_upstream 3 2 12 99 192.0.2.9:80", i)
 			flood[i] = record.Line(source, record.Position{File: "0", Offset: 1}, record.Piece{Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(text)}, 0)
 		}
-		require.NoError(t, loud.Append(flood))
+		return flood
+	}
+	require.NoError(t, loud.Append(lines(1)))
+	synced := func() {
+		t.Helper()
 		require.NoError(t, loud.Sync())
 		g.Synced("loud", loud.Synced())
+	}
+	synced()
+	log := facts.GuestFolder(folder, "loud")
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(log)
+		return err == nil && slices.Contains(kinds(recorded(t, log)), fact.Requested)
+	}, patience, 50*time.Millisecond, "the log of the loud guest has begun")
+	const rounds = 2
+	for range rounds {
+		for range 3 { // some 3 MB each: what was read last is removed
+			require.NoError(t, loud.Append(lines(10_000)))
+		}
+		synced()
 		r.ask("study")
 		r.report(g.Synced)
 	}
@@ -47,17 +63,17 @@ func TestAPodThatFloodsItsProxysLogHidesNoRequestOfAnotherGuest(t *testing.T) {
 	webhook := record.Source{Guest: "loud", Namespace: apis.SystemNamespace, Pod: "data-space-webhook-1", Container: "webhook"}
 	require.NoError(t, loud.Append([]record.Entry{record.Line(webhook, record.Position{File: "0", Offset: 1}, record.Piece{
 		Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(fact.LinePrefix + string(last))}, 0)}))
-	require.NoError(t, loud.Sync())
-	g.Synced("loud", loud.Synced())
+	synced()
 	require.Eventually(t, func() bool { return slices.Contains(kinds(recorded(t, folder)), fact.AdmissionRefused) }, patience, 50*time.Millisecond,
 		"the loud guest's record is read to its end, and what our programs wrote there is not hidden")
 	stop()
 	var size int64
 	of := map[fact.Kind]int64{}
-	for _, f := range recorded(t, facts.GuestFolder(folder, "loud")) {
+	for _, f := range recorded(t, log) {
 		of[f.Kind] += max(1, f.Count)
 		size++
 	}
+	require.Greater(t, of[fact.Requested], int64(1000), "the lines of the flood are requests: %v", of)
 	require.Less(t, size, 2100+int64(100*time.Since(began).Seconds()), "lines of the loud guest's log: its rate")
 	require.Positive(t, of[fact.RequestsMissing], "what was not read is counted: %v", of)
 	v, err := facts.Verify(folder, nil, nil, "")
