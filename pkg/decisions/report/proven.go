@@ -6,8 +6,11 @@ import (
 	"data-space.liqo.io/pkg/decisions/happening"
 )
 
-// mostProven bounds the rows whose facts are remembered, of all guests.
-const mostProven = 4 * MostAsked * mostGuests / 10
+// Bounds of the rows whose facts are remembered, of all guests and of each, which chooses what it asks for.
+const (
+	mostProven   = 4 * MostAsked * mostGuests / 10
+	mostProvenOf = mostProven / 4
+)
 
 // AddFact adds an event of a guest's log of requests: the proof of what the record of requests has too. Requests to the API proxy are only there.
 func (c *Collector) AddFact(e happening.Event) {
@@ -18,8 +21,12 @@ func (c *Collector) AddFact(e happening.Event) {
 		c.Add(e)
 	}
 	k := keyOf(e)
-	if known, is := c.proven[k]; is && !e.Time.Before(known.Time) || !is && len(c.proven) < mostProven {
+	switch known, is := c.proven[k]; {
+	case is && !e.Time.Before(known.Time):
 		c.proven[k] = e
+	case !is && len(c.proven) < mostProven && c.provenOf[e.Guest] < mostProvenOf:
+		c.proven[k] = e
+		c.provenOf[e.Guest]++
 	}
 	if e.Verdict == happening.Refused && (len(c.refusals) < mostGuests || c.refusals[e.Guest].Total > 0) {
 		l := c.refusals[e.Guest]

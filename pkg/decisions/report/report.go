@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,8 @@ type Guest struct {
 	Pods    []*Pod
 	Asked   []*Asked
 	More    int64 // requests of rows that are left out
+	Left    int64 // facts about how pods were held that are left out
+	Open    int64 // of these, that the pod was not contained
 	Refused List
 	Passed  [Buckets]int64
 	Stopped [Buckets]int64
@@ -96,21 +99,20 @@ type Collector struct {
 	nodes               map[string]*Node
 	drift, gaps, change List
 	proven              map[askedKey]happening.Event // of a guest's rows: the newest fact
+	provenOf            map[string]int               // how many of them each guest has
 	refusals            map[string]List              // by guest: the newest facts of refusals
 }
 
 // New returns a collector for a time.
 func New(from, to time.Time) *Collector {
-	return &Collector{from: from, to: to, guests: map[string]*Guest{}, nodes: map[string]*Node{}, proven: map[askedKey]happening.Event{}, refusals: map[string]List{}}
+	return &Collector{from: from, to: to, guests: map[string]*Guest{}, nodes: map[string]*Node{}, proven: map[askedKey]happening.Event{}, provenOf: map[string]int{}, refusals: map[string]List{}}
 }
 
 // Add adds an event.
 func (c *Collector) Add(e happening.Event) {
 	node := c.node(e.Node)
 	if e.Type == happening.State && e.Kind == "PodStateChanged" {
-		if p := c.guest(e.Guest).pod(e); p != nil { // also from before: it is how the pod was held when the time began
-			p.states = append(p.states, e)
-		}
+		c.guest(e.Guest).held(e, c.from)
 	}
 	if e.Kind == "AgentStarted" || e.Kind == "AgentStopped" {
 		node.life = append(node.life, e)
@@ -171,6 +173,25 @@ func (g *Guest) pod(e happening.Event) *Pod {
 	}
 	g.pods[name].Node = e.Node
 	return g.pods[name]
+}
+
+// held takes how a pod was held, also from before the page's time: it is how the pod was held when that began. What had ended by then is forgotten: its guest may
+// have had any number of pods.
+func (g *Guest) held(e happening.Event, from time.Time) {
+	to := e.Details["to"]
+	p := g.pod(e)
+	switch {
+	case p != nil:
+		p.states = append(p.states, e)
+	case e.Pod != "" && !e.Time.Before(from):
+		g.Left++
+		if !happening.Contained(to) && to != "Gone" && to != "Pending" {
+			g.Open++
+		}
+	}
+	if p != nil && to == "Gone" && e.Time.Before(from) && !slices.ContainsFunc(p.states, func(s happening.Event) bool { return s.Time.After(e.Time) }) {
+		delete(g.pods, p.Name)
+	}
 }
 
 func (g *Guest) ask(e happening.Event, bucket int) {

@@ -78,3 +78,33 @@ func TestWhateverAGuestAsksForThePageIsBounded(t *testing.T) {
 	}
 	require.Equal(t, int64(20_000), asked, "what is left out is counted")
 }
+
+func TestAGuestHidesNoPodAndNoOtherGuestsProofByTheirNumber(t *testing.T) {
+	c := New(hour(10), hour(20))
+	state := func(n int, pod, to string) {
+		c.Add(happening.Event{Time: hour(n), Node: "a", Guest: "loud", Namespace: "s", Pod: pod, Type: happening.State, Kind: "PodStateChanged", Details: map[string]string{"to": to}})
+	}
+	for i := range 2 * MostPods { // ended before
+		state(1, fmt.Sprint("old-", i), "Enforced")
+		state(2, fmt.Sprint("old-", i), "Gone")
+	}
+	state(3, "early", "Failed")
+	for i := range MostPods {
+		state(11, fmt.Sprint("new-", i), "Enforced")
+	}
+	state(12, "late", "Failed")
+	fact := func(guest, path string, index int64) {
+		c.AddFact(happening.Event{Time: hour(12), Node: "a", Log: guest, Guest: guest, Type: happening.Request, Method: "GET", Authority: "hospital", Path: path, Index: index})
+	}
+	for i := range 2 * mostProven {
+		fact("loud", fmt.Sprint("/", i), int64(i))
+	}
+	fact("quiet", "/patients", 5)
+	c.Add(happening.Event{Time: hour(12), Node: "a", Guest: "quiet", Type: happening.Request, Method: "GET", Authority: "hospital", Path: "/patients", Index: -1})
+	p := c.Page()
+	require.Len(t, p.Guests[0].Pods, MostPods)
+	require.Equal(t, "s/early", p.Guests[0].Pods[0].Name)
+	require.Equal(t, []int64{2, 1}, []int64{p.Guests[0].Left, p.Guests[0].Open}, "the last of the new ones, and the late one")
+	require.Equal(t, Proof{Node: "a", Log: "quiet", Index: 5}, p.Guests[1].Asked[0].Proof)
+	require.LessOrEqual(t, len(c.proven), mostProvenOf+1)
+}

@@ -41,6 +41,7 @@ The keys are at the end of the page; a checker takes them from elsewhere.</p>
 {{range .Pods}}<tr><td data-h="Pod">{{clean .Name}}</td><td data-h="Node">{{clean .Node}}</td><td class="n" data-h="Contained">{{percent .Contained}}</td><td class="n" data-h="Drift">{{.Drift}}</td>
 <td><svg viewBox="0 0 600 10" height="10" preserveAspectRatio="none" role="img">{{range timeline .Spans}}<rect x="{{.X}}" y="0" width="{{.Width}}" height="10" class="{{.Class}}"><title>{{.Title}}</title></rect>{{end}}</svg></td></tr>
 {{else}}<tr><td colspan="5">none</td></tr>{{end}}</tbody></table></div>
+{{if .Left}}<p class="{{if .Open}}bad{{else}}faint{{end}}">{{.Left}} facts about how further pods were held are left out here; {{.Open}} of them are of a pod that was not contained.</p>{{end}}
 <h3>What was asked of whom</h3>
 <div class="wide"><table><thead><tr><th>Direction</th><th>Asked</th><th>Times</th><th>Refused</th><th>First</th><th>Last</th><th>Proof</th></tr></thead><tbody>
 {{range .Asked}}<tr><td data-h="Direction">{{clean .Type}} {{clean .Direction}}</td><td data-h="Asked">{{clean .Method}} {{clean .Authority}}{{clean .Path}}</td><td class="n" data-h="Times">{{.Count}}</td><td class="n" data-h="Refused">{{.Refused}}</td>
