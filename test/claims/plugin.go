@@ -15,6 +15,7 @@ import (
 	"data-space.liqo.io/pkg/decisions/ruleview"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
 	"data-space.liqo.io/pkg/values/agentapi"
+	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
 // audited has "kubectl dataspace" ask all nodes about the guest's pods, once nothing starts any more.
@@ -129,7 +130,19 @@ func (w *World) explainedRefusal(ctx context.Context, guest corev1.Pod) (string,
 		return "", fmt.Errorf("explain --to=%s ended with %w: %s", question.To, err, text.String())
 	}
 	first, _, _ := strings.Cut(text.String(), "\n")
-	return first, nil
+	past, err := w.refusedBefore(ctx, guest, question)
+	return first + past, err
+}
+
+// refusedBefore has explain find the same in the nodes' logs.
+func (w *World) refusedBefore(ctx context.Context, guest corev1.Pod, question kubectlplugin.Connection) (string, error) {
+	var text bytes.Buffer
+	pod := netpolicy.Key{Namespace: guest.Namespace, Name: guest.Name}
+	err := kubectlplugin.ExplainPast(ctx, w.agents, &text, pod, kubectlplugin.Style{Form: kubectlplugin.FormTable}, question, time.Now())
+	if !errors.Is(err, kubectlplugin.ErrRefused) || !strings.Contains(text.String(), "data-space-network-policy (line ") {
+		return "", fmt.Errorf("explain --to=%s --at ended with %w: %s", question.To, err, text.String())
+	}
+	return ", and so by the nodes' logs", nil
 }
 
 // requestsOf counts the lines of the record about the guest's application, on all nodes.

@@ -59,6 +59,10 @@ func (w *World) containedRows() []Row {
 			"no problem; refused by data-space-network-policy; lines of the record (and where a node has no agent: a problem, in the row about that)", 2 * time.Minute, w.audited,
 		},
 		{
+			"kubectl dataspace report: one page has the guest's pods and what they asked of whom, each row with a proof that anyone checks; doctor finds no way past the installation",
+			"the proof of each row about a patient verifies by the key of the guest's log; no problem", 2 * time.Minute, w.reported,
+		},
+		{
 			"Pharma's user, with a certificate as Liqo issues it and plain kubectl, sees by the API proxy its own namespaces, one that joins, and the nodes and classes that its GuestPolicy shows",
 			"exactly these, a watch that shows the join, NotFound for another's, exec, logs and port-forward of its own pods; the API server itself refuses the same user; each request is an audit event, and a fact in the log of the guest", 3 * time.Minute, w.windowed,
 		},

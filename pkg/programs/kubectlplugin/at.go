@@ -84,7 +84,7 @@ func printHeld(w io.Writer, h happening.Held, style Style) {
 func ExplainAll(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
 	switch {
 	case !at.IsZero() && c.Asked():
-		return explainPast(ctx, cluster, stdout, pod, style, c, at)
+		return ExplainPast(ctx, cluster, stdout, pod, style, c, at)
 	case !at.IsZero():
 		return explainAt(ctx, cluster, stdout, pod.Namespace, pod.Name, style, at)
 	case c.Asked():
@@ -99,9 +99,9 @@ const countedWithin = 2 * time.Minute
 // errNotKnown means that the logs do not have all that decided on a connection, which was printed.
 var errNotKnown = errors.New("the logs do not have all that decided")
 
-// explainPast writes which rule of which NetworkPolicy decided on a connection of a pod at a time, from every node's log of facts. errors.Is ErrRefused
+// ExplainPast writes which rule of which NetworkPolicy decided on a connection of a pod at a time, from every node's log of facts. errors.Is ErrRefused
 // if the connection was refused, errNotKnown if that is not known.
-func explainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
+func ExplainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod netpolicy.Key, style Style, c Connection, at time.Time) error {
 	other, port, err := c.other()
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func TestAVerdictOfThePastNamesThePolicyTheRuleAndTheLines(t *testing.T) {
 	study := netpolicy.Key{Namespace: "pharma-space", Name: "study"}
 	ask := func(to string, minute int) (string, error) {
 		var out bytes.Buffer
-		err := explainPast(t.Context(), recorded(t), &out, study, Style{Form: FormTable}, Connection{To: to, Protocol: "tcp"}, at.Add(time.Duration(minute)*time.Minute))
+		err := ExplainPast(t.Context(), recorded(t), &out, study, Style{Form: FormTable}, Connection{To: to, Protocol: "tcp"}, at.Add(time.Duration(minute)*time.Minute))
 		return out.String(), err
 	}
 	text, err := ask("10.0.0.2:80", 5)
@@ -77,7 +77,7 @@ func TestAVerdictOfThePastNamesThePolicyTheRuleAndTheLines(t *testing.T) {
 	gone := recorded(t)
 	gone["b"] = map[string]any{}
 	var out bytes.Buffer
-	require.ErrorIs(t, explainPast(t.Context(), gone, &out, study, Style{Form: FormJSON}, Connection{To: "10.0.0.2:80", Protocol: "tcp"}, at.Add(5*time.Minute)), errNotKnown, "it may be a pod of the node whose log has nothing")
+	require.ErrorIs(t, ExplainPast(t.Context(), gone, &out, study, Style{Form: FormJSON}, Connection{To: "10.0.0.2:80", Protocol: "tcp"}, at.Add(5*time.Minute)), errNotKnown, "it may be a pod of the node whose log has nothing")
 }
 
 // A guest's user changes the labels of a pod so often that the log only counts it, and has the pod call meanwhile. The count comes up to a minute later.
@@ -106,7 +106,7 @@ func TestAVerdictIsNotKnownWhereWhatDecidedWasOnlyCounted(t *testing.T) {
 	log = append(log, limiter.Counted(at.Add(time.Minute))...)
 	ask := func(facts []fact.Fact, second int) error {
 		cluster := nodes{"a": map[string]any{agentapi.FactsPath: factLines(t, facts...)}}
-		return explainPast(t.Context(), cluster, io.Discard, netpolicy.Key{Namespace: "pharma-space", Name: "study"}, Style{Form: FormTable}, Connection{To: "10.0.0.2:80", Protocol: "tcp"},
+		return ExplainPast(t.Context(), cluster, io.Discard, netpolicy.Key{Namespace: "pharma-space", Name: "study"}, Style{Form: FormTable}, Connection{To: "10.0.0.2:80", Protocol: "tcp"},
 			at.Add(time.Duration(second)*time.Second))
 	}
 	require.ErrorIs(t, ask(log, 5), ErrRefused, "before")
