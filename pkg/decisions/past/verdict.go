@@ -40,7 +40,7 @@ func (r *Record) Judge(q Question) Answer {
 	}
 	a := Answer{Known: true, Allowed: true}
 	other, isPod := a.holderOf(nodes, q.Other)
-	_, _ = a.holderOf(nodes, own)
+	_, _ = a.holderOf(nodes, own) // notes a second pod with the address
 	if !isPod {
 		outside := fmt.Sprintf("%s: of no pod that the logs have; judged as an address outside", q.Other)
 		if q.Incoming {
@@ -69,6 +69,7 @@ func (a *Answer) side(nodes map[string]*node, p seen, egress bool, packet netpol
 	n := nodes[p.Node]
 	a.miss(n)
 	a.cut(p)
+	a.once(nodes, p.Key)
 	x := netpol.New(netpol.Settings{Node: n.name, IPv6: true, NoLog: true})
 	x.Apply(n.changes(nodes)...)
 	v := x.Explain(packet)
@@ -135,6 +136,14 @@ func (a *Answer) miss(n *node) {
 func (a *Answer) cut(p seen) {
 	if p.cut {
 		a.missing(fmt.Sprintf("node %s, line %d: not all labels or ports of pod %s are in the log", p.Node, p.line, p.Key))
+	}
+}
+
+// once notes that several nodes have a pod of that name: an agent that was killed did not record that its one is gone.
+func (a *Answer) once(nodes map[string]*node, pod netpolicy.Key) {
+	on := slices.DeleteFunc(names(nodes), func(name string) bool { _, is := nodes[name].pods[pod]; return !is })
+	if len(on) > 1 {
+		a.missing(fmt.Sprintf("on which of the nodes %s pod %s was", strings.Join(on, ", "), pod))
 	}
 }
 
