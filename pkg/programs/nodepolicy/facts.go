@@ -74,12 +74,12 @@ func described(policy netpolicy.Policy) map[string]string {
 	return details
 }
 
-// inParts adds a text as details that each are short enough, and returns how many bytes do not fit.
+// inParts adds a text as details that each are short enough, and returns how many bytes do not fit. The details do not keep the text in memory.
 func inParts(details map[string]string, text string, names ...string) (cut int) {
 	const part = 1000
 	for _, name := range names {
 		if n := min(part, len(text)); n > 0 {
-			details[name], text = text[:n], text[n:]
+			details[name], text = strings.Clone(text[:n]), text[n:]
 		}
 	}
 	return len(text)
