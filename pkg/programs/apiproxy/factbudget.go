@@ -65,9 +65,13 @@ func (b *factBudget) impersonated(f recorded.Fact, by assumption) {
 
 // emit passes a fact of a caller on, or counts it. caller is "": it has no credentials.
 func (b *factBudget) emit(f recorded.Fact, caller string) {
-	if b == nil || b.sink == nil {
-		return
+	if b != nil && b.sink != nil && b.takes(f, caller) {
+		b.sink.Emit(f)
 	}
+}
+
+// takes reports whether one more fact of a caller is within the rates; otherwise it is counted.
+func (b *factBudget) takes(f recorded.Fact, caller string) bool {
 	whose := recorded.Fact{Kind: f.Kind, Subject: f.Subject, Reason: "caller " + caller}
 	limiter := b.callers
 	switch {
@@ -77,11 +81,8 @@ func (b *factBudget) emit(f recorded.Fact, caller string) {
 		whose.Reason = "" // a guest makes users as it likes
 	}
 	b.mu.Lock()
-	record := limiter.Record(time.Now(), whose)
-	b.mu.Unlock()
-	if record {
-		b.sink.Emit(f)
-	}
+	defer b.mu.Unlock()
+	return limiter.Record(time.Now(), whose)
 }
 
 // run has what was only counted be a fact each minute, and when done is closed.

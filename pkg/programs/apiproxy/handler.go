@@ -44,6 +44,7 @@ type proxy struct {
 	watches watches
 	forward *httputil.ReverseProxy
 	audit   audit
+	logged  *factBudget // of lines of the log; nil: each request has one
 	log     *slog.Logger
 }
 
@@ -221,17 +222,15 @@ func (f *fact) note(r window.Request) {
 	}
 }
 
-// mostLogged bounds each text of a request in the log: a path may have as many bytes as all headers, also one of a caller without credentials.
-const mostLogged = 512
-
 // report logs and counts a request. Queries, headers and bodies are not logged: they may hold secrets.
 func (p *proxy) report(f fact) {
 	p.meters.count(f)
 	p.audit.keep(f.kept, apiaudit.Complete, f.verdict, f.code)
+	if !p.logs(f) {
+		return
+	}
 	for _, text := range []*string{&f.caller, &f.impersonator, &f.kind, &f.namespace, &f.name, &f.path} {
-		if len(*text) > mostLogged {
-			*text = (*text)[:mostLogged] + "…"
-		}
+		*text = short(*text)
 	}
 	p.log.Info("request", "caller", f.caller, "impersonator", f.impersonator, "remote", f.remote, "verb", f.verb, "kind", f.kind, "namespace", f.namespace, "name", f.name,
 		"path", f.path, "verdict", string(f.verdict), "code", f.code, "duration", time.Since(f.began))

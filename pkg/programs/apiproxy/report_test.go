@@ -2,6 +2,7 @@ package apiproxy
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"data-space.liqo.io/pkg/decisions/apiaudit"
 )
 
 func TestALineOfTheLogIsShortWhateverTheRequest(t *testing.T) {
@@ -22,4 +25,29 @@ func TestALineOfTheLogIsShortWhateverTheRequest(t *testing.T) {
 	long := strings.Repeat("\x01", 100_000)
 	p.report(fact{caller: long, impersonator: long, kind: long, namespace: long, name: long, path: long})
 	require.Less(t, out.Len(), 32<<10)
+}
+
+// The agent reads the facts of all guests in the same log, at a bounded rate.
+func TestNoCallerFillsTheLog(t *testing.T) {
+	flood := func(logged func(*slog.Logger) *factBudget) (lines int, text string) {
+		var out bytes.Buffer
+		log := slog.New(slog.NewJSONHandler(&out, nil))
+		p := &proxy{meters: newMeters(prometheus.NewRegistry()), log: log, logged: logged(log)}
+		for i := range 10_000 {
+			p.report(fact{kept: apiaudit.Request{Verdict: fmt.Sprint(i)}}) // without credentials
+			p.report(fact{kept: apiaudit.Request{Guests: []string{"loud"}, Sender: apiaudit.User{Name: fmt.Sprint(i)}}})
+		}
+		p.report(fact{caller: "quiet-user", kept: apiaudit.Request{Guests: []string{"quiet"}, Sender: apiaudit.User{Name: "quiet-user"}}})
+		if p.logged != nil {
+			p.logged.count()
+		}
+		return strings.Count(out.String(), `"msg":"request"`), out.String()
+	}
+	lines, _ := flood(func(*slog.Logger) *factBudget { return nil })
+	require.Equal(t, 20_001, lines, "without the bound")
+	lines, text := flood(newRequestLog)
+	require.Less(t, lines, 15_000)
+	require.Contains(t, text, "quiet-user")
+	require.Contains(t, text, `"guest":"loud","caller":"","count":`)
+	require.Contains(t, text, `"guest":"","caller":"unauthenticated","count":`)
 }

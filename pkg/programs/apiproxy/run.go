@@ -57,7 +57,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 		return err
 	}
 	registry := prometheus.NewRegistry()
-	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newTurns(o.RequestsPerCaller), heavy: newLines(mostHeld), asking: newLines(mostAsking), writes: newLines(mostWrites), streams: newQuota(streamsPerGuest, streamsOfAll), meters: newMeters(registry), log: logger}
+	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newTurns(o.RequestsPerCaller), heavy: newLines(mostHeld), asking: newLines(mostAsking), writes: newLines(mostWrites), streams: newQuota(streamsPerGuest, streamsOfAll), meters: newMeters(registry), logged: newRequestLog(logger), log: logger}
 	if p.audit, err = newAudit(o.Audit, factlines.From(ctx), registry); err != nil {
 		return err
 	}
