@@ -44,8 +44,9 @@ const (
 	openLook = time.Minute
 )
 
-// pass reads bytes of a side before they go on. It returns false if what they show could not be written: then they do not go on.
-func (f *follower) pass(c *connection, side follow.Side, pieces [][]byte) bool {
+// pass reads bytes of a side before they go on, the client's last ones with the end of its side. It returns false if what they show could not be
+// written: then they do not go on.
+func (f *follower) pass(c *connection, side follow.Side, pieces [][]byte, last bool) bool {
 	now := time.Now().UnixMicro()
 	if f.heap.full(now) {
 		for of := range f.open {
@@ -53,6 +54,9 @@ func (f *follower) pass(c *connection, side follow.Side, pieces [][]byte) bool {
 		}
 	}
 	lines := c.Pass(now, side, pieces...)
+	if last {
+		lines = lines.With(c.End(now))
+	}
 	c.describe()
 	return lines.None() || f.out.write(lines, f.late)
 }

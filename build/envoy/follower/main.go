@@ -83,11 +83,13 @@ func envoy_dynamic_module_on_network_filter_read(filter, state unsafe.Pointer, s
 		return proceed
 	}
 	chunks := make([]C.chunk, C.envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(filter))
-	if len(chunks) == 0 {
+	switch {
+	case len(chunks) > 0:
+		C.envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks(filter, &chunks[0])
+	case !bool(end):
 		return proceed
 	}
-	C.envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks(filter, &chunks[0])
-	return pass(c, follow.Requests, chunks)
+	return pass(c, follow.Requests, chunks, bool(end))
 }
 
 //export envoy_dynamic_module_on_network_filter_write
@@ -102,11 +104,18 @@ func envoy_dynamic_module_on_network_filter_write(filter, state unsafe.Pointer, 
 		return proceed
 	}
 	C.envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks(filter, &chunks[0])
-	return pass(c, follow.Answers, chunks)
+	return pass(c, follow.Answers, chunks, false)
 }
 
+// The events are the beginning of the connection, and its end, behind which its line of the access log comes.
+//
 //export envoy_dynamic_module_on_network_filter_event
-func envoy_dynamic_module_on_network_filter_event(filter, state unsafe.Pointer, event C.int) {} //nolint:revive // C needs names
+func envoy_dynamic_module_on_network_filter_event(filter, state unsafe.Pointer, event C.int) { //nolint:revive // C needs names
+	c := kept[*connection](state)
+	if c.Direction != "" && !c.Done(follow.Requests) {
+		pass(c, follow.Requests, nil, true)
+	}
+}
 
 //export envoy_dynamic_module_on_network_filter_destroy
 func envoy_dynamic_module_on_network_filter_destroy(state unsafe.Pointer) {
@@ -117,15 +126,16 @@ func envoy_dynamic_module_on_network_filter_destroy(state unsafe.Pointer) {
 	release(state)
 }
 
-// pass returns whether the bytes go on. They do not if what they show could not be written, for whatever reason.
-func pass(c *connection, side follow.Side, chunks []C.chunk) (result C.int) {
+// pass returns whether the bytes go on; last is true for the last ones of the client. They do not if what they show could not be written, for
+// whatever reason.
+func pass(c *connection, side follow.Side, chunks []C.chunk, last bool) (result C.int) {
 	all.mutex.Lock()
 	defer all.mutex.Unlock()
 	defer func() { _ = recover() }()
 	result = stop // unless all goes well
 	if !c.stopped {
 		c.stopped = true
-		c.stopped = !all.pass(c, side, pieces(chunks))
+		c.stopped = !all.pass(c, side, pieces(chunks), last)
 	}
 	if !c.stopped {
 		result = proceed

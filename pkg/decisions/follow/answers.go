@@ -80,7 +80,7 @@ func (c *Connection) readAnswerBody(rest []byte) []byte {
 	case status == switching:
 		return c.upgraded(rest)
 	case status < ok: // another answer follows
-		a.message = message{}
+		a.message = message{headSize: a.headSize}
 	case e.connect && status < redirect:
 		return c.changed(ReasonTunnel)
 	case e.head || status == noContent || status == notModified:

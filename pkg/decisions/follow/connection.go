@@ -93,17 +93,27 @@ func (c *Connection) Closed() []Event {
 	if !c.answers.unread && c.two == nil && len(c.waiting) > 0 {
 		c.endAnswer() // an answer may last until the connection's end
 	}
+	c.notWhole(ReasonEnded)
 	c.endWaiting()
 	return c.take()
 }
 
+// SentAll reads the end of the client's side. Servers that take it for the end of a request's head act on the request.
+func (c *Connection) SentAll() []Event {
+	c.notWhole(ReasonEnded)
+	return c.take()
+}
+
 // beforeAnswer reports the request that is not whole yet, because an answer comes that no other request waits for.
-func (c *Connection) beforeAnswer() {
+func (c *Connection) beforeAnswer() { c.notWhole(ReasonEarlyAnswer) }
+
+// notWhole reports the request whose head is not whole. The reason is for one whose first line is not.
+func (c *Connection) notWhole(reason string) {
 	r := &c.requests
 	switch {
 	case c.two != nil || r.unread:
 	case r.state == atStart && r.lineSize > 0:
-		c.notARequest(text{line: r.line}, ReasonEarlyAnswer)
+		c.notARequest(text{line: r.line}, reason)
 	case r.state == inFields && !r.begun:
 		c.beginRequest()
 	}

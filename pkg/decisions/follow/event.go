@@ -54,6 +54,9 @@ const (
 	maxPath      = 4096
 	// maxLine is how much of a line that is not whole yet is remembered. Of a longer one the rest is checked and dropped.
 	maxLine = 8 << 10
+	// maxHead is how long a head (all its lines, and the answers of 1xx before it) and a line within a body may be: no body's bytes count them. Of a
+	// side that sends more the rest is unread, so that the connection's line has its bytes.
+	maxHead = 1 << 20
 	// maxWaiting is how many requests wait for their answers. With more, the answers are unread: they cannot be matched to requests any more.
 	maxWaiting = 256
 	// maxEarly is how much is remembered of what a server of HTTP/2 sends before the client: its settings.
@@ -68,11 +71,14 @@ const (
 	ReasonNotHTTP       = "not HTTP"
 	ReasonServerFirst   = "the server speaks first"
 	ReasonEarlyAnswer   = "answered before the first line of the request was whole"
+	ReasonEnded         = "ended before the first line of the request was whole"
 	ReasonOldVersion    = "HTTP/0.9"
 	ReasonLineEnd       = "a line does not end in CR LF"
 	ReasonControl       = "a control character"
 	ReasonField         = "a header field that is not one"
+	ReasonHosts         = "several Host fields"
 	ReasonFolded        = "a folded header field"
+	ReasonHead          = "a head of more than 1 MiB"
 	ReasonLength        = "an unclear Content-Length"
 	ReasonCoding        = "an unclear Transfer-Encoding"
 	ReasonBoth          = "Content-Length and Transfer-Encoding"

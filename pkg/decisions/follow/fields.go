@@ -17,6 +17,7 @@ type fields struct {
 	authority string
 	cut       bool
 	length    int64
+	hasHost   bool
 	hasLength bool
 	hasCoding bool
 	chunked   bool // is the last coding
@@ -35,8 +36,12 @@ func (f *fields) read(t text) string {
 	name, value := t.line[:colon], bytes.Trim(t.line[colon+1:], " \t")
 	switch len(name) {
 	case len("Host"):
-		if is(name, "host") && f.authority == "" {
+		if is(name, "host") {
+			if f.hasHost {
+				return ReasonHosts
+			}
 			f.authority, f.cut = cut(value, maxAuthority)
+			f.hasHost = true
 		}
 	case len("Upgrade"):
 		if is(name, "upgrade") {

@@ -169,6 +169,7 @@ func TestWhatIsUnclearIsUnread(t *testing.T) {
 		"GET /x HTTP/1.1\r\nContent-Length : 24\r\n\r\n":                                         follow.ReasonField,
 		"GET /x HTTP/1.1\r\nContent-Length\r\n\r\n":                                              follow.ReasonField,
 		"GET /x HTTP/1.1\r\n: 24\r\n\r\n":                                                        follow.ReasonField,
+		"GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n":                                          follow.ReasonHosts,
 		"GET /x HTTP/1.1\r\na[b]: c\r\n\r\n":                                                     follow.ReasonField,
 		"GET /x HTTP/1.1\r\nContent-Length: +24\r\n\r\n":                                         follow.ReasonLength,
 		"GET /x HTTP/1.1\r\nContent-Length: 0x18\r\n\r\n":                                        follow.ReasonLength,
@@ -208,6 +209,34 @@ func TestWhatIsUnclearIsUnread(t *testing.T) {
 				require.Contains(t, got, "began 1 ", "%q", text)
 			}
 		}
+	}
+}
+
+// No line of the record counts the bytes of heads. Of a side that sends more in one, the rest is unread, so that the connection's line counts them.
+func TestAHeadHasNoRoomForData(t *testing.T) {
+	fill := strings.Repeat("X: "+strings.Repeat("x", 1019)+"\r\n", 1000) // less than the bound, twice is more
+	const first, last = "GET /x HTTP/1.1\r\n", "\r\n"
+	for name, row := range map[string]struct {
+		less, more []step
+		unread     string
+	}{
+		"fields":      {[]step{"> " + first + fill + last}, []step{"> " + first + fill + fill + last}, "requests"},
+		"one field":   {[]step{"> " + first + "X: " + strings.ReplaceAll(fill, "\r\n", "")}, []step{"> " + first + "X: " + strings.ReplaceAll(fill+fill, "\r\n", "")}, "requests"},
+		"empty lines": {[]step{"> " + strings.Repeat(last, 1000)}, []step{"> " + strings.Repeat(last, 1<<20)}, "requests"},
+		"trailers": {
+			[]step{"> POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\na\r\n", 1<<18) + "0\r\n" + fill + last},
+			[]step{"> POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + fill + fill + last}, "requests",
+		},
+		"1xx":          {[]step{get, "< HTTP/1.1 103 E\r\n" + fill + last}, []step{get, "< " + strings.Repeat("HTTP/1.1 103 E\r\n"+fill+last, 2)}, "answers"},
+		"each its own": {[]step{"> " + strings.Repeat(first+fill+last, 4), strings.Repeat("< HTTP/1.1 200 OK\r\n"+fill+"Content-Length: 0\r\n\r\n", 1)}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NotContains(t, shown(play(&follow.Connection{}, row.less, whole)), "unread")
+			if row.more != nil {
+				got := shown(play(&follow.Connection{}, row.more, whole))
+				require.Contains(t, got, "unread "+row.unread)
+			}
+		})
 	}
 }
 

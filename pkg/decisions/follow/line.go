@@ -8,6 +8,7 @@ type message struct {
 	line     []byte // of the line that is not whole yet: at most its first maxLine bytes
 	tail     []byte // the last tailSize bytes of a line longer than that
 	lineSize int64  // of the line so far, without its end
+	headSize int64  // of the whole lines of the head so far
 	spaces   int    // in the line so far
 	cr       bool   // the last byte was a CR
 
@@ -68,6 +69,9 @@ func (m *message) readLine(data []byte) (t text, rest []byte, whole bool, reason
 	if end >= 0 && !cr {
 		return m.kept(piece), nil, false, ReasonLineEnd
 	}
+	if m.headSize+m.lineSize+int64(len(piece)) > maxHead {
+		return m.kept(piece), nil, false, ReasonHead
+	}
 	if end < 0 {
 		m.cr = cr
 		m.keep(piece)
@@ -75,6 +79,7 @@ func (m *message) readLine(data []byte) (t text, rest []byte, whole bool, reason
 	}
 	t = m.kept(piece)
 	t.spaces = m.spaces
+	m.headSize += t.size + int64(len("\r\n"))
 	m.line, m.tail, m.lineSize, m.spaces, m.cr = nil, nil, 0, 0, false
 	return t, rest, true, ""
 }
@@ -134,6 +139,9 @@ func (m *message) readChunked(data []byte) (rest []byte, done bool, reason strin
 		return rest, false, reason
 	}
 	m.bytes += t.size + int64(len("\r\n"))
+	if m.state != inTrailers {
+		m.headSize = 0
+	}
 	switch m.state {
 	case inSize:
 		size, ok := chunkSize(t.line)

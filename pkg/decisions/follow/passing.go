@@ -25,6 +25,11 @@ type Lines struct{ Begins, Ends []byte }
 // None reports whether there is nothing to write.
 func (l Lines) None() bool { return len(l.Begins) == 0 && len(l.Ends) == 0 }
 
+// With returns the lines and then the others.
+func (l Lines) With(others Lines) Lines {
+	return Lines{append(l.Begins, others.Begins...), append(l.Ends, others.Ends...)}
+}
+
 // Done reports whether no byte of a side needs to be passed to Pass any more. What a server answers is of interest while its
 // client's side is read: it shows which request is not whole.
 func (p *Passing) Done(s Side) bool { return p.unread[s] && (s == Requests || p.unread[Requests]) }
@@ -41,6 +46,11 @@ func (p *Passing) Pass(now int64, s Side, pieces ...[]byte) Lines {
 		}
 		return events
 	})
+}
+
+// End reads the end of the client's side.
+func (p *Passing) End(now int64) Lines {
+	return p.lines(now, func(c *Connection) []Event { return c.SentAll() })
 }
 
 // Close ends what has not ended.

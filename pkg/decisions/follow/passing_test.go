@@ -16,13 +16,42 @@ func passing() *Passing {
 func TestADefectOfTheReaderIsALine(t *testing.T) {
 	for side, feed := range map[Side]string{Requests: "\x00\x00\x01\x01\x00\x00\x00\x00\x01x", Answers: "\x00\x00\x01\x01\x00\x00\x00\x00\x01x"} {
 		p := passing()
-		p.read = Connection{known: true, two: &two{}} // has no tables, without which nothing can be read
+		p.read = Connection{known: true, two: &two{sides: [2]frames{{begun: true}, {begun: true}}}} // has no tables, without which nothing can be read
 		lines := p.Pass(1, side, []byte(feed))
 		require.Equal(t, 1, strings.Count(string(lines.Begins), ReasonDefect))
 		require.True(t, p.Done(Requests))
 		require.True(t, p.Done(Answers))
 		require.Equal(t, carriesTCP, p.Carries)
 		require.True(t, p.Close(2).None())
+	}
+}
+
+// Python's http.server acts on a request whose head ends with the connection. No answer needs to come: the client leaves before.
+func TestARequestThatEndsWithTheConnectionIsInTheRecord(t *testing.T) {
+	const get, ok = "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+	for last, row := range map[string]struct {
+		carries string
+		lines   []string
+	}{
+		"":                                 {carriesHTTP, nil},
+		"GET /act HTTP/1.1\r\nHost: h\r\n": {carriesHTTP, []string{`"path":"/act"`}},
+		"GET /act HTTP/1.1\r\nX: " + strings.Repeat("x", 1<<19): {carriesHTTP, []string{`"path":"/act"`}},
+		"GET /act":                 {carriesTCP, []string{`"path":"/act"`, ReasonEnded}},
+		strings.Repeat("x", 1<<19): {carriesTCP, []string{ReasonNotHTTP}},
+	} {
+		for _, end := range []func(p *Passing) Lines{func(p *Passing) Lines { return p.End(3) }, func(p *Passing) Lines { return p.Close(3) }} {
+			p := passing()
+			p.Pass(1, Requests, []byte(get))
+			p.Pass(2, Answers, []byte(ok))
+			require.True(t, p.Pass(3, Requests, []byte(last)).None(), "%.40q", last)
+			lines := string(end(p).Begins)
+			require.Equal(t, len(row.lines), strings.Count(lines, "\n"), "%.40q", last)
+			for _, want := range row.lines {
+				require.Contains(t, lines, want, "%.40q", last)
+			}
+			require.Equal(t, row.carries, p.Carries, "%.40q", last)
+			require.Empty(t, p.Close(4).Begins, "%.40q", last)
+		}
 	}
 }
 

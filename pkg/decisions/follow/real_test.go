@@ -126,6 +126,11 @@ func frames(write func(f *http2.Framer, header func(fields ...string) []byte)) s
 	return out.String()
 }
 
+const (
+	noSettings    = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	clientPreface = http2.ClientPreface + noSettings
+)
+
 func TestHTTP2(t *testing.T) {
 	request := []string{":method", "GET", ":scheme", "http", ":path", "/2", ":authority", "h"}
 	for name, row := range map[string]struct {
@@ -151,7 +156,7 @@ func TestHTTP2(t *testing.T) {
 		}, []string{"began 1 HTTP/2 GET h /2", "ended 1 404 0 8"}},
 		"the server's settings come first": {[]step{
 			"< " + frames(func(f *http2.Framer, _ func(...string) []byte) { _ = f.WriteSettings() }),
-			"> " + http2.ClientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
+			"> " + clientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header(request...), EndHeaders: true, EndStream: true})
 			}),
 			"< " + frames(func(f *http2.Framer, header func(...string) []byte) {
@@ -171,16 +176,16 @@ func TestHTTP2(t *testing.T) {
 			}),
 		}, []string{"began 1 HTTP/1.1 GET h /1", "ended 1 200 0 0", "began 2 HTTP/2 GET h /2", "ended 2 0 0 0"}},
 		"a promise": {[]step{
-			"> " + http2.ClientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
+			"> " + clientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header(request...), EndHeaders: true, EndStream: true})
 			}),
-			"< " + frames(func(f *http2.Framer, header func(...string) []byte) {
+			"< " + noSettings + frames(func(f *http2.Framer, header func(...string) []byte) {
 				_ = f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, EndHeaders: true, BlockFragment: header(request...)})
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 2, BlockFragment: header(":status", "200"), EndHeaders: true, EndStream: true})
 			}),
 		}, []string{"began 1 HTTP/2 GET h /2", "began 2 HTTP/2 GET h /2", "ended 2 200 0 0", "ended 1 0 0 0"}},
 		"a request on a stream below the last": {[]step{
-			"> " + http2.ClientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
+			"> " + clientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
 				for _, id := range []uint32{5, 3} {
 					_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: header(request...), EndHeaders: true})
 				}
@@ -188,22 +193,30 @@ func TestHTTP2(t *testing.T) {
 			}),
 		}, []string{"began 1 HTTP/2 GET h /2", "began 2 HTTP/2 GET h /2", "ended 1 0 0 0", "ended 2 0 0 0"}},
 		"a header block that is interrupted": {[]step{
-			"> " + http2.ClientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
+			"> " + clientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header(request...)})
 				_ = f.WritePing(false, [8]byte{})
 			}),
 		}, []string{"unread requests: " + follow.ReasonFrame}},
 		"a header block of nonsense": {[]step{
-			"> " + http2.ClientPreface + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\xff",
+			"> " + clientPreface + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\xff",
 		}, []string{"unread requests: " + follow.ReasonHeaderBlock}},
 		"a field over its bound": {[]step{
-			"> " + http2.ClientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
+			"> " + clientPreface + frames(func(f *http2.Framer, header func(...string) []byte) {
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header("x", strings.Repeat("x", 100<<10)), EndHeaders: true})
 			}),
 		}, []string{"unread requests: " + follow.ReasonHeaderBlock}},
+		"a client that sends no settings": {[]step{
+			"> " + http2.ClientPreface + "\x47\x45\x54\x20/xyz GET /hidden HTTP/1.1\r\n\r\n",
+		}, []string{"unread requests: " + follow.ReasonFrame}},
+		"a server that does not speak it": {[]step{
+			"> " + clientPreface + "\x47\x45\x54\x20/xyz GET /hidden HTTP/1.1\r\n\r\n",
+			"< HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n",
+		}, []string{"unread requests: " + follow.ReasonFrame, "unread answers: " + follow.ReasonFrame}},
+		"an empty line before it": {[]step{"> \r\n" + clientPreface}, []string{"unread requests: " + follow.ReasonNotHTTP}},
 		"an answer on a stream without a request": {[]step{
-			"> " + http2.ClientPreface,
-			"< " + frames(func(f *http2.Framer, header func(...string) []byte) {
+			"> " + clientPreface,
+			"< " + noSettings + frames(func(f *http2.Framer, header func(...string) []byte) {
 				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header(":status", "200"), EndHeaders: true, EndStream: true})
 			}),
 		}, []string{"unread answers: " + follow.ReasonUnknownStream}},

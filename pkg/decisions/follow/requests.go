@@ -44,7 +44,7 @@ func (c *Connection) readRequests(data []byte) (rest []byte) {
 }
 
 func (c *Connection) readRequestLine(t text, rest []byte) []byte {
-	if c.count == 0 && string(t.line) == prefaceLine {
+	if !c.known && string(t.line) == prefaceLine {
 		c.requests.message = message{}
 		c.two = newTwo(prefaceRest)
 		c.chosen()

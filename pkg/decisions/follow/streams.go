@@ -15,6 +15,12 @@ type stream struct {
 	target
 }
 
+// upgradedFrom makes a request of HTTP/1 the first stream (RFC 7540, 3.2).
+func (t *two) upgradedFrom(e exchange) {
+	t.streams[1] = &stream{number: e.number, stamp: e.stamp, inner: e.bytes, target: e.target}
+	t.last[Requests] = 1
+}
+
 // count adds bytes of a body.
 func (t *two) count(s Side, id uint32, n int) {
 	if of := t.streams[id]; of != nil {

@@ -38,6 +38,7 @@ type frames struct {
 	preface string // what must still come of it
 	header  [frameHeader]byte
 	have    int  // bytes of the header
+	begun   bool // a frame has come
 	inside  bool // the payload of a frame
 	left    uint32
 	kind    byte
@@ -59,12 +60,6 @@ func newTwo(preface string) *two {
 	return t
 }
 
-// upgradedFrom makes a request of HTTP/1 the first stream (RFC 7540, 3.2).
-func (t *two) upgradedFrom(e exchange) {
-	t.streams[1] = &stream{number: e.number, stamp: e.stamp, inner: e.bytes, target: e.target}
-	t.last[Requests] = 1
-}
-
 // read reads one step of a side.
 func (t *two) read(c *Connection, s Side, data []byte) (rest []byte) {
 	f := &t.sides[s]
@@ -82,9 +77,13 @@ func (t *two) read(c *Connection, s Side, data []byte) (rest []byte) {
 		if f.have += n; f.have == frameHeader {
 			f.have = 0
 			if !t.open(s) {
+				if s == Answers && !f.begun {
+					c.unread(Requests, ReasonFrame) // the server speaks something else, so the client's bytes are something else to it
+				}
 				c.unread(s, ReasonFrame)
 				return nil
 			}
+			f.begun = true
 		}
 		data = data[n:]
 	}
@@ -94,12 +93,15 @@ func (t *two) read(c *Connection, s Side, data []byte) (rest []byte) {
 	return data
 }
 
-// open begins a frame. It returns false for one that cannot be there.
+// open begins a frame. It returns false for one that cannot be there: the first one of a side has its settings (RFC 9113, 3.4).
 func (t *two) open(s Side) bool {
 	f := &t.sides[s]
 	f.inside, f.left = true, uint24(f.header[:])
 	f.kind, f.flags, f.stream = f.header[3], f.header[4], binary.BigEndian.Uint32(f.header[5:])&(1<<31-1)
 	f.prefix, f.needs, f.padding, f.promised = nil, 0, 0, 0
+	if !f.begun && (f.kind != frameSettings || f.flags&flagAck != 0 || f.stream != 0) {
+		return false
+	}
 	if (f.block != nil) != (f.kind == frameContinuation) || f.block != nil && f.block.stream != f.stream {
 		return false // between the parts of a header block there is nothing else
 	}
