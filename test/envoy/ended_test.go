@@ -48,3 +48,21 @@ func TestTheFollowerRecordsARequestThatEndsWithItsConnection(t *testing.T) {
 		}
 	}
 }
+
+// Bytes that the lines of requests do not count are counted by a line of the connection.
+func TestTheFollowerCountsWhatIsInNoBody(t *testing.T) {
+	w := newWorld(t, following(t))
+	w.record(t, w.peer, peer4)
+	const fields = 300 << 10
+	w.exchange(t, w.pod, peer4, 8080, "GET /few HTTP/1.1\r\nHost: h\r\n\r\n")
+	c := w.connection(t, w.pod, "tcp", peer4, 8080)
+	fmt.Fprint(c, "GET /many HTTP/1.1\r\nHost: h\r\nX: "+strings.Repeat("x", fields)+"\r\n\r\n")
+	readResponse(t, c)
+	require.NoError(t, c.Close())
+	line := w.logged(t, byPath("/many"))
+	require.EqualValues(t, 0, line["bytes_received"])
+	connection := w.logged(t, func(l map[string]any) bool {
+		return l["event"] == "TcpConnectionEnd" && l["downstream_remote_address"] == line["downstream_remote_address"]
+	})
+	require.Greater(t, connection["bytes_received"], float64(fields))
+}

@@ -82,6 +82,15 @@ func (f *follower) relieve(c *connection, now int64) {
 	}
 }
 
+// ended writes how what has not ended ends, and has the access log know what the connection has carried.
+func (f *follower) ended(c *connection) {
+	lines := c.Close(time.Now().UnixMicro())
+	c.describe()
+	if !lines.None() {
+		f.out.write(lines, f.late)
+	}
+}
+
 func (f *follower) close(c *connection) {
 	delete(f.open, c)
 	if lines := c.Close(time.Now().UnixMicro()); !lines.None() {

@@ -111,10 +111,10 @@ func envoy_dynamic_module_on_network_filter_write(filter, state unsafe.Pointer, 
 //
 //export envoy_dynamic_module_on_network_filter_event
 func envoy_dynamic_module_on_network_filter_event(filter, state unsafe.Pointer, event C.int) { //nolint:revive // C needs names
-	c := kept[*connection](state)
-	if c.Direction != "" && !c.Done(follow.Requests) {
-		pass(c, follow.Requests, nil, true)
-	}
+	all.mutex.Lock()
+	defer all.mutex.Unlock()
+	defer func() { _ = recover() }() // the proxy goes on
+	all.ended(kept[*connection](state))
 }
 
 //export envoy_dynamic_module_on_network_filter_destroy

@@ -112,7 +112,7 @@ func (c *Connection) upgraded(rest []byte) []byte {
 	c.two = newTwo(prefaceLine + "\r\n" + prefaceRest)
 	c.two.upgradedFrom(c.waiting[0])
 	c.waiting = nil
-	c.answers.message = message{}
+	c.answers.next()
 	return rest
 }
 
@@ -144,5 +144,5 @@ func (c *Connection) endAnswer() {
 		RequestBytes: c.requestBytes(e), AnswerBytes: c.answers.bytes,
 	})
 	c.waiting = append(c.waiting[:0], c.waiting[1:]...)
-	c.answers.message = message{}
+	c.answers.next()
 }

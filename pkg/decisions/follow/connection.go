@@ -17,12 +17,6 @@ type Connection struct {
 	early    []byte     // what the server of HTTP/2 sent before the client
 }
 
-// side is the state of one direction.
-type side struct {
-	unread bool
-	message
-}
-
 // exchange is a request that waits for its answer.
 type exchange struct {
 	number  uint64
@@ -162,10 +156,7 @@ func (c *Connection) number() (uint64, int64) {
 
 // unread ends the reading of a side.
 func (c *Connection) unread(s Side, reason string) {
-	of := &c.requests
-	if s == Answers {
-		of = &c.answers
-	}
+	of := c.side(s)
 	if of.unread {
 		return
 	}

@@ -140,7 +140,7 @@ func (m *message) readChunked(data []byte) (rest []byte, done bool, reason strin
 	}
 	m.bytes += t.size + int64(len("\r\n"))
 	if m.state != inTrailers {
-		m.headSize = 0
+		m.headSize -= t.size + int64(len("\r\n"))
 	}
 	switch m.state {
 	case inSize:

@@ -8,15 +8,24 @@ type Passing struct {
 	// Name is the server name that a TLS client asked for.
 	Name string
 
-	read   Connection
-	unread [2]bool
+	read    Connection
+	unread  [2]bool
+	counted int64 // bytes of both sides that lines of ended requests count
+	began   int64 // requests
 }
+
+// besideBodies is how many bytes of a side may be beside bodies, for each request and once more, and one part of besidePart of what is in bodies: pings
+// of gRPC are as many as messages.
+const (
+	besideBodies = 64 << 10
+	besidePart   = 4
+)
 
 // What a connection carries.
 const (
 	carriesHTTP = "http" // a server has answered a request, and no byte was unread
 	carriesTLS  = "tls"
-	carriesTCP  = "tcp" // a side is unread
+	carriesTCP  = "tcp" // a side is unread, or has bytes that the lines of its requests do not count
 )
 
 // Lines are what is to be written. What is in Begins has to be written before the bytes go on, with all lines before; Ends can wait.
@@ -53,9 +62,14 @@ func (p *Passing) End(now int64) Lines {
 	return p.lines(now, func(c *Connection) []Event { return c.SentAll() })
 }
 
-// Close ends what has not ended.
+// Close ends what has not ended. It may be called again.
 func (p *Passing) Close(now int64) Lines {
-	return p.lines(now, func(c *Connection) []Event { return c.Closed() })
+	lines := p.lines(now, func(c *Connection) []Event { return c.Closed() })
+	room := besideBodies*(1+p.began) + p.counted/besidePart
+	if beside := max(p.read.requests.besides(), p.read.answers.besides()); beside > room && p.Carries == carriesHTTP {
+		p.Carries = carriesTCP
+	}
+	return lines
 }
 
 // Stop ends the reading.
@@ -90,6 +104,7 @@ func (p *Passing) add(to Lines, events []Event) Lines {
 		switch e.Kind {
 		case Ended:
 			to.Ends = p.AppendLine(to.Ends, e)
+			p.counted += e.RequestBytes + e.AnswerBytes
 			if e.Status > 0 && !p.unread[Requests] && !p.unread[Answers] {
 				p.Carries = carriesHTTP
 			}
@@ -106,7 +121,9 @@ func (p *Passing) add(to Lines, events []Event) Lines {
 			if p.Carries = carriesTCP; second {
 				continue
 			}
-		case Began, Open:
+		case Began:
+			p.began++
+		case Open:
 		}
 		to.Begins = p.AppendLine(to.Begins, e)
 	}

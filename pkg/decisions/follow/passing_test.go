@@ -35,7 +35,7 @@ func TestARequestThatEndsWithTheConnectionIsInTheRecord(t *testing.T) {
 	}{
 		"":                                 {carriesHTTP, nil},
 		"GET /act HTTP/1.1\r\nHost: h\r\n": {carriesHTTP, []string{`"path":"/act"`}},
-		"GET /act HTTP/1.1\r\nX: " + strings.Repeat("x", 1<<19): {carriesHTTP, []string{`"path":"/act"`}},
+		"GET /act HTTP/1.1\r\nX: " + strings.Repeat("x", 1<<15): {carriesHTTP, []string{`"path":"/act"`}},
 		"GET /act":                 {carriesTCP, []string{`"path":"/act"`, ReasonEnded}},
 		strings.Repeat("x", 1<<19): {carriesTCP, []string{ReasonNotHTTP}},
 	} {
@@ -52,6 +52,45 @@ func TestARequestThatEndsWithTheConnectionIsInTheRecord(t *testing.T) {
 			require.Equal(t, row.carries, p.Carries, "%.40q", last)
 			require.Empty(t, p.Close(4).Begins, "%.40q", last)
 		}
+	}
+}
+
+// Bytes that no line of a request counts have the connection's line count them.
+func TestWhatNoRequestCountsIsCountedOfTheConnection(t *testing.T) {
+	const get, ok = "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+	fields := strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 200)
+	frame := func(kind byte, size int) string {
+		return string([]byte{byte(size >> 16), byte(size >> 8), byte(size), kind, 0, 0, 0, 0, 0}) + strings.Repeat("\x00", size)
+	}
+	two := prefaceLine + "\r\n" + prefaceRest + frame(frameSettings, 0) + "\x00\x00\x03\x01\x05\x00\x00\x00\x01\x82\x84\x86"
+	answer := frame(frameSettings, 0) + "\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88"
+	for name, row := range map[string]struct{ sent, answered, carries string }{
+		"a body":                      {"POST / HTTP/1.1\r\nContent-Length: 400000\r\n\r\n" + strings.Repeat("x", 400000), ok, carriesHTTP},
+		"the body of an answer":       {get, "HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + strings.Repeat("x", 400000), carriesHTTP},
+		"many requests":               {strings.Repeat(get, 200), strings.Repeat(ok, 200), carriesHTTP},
+		"fields":                      {"GET / HTTP/1.1\r\n" + fields + "\r\n", ok, carriesTCP},
+		"fields of an answer":         {get, "HTTP/1.1 200 OK\r\n" + fields + "Content-Length: 0\r\n\r\n", carriesTCP},
+		"HTTP/2":                      {two, answer, carriesHTTP},
+		"frames of an unknown kind":   {two + frame(200, 400000), answer, carriesTCP},
+		"data of a stream that ended": {two, answer + strings.Repeat(frame(frameData, 16000), 20), carriesTCP},
+		"pings":                       {two + strings.Repeat(frame(6, 8), 20000), answer, carriesTCP},
+		"pings of many messages": {
+			strings.Replace(two, "\x03\x01\x05", "\x03\x01\x04", 1) + strings.Repeat(frame(6, 8)+frame(8, 4), 20000),
+			answer[:9] + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88" + strings.Repeat("\x00\x00\x32\x00\x00\x00\x00\x00\x01"+strings.Repeat("x", 50), 20000) + "\x00\x00\x00\x00\x01\x00\x00\x00\x01",
+			carriesHTTP,
+		},
+		"chunks":           {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\na\r\n", 100000) + "0\r\n\r\n", ok, carriesHTTP},
+		"fields of chunks": {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + fields + "\r\n1\r\na\r\n0\r\n\r\n", ok, carriesTCP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := passing()
+			p.Pass(1, Requests, []byte(row.sent))
+			p.Pass(2, Answers, []byte(row.answered))
+			require.Equal(t, carriesHTTP, p.Carries)
+			p.Close(3)
+			require.Equal(t, row.carries, p.Carries)
+			require.True(t, p.Close(4).None())
+		})
 	}
 }
 

@@ -45,7 +45,7 @@ func (c *Connection) readRequests(data []byte) (rest []byte) {
 
 func (c *Connection) readRequestLine(t text, rest []byte) []byte {
 	if !c.known && string(t.line) == prefaceLine {
-		c.requests.message = message{}
+		c.requests.next()
 		c.two = newTwo(prefaceRest)
 		c.chosen()
 		return rest
@@ -193,5 +193,5 @@ func (c *Connection) endRequest() {
 	if n := len(c.waiting); n > 0 && c.waiting[n-1].number == c.count {
 		c.waiting[n-1].bytes = c.requests.bytes
 	}
-	c.requests.message = message{}
+	c.requests.next()
 }

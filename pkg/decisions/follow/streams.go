@@ -21,6 +21,17 @@ func (t *two) upgradedFrom(e exchange) {
 	t.last[Requests] = 1
 }
 
+// beside reports whether the frame's payload is in no body, and not what any connection has as much of as of frames with bodies.
+func (f *frames) beside(t *two) bool {
+	switch f.kind {
+	case frameData:
+		return t.streams[f.stream] == nil
+	case framePriority, frameReset, frameWindow:
+		return false
+	}
+	return true
+}
+
 // count adds bytes of a body.
 func (t *two) count(s Side, id uint32, n int) {
 	if of := t.streams[id]; of != nil {

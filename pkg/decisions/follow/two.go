@@ -6,9 +6,11 @@ import "encoding/binary"
 const (
 	frameData         = 0
 	frameHeaders      = 1
+	framePriority     = 2
 	frameReset        = 3
 	frameSettings     = 4
 	framePush         = 5
+	frameWindow       = 8
 	frameContinuation = 9
 
 	flagEndStream  = 0x1
@@ -144,6 +146,9 @@ func (t *two) payload(c *Connection, s Side, data []byte) (rest []byte) {
 		}
 	} else if f.kind == frameData {
 		t.count(s, f.stream, n)
+	}
+	if f.beside(t) {
+		c.side(s).beside += int64(n)
 	}
 	f.left -= uint32(n) //nolint:gosec // at most 24 bits
 	if f.left == 0 {
