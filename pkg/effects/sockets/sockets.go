@@ -28,14 +28,27 @@ const (
 
 // End ends every TCP connection and every connected UDP socket of the namespace that leads out of it and is not of the
 // given user. Their owners get ECONNABORTED; the other end of a TCP connection gets a RST, unless a rule already drops it.
-// End returns how many there were.
+// End returns how many there were. What it holds in memory and how long it takes has a bound, since a tenant may have opened sockets by the
+// million: of more than endAtOnce times endRounds some stay.
 func End(ns *netns.Namespace, keep uint32) (ended int, err error) {
+	return endIn(ns, keep, endAtOnce)
+}
+
+const (
+	endAtOnce = 64 << 10 // sockets that are listed before the first of them ends
+	endRounds = 16
+)
+
+func endIn(ns *netns.Namespace, keep uint32, atOnce int) (ended int, err error) {
 	err = ns.Do(func() error {
 		var problems error
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 			for _, protocol := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
-				n, err := end(family, protocol, keep)
-				ended += n
+				n, err := atOnce, error(nil)
+				for round := 0; n == atOnce && err == nil && round < endRounds; round++ {
+					n, err = end(family, protocol, keep, atOnce)
+					ended += n
+				}
 				problems = errors.Join(problems, err)
 			}
 		}
@@ -65,14 +78,15 @@ func (r raw) Len() int { return len(r) }
 // Serialize returns it.
 func (r raw) Serialize() []byte { return r }
 
-// end works in the calling thread's network namespace. What it holds in memory does not grow with the sockets that stay.
-func end(family, protocol uint8, keep uint32) (ended int, err error) {
+// end works in the calling thread's network namespace, and ends so many sockets at most. What it holds in memory does not grow with those that
+// stay.
+func end(family, protocol uint8, keep uint32, atMost int) (ended int, err error) {
 	var ids [][]byte // all are listed before the first ends: a list during which sockets end would leave some out
 	each := func(s []byte) bool {
 		if len(s) >= uidAt+4 && binary.NativeEndian.Uint32(s[uidAt:]) != keep && leaves(family, s[headerSize:headerSize+idSize]) {
 			ids = append(ids, slices.Clone(s[headerSize:headerSize+idSize])) // s is a part of a large buffer
 		}
-		return true
+		return len(ids) < atMost
 	}
 	asked := query(0, 1<<listening, nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, family, protocol, make([]byte, idSize))
 	if err := asked.ExecuteIter(unix.NETLINK_INET_DIAG, 0, each); err != nil && !errors.Is(err, unix.ENOENT) { // the kernel has no such sockets

@@ -3,6 +3,7 @@
 package sockets_test
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -66,4 +67,26 @@ func TestConnectionsEndButThoseOfTheProxy(t *testing.T) {
 	again, err := sockets.End(p.NS, proxy)
 	require.NoError(t, err)
 	require.Zero(t, again)
+}
+
+// A tenant may have more connections than are listed at once.
+func TestAllConnectionsEndHoweverManyThereAre(t *testing.T) {
+	const all, atOnce = 25, 10
+	p := kit.NewPod(t)
+	require.NoError(t, p.NS.Do(func() error {
+		for range all {
+			c, err := net.Dial("udp", netip.AddrPortFrom(kit.FarV4(), 53).String())
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { _ = c.Close() })
+		}
+		return nil
+	}))
+	ended, err := sockets.EndIn(p.NS, 1303, atOnce)
+	require.NoError(t, err)
+	require.Equal(t, all, ended)
+	ended, err = sockets.EndIn(p.NS, 1303, 1)
+	require.NoError(t, err)
+	require.Zero(t, ended)
 }
