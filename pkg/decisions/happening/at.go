@@ -65,6 +65,7 @@ func atNode(events []Event, namespace, pod string, at time.Time) (h Held, held b
 			h.Before = append(h.Before, e)
 		case e.Kind == "AgentStarted":
 			h.Agent = "an agent ran, started at " + e.Time.UTC().Format(time.RFC3339) + ", version " + e.Details["version"]
+			doubt(policies)
 		case e.Kind == "AgentStopped":
 			h.Agent = "no agent ran since " + e.Time.UTC().Format(time.RFC3339) + "; the rules stayed in place"
 		case e.Kind == "PolicyChanged" && e.Namespace == namespace:
@@ -75,6 +76,15 @@ func atNode(events []Event, namespace, pod string, at time.Time) (h Held, held b
 		h.Policies = append(h.Policies, policies[name])
 	}
 	return h, held
+}
+
+// doubt notes of policies that an agent starts again, which records those that are there. One that was deleted while no agent ran has no line of that.
+func doubt(policies map[string]Event) {
+	const doubted = " (before the agent's last start, and not recorded again)"
+	for name, e := range policies {
+		e.What = strings.TrimSuffix(e.What, doubted) + doubted
+		policies[name] = e
+	}
 }
 
 // hidesStates reports whether facts about how the pod was held may be missing before this one. own: it is about the pod.

@@ -58,3 +58,23 @@ func TestHowAPodWasHeldNamesWhatTheLogDoesNotHaveOneByOne(t *testing.T) {
 		require.Len(t, held[0].Before, missing, second)
 	}
 }
+
+func TestAPolicyThatAnAgentDidNotFindAgainIsInDoubt(t *testing.T) {
+	moment := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
+	var events []Event
+	add := func(kind, name string) {
+		events = append(events, Event{Time: moment.Add(time.Duration(len(events)) * time.Minute), Node: "a", Namespace: "s", Kind: kind, What: kind, Index: int64(len(events)), Details: map[string]string{"name": name, "to": "Enforced"}})
+	}
+	add("PolicyChanged", "s/deleted")
+	add("PolicyChanged", "s/kept")
+	add("PodStateChanged", "")
+	events[2].Pod = "p"
+	add("AgentStarted", "")
+	add("AgentStarted", "")
+	add("PolicyChanged", "s/kept")
+	held := At(events, "s", "p", moment.Add(time.Hour))
+	require.Len(t, held[0].Policies, 2)
+	require.Equal(t, "PolicyChanged (before the agent's last start, and not recorded again)", held[0].Policies[0].What)
+	require.Equal(t, "PolicyChanged", held[0].Policies[1].What)
+	require.Equal(t, "PolicyChanged", At(events, "s", "p", moment.Add(2*time.Minute))[0].Policies[0].What)
+}
