@@ -2,14 +2,20 @@ package apiproxy
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/effects/factlines"
+	"data-space.liqo.io/pkg/effects/upstream"
 	recorded "data-space.liqo.io/pkg/values/fact"
 )
 
@@ -80,6 +86,33 @@ func TestImpersonationThatIsAllowedIsAFactOnceAnHourAndOneThatIsRefusedEachTime(
 	}
 	require.Less(t, len(all), 103+510, "the rate of one caller")
 	(*factBudget)(nil).impersonated(f("Refused"), assumption{})
+}
+
+func TestAnAPIServerThatDoesNotAnswerIsNoRefusalOfAnImpersonation(t *testing.T) {
+	code := http.StatusInternalServerError
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, `{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","spec":{},"status":{"allowed":false}}`) // the client is there
+	}))
+	defer server.Close()
+	clients, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+	require.NoError(t, err)
+	request := httptest.NewRequest(http.MethodGet, "/api", nil)
+	request.Header.Set("Impersonate-User", "admin")
+	reasons := func() (all []string) {
+		var facts sunk
+		p := &proxy{clients: clients, audit: audit{facts: newFactBudget(&facts)}}
+		_, err := p.plan(request, upstream.Identity{Name: "study"}, nil, &fact{})
+		require.Error(t, err)
+		for _, f := range facts {
+			all = append(all, f.Reason)
+		}
+		return all
+	}
+	require.Empty(t, reasons())
+	code = http.StatusCreated
+	require.Equal(t, []string{"Refused"}, reasons())
 }
 
 // Who may impersonate the ServiceAccounts of a namespace, as each editor of it may, chooses their names, which need not exist.

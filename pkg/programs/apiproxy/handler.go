@@ -147,7 +147,7 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 // plan decides about a request of a caller, and notes what is known of it.
 func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values, f *fact) (*plan, error) {
 	identity, err := p.assume(r.Context(), sender, r.Header)
-	if window.Impersonates(r.Header) {
+	if window.Impersonates(r.Header) && !apierrors.IsServiceUnavailable(err) { // otherwise it is not known whether it may
 		as := r.Header.Get("Impersonate-User")
 		p.audit.facts.impersonated(f.kept.Impersonation(as, err == nil), assumption{sender.Name, as})
 	}
