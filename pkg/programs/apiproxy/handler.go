@@ -126,11 +126,12 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 		f.verdict = replied
 		return nil
 	}
+	// It may be answered in another way. The copying of an answer panics when the client leaves.
+	defer func() { f.verdict = planned.verdict.Action }()
 	if planned.verdict.Action == window.Write {
 		if err := p.write(answered, r, planned); err != nil {
 			p.failed(answered, r, err)
 		}
-		f.verdict = planned.verdict.Action
 		return nil
 	}
 	ctx := context.WithValue(r.Context(), planKey{}, planned)
@@ -140,7 +141,6 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 		defer end()
 	}
 	p.forward.ServeHTTP(answered, r.WithContext(ctx))
-	f.verdict = planned.verdict.Action // it may have been answered in another way
 	return nil
 }
 

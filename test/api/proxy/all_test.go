@@ -153,3 +153,23 @@ func TestAWatchOfAllNamespacesBeginsWhereTheirListWas(t *testing.T) {
 		require.Equal(t, a.want, review.Status.Allowed, "%+v", a)
 	}
 }
+
+func TestTheVerdictOfAWatchOfAllNamespacesIsLoggedWhenItsClientLeaves(t *testing.T) {
+	w := newWorld(t)
+	second, stop := w.another(t)
+	defer stop()
+	proxied, _ := second.pharma(t)
+	seen, err := clients(t, proxied).CoreV1().ConfigMaps("").Watch(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	seen.Stop()
+	var logged string
+	eventually(t, func() bool {
+		for line := range strings.Lines(second.output.String()) {
+			if strings.Contains(line, `"verb":"watch","kind":"configmaps"`) {
+				logged = line
+			}
+		}
+		return logged != ""
+	}, "the watch is logged at its end")
+	require.Contains(t, logged, `"verdict":"merge"`)
+}
