@@ -23,7 +23,7 @@ func proxyFlags(f *pflag.FlagSet, c *controller.Config) {
 		" in both directions; none for no port (default "+joinPorts(envoy.DefaultServerFirstPorts())+")", &c.ServerFirstPorts, parsePorts)
 	cli.Var(f, "opaque-ports", "`ports` whose connections proxies pass on as bytes and log as TCP, comma-separated, for programs that notice its HTTP (default none)", &c.OpaquePorts, parsePorts)
 	cli.Var(f, "closed-networks", "`networks` that no GuestPolicy opens by address, beside nodes, their pods and the API server, comma-separated (default none)", &c.ClosedNetworks, guestnet.ParseNetworks)
-	cli.Var(f, "max-connections", "`number` of connections that a proxy holds open at a time; outgoing, incoming and explicit calls have seven eighths of them each at most (default "+strconv.Itoa(envoy.DefaultMaxConnections)+")", &c.MaxConnections, parseConnections)
+	cli.Var(f, "max-connections", "`number` of connections that a proxy holds open at a time in one direction; in all it holds 64 more (default "+strconv.Itoa(envoy.DefaultMaxConnections)+")", &c.MaxConnections, parseConnections)
 }
 
 // parseDetection leaves the bounds to the proxy's settings, where zero means the default.

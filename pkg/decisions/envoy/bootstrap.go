@@ -102,9 +102,6 @@ func fewStats() *metricsv3.StatsConfig {
 	}}
 }
 
-// reservedPart is the part of the connections that no listener takes from the others: callers from outside leave room for the pod's own calls.
-const reservedPart = 8
-
 // limits bounds each listener that applications and callers can fill, below the bound on the whole. What probes and the admin socket need is not
 // bounded: Envoy can exempt a listener from a bound on the whole, but (as of 1.40) every connection that such a listener
 // closes then counts as one of the others closed, and the bound is soon none.
@@ -119,7 +116,7 @@ func (b *builder) limits() *bootstrapv3.LayeredRuntime {
 	}
 	for _, listener := range []string{listenerEgress, listenerForward, listenerIngress} {
 		key := "envoy.resource_limits.listener." + listener + ".connection_limit"
-		fields[key] = structpb.NewNumberValue(float64(b.settings.MaxConnections - b.settings.MaxConnections/reservedPart))
+		fields[key] = structpb.NewNumberValue(float64(b.settings.MaxConnections))
 	}
 	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
 		Name:           "limits",

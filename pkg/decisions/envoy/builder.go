@@ -29,7 +29,7 @@ const (
 	streamLimit = 256
 	// datagramLimit is the largest DNS message over UDP, in bytes, that resolvers announce in practice (RFC 6891).
 	datagramLimit = 4096
-	// spareConnections are for probes and the admin socket.
+	// spareConnections are for probes and the admin socket, and for the other directions of a listener that is full.
 	spareConnections = 64
 	// portDNS is where every resolver listens.
 	portDNS uint16 = 53
