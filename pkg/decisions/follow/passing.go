@@ -15,7 +15,7 @@ type Passing struct {
 }
 
 // besideBodies is how many bytes of a side may be beside bodies, for each request and once more, and one part of besidePart of what is in bodies: pings
-// of gRPC are as many as messages.
+// of gRPC are as many as messages. Bytes that come with bodies in any connection of HTTP/2 (headers of frames, window updates) may be as many as those.
 const (
 	besideBodies = 64 << 10
 	besidePart   = 4

@@ -65,15 +65,18 @@ func TestWhatNoRequestCountsIsCountedOfTheConnection(t *testing.T) {
 	two := prefaceLine + "\r\n" + prefaceRest + frame(frameSettings, 0) + "\x00\x00\x03\x01\x05\x00\x00\x00\x01\x82\x84\x86"
 	answer := frame(frameSettings, 0) + "\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88"
 	for name, row := range map[string]struct{ sent, answered, carries string }{
-		"a body":                      {"POST / HTTP/1.1\r\nContent-Length: 400000\r\n\r\n" + strings.Repeat("x", 400000), ok, carriesHTTP},
-		"the body of an answer":       {get, "HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + strings.Repeat("x", 400000), carriesHTTP},
-		"many requests":               {strings.Repeat(get, 200), strings.Repeat(ok, 200), carriesHTTP},
-		"fields":                      {"GET / HTTP/1.1\r\n" + fields + "\r\n", ok, carriesTCP},
-		"fields of an answer":         {get, "HTTP/1.1 200 OK\r\n" + fields + "Content-Length: 0\r\n\r\n", carriesTCP},
-		"HTTP/2":                      {two, answer, carriesHTTP},
-		"frames of an unknown kind":   {two + frame(200, 400000), answer, carriesTCP},
-		"data of a stream that ended": {two, answer + strings.Repeat(frame(frameData, 16000), 20), carriesTCP},
-		"pings":                       {two + strings.Repeat(frame(6, 8), 20000), answer, carriesTCP},
+		"a body":                          {"POST / HTTP/1.1\r\nContent-Length: 400000\r\n\r\n" + strings.Repeat("x", 400000), ok, carriesHTTP},
+		"the body of an answer":           {get, "HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + strings.Repeat("x", 400000), carriesHTTP},
+		"many requests":                   {strings.Repeat(get, 200), strings.Repeat(ok, 200), carriesHTTP},
+		"fields":                          {"GET / HTTP/1.1\r\n" + fields + "\r\n", ok, carriesTCP},
+		"fields of an answer":             {get, "HTTP/1.1 200 OK\r\n" + fields + "Content-Length: 0\r\n\r\n", carriesTCP},
+		"HTTP/2":                          {two, answer, carriesHTTP},
+		"frames of an unknown kind":       {two + frame(200, 400000), answer, carriesTCP},
+		"data of a stream that ended":     {two, answer + strings.Repeat(frame(frameData, 16000), 20), carriesTCP},
+		"pings":                           {two + strings.Repeat(frame(6, 8), 20000), answer, carriesTCP},
+		"settings":                        {two + frame(frameSettings, 60000*settingSize), answer, carriesTCP},
+		"window updates":                  {two + strings.Repeat(frame(frameWindow, 4), 50000), answer, carriesTCP},
+		"empty frames of an unknown kind": {two + strings.Repeat(frame(200, 0), 70000), answer, carriesTCP},
 		"pings of many messages": {
 			strings.Replace(two, "\x03\x01\x05", "\x03\x01\x04", 1) + strings.Repeat(frame(6, 8)+frame(8, 4), 20000),
 			answer[:9] + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88" + strings.Repeat("\x00\x00\x32\x00\x00\x00\x00\x00\x01"+strings.Repeat("x", 50), 20000) + "\x00\x00\x00\x00\x01\x00\x00\x00\x01",

@@ -2,8 +2,9 @@ package follow
 
 // side is the state of one direction.
 type side struct {
-	unread bool
-	beside int64 // bytes that are in no body: heads, and what of HTTP/2 belongs to no request
+	unread  bool
+	beside  int64 // bytes that are in no body: heads, and what of HTTP/2 belongs to no request
+	framing int64 // bytes of HTTP/2 that come with bodies: headers of frames, and the payloads of some (frames.accompanies)
 	message
 }
 
@@ -13,8 +14,8 @@ func (s *side) next() {
 	s.message = message{}
 }
 
-// besides returns how many bytes were in no body.
-func (s *side) besides() int64 { return s.beside + s.headSize + s.lineSize }
+// besides returns how many bytes were in no body. It counts one of besidePart bytes of framing.
+func (s *side) besides() int64 { return s.beside + s.headSize + s.lineSize + s.framing/besidePart }
 
 func (c *Connection) side(s Side) *side {
 	if s == Answers {

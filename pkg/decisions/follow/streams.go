@@ -21,15 +21,20 @@ func (t *two) upgradedFrom(e exchange) {
 	t.last[Requests] = 1
 }
 
-// beside reports whether the frame's payload is in no body, and not what any connection has as much of as of frames with bodies.
-func (f *frames) beside(t *two) bool {
-	switch f.kind {
-	case frameData:
-		return t.streams[f.stream] == nil
-	case framePriority, frameReset, frameWindow:
-		return false
+// accompanies reports whether a connection has as many frames of this kind as it has frames with bodies.
+func (f *frames) accompanies() bool {
+	return f.kind == framePriority || f.kind == frameReset || f.kind == frameWindow
+}
+
+// countBeside counts bytes of the frame's payload that are in no body.
+func (t *two) countBeside(of *side, f *frames, n int64) {
+	switch {
+	case f.kind == frameData && t.streams[f.stream] != nil:
+	case f.accompanies():
+		of.framing += n
+	default:
+		of.beside += n
 	}
-	return true
 }
 
 // count adds bytes of a body.

@@ -78,9 +78,10 @@ func (t *two) read(c *Connection, s Side, data []byte) (rest []byte) {
 		n := copy(f.header[f.have:], data)
 		if f.have += n; f.have == frameHeader {
 			f.have = 0
+			c.side(s).framing += frameHeader
 			if !t.open(s) {
 				if s == Answers && !f.begun {
-					c.unread(Requests, ReasonFrame) // the server speaks something else, so the client's bytes are something else to it
+					c.unread(Requests, ReasonFrame) // the server's protocol is not HTTP/2, so it does not read the client's bytes as HTTP/2 either
 				}
 				c.unread(s, ReasonFrame)
 				return nil
@@ -129,6 +130,7 @@ func (t *two) open(s Side) bool {
 // payload reads what data has of the frame, and ends it.
 func (t *two) payload(c *Connection, s Side, data []byte) (rest []byte) {
 	f := &t.sides[s]
+	left := f.left
 	for len(data) > 0 && f.left > 0 && len(f.prefix) < f.needs {
 		f.prefix, data = append(f.prefix, data[0]), data[1:]
 		f.left--
@@ -147,10 +149,8 @@ func (t *two) payload(c *Connection, s Side, data []byte) (rest []byte) {
 	} else if f.kind == frameData {
 		t.count(s, f.stream, n)
 	}
-	if f.beside(t) {
-		c.side(s).beside += int64(n)
-	}
 	f.left -= uint32(n) //nolint:gosec // at most 24 bits
+	t.countBeside(c.side(s), f, int64(left-f.left))
 	if f.left == 0 {
 		f.inside = false
 		if reason := t.close(c, s); reason != "" {
