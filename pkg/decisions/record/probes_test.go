@@ -75,7 +75,7 @@ func TestProbesAreMarked(t *testing.T) {
 	require.False(t, none.Marked(wire("a", "E 1.2 200 - via_upstream 0 2 1 - "+podHTTP)).Probe)
 }
 
-// Whoever calls from elsewhere, or for something else, is in sight; and so is what a caller from the node does beyond what a probe does.
+// A call has no mark if its caller has no address of the node, if no probe makes it, or if it does more than a probe does.
 func TestWhatIsNoProbeIsNotMarked(t *testing.T) {
 	for name, marked := range map[string]func(m *marking) bool{
 		"from elsewhere": func(m *marking) bool {
@@ -97,7 +97,7 @@ func TestWhatIsNoProbeIsNotMarked(t *testing.T) {
 			return m.closed(1, 1<<20, 0) || m.closed(2, 0, 1<<20)
 		},
 		"the end of an unknown connection": func(m *marking) bool { return m.closed(1, 0, 0) || m.answer(0) },
-		"an address that is none": func(m *marking) bool {
+		"an invalid address": func(m *marking) bool {
 			return m.request(1, "x", podHTTP, "GET", "/healthz") || m.request(1, nodeAddress, "x", "GET", "/healthz")
 		},
 		"the connection of that number of a proxy that started again": func(m *marking) bool {

@@ -11,8 +11,14 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// healthCheck is the method by which the kubelet asks in gRPC.
-const healthCheck = "/grpc.health.v1.Health/Check"
+// What the kubelet asks in gRPC.
+const healthMethod, healthCheck = "POST", "/grpc.health.v1.Health/Check"
+
+// Bounds of what is kept of a pod's probes, since a guest chooses their number and their size. Lines of a probe beyond them have no mark.
+const (
+	mostProbes  = 32
+	longestPath = 1 << 10
+)
 
 // Probes returns the probes of a pod of the node that call one of its ports; none if the pod is not known, or is another one of the name.
 func (w *Watch) Probes(ctx context.Context, namespace, name, uid string) []workload.Probe {
@@ -23,18 +29,37 @@ func (w *Watch) Probes(ctx context.Context, namespace, name, uid string) []workl
 	return probes(&pod)
 }
 
+// probes returns the first probes of a pod, within the bounds.
 func probes(pod *corev1.Pod) []workload.Probe {
 	var all []workload.Probe
 	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for _, c := range list {
 			for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
-				if one, calls := probe(p, c.Ports); calls && !isProxy(c) {
+				if one, calls := probe(p, c.Ports); calls && !isProxy(c) && len(one.Path) <= longestPath && len(all) < mostProbes {
 					all = append(all, one)
 				}
 			}
 		}
 	}
 	return all
+}
+
+// withProbes returns containers from which probes returns the same again.
+func withProbes(all []workload.Probe) []corev1.Container {
+	var kept []corev1.Container
+	for _, one := range all {
+		p, to := &corev1.Probe{PeriodSeconds: int32(one.Period / time.Second)}, intstr.FromInt32(int32(one.Port)) //nolint:gosec // an int32 of seconds
+		switch one.Method {
+		case "":
+			p.TCPSocket = &corev1.TCPSocketAction{Port: to}
+		case healthMethod:
+			p.GRPC = &corev1.GRPCAction{Port: to.IntVal}
+		default:
+			p.HTTPGet = &corev1.HTTPGetAction{Path: one.Path, Port: to}
+		}
+		kept = append(kept, corev1.Container{LivenessProbe: p})
+	}
+	return kept
 }
 
 // probe returns what the kubelet calls, if it calls a port.
@@ -52,7 +77,7 @@ func probe(p *corev1.Probe, ports []corev1.ContainerPort) (one workload.Probe, c
 	case p.TCPSocket != nil:
 		one.Port = port(p.TCPSocket.Port, ports)
 	case p.GRPC != nil:
-		one.Port, one.Method, one.Path = number(p.GRPC.Port), "POST", healthCheck
+		one.Port, one.Method, one.Path = number(p.GRPC.Port), healthMethod, healthCheck
 	}
 	return one, one.Port > 0
 }

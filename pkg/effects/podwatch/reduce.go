@@ -11,7 +11,7 @@ import (
 	"data-space.liqo.io/pkg/values/workload"
 )
 
-// stripPod keeps of a pod what reduce reads.
+// stripPod keeps of a pod what reduce and probes read.
 func stripPod(in any) (any, error) {
 	pod, ok := in.(*corev1.Pod)
 	if !ok {
@@ -23,7 +23,7 @@ func stripPod(in any) (any, error) {
 			NodeName:       pod.Spec.NodeName,
 			HostNetwork:    pod.Spec.HostNetwork,
 			InitContainers: stripContainers(pod.Spec.InitContainers),
-			Containers:     stripContainers(pod.Spec.Containers),
+			Containers:     append(stripContainers(pod.Spec.Containers), withProbes(probes(pod))...),
 		},
 		Status: corev1.PodStatus{
 			Phase:                 pod.Status.Phase,
@@ -37,20 +37,12 @@ func stripMeta(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion}
 }
 
-// stripContainers keeps the proxy's name, and of the others the probes.
+// stripContainers keeps the proxy's name.
 func stripContainers(in []corev1.Container) []corev1.Container {
-	var kept []corev1.Container
-	for _, c := range in {
-		switch {
-		case c.Name == apis.ProxyContainerName:
-			kept = append(kept, corev1.Container{Name: c.Name})
-		case c.LivenessProbe != nil || c.ReadinessProbe != nil || c.StartupProbe != nil:
-			kept = append(kept, corev1.Container{
-				Ports: c.Ports, LivenessProbe: c.LivenessProbe, ReadinessProbe: c.ReadinessProbe, StartupProbe: c.StartupProbe,
-			})
-		}
+	if !slices.ContainsFunc(in, isProxy) {
+		return nil
 	}
-	return kept
+	return []corev1.Container{{Name: apis.ProxyContainerName}}
 }
 
 func isProxy(c corev1.Container) bool { return c.Name == apis.ProxyContainerName }

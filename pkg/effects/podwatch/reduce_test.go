@@ -1,6 +1,7 @@
 package podwatch
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -105,7 +106,7 @@ func TestTombstonesPass(t *testing.T) {
 	}
 }
 
-// What calls a port is a probe, by the port's name as well; the proxy's own is none, and a command calls nothing.
+// A probe calls a port, by its number or its name. The proxy's own probe and those that run a command are left out.
 func TestAStrippedPodKeepsItsProbes(t *testing.T) {
 	probe := func(p corev1.ProbeHandler) *corev1.Probe { return &corev1.Probe{ProbeHandler: p, PeriodSeconds: 10} }
 	get := func(port intstr.IntOrString, scheme corev1.URIScheme) *corev1.Probe {
@@ -144,4 +145,29 @@ func TestAStrippedPodKeepsItsProbes(t *testing.T) {
 	require.True(t, reduce(kept).HasProxy)
 	kept.Spec.InitContainers = nil
 	require.False(t, reduce(kept).HasProxy)
+}
+
+// A guest writes the specs of its pods, and the agent keeps all pods of its node in a memory of 192 MiB.
+func TestTheProbesThatAPodHasAreBounded(t *testing.T) {
+	long := strings.Repeat("x", 64<<10)
+	pod := fullPod()
+	for i := range 1000 {
+		get := &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080), HTTPHeaders: []corev1.HTTPHeader{{Name: "X", Value: long}}}
+		if i%2 == 0 {
+			get.Path += long
+		}
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{
+			Ports:          []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}},
+			LivenessProbe:  &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{HTTPGet: get}},
+			ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{long}}}},
+		})
+	}
+	stripped, err := stripPod(pod)
+	require.NoError(t, err)
+	kept, ok := stripped.(*corev1.Pod)
+	require.True(t, ok)
+	require.Less(t, kept.Size(), 64<<10)
+	require.LessOrEqual(t, len(kept.Spec.Containers), 32)
+	require.Equal(t, workload.Probe{Port: 8080, Method: "GET", Path: "/healthz", Period: time.Second}, probes(kept)[0])
+	require.Equal(t, probes(pod), probes(kept))
 }
