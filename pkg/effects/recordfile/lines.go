@@ -20,8 +20,11 @@ type Line struct {
 type Part struct {
 	Lines   []Line
 	Next    fact.Place // where the part ends
-	Removed bool       // the part begins later than asked for: what was before it was removed
+	Removed bool       // the part begins later than asked for, since the segments before it were removed
 }
+
+// firstSegment is the number of a record's first segment.
+const firstSegment = 1
 
 // Lines reads whole lines of the record in a folder, from one place up to another one at most, and about most bytes of them. One line that is longer
 // is passed over: only the positions at the beginning of a segment are. A part without lines that ends before to is followed by another one.
@@ -39,7 +42,7 @@ func Lines(folder string, from, to fact.Place, most int64) (Part, error) {
 		return p, fmt.Errorf("%s in %s is not a segment of a record; remove it", segments[0].Name, folder)
 	}
 	if from.Segment < oldest {
-		p.Removed, p.Next = from.Segment > 0, fact.Place{Segment: oldest}
+		p.Removed, p.Next = from.Segment > 0 || oldest > firstSegment, fact.Place{Segment: oldest}
 	}
 	if !to.After(p.Next) {
 		return p, nil
