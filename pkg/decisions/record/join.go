@@ -101,11 +101,11 @@ func asked(f fact.Fact, text string) (fact.Fact, bool) {
 	return f, true
 }
 
-// program returns the fact that a program of Data Spacer wrote.
+// program returns the fact that a program of Data Spacer wrote. Programs write facts to stdout, and to stderr their logs, which may quote a tenant.
 func program(e Entry) (fact.Fact, bool) {
 	text, ours := strings.CutPrefix(e.Text, fact.LinePrefix)
 	r, err := fact.Decode([]byte(text))
-	if !ours || err != nil {
+	if !ours || err != nil || e.Stream == "stderr" {
 		return fact.Fact{}, false
 	}
 	r.At = fact.Place{}

@@ -47,6 +47,10 @@ func TestALineOfAFactIsOneOfOurProgramsOnly(t *testing.T) {
 	require.Equal(t, fact.AdmissionRefused, f.Kind)
 	_, ok = p.Fact(entry("pharma-space", apis.ProxyContainerName, "pharma"))
 	require.False(t, ok)
+	logged := entry(apis.SystemNamespace, "webhook", "pharma")
+	logged.Stream = "stderr"
+	_, ok = p.Fact(logged)
+	require.False(t, ok)
 
 	guests := map[string]string{"pharma-space": "pharma", "bio-space": "bio"}
 	require.True(t, record.Concerns(entry(apis.SystemNamespace, "webhook", "pharma"), guests))
