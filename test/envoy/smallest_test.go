@@ -13,8 +13,8 @@ import (
 	"data-space.liqo.io/pkg/decisions/inject"
 )
 
-// With the smallest memory limit that the webhook gives a proxy, whatever its default is, it lives through the attempt that takes the most beside its heap: of the kernel,
-// for sockets whose clients do not read. On cgroup v1 the data in their buffers does not count; what it comes to is in docs/threat-model.md.
+// With the smallest memory limit that the webhook gives a proxy, the proxy survives the attempt that takes the most memory beside its heap: the
+// kernel's, for sockets whose clients do not read. The default limit may be larger. On cgroup v1 the data in their buffers does not count; what it comes to is in docs/threat-model.md.
 func TestTheSmallestProxyIsBounded(t *testing.T) {
 	smallest := resource.MustParse(inject.MinMemoryLimit)
 	for reader, s := range map[string]envoy.Settings{"codec": settings(), "module": following(t)} {

@@ -135,8 +135,8 @@ func connections() []notice {
 		{
 			name: "Early end of one's side", module: true, lines: whole(), chance: true,
 			where:   []string{"Redis | inline * | *", "SMTP | nc | *", "NATS | nc that waits for the greeting | *", "FTP | curl that stores | *"},
-			symptom: "A client that ends its side of the connection before the proxy knows the protocol gets its answer 0.4 to 0.8 s later. On a node so busy that the proxy has not read the first bytes by then, it gets no answer",
-			reason:  "Envoy reads the first bytes before it calls the destination. If the client has ended its side by then, Envoy closes the connection. The rule `ds-early-end` delays the client's FIN meanwhile",
+			symptom: "A client that ends its side of the connection with its first bytes, or without any, gets its answer 0.4 to 0.8 s later. With the codec it gets no answer on a node so busy that the proxy has not read the first bytes by then",
+			reason:  "The rule `ds-early-end` delays an early FIN, in pods of either mode. The codec's proxies need it: they read the first bytes before they call the destination, and close a connection whose client has ended its side by then",
 			remedy:  "[Opaque ports](#opaque-ports)",
 		},
 		{

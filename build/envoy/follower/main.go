@@ -126,8 +126,8 @@ func envoy_dynamic_module_on_network_filter_destroy(state unsafe.Pointer) {
 	release(state)
 }
 
-// pass returns whether the bytes go on; last is true for the last ones of the client. They do not if what they show could not be written, for
-// whatever reason.
+// pass returns whether the bytes go on; last is true for the last ones of the client. They do not go on if their lines could not be written, or
+// if the reader fails.
 func pass(c *connection, side follow.Side, chunks []C.chunk, last bool) (result C.int) {
 	all.mutex.Lock()
 	defer all.mutex.Unlock()

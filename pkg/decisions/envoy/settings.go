@@ -41,8 +41,8 @@ type Settings struct {
 	// ServerFirstPorts are the destination ports, in both directions, whose connections are passed on at once and logged as TCP,
 	// whatever their first bytes are: there servers speak first, and would wait for ProtocolDetection. nil: DefaultServerFirstPorts.
 	ServerFirstPorts []uint16
-	// MaxConnections bounds the connections of clients held open at one time at each of the transparent and explicit listeners, and at all
-	// listeners together but for spareConnections.
+	// MaxConnections bounds the clients' connections that are open at one time at each of the transparent and explicit listeners. All listeners
+	// together may have spareConnections more.
 	MaxConnections uint32
 	// OpaquePorts are destinations whose connections pass as bytes, whatever they carry: not a byte is changed, nothing is waited for, and the
 	// record holds connections instead of requests.

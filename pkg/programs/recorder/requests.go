@@ -185,7 +185,7 @@ func (q Query) chooses(e record.Entry) bool {
 // widest bounds a cell; what a tenant chose is shown in ASCII, so that nothing in it reaches the terminal as an order.
 const widest = 72
 
-// row prints one entry as a line of the table: what it says most plainly for a person. The entry as it was recorded is in the output as JSON.
+// row prints one entry as a line of the table, with the fields that people need. JSON output has the whole entry.
 func (q Query) row(w io.Writer, e record.Entry) {
 	l, what := record.ParseLogged(e), e.Text
 	if _, rest, asked := record.Question(e.Text); asked && e.Source.Container == apis.ResolverContainerName {
