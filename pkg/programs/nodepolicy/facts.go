@@ -7,8 +7,11 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"data-space.liqo.io/pkg/decisions/netpol"
 	"data-space.liqo.io/pkg/effects/nodefilter"
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/fact"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
@@ -70,6 +73,37 @@ func described(policy netpolicy.Policy) map[string]string {
 	details := map[string]string{"name": policy.String(), "sha256": hex.EncodeToString(sum[:])}
 	if cut := inParts(details, text, "rules", "rules2", "rules3", "rules4"); cut > 0 {
 		details["cut"] = strconv.Itoa(cut)
+	}
+	return details
+}
+
+// podFact returns the fact of a pod; without details it is gone.
+func (k *known) podFact(reason string, key netpolicy.Key, details map[string]string) fact.Fact {
+	guest := ""
+	if spaceLabels := k.spaces[key.Namespace]; apis.IsForeign(spaceLabels) {
+		guest = apis.Guest(spaceLabels)
+	}
+	message := "no policy finds the pod by its labels any more"
+	if details != nil {
+		message = "policies find the pod by these addresses and labels"
+	}
+	return fact.Fact{Kind: fact.PodSeen, Reason: reason, Subject: fact.Subject{Guest: guest, Namespace: key.Namespace, Pod: key.Name}, Message: message, Details: details}
+}
+
+// describe returns what policies see of a pod, as details.
+func (k *known) describe(p netpolicy.Pod) map[string]string {
+	ips, ports := make([]string, len(p.IPs)), make([]string, len(p.Ports))
+	for i, ip := range p.IPs {
+		ips[i] = ip.String()
+	}
+	for i, port := range p.Ports {
+		ports[i] = fmt.Sprintf("%s/%s/%d", port.Name, port.Protocol, port.Number)
+	}
+	details := map[string]string{"ips": strings.Join(ips, ",")}
+	cut := inParts(details, labels.Set(p.Labels).String(), "labels", "labels2") + inParts(details, labels.Set(k.spaces[p.Namespace]).String(), "spaceLabels", "spaceLabels2") +
+		inParts(details, strings.Join(ports, ","), "ports")
+	if cut > 0 {
+		details["cut"] = fmt.Sprint(cut)
 	}
 	return details
 }

@@ -12,7 +12,7 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// Who may write NetworkPolicies chooses how many rules one has.
+// A user who may write NetworkPolicies chooses how many rules a policy has.
 func TestLongPoliciesTakeLittleMemoryInWhatWasRecorded(t *testing.T) {
 	const policies = 20
 	lines := append([]string{"selects pods all"}, strings.Split(strings.Repeat("egress: to pods app=db, ports tcp/80|", 20_000), "|")...)
@@ -33,4 +33,9 @@ func TestLongPoliciesTakeLittleMemoryInWhatWasRecorded(t *testing.T) {
 	require.Len(t, k.policies, policies)
 	require.Less(t, after.HeapAlloc, before.HeapAlloc+uint64(policies*text/5))
 	runtime.KeepAlive(policy)
+	require.Len(t, k.found(), policies)
+	require.Empty(t, k.waiting, "only the hash of each policy remains")
+	policy.Name = "later"
+	require.Len(t, k.take(netpol.PolicySeen{Policy: policy}), 1)
+	require.Empty(t, k.waiting)
 }

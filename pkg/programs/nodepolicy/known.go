@@ -2,25 +2,21 @@ package nodepolicy
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
-
-	"k8s.io/apimachinery/pkg/labels"
 
 	"data-space.liqo.io/pkg/decisions/netpol"
-	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/fact"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// known is what was recorded of the policies and of this node's pods, by which a change is told from what a list repeats. A pod that has no address,
-// or that policies do not judge, is not there. Of one goroutine.
+// known holds what was recorded of the policies and of this node's pods: a list repeats objects, and only differences are recorded. It holds no pod
+// without an address and no pod that policies do not judge. One goroutine uses it.
 type known struct {
 	node     string
-	spaces   map[string]map[string]string // labels of all namespaces
-	policies map[netpolicy.Key]map[string]string
+	spaces   map[string]map[string]string        // labels of all namespaces
+	policies map[netpolicy.Key]string            // hash of the rules: the rules are long, and a cluster has many policies
+	waiting  map[netpolicy.Key]map[string]string // details of policies, until found returns them; then nil
 	pods     map[netpolicy.Key]netpolicy.Pod
 	details  map[netpolicy.Key]map[string]string // of pods, as they were recorded
 	listed   map[netpol.Kind]map[netpolicy.Key]bool
@@ -28,12 +24,12 @@ type known struct {
 
 func newKnown(node string) *known {
 	return &known{
-		node: node, spaces: map[string]map[string]string{}, policies: map[netpolicy.Key]map[string]string{}, pods: map[netpolicy.Key]netpolicy.Pod{},
-		details: map[netpolicy.Key]map[string]string{}, listed: map[netpol.Kind]map[netpolicy.Key]bool{},
+		node: node, spaces: map[string]map[string]string{}, policies: map[netpolicy.Key]string{}, waiting: map[netpolicy.Key]map[string]string{},
+		pods: map[netpolicy.Key]netpolicy.Pod{}, details: map[netpolicy.Key]map[string]string{}, listed: map[netpol.Kind]map[netpolicy.Key]bool{},
 	}
 }
 
-// take notes a change, and returns the facts of what is another than before.
+// take applies a change, and returns a fact for each policy and each pod that differs from what was recorded.
 func (k *known) take(c netpol.Change) []fact.Fact {
 	switch c := c.(type) {
 	case netpol.ListBegins:
@@ -43,6 +39,7 @@ func (k *known) take(c netpol.Change) []fact.Fact {
 	case netpol.ListEnds:
 		return k.unlisted(c.Kind)
 	case netpol.NamespaceSeen:
+		k.list(netpol.Namespaces, netpolicy.Key{Name: c.Namespace.Name})
 		k.spaces[c.Namespace.Name] = c.Namespace.Labels
 		return k.relabelled(c.Namespace.Name)
 	case netpol.NamespaceGone:
@@ -60,19 +57,25 @@ func (k *known) take(c netpol.Change) []fact.Fact {
 	return nil
 }
 
-// unlisted ends a list: what it did not contain is gone.
+// unlisted ends a list: objects that it did not contain are gone.
 func (k *known) unlisted(kind netpol.Kind) (facts []fact.Fact) {
 	listed := k.listed[kind]
 	delete(k.listed, kind)
 	gone := func(key netpolicy.Key) bool { return listed != nil && !listed[key] }
-	if kind == netpol.Pods {
+	switch kind {
+	case netpol.Namespaces:
+		for _, name := range slices.Sorted(maps.Keys(k.spaces)) {
+			if gone(netpolicy.Key{Name: name}) {
+				facts = append(facts, k.take(netpol.NamespaceGone{Name: name})...)
+			}
+		}
+	case netpol.Pods:
 		for _, key := range sorted(k.pods) {
 			if gone(key) {
 				facts = append(facts, k.podGone(key)...)
 			}
 		}
-	}
-	if kind == netpol.Policies {
+	case netpol.Policies:
 		for _, key := range sorted(k.policies) {
 			if gone(key) {
 				facts = append(facts, k.policyGone(key)...)
@@ -91,10 +94,14 @@ func (k *known) list(kind netpol.Kind, key netpolicy.Key) {
 func (k *known) policy(p netpolicy.Policy) []fact.Fact {
 	k.list(netpol.Policies, p.Key)
 	details := described(p)
-	if maps.Equal(k.policies[p.Key], details) {
+	hash := details["sha256"]
+	if k.policies[p.Key] == hash {
 		return nil
 	}
-	k.policies[p.Key] = details
+	k.policies[p.Key] = hash
+	if k.waiting != nil {
+		k.waiting[p.Key] = details
+	}
 	return []fact.Fact{policyFact("Applied", p.Key, details)}
 }
 
@@ -103,6 +110,7 @@ func (k *known) policyGone(key netpolicy.Key) []fact.Fact {
 		return nil
 	}
 	delete(k.policies, key)
+	delete(k.waiting, key)
 	return []fact.Fact{policyFact("Deleted", key, map[string]string{"name": key.String()})}
 }
 
@@ -114,7 +122,7 @@ func (k *known) pod(p netpolicy.Pod) []fact.Fact {
 	return k.described(p)
 }
 
-// described returns the fact of a pod of which something else holds than was recorded.
+// described returns the fact of a pod whose details differ from those that were recorded.
 func (k *known) described(p netpolicy.Pod) []fact.Fact {
 	details := k.describe(p)
 	before := k.details[p.Key]
@@ -148,45 +156,16 @@ func (k *known) relabelled(space string) (facts []fact.Fact) {
 	return facts
 }
 
-// found returns a fact for each policy and each pod that is there.
+// found returns a fact for each policy and each pod that is there when the agent starts. It is called once.
 func (k *known) found() (facts []fact.Fact) {
-	for _, key := range sorted(k.policies) {
-		facts = append(facts, policyFact("Found", key, k.policies[key]))
+	for _, key := range sorted(k.waiting) {
+		facts = append(facts, policyFact("Found", key, k.waiting[key]))
 	}
+	k.waiting = nil
 	for _, key := range sorted(k.pods) {
 		facts = append(facts, k.podFact("Found", key, k.details[key]))
 	}
 	return facts
-}
-
-func (k *known) podFact(reason string, key netpolicy.Key, details map[string]string) fact.Fact {
-	guest := ""
-	if spaceLabels := k.spaces[key.Namespace]; apis.IsForeign(spaceLabels) {
-		guest = apis.Guest(spaceLabels)
-	}
-	message := "no policy finds the pod by its labels any more"
-	if details != nil {
-		message = "policies find the pod by these addresses and labels"
-	}
-	return fact.Fact{Kind: fact.PodSeen, Reason: reason, Subject: fact.Subject{Guest: guest, Namespace: key.Namespace, Pod: key.Name}, Message: message, Details: details}
-}
-
-// describe returns what policies see of a pod, as details.
-func (k *known) describe(p netpolicy.Pod) map[string]string {
-	ips, ports := make([]string, len(p.IPs)), make([]string, len(p.Ports))
-	for i, ip := range p.IPs {
-		ips[i] = ip.String()
-	}
-	for i, port := range p.Ports {
-		ports[i] = fmt.Sprintf("%s/%s/%d", port.Name, port.Protocol, port.Number)
-	}
-	details := map[string]string{"ips": strings.Join(ips, ",")}
-	cut := inParts(details, labels.Set(p.Labels).String(), "labels", "labels2") + inParts(details, labels.Set(k.spaces[p.Namespace]).String(), "spaceLabels", "spaceLabels2") +
-		inParts(details, strings.Join(ports, ","), "ports")
-	if cut > 0 {
-		details["cut"] = fmt.Sprint(cut)
-	}
-	return details
 }
 
 func sorted[T any](m map[netpolicy.Key]T) []netpolicy.Key {

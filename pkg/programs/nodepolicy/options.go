@@ -64,7 +64,7 @@ func (o Options) ranges() ([]netip.Prefix, error) {
 	for text := range strings.SplitSeq(o.PodCIDRs, ",") {
 		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fmt.Errorf("--pod-cidrs=%q: %q is no range of addresses; give some such as 10.244.1.0/24,fd00:1::/64", o.PodCIDRs, text)
+			return nil, fmt.Errorf("--pod-cidrs=%q: %q is not a range of addresses; give some such as 10.244.1.0/24,fd00:1::/64", o.PodCIDRs, text)
 		}
 		out = append(out, prefix.Masked())
 	}
@@ -84,8 +84,8 @@ func (o Options) settings(node string) (netpol.Settings, error) {
 	}, errors.Join(err, marksErr)
 }
 
-// OnNode returns the policies of the node that this process is on. It first tries whether the node's kernel can hold their rules. Of c it sets
-// what the options say, of p what writes to the kernel.
+// OnNode returns the policies of the node that this process is on. It first tries whether the node's kernel can hold their rules. It sets the
+// fields of c that the options have, and the fields of p that read the cluster and write to the kernel.
 func OnNode(ctx context.Context, o Options, backend xtables.Backend, watch *policywatch.Watch, c Config, p Parts) (*Policies, error) {
 	here, err := netns.Own()
 	if err != nil {

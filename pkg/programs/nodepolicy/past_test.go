@@ -181,6 +181,8 @@ func TestAListThatIsRepeatedRecordsOnlyWhatDiffers(t *testing.T) {
 	require.Empty(t, list(space, pod("a", "here", "10.0.0.1"), pod("b", "there", "10.0.0.2"), pod("c", "here"), policy), "a list that is repeated")
 	require.Equal(t, []string{"PodSeen Added c", "PodSeen Gone a", "PolicyChanged Deleted "}, list(space, pod("c", "here", "10.0.0.3")))
 	require.Equal(t, "pharma", k.found()[0].Subject.Guest)
+	require.Equal(t, []string{"PodSeen Changed c"}, list(pod("c", "here", "10.0.0.3")), "its namespace was deleted while no watch ran")
+	require.Empty(t, k.spaces)
 	require.Len(t, k.take(pod("c", "there", "10.0.0.3")), 1, "another pod of its name runs on another node")
 	require.Empty(t, k.found())
 }
