@@ -128,11 +128,11 @@ func (e *Emitter) sign(l *factlog.Log) {
 		e.complain("the log of facts cannot be signed", err)
 		return
 	}
-	e.signed.Store(string(signed))
 	e.metrics.size(l.Size())
 	if c, err := factlog.Unverified(signed); err == nil {
 		e.metrics.checkpoint(c.Hash)
 	}
+	e.signed.Store(string(signed))
 }
 
 // stepped queues a fact if the clock was set. It compares the clock with the time that passed.
