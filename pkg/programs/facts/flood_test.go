@@ -30,8 +30,7 @@ func TestAPodThatFloodsItsProxysLogHidesNoRequestOfAnotherGuest(t *testing.T) {
 	lines := func(n int) []record.Entry {
 		flood := make([]record.Entry, n)
 		for i := range flood {
-			text := fmt.Sprintf("E %d.1764435600123456 200 - via_upstream 3 2 12 99 192.0.2.9:80", i)
-			flood[i] = record.Line(source, record.Position{File: "0", Offset: 1}, record.Piece{Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(text)}, 0)
+			flood[i] = entry(source, fmt.Sprintf("E %d.1764435600123456 200 - via_upstream 3 2 12 99 192.0.2.9:80", i))
 		}
 		return flood
 	}
@@ -61,8 +60,7 @@ func TestAPodThatFloodsItsProxysLogHidesNoRequestOfAnotherGuest(t *testing.T) {
 	last, err := fact.Encode(0, fact.Fact{Kind: fact.AdmissionRefused, Reason: "pods", Subject: fact.Subject{Guest: "loud"}})
 	require.NoError(t, err)
 	webhook := record.Source{Guest: "loud", Namespace: apis.SystemNamespace, Pod: "data-space-webhook-1", Container: "webhook"}
-	require.NoError(t, loud.Append([]record.Entry{record.Line(webhook, record.Position{File: "0", Offset: 1}, record.Piece{
-		Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(fact.LinePrefix + string(last))}, 0)}))
+	require.NoError(t, loud.Append([]record.Entry{entry(webhook, fact.LinePrefix+string(last))}))
 	synced()
 	require.Eventually(t, func() bool { return slices.Contains(kinds(recorded(t, folder)), fact.AdmissionRefused) }, patience, 50*time.Millisecond,
 		"the loud guest's record is read to its end, and what our programs wrote there is not hidden")

@@ -37,9 +37,13 @@ func newRequests(t *testing.T, folder string) *requests {
 	return &requests{T: t, folder: folder, File: f}
 }
 
+// entry is a line that a container writes now.
+func entry(source record.Source, text string) record.Entry {
+	return record.Line(source, record.Position{File: "0", Offset: 1}, record.Piece{Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(text)}, 0)
+}
+
 func (r *requests) line(source record.Source, text string) {
-	require.NoError(r, r.Append([]record.Entry{record.Line(source, record.Position{File: "0", Offset: 1}, record.Piece{
-		Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(text)}, 0)}))
+	require.NoError(r, r.Append([]record.Entry{entry(source, text)}))
 }
 
 // ask writes the two lines of a request of a pod.
