@@ -23,7 +23,7 @@ func (w *World) pods(ctx context.Context, namespace, selector string) ([]corev1.
 	return RunningPods(ctx, w.kube, namespace, selector)
 }
 
-// RunningPods lists the pods that run and are not ending, in order of their nodes. It is an error if there is none.
+// RunningPods lists the pods that run and are not ending, in order of their nodes. It returns an error if no pod runs.
 func RunningPods(ctx context.Context, kube kubernetes.Interface, namespace, selector string) ([]corev1.Pod, error) {
 	list, err := kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {

@@ -175,8 +175,8 @@ func (g *Guest) pod(e happening.Event) *Pod {
 	return g.pods[name]
 }
 
-// held takes how a pod was held, also from before the page's time: it is how the pod was held when that began. What had ended by then is forgotten: its guest may
-// have had any number of pods.
+// held adds a state of a pod. It keeps states from before the page's time too: the newest of them is the pod's state when that time begins. It forgets a pod that
+// ended before that time, since a guest may have had any number of such pods.
 func (g *Guest) held(e happening.Event, from time.Time) {
 	to := e.Details["to"]
 	p := g.pod(e)

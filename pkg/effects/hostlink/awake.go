@@ -6,8 +6,8 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
-// awake has a table filter again that another program has made dormant, and reports whether one had. A dormant table keeps its chains and rules, and the
-// kernel asks none of them.
+// awake clears the flag dormant of a table, and reports whether another program had set it. A dormant table keeps its chains and rules, and the kernel
+// does not evaluate them.
 func awake(ns *netns.Namespace, t *nftables.Table) (woken bool, err error) {
 	err = within(ns, func(conn *nftables.Conn) error {
 		all, err := conn.ListTablesOfFamily(t.Family)

@@ -41,8 +41,8 @@ func Stream(ctx context.Context, socket, path string, w io.Writer) error {
 	})
 }
 
-// exchange sends one request to a local socket and has the answer read. The errors tell apart that no program listens (ErrNobody), that it
-// does not serve the path (ErrNotServed), and what it complains about.
+// exchange sends one request to a local socket, and calls read with the answer. errors.Is ErrNobody if no program listens at the socket, ErrNotServed if
+// the program does not serve the path; another error has the program's complaint.
 func exchange(ctx context.Context, socket, method, path string, read func(answer io.Reader) error) error {
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

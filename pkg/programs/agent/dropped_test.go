@@ -14,7 +14,7 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// A pod whose processes send what every rule refuses, without a pause, fills the log with a fact each ten minutes, and none of its packets is missing.
+// The processes of a pod send refused packets without a pause: the log gets one fact each ten minutes, and the facts count every packet.
 func TestAFloodOfRefusedPacketsIsAFactEachTenMinutesAndEachPacketIsCounted(t *testing.T) {
 	l := newLife(t)
 	var facts []fact.Fact

@@ -99,7 +99,7 @@ func (e *Emitter) Emit(f fact.Fact) {
 	e.put(f)
 }
 
-// Checkpoint returns the newest signed checkpoint of the node's log; empty: there is none yet.
+// Checkpoint returns the newest signed checkpoint of the node's log; empty: nothing was signed yet.
 func (e *Emitter) Checkpoint() string {
 	if e == nil {
 		return ""

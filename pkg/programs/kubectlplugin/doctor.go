@@ -13,7 +13,7 @@ import (
 
 // observer sees what the API server has of a cluster.
 type observer interface {
-	// Observe reads what the findings are decided by. What cannot be read is part of the observations, no error.
+	// Observe reads what the findings are decided by. What cannot be read is part of the observations, not an error.
 	Observe(ctx context.Context) doctor.Observations
 }
 

@@ -49,8 +49,8 @@ func Requests(ctx context.Context, cluster Cluster, stdout io.Writer, q Query, s
 	return errors.Join(problems...)
 }
 
-// entry writes a line of an agent's answer: of a table, of JSON, or as a document of YAML. The agent has no tenant's text in it that a terminal obeys; root of
-// its node may have the agent answer anything.
+// entry writes a line of an agent's answer: of a table, of JSON, or as a document of YAML. In the agent's own answer no tenant's text has a character that a
+// terminal obeys, but root of its node may have the agent answer anything.
 func (s Style) entry(w io.Writer, line []byte) (err error) {
 	switch {
 	case s.ForPeople():

@@ -46,7 +46,7 @@ type lines struct {
 	each func(line []byte) error
 }
 
-// longestLine bounds a line; an agent writes no longer one.
+// longestLine bounds a line: an agent writes only shorter ones.
 const longestLine = 1 << 20
 
 // Write implements io.Writer.

@@ -81,7 +81,7 @@ func (e *Reconciler) Run(ctx context.Context) {
 
 // Update makes the target's network namespace hold its ruleset: for the first time, after a change and after a restart
 // alike. It writes only what the kernel does not hold, and returns nil only if the kernel holds it then. Errors have
-// a reason (failure.ReasonOf). If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error says why.
+// a reason (failure.ReasonOf). If the proxy cannot be bound, or the plan cannot be written at all, the pod is closed and the error names the cause.
 func (e *Reconciler) Update(ctx context.Context, t endpoint.Target) (Outcome, error) {
 	return e.within(t, func(ns *netns.Namespace, t endpoint.Target) (Outcome, error) { return e.update(ctx, ns, t) })
 }
@@ -98,7 +98,7 @@ func (e *Reconciler) within(t endpoint.Target, do func(ns *netns.Namespace, t en
 	return do(ns, t)
 }
 
-// update writes the plan. A write that has begun is finished, whatever the context: half a ruleset is worse than a late answer.
+// update writes the plan. A write that has begun is finished even if the context ends: half a ruleset is worse than a late answer.
 func (e *Reconciler) update(ctx context.Context, ns *netns.Namespace, t endpoint.Target) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()

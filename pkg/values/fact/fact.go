@@ -101,7 +101,7 @@ type Fact struct {
 	At      Place             // in the record of requests
 }
 
-// Bounded returns the fact with as much of its message, its reason and its details as a line may have. It keeps no longer text in memory of which these are parts.
+// Bounded returns the fact with as much of its message, its reason and its details as a line may have. They are copies, so that no longer text stays in memory.
 func (f Fact) Bounded() Fact {
 	f.Message, f.Reason = bounded(f.Message), bounded(f.Reason)
 	details := f.Details
