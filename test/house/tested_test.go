@@ -1,8 +1,11 @@
 package house
 
 import (
+	"bufio"
+	"io"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,4 +39,22 @@ func TestAFailedRunEndsWithWhatFailed(t *testing.T) {
 	out, code = run("echo passed")
 	require.Zero(t, code)
 	require.Equal(t, "passed\n", out)
+}
+
+func TestARunThatIsEndedShowsItsLastLines(t *testing.T) {
+	command := exec.Command("../../build/tested", "sh", "-c", "trap 'echo ended; exit 7' TERM; echo begun; while :; do sleep 0.1; done")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	pipe, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	out := bufio.NewReader(pipe)
+	begun, err := out.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "begun\n", begun)
+	require.NoError(t, syscall.Kill(-command.Process.Pid, syscall.SIGTERM))
+	rest, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.Error(t, command.Wait())
+	require.Equal(t, 7, command.ProcessState.ExitCode())
+	require.Contains(t, string(rest), "ended\n")
 }
