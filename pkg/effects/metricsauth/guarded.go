@@ -12,6 +12,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -82,10 +83,14 @@ func (g *Guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.handler.ServeHTTP(w, r)
 }
 
+// refuse answers without the text of the error: the caller is not known, and the text names the program's user and the API server's address.
 func refuse(w http.ResponseWriter, status int, err error) {
 	text := http.StatusText(status)
-	if err != nil {
-		text = err.Error()
+	switch {
+	case apierrors.IsForbidden(err):
+		text = "the API server refuses this program's reviews of tokens and of access; grant this program the ClusterRole of deploy/monitoring"
+	case err != nil:
+		text = "the API server cannot be asked now; try again"
 	}
 	http.Error(w, text, status)
 }
@@ -132,7 +137,7 @@ func (g *Guarded) review(ctx context.Context, token, path string) (status int, e
 		Spec: authenticationv1.TokenReviewSpec{Token: token},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return 0, fmt.Errorf("the API server does not review the token: %w; grant this program the ClusterRole of deploy/monitoring", err)
+		return 0, fmt.Errorf("review of the token: %w", err)
 	}
 	if !who.Status.Authenticated {
 		return http.StatusUnauthorized, nil
@@ -149,7 +154,7 @@ func (g *Guarded) review(ctx context.Context, token, path string) (status int, e
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return 0, fmt.Errorf("the API server does not review the access: %w; grant this program the ClusterRole of deploy/monitoring", err)
+		return 0, fmt.Errorf("review of the access: %w", err)
 	}
 	if !may.Status.Allowed {
 		return http.StatusForbidden, nil

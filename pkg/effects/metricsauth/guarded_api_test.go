@@ -53,6 +53,7 @@ func TestWhoMayReadTheMetrics(t *testing.T) {
 	status, text := get(t, address, reader)
 	require.Equal(t, http.StatusInternalServerError, status, "the agent itself may not ask")
 	require.Contains(t, text, "grant this program the ClusterRole of deploy/monitoring")
+	require.NotContains(t, text, "data-space-agent", "a client that is not known does not read the agent's user")
 
 	require.NoError(t, server.Apply(ctx, filepath.Join(root, "deploy/monitoring/rights.yaml")))
 	await := func(want int, token string) {

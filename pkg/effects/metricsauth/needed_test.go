@@ -1,9 +1,12 @@
 package metricsauth_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/effects/metricsauth"
 )
@@ -15,4 +18,15 @@ func TestOnlyTheMachineItselfReadsWithoutAToken(t *testing.T) {
 	} {
 		require.Equal(t, needed, metricsauth.Needed(address), address)
 	}
+}
+
+func TestAnAPIServerThatIsNotReachedIsNotNamed(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	request.Header.Set("Authorization", "Bearer unknown")
+	answer := httptest.NewRecorder()
+	metricsauth.New(&rest.Config{Host: server.URL}, http.NotFoundHandler()).ServeHTTP(answer, request)
+	require.Equal(t, http.StatusInternalServerError, answer.Code)
+	require.Equal(t, "the API server cannot be asked now; try again\n", answer.Body.String())
 }
