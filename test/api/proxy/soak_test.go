@@ -43,6 +43,7 @@ type soaked struct {
 	bundle   string                // the CAs of clients
 	cluster  []byte                // the first of them
 	restarts []*exec.Cmd           // of the API server
+	rounds   int                   // kills of the API server before which each caller had a good answer
 	answers  atomic.Int64          // good ones
 	served   [callers]atomic.Int64 // of each caller
 	failures atomic.Int64          // requests without an answer, or refused while something restarts
@@ -87,6 +88,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d s: %d answers, %d failures while something restarted or a certificate was new, %d restarts of the API server; goroutines %d then %d, memory %d MiB then %d MiB",
 		seconds, s.answers.Load(), s.failures.Load(), len(s.restarts), before.goroutines, after.goroutines, before.memory>>20, after.memory>>20)
 	require.Positive(t, s.answers.Load())
+	require.GreaterOrEqual(t, s.rounds, min(2, seconds/30), "some caller had no good answer between two kills of the API server")
 	require.NotContains(t, s.output.String(), "DATA RACE")
 }
 
@@ -270,6 +272,9 @@ func (s *soaked) disturb(ctx context.Context, t *testing.T) {
 		require.NoError(t, s.rotate())
 		if time.Now().After(next) {
 			s.allServed(ctx, t)
+			if ctx.Err() == nil {
+				s.rounds++
+			}
 			s.restart(t)
 			next = time.Now().Add(15 * time.Second)
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -46,6 +47,7 @@ func TestManyBytesPassByAStreamWhole(t *testing.T) {
 	w.kubelet(t)
 	proxied, _ := w.pharma(t)
 	c := w.dial(t, proxied)
+	require.NoError(t, c.SetDeadline(time.Now().Add(5*waitLong))) // a busy machine may need a while for as many bytes
 	fmt.Fprint(c, "POST /api/v1/namespaces/pharma-a/pods/streams/exec?container=c&command=tar&stdin=true&stdout=true HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
 	in := bufio.NewReader(c)
 	code, _ := answered(t, in)
