@@ -15,7 +15,7 @@ import (
 	"data-space.liqo.io/pkg/values/apiwire"
 )
 
-// cborPrefix begins each object of the API as CBOR: it is a tag that says that CBOR follows.
+// cborPrefix begins each object of the API as CBOR: it is the tag of self-described CBOR.
 const cborPrefix = "\xd9\xd9\xf7"
 
 // onlyProtobuf returns the only object of a list in protobuf, with all its fields, also those that are not known here.

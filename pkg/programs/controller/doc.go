@@ -1,3 +1,3 @@
-// Package controller keeps the ConfigMap and the NetworkPolicy of every foreign namespace, and the resolver's configuration. It restores its objects when they change, and deletes them when a namespace stops being
-// foreign.
+// Package controller keeps the ConfigMap and the NetworkPolicy of every foreign namespace, and the resolver's configuration. It restores its
+// objects when they change, and deletes them when a namespace stops being foreign.
 package controller

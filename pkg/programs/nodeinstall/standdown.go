@@ -19,15 +19,15 @@ import (
 // answerTimeout bounds the exchange with the gate.
 const answerTimeout = 10 * time.Second
 
-// standDown tells the agent that listens at the gate's socket to keep the CNI plugin in its place no longer. stood is
-// false if no agent listens there: nobody is going to put the plugin back.
+// standDown asks the agent that listens at the gate's socket to keep the CNI plugin in its place no longer. stood is
+// false if no agent listens there, which could put the plugin back.
 func standDown(ctx context.Context, socket string) (stood bool, err error) {
 	conn, err := localsock.Dial(ctx, socket)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("tell the agent to stand down: %w", err)
+		return false, fmt.Errorf("ask the agent to stand down: %w", err)
 	}
 	defer conn.Close()
 	line, err := gate.Encode(gate.Request{Version: gate.Version, Op: gate.StandDown})
@@ -35,14 +35,14 @@ func standDown(ctx context.Context, socket string) (stood bool, err error) {
 		return false, err
 	}
 	if err := conn.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
-		return false, fmt.Errorf("tell the agent to stand down: %w", err)
+		return false, fmt.Errorf("ask the agent to stand down: %w", err)
 	}
 	if _, err := conn.Write(line); err != nil {
-		return false, fmt.Errorf("tell the agent to stand down: %w", err)
+		return false, fmt.Errorf("ask the agent to stand down: %w", err)
 	}
 	reply, err := bufio.NewReader(io.LimitReader(conn, gate.MaxAnswer)).ReadBytes('\n')
 	if err != nil {
-		return false, fmt.Errorf("the agent does not say that it stands down: %w", err)
+		return false, fmt.Errorf("the agent does not confirm that it stands down: %w", err)
 	}
 	answer, err := gate.DecodeAnswer(reply)
 	if err == nil && answer.Verdict != gate.Pass {
@@ -52,7 +52,7 @@ func standDown(ctx context.Context, socket string) (stood bool, err error) {
 }
 
 // removeTraces removes files and folders of the agent's, and then the folders that they were in if nothing else is there.
-// Somebody else's files in those stay. What is a volume's mount point stays as well: it is not from here to remove.
+// Files of other programs in those folders stay. The mount point of a volume stays as well: the volume's owner unmounts it.
 func removeTraces(paths ...string) error {
 	for _, p := range paths {
 		if err := os.RemoveAll(p); err != nil {
