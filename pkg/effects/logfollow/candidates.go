@@ -20,7 +20,6 @@ type candidate struct {
 	rotated bool
 	stamp   string
 	inode   uint64
-	done    bool
 }
 
 // candidates are the files in which there can be something new, oldest first.

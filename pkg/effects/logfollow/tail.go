@@ -19,6 +19,8 @@ const (
 	settled = 2 * time.Second
 	// lookInterval is the time between two looks for new files, which cost more than reading one that is open.
 	lookInterval = time.Second
+	// listings is how often a look lists the folder, at most, until two listings agree.
+	listings = 8
 )
 
 // Limits bound what a container's log may cost.
@@ -133,7 +135,7 @@ func (t *Tail) lags(left int64) []int64 {
 
 // look finds files that are new. It reports whether the container's folder is gone.
 func (t *Tail) look() (gone bool) {
-	listed, err := os.ReadDir(t.folder)
+	found, err := t.agreed()
 	if errors.Is(err, fs.ErrNotExist) {
 		if t.resume != nil {
 			t.lost(record.ReasonGone)
@@ -143,30 +145,53 @@ func (t *Tail) look() (gone bool) {
 	if err != nil {
 		return false // the next look may succeed; the kubelet's folder cannot be made unreadable by a pod
 	}
-	found := candidates(t.folder, listed)
 	if t.resume != nil && len(found) > 0 {
 		found = t.resumed(found)
 	}
 	for _, c := range found {
-		if slices.ContainsFunc(t.files, func(f *file) bool { return f.at.Inode == c.inode }) || t.before(c) {
+		if !t.isNew(c) {
 			continue
 		}
 		f, err := open(c)
+		if errors.Is(err, fs.ErrNotExist) {
+			break // renamed meanwhile: the next look finds it under its new name, and those after it, in order
+		}
 		if err != nil {
-			continue // renamed meanwhile: found under its new name at the next look
+			continue
 		}
 		t.files, t.seen = append(t.files, f), true
 	}
 	return false
 }
 
-// before reports whether the file was followed already, to its end: only what is newer than the newest one is new.
-func (t *Tail) before(c candidate) bool {
+// agreed returns the candidates of two listings that agree, if one of them is new, and none if no two agree. A file that is renamed during a
+// listing may be missing in it, and would be taken for one that was followed to its end as soon as the one after it is open.
+func (t *Tail) agreed() ([]candidate, error) {
+	var last []candidate
+	for range listings {
+		listed, err := os.ReadDir(t.folder)
+		if err != nil {
+			return nil, err
+		}
+		found := candidates(t.folder, listed)
+		if !slices.ContainsFunc(found, t.isNew) || slices.Equal(found, last) {
+			return found, nil
+		}
+		last = found
+	}
+	return nil, nil // the next look may find two
+}
+
+// isNew reports whether the file is neither held open nor older than the newest one that is: those were followed to their end already.
+func (t *Tail) isNew(c candidate) bool {
+	if slices.ContainsFunc(t.files, func(f *file) bool { return f.at.Inode == c.inode }) {
+		return false
+	}
 	if len(t.files) == 0 {
-		return c.done
+		return true
 	}
 	newest := t.files[len(t.files)-1]
-	return c.restart < newest.restart || c.restart == newest.restart && c.rotated
+	return c.restart > newest.restart || c.restart == newest.restart && !c.rotated
 }
 
 // resumed finds the file in which an earlier agent was. Those before it are done; without it, what it still held is lost.
@@ -177,8 +202,12 @@ func (t *Tail) resumed(found []candidate) []candidate {
 		t.lost(record.ReasonGone)
 		return found
 	}
+	f, err := open(found[i])
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // renamed meanwhile: the next look finds it under its new name
+	}
 	t.resume = nil
-	if f, err := open(found[i]); err == nil {
+	if err == nil {
 		f.at.Offset = was.Offset
 		t.files = append(t.files, f)
 	}
