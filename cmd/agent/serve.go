@@ -4,12 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/effects/capability"
 	"data-space.liqo.io/pkg/effects/xtables"
@@ -19,30 +17,6 @@ import (
 	"data-space.liqo.io/pkg/programs/facts"
 	"data-space.liqo.io/pkg/values/agentapi"
 )
-
-const component = "data-space-agent"
-
-// node is what every job is made with.
-type node struct {
-	options
-	log      *slog.Logger
-	api      *rest.Config
-	source   string // where api comes from
-	backend  xtables.Backend
-	sign     string // how the backend is known
-	registry *prometheus.Registry
-	facts    *facts.Emitter                                                      // nil: facts are not recorded
-	metrics  *agent.Metrics                                                      // the redirect's; nil without it
-	address  func(ctx context.Context, namespace, name string, ips []netip.Addr) // who wants to hear of pods' addresses; may be nil
-}
-
-// job is one thing that the agent does.
-type job struct {
-	run     func(context.Context) error
-	close   func()
-	part    agentserver.Part // of what the agent answers
-	address func(ctx context.Context, namespace, name string, ips []netip.Addr)
-}
 
 // serve is the agent: it checks the node in the order in which a person would, then works until its context ends.
 func serve(ctx context.Context, o options, logger *slog.Logger) error {

@@ -71,18 +71,6 @@ func nodeFlags(f *pflag.FlagSet, c *nodeoffers.Config) {
 		" scheduled there, and puts back when they may not any more (default none)", &c.Taint, nodeoffers.ParseTaint)
 }
 
-func parseAddresses(text string) ([]netip.Addr, error) {
-	var addresses []netip.Addr
-	for _, one := range strings.Split(text, ",") {
-		addr, err := netip.ParseAddr(strings.TrimSpace(one))
-		if err != nil {
-			return nil, fmt.Errorf("%q is not an IP address; write for example 10.96.0.10 or 10.96.0.10,fd00::a", one)
-		}
-		addresses = append(addresses, addr)
-	}
-	return addresses, nil
-}
-
 // parseForward reads DOMAIN or DOMAIN=ADDRESS, comma-separated; a domain that is named again gets one more server.
 func parseForward(text string) ([]resolver.Domain, error) {
 	var domains []resolver.Domain
@@ -119,12 +107,4 @@ func parseName(text string) (string, error) {
 		return "", errors.New(problems[0])
 	}
 	return text, nil
-}
-
-func parseLabels(text string) (map[string]string, error) {
-	set, err := labels.ConvertSelectorToLabelsMap(text)
-	if err != nil || len(set) == 0 {
-		return nil, fmt.Errorf("write key=value, for example k8s-app=kube-dns; without labels every pod there would pass for DNS")
-	}
-	return set, nil
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
 	"data-space.liqo.io/pkg/programs/cli"
@@ -57,4 +59,24 @@ func setOf(all []string) map[string]bool {
 		set[strings.TrimSpace(one)] = true
 	}
 	return set
+}
+
+func parseAddresses(text string) ([]netip.Addr, error) {
+	var addresses []netip.Addr
+	for _, one := range strings.Split(text, ",") {
+		addr, err := netip.ParseAddr(strings.TrimSpace(one))
+		if err != nil {
+			return nil, fmt.Errorf("%q is not an IP address; write for example 10.96.0.10 or 10.96.0.10,fd00::a", one)
+		}
+		addresses = append(addresses, addr)
+	}
+	return addresses, nil
+}
+
+func parseLabels(text string) (map[string]string, error) {
+	set, err := labels.ConvertSelectorToLabelsMap(text)
+	if err != nil || len(set) == 0 {
+		return nil, fmt.Errorf("write key=value, for example k8s-app=kube-dns; without labels every pod there would pass for DNS")
+	}
+	return set, nil
 }

@@ -44,3 +44,13 @@ func PortForward(ports []int32, s Settings) field.ErrorList {
 	}
 	return problems
 }
+
+// suspended refuses what a guest creates or enters while it is suspended.
+func (s Settings) suspended() field.ErrorList {
+	if s.SuspendedGuest == "" {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(field.NewPath("metadata", "namespace"), fmt.Sprintf(
+		"guest %q is suspended: its pods are closed and no new one starts; the Hospital ends this by %s, set to Active",
+		s.SuspendedGuest, s.grantedBy("state", "")))}
+}

@@ -1,11 +1,9 @@
 package admit
 
 import (
-	"fmt"
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -60,16 +58,6 @@ func (s Settings) Strictest() Settings {
 	return Settings{
 		PodSecurity: Restricted, StorageClasses: []string{""}, NoExec: true, NoPortForward: true, SuspendedGuest: "?", standards: s.standards,
 	}
-}
-
-// suspended refuses what a guest creates or enters while it is suspended.
-func (s Settings) suspended() field.ErrorList {
-	if s.SuspendedGuest == "" {
-		return nil
-	}
-	return field.ErrorList{field.Forbidden(field.NewPath("metadata", "namespace"), fmt.Sprintf(
-		"guest %q is suspended: its pods are closed and no new one starts; the Hospital ends this by %s, set to Active",
-		s.SuspendedGuest, s.grantedBy("state", "")))}
 }
 
 // names returns the list of the policy, or that of the flags where the policy has none.

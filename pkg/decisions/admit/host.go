@@ -12,6 +12,9 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
+// systemClasses begins the names of the PriorityClasses that Kubernetes keeps for a cluster's own pods.
+const systemClasses = "system-"
+
 // forbidder collects what is forbidden at fields below a path.
 type forbidder struct {
 	path     *field.Path

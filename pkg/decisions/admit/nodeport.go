@@ -11,9 +11,6 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// PortRange is a range of port numbers, the first and the last included.
-type PortRange struct{ First, Last int32 }
-
 // judgeNodePorts refuses port numbers of the nodes that a Service chooses for itself: the Hospital may use such a number on its nodes, or have published one
 // that it has released. Which number a Service gets is the cluster's to choose, unless the Hospital has granted the number.
 func judgeNodePorts(spec *corev1.ServiceSpec, before *corev1.Service, s Settings, path *field.Path) field.ErrorList {

@@ -10,9 +10,6 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// systemClasses begins the names of the PriorityClasses that Kubernetes keeps for a cluster's own pods.
-const systemClasses = "system-"
-
 // MayHaveClass reports whether a foreign pod may keep a PriorityClass: ours, which preempts no pod, and the granted ones.
 func (s Settings) MayHaveClass(name string) bool {
 	return name == apis.GuestPriorityClass || slices.Contains(s.PriorityClasses, name)

@@ -108,3 +108,18 @@ func parseList[T any](text string, parse func(string) (T, error)) ([]T, error) {
 	}
 	return list, nil
 }
+
+// PortRange is a range of port numbers, the first and the last included.
+type PortRange struct{ First, Last int32 }
+
+// Level is a level of the Pod Security Standards.
+type Level string
+
+// The levels that a Hospital can ask for. Privileged is not one of them.
+const (
+	Baseline   Level = "baseline"
+	Restricted Level = "restricted"
+)
+
+// standards are the rules of each level, built once: the library builds them again for each evaluation.
+type standards map[Level][]check

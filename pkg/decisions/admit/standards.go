@@ -11,15 +11,6 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// Level is a level of the Pod Security Standards.
-type Level string
-
-// The levels that a Hospital can ask for. Privileged is not one of them.
-const (
-	Baseline   Level = "baseline"
-	Restricted Level = "restricted"
-)
-
 // ParseLevel accepts baseline and restricted.
 func ParseLevel(text string) (Level, error) {
 	switch level := Level(text); level {
@@ -121,9 +112,6 @@ func (c check) refusal(at *field.Path, name string, answer policy.CheckResult, s
 func bareOf(spec *corev1.PodSpec) corev1.PodSpec {
 	return corev1.PodSpec{OS: spec.OS, SecurityContext: spec.SecurityContext}
 }
-
-// standards are the rules of each level, built once: the library builds them again for each evaluation.
-type standards map[Level][]check
 
 // WithStandards returns the settings with the rules of the Pod Security Standards made beforehand. Those without make them for each
 // pod that they judge.

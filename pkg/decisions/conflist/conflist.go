@@ -106,8 +106,6 @@ func quote(s string) []byte {
 // span is a part of the text.
 type span struct{ start, end int }
 
-func (s span) bytes(text []byte) []byte { return text[s.start:s.end] }
-
 // list is where in the text the plugins are.
 type list struct {
 	open    int // behind the list's "["

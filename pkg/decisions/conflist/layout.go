@@ -53,3 +53,5 @@ func Active(names []string) string {
 	}
 	return slices.Min(usable)
 }
+
+func (s span) bytes(text []byte) []byte { return text[s.start:s.end] }

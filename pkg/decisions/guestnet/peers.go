@@ -3,12 +3,7 @@ package guestnet
 import (
 	"net/netip"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/utils/ptr"
-
 	"data-space.liqo.io/pkg/values/apis"
-	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 // mostPeerNetworks bounds the networks of a peer.
@@ -71,33 +66,4 @@ func (c Cluster) peered(whole netip.Prefix) []netip.Prefix {
 		}
 	}
 	return cuts
-}
-
-// homeAPI opens the external networks of the guest.
-func (r *renderer) homeAPI(n *v1alpha1.Network) {
-	if n.HomeAPI != v1alpha1.Allowed || r.cluster.Guest == "" {
-		return
-	}
-	at := r.cluster
-	at.home = true
-	var to []networkingv1.NetworkPolicyPeer
-	for _, p := range at.Peers {
-		if p.Guest != at.Guest {
-			continue
-		}
-		for _, external := range p.External {
-			if block, err := at.block(v1alpha1.IPBlock{CIDR: v1alpha1.CIDR(external.String())}); err == nil {
-				r.exceptions += len(block.Except)
-				to = append(to, networkingv1.NetworkPolicyPeer{IPBlock: block})
-			}
-		}
-	}
-	if len(to) == 0 {
-		r.close("spec.network.homeAPI", "no external network of this guest is known that may be opened: Liqo's Configuration with the label "+
-			apis.LabelRemoteCluster+" has none in status.remote.cidr.external; peer the networks, or set homeAPI to Denied")
-		return
-	}
-	r.opened.Egress = append(r.opened.Egress, networkingv1.NetworkPolicyEgressRule{
-		To: to, Ports: []networkingv1.NetworkPolicyPort{{Protocol: ptr.To(corev1.ProtocolTCP)}},
-	})
 }

@@ -148,13 +148,6 @@ func (b bound) rest(spec *corev1.PodSpec, list func(corev1.ResourceRequirements)
 	return rest
 }
 
-func amount(list corev1.ResourceList, name corev1.ResourceName) *resource.Quantity {
-	if found, set := list[name]; set {
-		return &found
-	}
-	return nil
-}
-
 // atMost returns the smaller of two; an amount that is open stays open, and an open bound bounds nothing.
 func atMost(q, bound *resource.Quantity) *resource.Quantity {
 	if q == nil || bound == nil || q.Cmp(*bound) <= 0 {

@@ -103,3 +103,10 @@ func addBudget(p *patch, spec *corev1.PodSpec, before, after corev1.ResourceRequ
 	raise("limits", spec.Resources.Limits, before.Limits, after.Limits)
 	raise("requests", spec.Resources.Requests, before.Requests, after.Requests)
 }
+
+func amount(list corev1.ResourceList, name corev1.ResourceName) *resource.Quantity {
+	if found, set := list[name]; set {
+		return &found
+	}
+	return nil
+}

@@ -25,14 +25,6 @@ const AnnotationSeal = "data-space.liqo.io/proxy-seal"
 // The mutating phase replaces every proxy and every seal that a pod brings, so what the judge reads is of the same request.
 const sealLifetime = 2 * time.Minute
 
-// Seal is what a replica needs to seal and to verify. The zero value does neither.
-type Seal struct {
-	// Keys are the replicas' common keys: the first one seals, all verify. Two are valid while the key is replaced.
-	Keys      [][]byte
-	Now       time.Time
-	Namespace string
-}
-
 // of returns the seal of a pod's proxy and volumes: time, seccomp profile and code; empty without a key.
 func (s Seal) of(spec *corev1.PodSpec, profile string) string {
 	if len(s.Keys) == 0 {

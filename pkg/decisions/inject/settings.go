@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -113,4 +114,12 @@ func CheckResources(requests, limits corev1.ResourceList) error {
 		}
 	}
 	return nil
+}
+
+// Seal is what a replica needs to seal and to verify. The zero value does neither.
+type Seal struct {
+	// Keys are the replicas' common keys: the first one seals, all verify. Two are valid while the key is replaced.
+	Keys      [][]byte
+	Now       time.Time
+	Namespace string
 }

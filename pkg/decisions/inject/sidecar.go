@@ -136,3 +136,8 @@ func fromField(name, path string) corev1.EnvVar {
 	ref := corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &ref}}
 }
+
+// sidecarIndex returns where the proxy stands among the init containers, -1 when it is not there.
+func sidecarIndex(list []corev1.Container) int {
+	return slices.IndexFunc(list, func(c corev1.Container) bool { return c.Name == apis.ProxyContainerName })
+}

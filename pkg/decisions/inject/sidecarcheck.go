@@ -14,11 +14,6 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// sidecarIndex returns where the proxy stands among the init containers, -1 when it is not there.
-func sidecarIndex(list []corev1.Container) int {
-	return slices.IndexFunc(list, func(c corev1.Container) bool { return c.Name == apis.ProxyContainerName })
-}
-
 func volumeIndex(list []corev1.Volume, name string) int {
 	return slices.IndexFunc(list, func(v corev1.Volume) bool { return v.Name == name })
 }

@@ -67,3 +67,12 @@ func isLabel(s string) bool {
 	}
 	return strings.IndexFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }) < 0
 }
+
+func dashedAddress(label string) (netip.Addr, bool) {
+	for _, separator := range []string{".", ":"} {
+		if addr, err := netip.ParseAddr(strings.ReplaceAll(label, "-", separator)); err == nil {
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -218,15 +217,6 @@ func (x *index) resolvePod(name Name) []opening {
 		o.ports = []networkingv1.NetworkPolicyPort{policyPort(corev1.ProtocolTCP, intstr.FromInt32(int32(name.Port)))}
 	}
 	return []opening{o}
-}
-
-func dashedAddress(label string) (netip.Addr, bool) {
-	for _, separator := range []string{".", ":"} {
-		if addr, err := netip.ParseAddr(strings.ReplaceAll(label, "-", separator)); err == nil {
-			return addr, true
-		}
-	}
-	return netip.Addr{}, false
 }
 
 func text[S ~string](s *S) string {

@@ -1,5 +1,11 @@
 package limits
 
+// step is one element of a path: a name, or an index of a list.
+type step struct {
+	name  string
+	index int
+}
+
 // The limits that hold for each object. Real workloads stay far below: a pod of 20 containers with 100 variables each has
 // 6,000 values, an EndpointSlice with the 1,000 endpoints that the API allows some 13,000.
 const (

@@ -14,12 +14,6 @@ func Exceeded(raw []byte) *field.Error {
 	return s.finding
 }
 
-// step is one element of a path: a name, or an index of a list.
-type step struct {
-	name  string
-	index int
-}
-
 // scanner walks over a JSON text. Each of its methods returns false when the walk has ended early: at a finding, or where the
 // text is not JSON.
 type scanner struct {

@@ -8,24 +8,6 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// targetChain is the chain of one direction for the pods that the same policies select.
-type targetChain struct {
-	name     string
-	dir      direction
-	policies []*policyChain
-	pods     int
-}
-
-// policyChain is the chain of one direction of one policy, for pods in which the policy's named ports have the same numbers.
-type policyChain struct {
-	name     string
-	dir      direction
-	policy   *policy
-	resolved []netpolicy.NamedPort // ingress: the numbers of the policy's named ports in these pods
-	clauses  []clause
-	targets  int
-}
-
 // targetChain returns the chain for a pod that these policies select, and creates it if needed. It returns nil if no policy
 // applies to the direction.
 func (x *Index) targetChain(d direction, p *pod, selecting []*policy) *targetChain {

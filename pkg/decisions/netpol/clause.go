@@ -8,23 +8,6 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// clause is the intermediate form between a policy's rule and an iptables rule: it allows one peer on one group of ports.
-type clause struct {
-	rule, peer int // indexes in the policy; peer -1: every peer
-
-	// The peer. Every field that is set must match.
-	members *set             // the peer's address is in this set
-	block   *netpolicy.Block // the peer's address is in this CIDR
-	except  *set             // the peer's address is not in this set
-
-	// The ports.
-	protocol netpolicy.Protocol // "": any
-	ports    []netpolicy.Port   // numbers of that protocol; empty: every port
-	named    *set               // the destination's address and port are in this set
-
-	text string // describes the peer in the rule's comment
-}
-
 func (c clause) sets() []*set {
 	var out []*set
 	for _, s := range []*set{c.members, c.except, c.named} {

@@ -6,17 +6,6 @@ import (
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
-// Kind is one of the kinds of objects that the index follows.
-type Kind int
-
-// The kinds.
-const (
-	Pods Kind = iota
-	Namespaces
-	Policies
-	kinds
-)
-
 // ListBegins begins a complete list of a kind. Listed changes follow, then ListEnds. A second ListBegins replaces a list that
 // did not end.
 type ListBegins struct{ Kind Kind }
@@ -28,14 +17,6 @@ type Listed struct{ Change Change }
 // by object. The differences of a later list are applied here as one change, because the order in which they happened is
 // unknown.
 type ListEnds struct{ Kind Kind }
-
-// listing is the state of the lists of one kind.
-type listing struct {
-	complete bool   // a list ended
-	number   uint32 // number of the list; an object has the number of the last list or event that contained it
-	pending  together
-	touched  map[netpolicy.Key]struct{} // keys of pending
-}
 
 func (c ListBegins) apply(x *Index) {
 	l := &x.lists[c.Kind]
@@ -132,4 +113,23 @@ func (ns *namespace) unlistedPolicies(number uint32) together {
 		}
 	}
 	return out
+}
+
+// together is several changes whose order is unknown, for example the differences of a new list. They are enforced as one
+// change.
+type together []Change
+
+func (c together) apply(x *Index) {
+	for _, change := range c {
+		change.apply(x)
+	}
+}
+
+// single reports whether the change happened in the cluster at one moment.
+func single(c Change) bool {
+	switch c.(type) {
+	case together, ListEnds:
+		return false
+	}
+	return true
 }

@@ -3,6 +3,7 @@ package netpol
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"net/netip"
 	"strings"
 
 	"data-space.liqo.io/pkg/values/iptables"
@@ -82,4 +83,11 @@ func shorten(comment string) string {
 		return comment
 	}
 	return comment[:maxComment-9] + "~" + digest(8, comment)
+}
+
+func familyOf(ip netip.Addr) iptables.Family {
+	if ip.Is4() {
+		return iptables.V4
+	}
+	return iptables.V6
 }

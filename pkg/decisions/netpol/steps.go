@@ -8,16 +8,6 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// together is several changes whose order is unknown, for example the differences of a new list. They are enforced as one
-// change.
-type together []Change
-
-func (c together) apply(x *Index) {
-	for _, change := range c {
-		change.apply(x)
-	}
-}
-
 // maxTransactions is the limit of transactions of chains that Steps returns before the last one. Each transaction costs the
 // kernel a grace period, independent of its size.
 const maxTransactions = 4
@@ -50,15 +40,6 @@ func (x *Index) Steps(changes ...Change) []Delta {
 		}
 	}
 	return now.flush(done)
-}
-
-// single reports whether the change happened in the cluster at one moment.
-func single(c Change) bool {
-	switch c.(type) {
-	case together, ListEnds:
-		return false
-	}
-	return true
 }
 
 // segment is a Delta to which changes are added.

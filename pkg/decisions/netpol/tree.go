@@ -35,13 +35,6 @@ func (x *Index) treeOf(d direction, ip netip.Addr) *tree {
 	return t
 }
 
-func familyOf(ip netip.Addr) iptables.Family {
-	if ip.Is4() {
-		return iptables.V4
-	}
-	return iptables.V6
-}
-
 // nibble returns the four bits of the address at a depth, counted from the low end.
 func nibble(ip netip.Addr, depth int) int {
 	bytes := ip.AsSlice()

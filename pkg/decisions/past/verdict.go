@@ -133,12 +133,6 @@ func (a *Answer) miss(n *node) {
 	}
 }
 
-func (a *Answer) cut(p seen) {
-	if p.cut {
-		a.missing(fmt.Sprintf("node %s, line %d: not all labels or ports of pod %s are in the log", p.Node, p.line, p.Key))
-	}
-}
-
 // once notes that several nodes have a pod of that name: an agent that was killed did not record that its one is gone.
 func (a *Answer) once(nodes map[string]*node, pod netpolicy.Key) {
 	on := slices.DeleteFunc(names(nodes), func(name string) bool { _, is := nodes[name].pods[pod]; return !is })

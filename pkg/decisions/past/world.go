@@ -178,3 +178,9 @@ func labelsIn(text string) map[string]string {
 
 // names returns the nodes in order.
 func names(nodes map[string]*node) []string { return slices.Sorted(maps.Keys(nodes)) }
+
+func (a *Answer) cut(p seen) {
+	if p.cut {
+		a.missing(fmt.Sprintf("node %s, line %d: not all labels or ports of pod %s are in the log", p.Node, p.line, p.Key))
+	}
+}

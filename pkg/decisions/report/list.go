@@ -39,3 +39,5 @@ func (l *List) trim() {
 	slices.SortStableFunc(l.Events, func(a, b Listed) int { return b.Time.Compare(a.Time) })
 	l.Events = l.Events[:min(len(l.Events), MostListed)]
 }
+
+func proofOf(e happening.Event) Proof { return Proof{Node: e.Node, Log: e.Log, Index: e.Index} }

@@ -35,8 +35,6 @@ func (c *Collector) AddFact(e happening.Event) {
 	}
 }
 
-func proofOf(e happening.Event) Proof { return Proof{Node: e.Node, Log: e.Log, Index: e.Index} }
-
 // identity identifies an event of the record of requests and its fact: both have the time of the same line.
 type identity struct {
 	node, namespace, pod string

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -137,13 +136,4 @@ func grant(s Subject, p *Taint) string {
 			quote(cmp.Or(s.Policy, s.Guest)), quote(p.Name))
 	}
 	return fmt.Sprintf("add the user or one of its groups to allowedUsers or allowedGroups of ProtectedTaint %s, or grant the verb tolerate on it by RBAC", quote(p.Name))
-}
-
-// quote makes a name from a request safe and short enough for a message.
-func quote(name string) string {
-	const longest = 128
-	if len(name) > longest {
-		name = name[:longest] + "..."
-	}
-	return strconv.Quote(name)
 }

@@ -2,6 +2,7 @@ package tolerations
 
 import (
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -103,4 +104,13 @@ func Granted(spec v1alpha1.GuestPolicySpec) (grants []Grant, audited bool) {
 		grants = append(grants, Grant{Key: string(taint.Key), Value: taint.Value, Effect: taint.Effect})
 	}
 	return grants, spec.Scheduling.Mode == v1alpha1.Audit
+}
+
+// quote makes a name from a request safe and short enough for a message.
+func quote(name string) string {
+	const longest = 128
+	if len(name) > longest {
+		name = name[:longest] + "..."
+	}
+	return strconv.Quote(name)
 }

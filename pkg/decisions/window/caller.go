@@ -58,14 +58,6 @@ func (g Guests) Of(c Caller) []string {
 	return guestsettings.GuestsOf(c, known, g.policies)
 }
 
-// Visible are the objects of one kind that a caller sees: those that one of the caller's guests sees.
-type Visible struct {
-	kind schema.GroupResource
-	by   []guestsettings.Visible
-	// bySelector: the API server has applied the selector, which alone decides.
-	bySelector bool
-}
-
 func (g Guests) visibleTo(ids []string, kind schema.GroupResource) Visible {
 	v := Visible{kind: kind}
 	for _, id := range ids {
@@ -145,19 +137,4 @@ func (g Guests) Rules(ids []string) []Rule {
 		rules = append(rules, Rule{nodeMetrics(), []string{"get", "list"}})
 	}
 	return rules
-}
-
-// MethodOf returns the HTTP method of requests with a verb, or "" if the program does not itself answer requests with the verb.
-func MethodOf(verb string) string {
-	switch verb {
-	case "get", "list", "watch":
-		return get
-	case "update":
-		return put
-	case "patch":
-		return patch
-	case "delete":
-		return remove
-	}
-	return ""
 }

@@ -50,17 +50,6 @@ func builtIn(k schema.GroupResource) bool {
 	return false
 }
 
-// ExpiredError has a client begin a list again: its watch cannot go on, or it asks for a further page of a list that the proxy answers as a whole.
-// (The API server's token for that page would name an object that is hidden.)
-type ExpiredError struct{ why string }
-
-func (e ExpiredError) Error() string {
-	if e.why != "" {
-		return e.why
-	}
-	return "the API proxy answers this list as a whole; start the list without the continue parameter"
-}
-
 func one(v Visible, r Request) (Verdict, error) {
 	if !v.ByLabels() && !v.Shows(r.Name, "", nil) {
 		return Verdict{Action: Hide}, nil

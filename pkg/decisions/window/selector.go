@@ -3,6 +3,7 @@ package window
 import (
 	"net/url"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 
@@ -87,4 +88,28 @@ func intersect(text string, own labels.Requirements) (string, error) {
 		return "", bad("labelSelector selects nothing")
 	}
 	return labels.NewSelector().Add(requirements...).Add(own...).String(), nil
+}
+
+// ExpiredError has a client begin a list again: its watch cannot go on, or it asks for a further page of a list that the proxy answers as a whole.
+// (The API server's token for that page would name an object that is hidden.)
+type ExpiredError struct{ why string }
+
+func (e ExpiredError) Error() string {
+	if e.why != "" {
+		return e.why
+	}
+	return "the API proxy answers this list as a whole; start the list without the continue parameter"
+}
+
+// oneByName returns the query of a list that has the one object that is asked for, if it is selected.
+func oneByName(r Request) (url.Values, error) {
+	query, err := known(r.Query, []string{"resourceVersion", "pretty", "includeObject"})
+	if err != nil {
+		return nil, err
+	}
+	if query.Get("resourceVersion") != "" {
+		query.Set("resourceVersionMatch", "NotOlderThan")
+	}
+	query.Set(fieldSelector, fields.OneTermEqualSelector("metadata.name", r.Name).String())
+	return query, nil
 }

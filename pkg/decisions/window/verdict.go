@@ -4,9 +4,9 @@ import (
 	"net/url"
 	"reflect"
 
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"data-space.liqo.io/pkg/decisions/guestsettings"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
@@ -30,6 +30,21 @@ type Request struct {
 	Namespace, Name string
 	VerbInPath      bool // the deprecated /watch/ and /proxy/
 	Query           url.Values
+}
+
+// MethodOf returns the HTTP method of requests with a verb, or "" if the program does not itself answer requests with the verb.
+func MethodOf(verb string) string {
+	switch verb {
+	case "get", "list", "watch":
+		return get
+	case "update":
+		return put
+	case "patch":
+		return patch
+	case "delete":
+		return remove
+	}
+	return ""
 }
 
 // Action is what happens to a request.
@@ -69,60 +84,12 @@ type Verdict struct {
 	NodeMetrics bool
 }
 
-// Decide returns what happens to a request of a caller who belongs to these guests.
-func (g Guests) Decide(ids []string, r Request) (Verdict, error) {
-	reads := r.Method == get && (r.Verb == "get" || r.Verb == "list" || r.Verb == "watch")
-	if operation, changes := operationOf(r); changes && len(ids) > 0 {
-		return write(g.visibleTo(ids, r.Kind), operation, r)
-	}
-	switch {
-	case len(ids) == 0 || !r.Resource || !reads || r.VerbInPath || r.Subresource != "":
-		return Verdict{Action: Pass}, nil
-	case r.Kind == schema.GroupResource{Resource: "namespaces"}:
-		return g.narrowNamespaces(ids, r)
-	}
-	visible := g.visibleTo(ids, r.Kind)
-	switch {
-	case r.Namespace != "":
-		return Verdict{Action: Pass}, nil
-	case len(visible.by) > 0:
-		return filter(visible, r)
-	case r.Kind == volumes():
-		return ownVolumes(r)
-	case r.Kind == nodeMetrics() && r.Verb != "watch": // which no server of metrics has
-		return metricsOf(g.visibleTo(ids, nodesKind()), r)
-	}
-	return Verdict{Action: Pass}, nil
-}
-
-func (g Guests) narrowNamespaces(ids []string, r Request) (Verdict, error) {
-	own, err := g.ownNamespaces(ids)
-	if err != nil {
-		return Verdict{}, err
-	}
-	query, err := queryOf(r)
-	if err != nil {
-		return Verdict{}, err
-	}
-	selector, err := intersect(query.Get(labelSelector), own)
-	if err != nil {
-		return Verdict{}, err
-	}
-	query.Set(labelSelector, selector)
-	return Verdict{Action: Narrow, Path: collection(r), Query: query, Watch: r.Verb == "watch", One: r.Verb == "get"}, nil
-}
-
-// oneByName returns the query of a list that has the one object that is asked for, if it is selected.
-func oneByName(r Request) (url.Values, error) {
-	query, err := known(r.Query, []string{"resourceVersion", "pretty", "includeObject"})
-	if err != nil {
-		return nil, err
-	}
-	if query.Get("resourceVersion") != "" {
-		query.Set("resourceVersionMatch", "NotOlderThan")
-	}
-	query.Set(fieldSelector, fields.OneTermEqualSelector("metadata.name", r.Name).String())
-	return query, nil
+// Visible are the objects of one kind that a caller sees: those that one of the caller's guests sees.
+type Visible struct {
+	kind schema.GroupResource
+	by   []guestsettings.Visible
+	// bySelector: the API server has applied the selector, which alone decides.
+	bySelector bool
 }
 
 // collection returns the path of all objects of the request's kind.

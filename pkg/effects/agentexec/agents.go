@@ -12,6 +12,13 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+const (
+	// container is the agent's, and program what runs in it; deploy and the image set both.
+	container, program = "agent", "agent"
+	// mostComplaint bounds what a command may print to stderr, in bytes.
+	mostComplaint = 4 << 10
+)
+
 // selector finds the agents' pods; deploy sets the label.
 const selector = "app.kubernetes.io/name=data-space-agent"
 

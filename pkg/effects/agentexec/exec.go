@@ -17,13 +17,6 @@ import (
 	"data-space.liqo.io/pkg/values/fact"
 )
 
-const (
-	// container is the agent's, and program what runs in it; deploy and the image set both.
-	container, program = "agent", "agent"
-	// mostComplaint bounds what a command may print to stderr, in bytes.
-	mostComplaint = 4 << 10
-)
-
 // Stream runs "agent ARGS…" in an agent's pod and writes what it prints to stdout while it runs. The error has the command's
 // stderr, cut at 4 KiB.
 func (c *Cluster) Stream(ctx context.Context, a Agent, stdout io.Writer, args ...string) error {

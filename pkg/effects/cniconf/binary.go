@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 
 	"data-space.liqo.io/pkg/effects/atomicfile"
+	"data-space.liqo.io/pkg/values/gate"
 )
+
+func (c *Chain) binary() string { return filepath.Join(c.Bin, gate.PluginType) }
 
 // placeBinary copies the plugin, unless the same one is there, and reports whether it did. The runtime may call it at any
 // moment: it finds the old one or the new one.

@@ -218,5 +218,3 @@ func (c *Chain) names() ([]string, error) {
 	}
 	return names, nil
 }
-
-func (c *Chain) binary() string { return filepath.Join(c.Bin, gate.PluginType) }

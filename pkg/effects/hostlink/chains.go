@@ -13,6 +13,9 @@ import (
 	"data-space.liqo.io/pkg/decisions/quarantine"
 )
 
+// separator stands in the name of an ingress chain between the sandbox's id and the link's number.
+const separator = "."
+
 // ingress is the chain that sees every frame from the pod. The device's number is part of it: another device of that name
 // is another pod's.
 func ingress(sandbox string, end netlink.Link, view quarantine.Link) chain {

@@ -64,9 +64,6 @@ func Open(path string) (*Host, error) {
 	return h, nil
 }
 
-// separator stands in the name of an ingress chain between the sandbox's id and the link's number.
-const separator = "."
-
 // Close lets the namespace go. Walls stay.
 func (h *Host) Close() error { return h.node.Close() }
 

@@ -12,14 +12,6 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
-const (
-	// Of one namespace: reports at once, and how long each further one takes. What happens meanwhile is in the next report.
-	burst = 4
-	every = time.Second
-	// most is how many messages are discarded at once. More are behind the next event.
-	most = 64
-)
-
 // Watcher listens in any number of network namespaces with one goroutine, and two sockets in each. It reads no message: its callers read the
 // namespace itself, so neither the content of a message nor the number that the kernel dropped (ENOBUFS) matters. It is safe for concurrent use.
 // The zero value listens nowhere.

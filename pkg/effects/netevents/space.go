@@ -7,6 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const (
+	// Of one namespace: reports at once, and how long each further one takes. What happens meanwhile is in the next report.
+	burst = 4
+	every = time.Second
+	// most is how many messages are discarded at once. More are behind the next event.
+	most = 64
+)
+
 // room is the size that each socket's buffer is asked to have. A message that finds no room is an event as well.
 const room = 8 << 10
 

@@ -31,16 +31,6 @@ func New(b xtables.Backend) *Hooks {
 	return &Hooks{backend: b, other: dataplane.New(other)}
 }
 
-// stranger is one thing that should not be there.
-type stranger struct {
-	drift.Finding
-	key    string       // of what the container runtime may have made; empty: the runtime makes no such thing
-	remove func() error // runs in the namespace
-}
-
-// where is the place of what belongs to no table.
-const where = "network namespace"
-
 // Own returns what the container runtime made in the namespace: its links that are up, and the programs on them. It is the value of known
 // for Verify.
 func (h *Hooks) Own(ns *netns.Namespace) (known string, err error) {

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
-	"data-space.liqo.io/pkg/values/workload"
 )
 
 // checkTimeout bounds the questions that are asked of the API server directly.
@@ -46,22 +45,6 @@ func judge(err error) error {
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
 	return err
-}
-
-// Namespace reads a namespace's settled labels from the API server. In the cache, a namespace that lost its label looks like a
-// namespace that was deleted. found is false if the namespace does not exist.
-func (w *Watch) Namespace(ctx context.Context, name string) (space workload.Namespace, found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	object := namespaceMeta()
-	err = w.live.Get(ctx, client.ObjectKey{Name: name}, object)
-	switch {
-	case apierrors.IsNotFound(err):
-		return workload.Namespace{}, false, nil
-	case err != nil:
-		return workload.Namespace{}, false, fmt.Errorf("get namespace %s: %w", name, err)
-	}
-	return workload.Namespace{Name: name, Labels: apis.Settled(object.Labels, object.Annotations)}, true, nil
 }
 
 // Problem is what is wrong with the watches now; empty if nothing is known to be.

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -102,3 +103,5 @@ func number(port int32) uint16 {
 	}
 	return uint16(port)
 }
+
+func isProxy(c corev1.Container) bool { return c.Name == apis.ProxyContainerName }

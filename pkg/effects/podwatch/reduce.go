@@ -45,8 +45,6 @@ func stripContainers(in []corev1.Container) []corev1.Container {
 	return []corev1.Container{{Name: apis.ProxyContainerName}}
 }
 
-func isProxy(c corev1.Container) bool { return c.Name == apis.ProxyContainerName }
-
 func stripStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
 	i := slices.IndexFunc(in, func(c corev1.ContainerStatus) bool { return c.Name == apis.ProxyContainerName })
 	if i < 0 {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/workload"
 )
 
@@ -65,4 +66,28 @@ func (w *Watch) OnSpace(ctx context.Context, notify func()) error {
 		return fmt.Errorf("watch namespaces: %w", err)
 	}
 	return nil
+}
+
+// Namespace reads a namespace's settled labels from the API server. In the cache, a namespace that lost its label looks like a
+// namespace that was deleted. found is false if the namespace does not exist.
+func (w *Watch) Namespace(ctx context.Context, name string) (space workload.Namespace, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	object := namespaceMeta()
+	err = w.live.Get(ctx, client.ObjectKey{Name: name}, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return workload.Namespace{}, false, nil
+	case err != nil:
+		return workload.Namespace{}, false, fmt.Errorf("get namespace %s: %w", name, err)
+	}
+	return workload.Namespace{Name: name, Labels: apis.Settled(object.Labels, object.Annotations)}, true, nil
+}
+
+// Namespaces lists the namespaces that bear a guest's cluster id. It costs what there are of these, however large the cluster is.
+func (w *Watch) Namespaces(ctx context.Context) ([]workload.Namespace, error) {
+	if !w.Synced() {
+		return nil, nil
+	}
+	return w.spaces(ctx, client.MatchingFields{byGuest: isGuest})
 }

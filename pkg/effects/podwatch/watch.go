@@ -137,14 +137,6 @@ func (w *Watch) Pods(ctx context.Context) ([]workload.Pod, error) {
 	return out, nil
 }
 
-// Namespaces lists the namespaces that bear a guest's cluster id. It costs what there are of these, however large the cluster is.
-func (w *Watch) Namespaces(ctx context.Context) ([]workload.Namespace, error) {
-	if !w.Synced() {
-		return nil, nil
-	}
-	return w.spaces(ctx, client.MatchingFields{byGuest: isGuest})
-}
-
 // byGuest is the index of namespaces by whether they are a guest's.
 const (
 	byGuest = "guest"

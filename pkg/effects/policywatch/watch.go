@@ -94,12 +94,3 @@ func (w *Watch) Synced() bool { return w.synced.Load() }
 
 // Problem is why the API server does not answer, or "" while it does.
 func (w *Watch) Problem() string { return w.api.problem() }
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}

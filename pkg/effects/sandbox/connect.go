@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
@@ -112,3 +114,16 @@ func isSocket(path string) error {
 
 // Close ends the connection and every stream of events.
 func (c *Client) Close() error { return c.conn.Close() }
+
+// plain takes gRPC's wrapping off an error, and turns "not found" into ErrGone.
+func plain(err error) error {
+	s, ok := status.FromError(err)
+	switch {
+	case !ok:
+		return err
+	case s.Code() == codes.NotFound:
+		return fmt.Errorf("%w: %s", ErrGone, s.Message())
+	default:
+		return fmt.Errorf("%s (%s)", s.Message(), s.Code())
+	}
+}

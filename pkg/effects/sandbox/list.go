@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"data-space.liqo.io/pkg/values/workload"
@@ -60,18 +58,5 @@ func state(s cri.ContainerState) workload.State {
 		return workload.Exited
 	default:
 		return workload.Unknown
-	}
-}
-
-// plain takes gRPC's wrapping off an error, and turns "not found" into ErrGone.
-func plain(err error) error {
-	s, ok := status.FromError(err)
-	switch {
-	case !ok:
-		return err
-	case s.Code() == codes.NotFound:
-		return fmt.Errorf("%w: %s", ErrGone, s.Message())
-	default:
-		return fmt.Errorf("%s (%s)", s.Message(), s.Code())
 	}
 }

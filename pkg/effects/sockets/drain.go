@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"errors"
 	"fmt"
 	"unsafe"
 
@@ -38,20 +37,6 @@ func Drain(o Owner) error {
 		}
 	}
 	return nil
-}
-
-// withCopy calls use with a copy of another process's descriptor, which it closes then. A descriptor that was closed meanwhile is no error, and
-// use is not called. What the descriptor is, use has to find out: the number may have become another file's.
-func withCopy(pidfd, fd int, use func(socket int) error) error {
-	socket, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if errors.Is(err, unix.EBADF) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(socket)
-	return use(socket)
 }
 
 // drain drops what a socket has received that no client or server waits for any more: it is closed on the network, or holds datagrams.

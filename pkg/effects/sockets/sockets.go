@@ -127,3 +127,17 @@ func query(more uint8, without uint32, kind, flags int, family, protocol uint8, 
 	message.AddData(raw(request))
 	return message
 }
+
+// withCopy calls use with a copy of another process's descriptor, which it closes then. A descriptor that was closed meanwhile is no error, and
+// use is not called. What the descriptor is, use has to find out: the number may have become another file's.
+func withCopy(pidfd, fd int, use func(socket int) error) error {
+	socket, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if errors.Is(err, unix.EBADF) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(socket)
+	return use(socket)
+}

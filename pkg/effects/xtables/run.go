@@ -14,6 +14,9 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
+// lockVariable is the environment variable by which the legacy programs know their lock file.
+const lockVariable = "XTABLES_LOCKFILE"
+
 // Run runs a program in the network namespace, writes the input to its standard input and returns its standard output. Legacy
 // programs take the lock at lockfile; "" is the one that this process's environment names, or the programs' own default. The error names the program and contains its standard
 // error and the line of the input that the program refused.

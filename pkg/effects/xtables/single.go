@@ -14,9 +14,6 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
-// lockVariable is the environment variable by which the legacy programs know their lock file.
-const lockVariable = "XTABLES_LOCKFILE"
-
 // Single removes single rules from tables that other programs write as well. The lock of the legacy programs is the one that
 // this process's environment names (lockVariable): go-iptables passes no other environment on. The nft programs take no lock.
 type Single struct {

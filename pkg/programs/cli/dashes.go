@@ -43,3 +43,12 @@ func flagNames(root *cobra.Command) (long, short []string) {
 	}
 	return long, short
 }
+
+// below returns a command and all commands below it.
+func below(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, sub := range c.Commands() {
+		all = append(all, below(sub)...)
+	}
+	return all
+}

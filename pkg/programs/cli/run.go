@@ -66,15 +66,6 @@ func prepare(root *cobra.Command) {
 	}
 }
 
-// below returns a command and all commands below it.
-func below(c *cobra.Command) []*cobra.Command {
-	all := []*cobra.Command{c}
-	for _, sub := range c.Commands() {
-		all = append(all, below(sub)...)
-	}
-	return all
-}
-
 // explained is the error of a flag, with the way out where the flag's own error has none.
 func explained(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError

@@ -18,6 +18,9 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
+// apiServerSlice is the EndpointSlice in which the API server writes its own addresses.
+const apiServerSlice = "kubernetes"
+
 // networkKeeper keeps in each foreign namespace the NetworkPolicy of what the guest's GuestPolicy opens, several at a time.
 type networkKeeper struct {
 	*reconciler

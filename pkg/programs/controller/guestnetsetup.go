@@ -22,9 +22,6 @@ import (
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
-// apiServerSlice is the EndpointSlice in which the API server writes its own addresses.
-const apiServerSlice = "kubernetes"
-
 // newGuestCache holds what keeps guests' networks besides the manager's cache, which selects NetworkPolicies by another name.
 func newGuestCache(manager ctrl.Manager) (cache.Cache, error) {
 	store, err := cache.New(manager.GetConfig(), cache.Options{

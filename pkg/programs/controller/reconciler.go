@@ -8,10 +8,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"data-space.liqo.io/pkg/decisions/admit"
 	"data-space.liqo.io/pkg/decisions/guard"
@@ -128,4 +132,24 @@ func (r *reconciler) wantedNetworkPolicy(ns guard.Namespace, verdict guard.Verdi
 		return guard.NarrowNetworkPolicy(ns, r.config.DNS)
 	}
 	return guard.NetworkPolicy(ns, verdict.GuestID, r.config.DNS)
+}
+
+func itsNamespace(_ context.Context, o client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: o.GetNamespace()}}}
+}
+
+const atOnce = 8
+
+// several is how many namespaces a controller decides about at a time: what all namespaces of a guest wait for is the API server's answers.
+func several() controller.Options { return controller.Options{MaxConcurrentReconciles: atOnce} }
+
+func named(name string) fields.Selector {
+	return fields.OneTermEqualSelector(metav1.ObjectNameField, name)
+}
+
+// installationRole is the controller's ClusterRole, of which only the metadata is read.
+func installationRole() *metav1.PartialObjectMetadata {
+	role := &metav1.PartialObjectMetadata{}
+	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
+	return role
 }

@@ -9,9 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -19,13 +16,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"data-space.liqo.io/pkg/effects/factlines"
 	"data-space.liqo.io/pkg/values/apis"
@@ -114,17 +109,6 @@ func narrowed(config Config) map[client.Object]cache.ByObject {
 	return narrow
 }
 
-// installationRole is the controller's ClusterRole, of which only the metadata is read.
-func installationRole() *metav1.PartialObjectMetadata {
-	role := &metav1.PartialObjectMetadata{}
-	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
-	return role
-}
-
-func named(name string) fields.Selector {
-	return fields.OneTermEqualSelector(metav1.ObjectNameField, name)
-}
-
 // setup adds the controllers of namespaces, of the resolver, of claims and of guests. Each of them watches what its decisions read, and what
 // it has made: a change of either by another client brings the next decision.
 func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
@@ -167,18 +151,9 @@ func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {
 	return b.Complete(r)
 }
 
-// several is how many namespaces a controller decides about at a time: what all namespaces of a guest wait for is the API server's answers.
-func several() controller.Options { return controller.Options{MaxConcurrentReconciles: atOnce} }
-
-const atOnce = 8
-
 func settlerFor(manager ctrl.Manager, logger *slog.Logger) settler {
 	return settler{
 		writer:   manager.GetClient(),
 		reporter: newReporter(manager.GetEventRecorder(apis.ControllerName), logger),
 	}
-}
-
-func itsNamespace(_ context.Context, o client.Object) []reconcile.Request {
-	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: o.GetNamespace()}}}
 }

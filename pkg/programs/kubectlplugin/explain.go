@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/netip"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -56,23 +55,6 @@ func (c Connection) other() (netip.Addr, uint16, error) {
 		return netip.Addr{}, 0, fmt.Errorf("--to=%q: not ADDRESS:PORT; give one, such as 10.0.0.7:443 or [fd00::7]:443", c.To)
 	}
 	return to.Addr(), to.Port(), nil
-}
-
-// Rules writes the rules that the kernel holds for a foreign pod, each with its reason, its promise and its packets, and what is missing, as
-// the agent of the pod's node reads them.
-func Rules(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style) error {
-	_, agent, err := ofPod(ctx, cluster, namespace, name)
-	if err != nil {
-		return err
-	}
-	var rules agentapi.PodRules
-	if err := askFor(ctx, cluster, agent, agentapi.RulesURL(namespace, name), &rules); err != nil {
-		return err
-	}
-	if !style.ForPeople() {
-		return style.Encode(stdout, rules)
-	}
-	return writeLines(stdout, ruleview.Text(rules, time.Now()))
 }
 
 // ErrRefused means that a connection is refused, which was printed.

@@ -147,3 +147,13 @@ func (g *grid) writeTo(w io.Writer) error {
 	}
 	return nil
 }
+
+// printable replaces what a terminal would obey: messages quote what other programs print.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}

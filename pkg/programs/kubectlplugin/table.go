@@ -1,14 +1,15 @@
 package kubectlplugin
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"data-space.liqo.io/pkg/decisions/audit"
+	"data-space.liqo.io/pkg/decisions/ruleview"
+	"data-space.liqo.io/pkg/values/agentapi"
 )
 
 // Print writes the report. Ages are relative to now.
@@ -110,12 +111,19 @@ func dash(text string) string {
 	return text
 }
 
-// printable replaces what a terminal would obey: messages quote what other programs print.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
+// Rules writes the rules that the kernel holds for a foreign pod, each with its reason, its promise and its packets, and what is missing, as
+// the agent of the pod's node reads them.
+func Rules(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style) error {
+	_, agent, err := ofPod(ctx, cluster, namespace, name)
+	if err != nil {
+		return err
+	}
+	var rules agentapi.PodRules
+	if err := askFor(ctx, cluster, agent, agentapi.RulesURL(namespace, name), &rules); err != nil {
+		return err
+	}
+	if !style.ForPeople() {
+		return style.Encode(stdout, rules)
+	}
+	return writeLines(stdout, ruleview.Text(rules, time.Now()))
 }

@@ -9,6 +9,9 @@ import (
 	"data-space.liqo.io/pkg/effects/nodefilter"
 )
 
+// maxShown bounds how many findings are named.
+const maxShown = 10
+
 // account is what has happened. Safe for concurrent use.
 type account struct {
 	mu       sync.Mutex
@@ -75,12 +78,4 @@ type reading struct {
 	netpol.Summary
 	inForce bool
 	escapes int
-}
-
-func (p *Policies) reading() reading {
-	r := reading{Summary: p.sight.Summary(), inForce: p.Ready()}
-	p.seen.mu.Lock()
-	defer p.seen.mu.Unlock()
-	r.escapes = len(p.seen.escapes)
-	return r
 }

@@ -267,10 +267,3 @@ func (p *Policies) wake(who chan struct{}) {
 	default: // it is awake
 	}
 }
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}

@@ -95,3 +95,11 @@ func (p *Policies) answer(w http.ResponseWriter, what any) {
 		p.Log.Debug("answer not delivered", "error", err)
 	}
 }
+
+func (p *Policies) reading() reading {
+	r := reading{Summary: p.sight.Summary(), inForce: p.Ready()}
+	p.seen.mu.Lock()
+	defer p.seen.mu.Unlock()
+	r.escapes = len(p.seen.escapes)
+	return r
+}

@@ -93,9 +93,6 @@ func (p *Policies) report(findings []nodefilter.Finding) {
 	p.emit(fact.Fact{Kind: "PolicyDriftRepaired", Warning: true, Count: int64(len(findings)), Message: "the node's filter had been changed and is as planned again: " + strings.Join(texts, "; ")})
 }
 
-// maxShown bounds how many findings are named.
-const maxShown = 10
-
 // bridges finds pods that reach each other without passing the filter, and logs them once.
 func (p *Policies) bridges() {
 	escapes, err := p.sight.Escapes()
@@ -168,5 +165,12 @@ func (p *Policies) cuts(ctx context.Context) {
 		}
 		const part = 10
 		pause(ctx, part*time.Since(started))
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }

@@ -6,18 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/nri"
-	"data-space.liqo.io/pkg/effects/sandbox"
 )
-
-// Node is what the gates of one node work with.
-type Node struct {
-	Chain   *cniconf.Chain  // nil: there is no first gate, and the agent does not vouch for its node
-	NRI     func() string   // where the runtime's socket is now; nil: there is no second gate
-	Runtime *sandbox.Client // the same runtime's
-	Voucher *Voucher        // without its Gate; used with a chain
-}
 
 // Run runs the gates until the context ends.
 func Run(ctx context.Context, parts Parts, config Config, n Node) error {

@@ -10,10 +10,19 @@ import (
 	"time"
 
 	"data-space.liqo.io/pkg/decisions/vouch"
+	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/gate"
 	"data-space.liqo.io/pkg/values/nodelease"
 )
+
+// Node is what the gates of one node work with.
+type Node struct {
+	Chain   *cniconf.Chain  // nil: there is no first gate, and the agent does not vouch for its node
+	NRI     func() string   // where the runtime's socket is now; nil: there is no second gate
+	Runtime *sandbox.Client // the same runtime's
+	Voucher *Voucher        // without its Gate; used with a chain
+}
 
 // Leases writes the Lease of the agent's node.
 type Leases interface {

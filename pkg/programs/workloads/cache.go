@@ -1,7 +1,6 @@
 package workloads
 
 import (
-	"context"
 	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -9,14 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/decisions/leastpriv"
@@ -27,29 +22,6 @@ const kindNamespace = "Namespace"
 
 // byAddress is the index of pods by their addresses.
 const byAddress = "address"
-
-// newCache keeps of each object what a policy depends on. It is apart from the manager's own cache, which holds foreign namespaces only.
-func newCache(ctx context.Context, manager ctrl.Manager, r *reducer) (cache.Cache, error) {
-	shared := true // readers copy what they change
-	store, err := cache.New(manager.GetConfig(), cache.Options{
-		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
-		DefaultUnsafeDisableDeepCopy: &shared,
-		DefaultTransform:             r.reduce,
-		NewInformer:                  pagedInformer(r.reduce),
-		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}: {Field: fields.AndSelectors(
-				fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)), fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
-			)},
-			&discoveryv1.EndpointSlice{}:                                {Label: notKubernetesSlices()},
-			&networkingv1.NetworkPolicy{}:                               {Label: having(leastpriv.LabelPolicy), Transform: cache.TransformStripManagedFields()},
-			metadata(rbacv1.SchemeGroupVersion.WithKind("ClusterRole")): {Field: fields.OneTermEqualSelector(metav1.ObjectNameField, RoleName)},
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return store, store.IndexField(ctx, &corev1.Pod{}, byAddress, addressesOf)
-}
 
 func having(label string) labels.Selector {
 	r, err := labels.NewRequirement(label, selection.Exists, nil)

@@ -5,6 +5,9 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
+// RoleName is the ClusterRole of deploy/workload-policies. It owns the policies: they go when it is deleted.
+const RoleName = "data-space-workload-policies"
+
 // Config is what the controller's flags say of workloads' policies.
 type Config struct {
 	// Enabled starts the controller. Without it nothing is watched, and policies that are there stay.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,6 +14,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -31,9 +31,6 @@ import (
 	"data-space.liqo.io/pkg/decisions/leastpriv"
 	"data-space.liqo.io/pkg/values/apis"
 )
-
-// RoleName is the ClusterRole of deploy/workload-policies. It owns the policies: they go when it is deleted.
-const RoleName = "data-space-workload-policies"
 
 // everything is the one request: each round decides over the whole cluster, so events of any number are one round.
 func everything() reconcile.Request {
@@ -82,6 +79,29 @@ func setup(ctx context.Context, manager ctrl.Manager, config Config, logger *slo
 		b = b.WatchesRawSource(s)
 	}
 	return b.Complete(r)
+}
+
+// newCache keeps of each object what a policy depends on. It is apart from the manager's own cache, which holds foreign namespaces only.
+func newCache(ctx context.Context, manager ctrl.Manager, r *reducer) (cache.Cache, error) {
+	shared := true // readers copy what they change
+	store, err := cache.New(manager.GetConfig(), cache.Options{
+		HTTPClient: manager.GetHTTPClient(), Scheme: manager.GetScheme(), Mapper: manager.GetRESTMapper(),
+		DefaultUnsafeDisableDeepCopy: &shared,
+		DefaultTransform:             r.reduce,
+		NewInformer:                  pagedInformer(r.reduce),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}: {Field: fields.AndSelectors(
+				fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)), fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
+			)},
+			&discoveryv1.EndpointSlice{}:                                {Label: notKubernetesSlices()},
+			&networkingv1.NetworkPolicy{}:                               {Label: having(leastpriv.LabelPolicy), Transform: cache.TransformStripManagedFields()},
+			metadata(rbacv1.SchemeGroupVersion.WithKind("ClusterRole")): {Field: fields.OneTermEqualSelector(metav1.ObjectNameField, RoleName)},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store, store.IndexField(ctx, &corev1.Pod{}, byAddress, addressesOf)
 }
 
 // isOn reports whether the workloads of a namespace get policies. It waits for the list of namespaces; without an answer what workloads mention is
@@ -152,24 +172,4 @@ func watch(store cache.Cache, object client.Object, p *pace, only ...predicate.P
 		UpdateFunc: func(_ context.Context, _ event.UpdateEvent, q queue) { ask(q) },
 		DeleteFunc: func(_ context.Context, _ event.DeleteEvent, q queue) { ask(q) },
 	}, append(only, changed)...)
-}
-
-// pace bounds how much of a core the rounds take, however often something changes. A change after a rest waits for leastDelay only. It is
-// safe for concurrent use.
-type pace struct{ busy atomic.Int64 }
-
-const (
-	leastDelay = 100 * time.Millisecond
-	mostDelay  = 10 * time.Second
-	restFactor = 3 // rounds take a quarter of a core at most
-)
-
-// took notes that a decision ended at a time, and how long it took.
-func (p *pace) took(now time.Time, d time.Duration) {
-	p.busy.Store(now.Add(min(restFactor*d, mostDelay)).UnixNano())
-}
-
-// delay is how long changes are collected before the next round.
-func (p *pace) delay(now time.Time) time.Duration {
-	return max(leastDelay, time.Duration(p.busy.Load()-now.UnixNano()))
 }

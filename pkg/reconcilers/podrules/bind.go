@@ -9,7 +9,6 @@ import (
 	"data-space.liqo.io/pkg/effects/sandbox"
 	"data-space.liqo.io/pkg/values/endpoint"
 	"data-space.liqo.io/pkg/values/failure"
-	"data-space.liqo.io/pkg/values/workload"
 )
 
 // Announced is a proxy of which the runtime has told the first process.
@@ -28,9 +27,6 @@ func (e *Reconciler) Reset(proxies []Announced) {
 		e.memory.announce(p.Sandbox, p.Container, p.PID)
 	}
 }
-
-// Proxy returns the process of the sandbox's proxy, if it was announced and still runs.
-func (e *Reconciler) Proxy(box string) (workload.Process, bool) { return e.memory.proxy(box) }
 
 // Bind lets the target's proxy out, which the runtime has made and does not run yet, in the shortest time in which that can be done.
 // The proxy counts from now on, also for rounds that began before. opened reports whether it was let out without reading the rules

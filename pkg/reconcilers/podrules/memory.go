@@ -162,3 +162,6 @@ func (m *memory) proxy(id string) (workload.Process, bool) {
 	}
 	return p, true
 }
+
+// Proxy returns the process of the sandbox's proxy, if it was announced and still runs.
+func (e *Reconciler) Proxy(box string) (workload.Process, bool) { return e.memory.proxy(box) }

@@ -39,19 +39,6 @@ type Keeper struct {
 	added   chan struct{}
 }
 
-// watch is one proxy. Run alone changes it.
-type watch struct {
-	target  endpoint.Target
-	group   *memcg.Group
-	limit   int64
-	braked  time.Time     // last
-	listing time.Duration // that the last list of its pod's sockets took: a tenant can make it long
-	rests   time.Time     // until then no connections end
-	ended   int           // connections since the last line in the log
-	trouble error         // since then
-	logged  time.Time
-}
-
 // New returns a Keeper that watches no proxy; open opens a target's network namespace.
 func New(log *slog.Logger, open func(endpoint.Target) (*netns.Namespace, error)) *Keeper {
 	return &Keeper{log: log, open: open, watched: map[string]*watch{}, added: make(chan struct{}, 1)}

@@ -3,7 +3,23 @@ package socketmemory
 import (
 	"syscall"
 	"time"
+
+	"data-space.liqo.io/pkg/effects/memcg"
+	"data-space.liqo.io/pkg/values/endpoint"
 )
+
+// watch is one proxy. Run alone changes it.
+type watch struct {
+	target  endpoint.Target
+	group   *memcg.Group
+	limit   int64
+	braked  time.Time     // last
+	listing time.Duration // that the last list of its pod's sockets took: a tenant can make it long
+	rests   time.Time     // until then no connections end
+	ended   int           // connections since the last line in the log
+	trouble error         // since then
+	logged  time.Time
+}
 
 const (
 	// restPart bounds the part of a CPU that one proxy takes: its pod's sockets are not listed again for so many times the processor time

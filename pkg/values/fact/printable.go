@@ -7,6 +7,14 @@ import (
 	"unicode/utf8"
 )
 
+// Bounds of one line. A text that is longer is cut, with an ellipsis at its end.
+const (
+	MaxName    = 253  // bytes of a kind, a reason, a name, a detail's key
+	MaxMessage = 1024 // bytes of a message, or of a detail
+	MaxDetails = 8
+	MaxLine    = 32 << 10 // bytes of a whole line; what the bounds above allow is shorter
+)
+
 // ellipsis ends a text that was cut.
 const ellipsis = "…"
 

@@ -112,9 +112,6 @@ func (p Port) String() string {
 	return fmt.Sprintf("%s/%d-%d", p.Protocol, p.First, p.Last)
 }
 
-// every is the selector in words that selects everything. The label of that name is written with a plus sign.
-const every = "all"
-
 func orAll(s Selector) string {
 	if s.All() {
 		return every

@@ -10,6 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 )
 
+// every is the selector in words that selects everything. The label of that name is written with a plus sign.
+const every = "all"
+
 // Selector chooses objects by their labels. Selectors that mean the same in other words have the same String.
 type Selector struct {
 	text     string

@@ -91,10 +91,6 @@ const (
 	TenantCordoned TenantSuspension = "Cordoned"
 )
 
-// Mode is what happens to an object that a section of a GuestPolicy does not allow.
-// +kubebuilder:validation:Enum=Enforce;Audit
-type Mode string
-
 // The modes of a section.
 const (
 	// Enforce refuses the object.
@@ -102,10 +98,6 @@ const (
 	// Audit admits the object, and reports it: as a warning to its author, in the webhook's log, and in its metrics.
 	Audit Mode = "Audit"
 )
-
-// Permission is whether something is allowed.
-// +kubebuilder:validation:Enum=Allowed;Denied
-type Permission string
 
 // The values of a Permission.
 const (
