@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"data-space.liqo.io/pkg/decisions/cnifolder"
-	"data-space.liqo.io/pkg/decisions/seccomp"
 	"data-space.liqo.io/pkg/effects/cniconf"
 	"data-space.liqo.io/pkg/effects/leases"
 	"data-space.liqo.io/pkg/effects/nri"
@@ -70,23 +69,12 @@ func (g *gateOptions) flags(f *pflag.FlagSet) {
 
 // check also sets the options that follow from several flags.
 func (g *gateOptions) check() error {
-	g.Exempt, g.StartsPlain = list(g.exempt), g.marks == unmarkedGo
+	g.Exempt, g.StartsPlain = cli.List(g.exempt), g.marks == unmarkedGo
 	var problem error
 	if g.nri != "" && g.nri != gateOff && !strings.HasPrefix(g.nri, "/") {
 		problem = fmt.Errorf("--nri-socket=%q: not an absolute path; give one, or off", g.nri)
 	}
 	return errors.Join(problem, g.Check())
-}
-
-// list is what a flag lists.
-func list(text string) []string {
-	var out []string
-	for name := range strings.SplitSeq(text, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // gates is what the gates of this node work with.
@@ -140,10 +128,5 @@ func (n node) profile() (*startgate.Profile, error) {
 	if !kept {
 		return nil, nil //nolint:nilnil // none is kept
 	}
-	name, err := seccomp.Name()
-	if err != nil {
-		return nil, err
-	}
-	text, err := seccomp.Here().JSON()
-	return &startgate.Profile{Folder: folder, Name: name, Text: text}, err
+	return startgate.NewProfile(folder)
 }

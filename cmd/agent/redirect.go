@@ -17,6 +17,7 @@ import (
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/agentserver"
+	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/recorder"
 	"data-space.liqo.io/pkg/programs/startgate"
 	"data-space.liqo.io/pkg/reconcilers/podisolation"
@@ -95,7 +96,7 @@ type enforcement struct {
 
 // programs makes the agent, and what the gates are made of.
 func (e enforcement) programs(host *hostlink.Host) (*agent.Agent, startgate.Parts) {
-	isolation := podisolation.New(podisolation.Parts{Settings: quarantine.Settings{Handlers: list(e.handlers)}, Runtime: e.runtime, Wall: host, Log: e.log})
+	isolation := podisolation.New(podisolation.Parts{Settings: quarantine.Settings{Handlers: cli.List(e.handlers)}, Runtime: e.runtime, Wall: host, Log: e.log})
 	frames := podisolation.NewFrames(podisolation.FrameParts{Filter: host, Dropped: e.metrics.Dropped})
 	reporter := e.facts.Reporting(e.api.Events, e.guests.Of)
 	a := agent.New(agent.Config{

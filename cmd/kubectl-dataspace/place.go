@@ -48,10 +48,5 @@ func (p *place) connect() (cluster kubectlplugin.Cluster, namespace string, err 
 
 // style is how the answer is printed: with colours if it goes to a terminal.
 func (p *place) style(c *cobra.Command) kubectlplugin.Style {
-	s := kubectlplugin.Style{Form: p.form}
-	if out, is := c.OutOrStdout().(*os.File); is && os.Getenv("NO_COLOR") == "" {
-		info, err := out.Stat()
-		s.Colour = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return s
+	return kubectlplugin.StyleFor(c.OutOrStdout(), p.form)
 }

@@ -55,12 +55,12 @@ func largePackages() map[string]int {
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{
-		"cmd/agent":             {ceiling: 1033, target: 400},
+		"cmd/agent":             {ceiling: 1030, target: 400},
 		"cmd/cni":               {ceiling: 20, target: 20},
 		"cmd/controller":        {ceiling: 297, target: 150},
 		"cmd/webhook":           {ceiling: 196, target: 150},
 		"cmd/witness":           {ceiling: 62, target: 62},
-		"cmd/kubectl-dataspace": {ceiling: 351, target: 351},
+		"cmd/kubectl-dataspace": {ceiling: 350, target: 350},
 		"cmd/proxy":             {ceiling: 116, target: 100},
 	}
 }

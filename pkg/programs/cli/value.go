@@ -20,6 +20,17 @@ func Var[T any](f *pflag.FlagSet, name, usage string, target *T, parse func(stri
 	})
 }
 
+// List returns the names in the text of a flag, which are separated by commas. Spaces around a name do not count, and an empty name is left out.
+func List(text string) []string {
+	var names []string
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // choice is a text that is one of a few.
 type choice struct {
 	target *string

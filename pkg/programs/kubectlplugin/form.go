@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -25,6 +26,17 @@ const (
 type Style struct {
 	Form   string
 	Colour bool // the answer goes to a terminal
+}
+
+// StyleFor returns the style of an answer that is written to w: with colours if w is a terminal, unless the environment variable NO_COLOR is set
+// (https://no-color.org).
+func StyleFor(w io.Writer, form string) Style {
+	s := Style{Form: form}
+	if out, is := w.(*os.File); is && os.Getenv("NO_COLOR") == "" {
+		info, err := out.Stat()
+		s.Colour = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return s
 }
 
 func (s Style) wide() bool { return s.Form == FormWide }

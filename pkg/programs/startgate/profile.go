@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"data-space.liqo.io/pkg/decisions/seccomp"
 )
 
 // ProfileFolder is where the node's kubelet looks for seccomp profiles.
@@ -22,6 +24,16 @@ type Profile struct {
 	Text   []byte
 
 	state atomic.Pointer[placing]
+}
+
+// NewProfile returns the profile for programs of this processor's architecture, to be kept in the folder.
+func NewProfile(folder ProfileFolder) (*Profile, error) {
+	name, err := seccomp.Name()
+	if err != nil {
+		return nil, err
+	}
+	text, err := seccomp.Here().JSON()
+	return &Profile{Folder: folder, Name: name, Text: text}, err
 }
 
 // placing is what the last attempt to put the profile in its place has come to.
