@@ -1,6 +1,7 @@
 package happening
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type Held struct {
 	At     time.Time `json:"at"`
 	State  Event     `json:"state"`           // the fact that began how the pod was held
 	Agent  string    `json:"agent"`           // whether an agent ran
+	Clock  string    `json:"clock,omitempty"` // that the node's clock passed the time more than once
 	Before []Event   `json:"before"`          // drift, drops and failures of the pod in the day before, and that facts are missing
 	After  *Event    `json:"after,omitempty"` // the fact that ended it
 	// Policies are the newest facts about each NetworkPolicy of the pod's namespace that the log has.
@@ -27,7 +29,7 @@ type Held struct {
 const day = 24 * time.Hour
 
 // At returns how a pod was held on each node at a time, from all facts of the nodes' logs. A node that has no fact of the pod up to then is left
-// out, and so is one on which it had ended.
+// out, and so is one on which it had ended. Of a node whose clock was set back, and passed the time again, each of these moments is returned.
 func At(events []Event, namespace, pod string, at time.Time) []Held {
 	byNode := map[string][]Event{}
 	for _, e := range events {
@@ -35,15 +37,22 @@ func At(events []Event, namespace, pod string, at time.Time) []Held {
 	}
 	var all []Held
 	for _, node := range slices.Sorted(maps.Keys(byNode)) {
-		if h, held := atNode(byNode[node], namespace, pod, at); held {
-			h.Node = node
-			all = append(all, h)
+		places := moments(byNode[node], at)
+		for i, place := range places {
+			h, held := atNode(byNode[node], place, namespace, pod, at)
+			if h.Node = node; len(places) > 1 {
+				h.Clock = fmt.Sprintf("the node's clock was set back: this is moment %d of %d at which it showed this time", i+1, len(places))
+			}
+			if held {
+				all = append(all, h)
+			}
 		}
 	}
 	return all
 }
 
-func atNode(events []Event, namespace, pod string, at time.Time) (h Held, held bool) {
+// atNode returns how a pod was held when the log of a node had so many lines, at a time.
+func atNode(events []Event, lines int, namespace, pod string, at time.Time) (h Held, held bool) {
 	h = Held{Pod: namespace + "/" + pod, At: at, Agent: "not known: the log has no start of an agent up to then", Before: []Event{}, Policies: []Event{}}
 	policies := map[string]Event{}
 	for i, e := range events { // a log's order counts, not its times
@@ -52,7 +61,7 @@ func atNode(events []Event, namespace, pod string, at time.Time) (h Held, held b
 			h.Before = append(h.Before, e)
 			continue
 		}
-		if e.Time.After(at) {
+		if i >= lines {
 			if own && e.Kind == "PodStateChanged" && h.After == nil {
 				h.After = &events[i]
 			}

@@ -1,6 +1,11 @@
 package happening
 
-import "time"
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
 
 // Span is a time during which a pod was held in one way.
 type Span struct {
@@ -22,6 +27,11 @@ func Spans(states []Event, from, to time.Time) []Span {
 			all[n-1].To = e.Time
 		}
 		all = append(all, Span{From: e.Time, To: to, State: e.Details["to"], Index: e.Index})
+	}
+	for i := len(all) - 2; i >= 0; i-- { // a clock that was set back: what came before is no later than what came after
+		if next := all[i+1].From; all[i].From.After(next) {
+			all[i].From = next
+		}
 	}
 	var within []Span
 	for _, s := range all {
@@ -57,4 +67,29 @@ func Share(spans []Span) float64 {
 		return 1
 	}
 	return float64(held) / float64(all)
+}
+
+// InOrder returns events in the order of their logs, which is that in which they happened whatever a node's clock showed. Those of several nodes are merged by
+// their times.
+func InOrder(events []Event) []Event {
+	byNode := map[string][]Event{}
+	for _, e := range events {
+		byNode[e.Node] = append(byNode[e.Node], e)
+	}
+	for _, of := range byNode {
+		slices.SortStableFunc(of, func(a, b Event) int { return cmp.Compare(a.Index, b.Index) })
+	}
+	nodes := slices.Sorted(maps.Keys(byNode))
+	all := make([]Event, 0, len(events))
+	for len(all) < len(events) {
+		next, found := "", false
+		for _, node := range nodes {
+			if left := byNode[node]; len(left) > 0 && (!found || left[0].Time.Before(byNode[next][0].Time)) {
+				next, found = node, true
+			}
+		}
+		all = append(all, byNode[next][0])
+		byNode[next] = byNode[next][1:]
+	}
+	return all
 }

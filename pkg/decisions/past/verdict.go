@@ -29,7 +29,10 @@ type Answer struct {
 
 // Judge answers a question from what was added.
 func (r *Record) Judge(q Question) Answer {
-	nodes := r.nodes
+	nodes := map[string]*node{}
+	for name, n := range r.nodes {
+		nodes[name] = n.at()
+	}
 	pod, own, found := holderNamed(nodes, q)
 	if !found {
 		return Answer{Missing: []string{fmt.Sprintf("no node's log has addresses of pod %s at that time", q.Pod)}}
@@ -126,6 +129,8 @@ func (n *node) changes(nodes map[string]*node) []netpol.Change {
 // miss notes what a node's log does not have.
 func (a *Answer) miss(n *node) {
 	switch {
+	case n.twice:
+		a.missing(fmt.Sprintf("node %s: at which of several moments; its clock was set back, and passed that time more than once", n.name))
 	case !n.whole:
 		a.missing(fmt.Sprintf("node %s: %s", n.name, n.gap))
 	case !n.inForce:

@@ -40,6 +40,15 @@ type node struct {
 	whole    bool   // since an agent's start the log has everything
 	gap      string // why not
 	stopped  bool   // no agent ran
+
+	moments happening.Moments
+	then    *node            // the node at the newest moment at which its clock passed the time
+	earlier *node            // then, before that moment
+	over    *node            // the node when its clock was set over the time
+	passed  int              // at how many moments the clock passed the time
+	turns   int              // how often the log went beyond the time
+	twice   bool             // the clock passed the time more than once
+	ahead   *happening.Event // that facts are missing, which happened after the time; more of the log follows
 }
 
 // Record is what the logs have of a time.
@@ -54,21 +63,10 @@ func New(at time.Time) *Record { return &Record{at: at, nodes: map[string]*node{
 // Kinds returns the kinds of facts that Add reads.
 func Kinds() []string {
 	var all []string
-	for _, kind := range []fact.Kind{fact.AgentStarted, fact.AgentStopped, fact.PolicyInForce, fact.PolicyChanged, fact.PodSeen, fact.FactsLost, fact.FactsCounted} {
+	for _, kind := range []fact.Kind{fact.AgentStarted, fact.AgentStopped, fact.PolicyInForce, fact.PolicyChanged, fact.PodSeen, fact.FactsLost, fact.FactsCounted, fact.ClockStepped} {
 		all = append(all, string(kind))
 	}
 	return all
-}
-
-// Add adds a fact of a node's log. Those of a node come in their order. Of what happened later only that counts by which something is missing before.
-func (r *Record) Add(e happening.Event) {
-	switch {
-	case e.Index < 0:
-	case !e.Time.After(r.at):
-		r.node(e.Node).note(e)
-	case !e.Since().After(r.at):
-		r.node(e.Node).missing(e)
-	}
 }
 
 // Expect adds a node, of whose log nothing may come.
@@ -77,7 +75,8 @@ func (r *Record) Expect(name string) { r.node(name) }
 func (r *Record) node(name string) *node {
 	n := r.nodes[name]
 	if n == nil {
-		n = &node{name: name, pods: map[netpolicy.Key]seen{}, policies: map[netpolicy.Key]judging{}, gap: "its log has no start of an agent up to then"}
+		n = &node{name: name, pods: map[netpolicy.Key]seen{}, policies: map[netpolicy.Key]judging{}, gap: "its log has no start of an agent up to then",
+			moments: happening.Moments{At: r.at}}
 		r.nodes[name] = n
 	}
 	return n

@@ -38,7 +38,7 @@ func (g *Guest) shown(c *Collector) *Guest {
 	g.Pods, g.Asked = nil, nil
 	for _, name := range slices.Sorted(maps.Keys(g.pods)) {
 		pod := g.pods[name]
-		happening.Sort(pod.states)
+		pod.states = happening.InOrder(pod.states)
 		pod.Spans = happening.Spans(pod.states, c.from, c.to)
 		pod.Contained = happening.Share(pod.Spans)
 		if len(pod.Spans) > 0 || pod.Drift > 0 {
@@ -87,8 +87,8 @@ func (c *Collector) part(guest, node string, at time.Time) Proof {
 
 // lived adds up when an agent ran. The end of an agent that was killed is not known: it counts up to the next start.
 func (n *Node) lived(c *Collector) *Node {
-	happening.Sort(n.life)
-	n.Spans, n.Starts, n.Kills = nil, 0, 0
+	n.life = happening.InOrder(n.life)
+	n.Spans, n.Starts, n.Kills, n.Covered = nil, 0, 0, 0
 	for i, e := range n.life {
 		if e.Kind != "AgentStarted" {
 			continue
@@ -111,7 +111,7 @@ func (n *Node) lived(c *Collector) *Node {
 		}
 		if span.From.Before(span.To) {
 			n.Spans = append(n.Spans, span)
-			n.Covered += float64(span.To.Sub(span.From)) / float64(max(1, c.to.Sub(c.from)))
+			n.Covered = min(1, n.Covered+float64(span.To.Sub(span.From))/float64(max(1, c.to.Sub(c.from))))
 		}
 	}
 	return n

@@ -37,13 +37,13 @@ func TestWhatIsAskedIsAddedUpByPathAndHasTheProofOfItsPart(t *testing.T) {
 func TestTheTimesOfPodsAndAgents(t *testing.T) {
 	c := New(hour(10), hour(20))
 	state := func(n int, to string) happening.Event {
-		return happening.Event{Time: hour(n), Node: "a", Guest: "pharma", Namespace: "s", Pod: "p", Type: happening.State, Kind: "PodStateChanged", Details: map[string]string{"to": to}}
+		return happening.Event{Time: hour(n), Node: "a", Guest: "pharma", Namespace: "s", Pod: "p", Type: happening.State, Kind: "PodStateChanged", Index: int64(n), Details: map[string]string{"to": to}}
 	}
 	for _, e := range []happening.Event{state(18, "Enforced"), state(1, "Enforced"), state(16, "Failed")} {
 		c.Add(e)
 	}
 	agent := func(n int, kind, before string) happening.Event {
-		return happening.Event{Time: hour(n), Node: "a", Type: happening.Agent, Kind: kind, Details: map[string]string{"before": before}}
+		return happening.Event{Time: hour(n), Node: "a", Type: happening.Agent, Kind: kind, Index: int64(n), Details: map[string]string{"before": before}}
 	}
 	for _, e := range []happening.Event{agent(0, "AgentStarted", ""), agent(12, "AgentStopped", ""), agent(14, "AgentStarted", "ended in order"), agent(15, "AgentStarted", "ended without a trace")} {
 		c.Add(e)

@@ -230,25 +230,6 @@ func TestTheLogIsBoundedOnDiskAndWhatIsLeftCanStillBeProven(t *testing.T) {
 	})
 }
 
-func TestASegmentIsFollowedByAnotherWhenItIsOld(t *testing.T) {
-	folder := t.TempDir()
-	l := open(t, folder, options())
-	f := facts(1)
-	for i := range 3 {
-		f[0].Time = time.Now().Add(time.Duration(i) * 2 * time.Hour)
-		_, err := l.Append(f)
-		require.NoError(t, err)
-	}
-	f[0].Time = time.Now().Add(-1000 * time.Hour) // the clock was set back
-	_, err := l.Append(f)
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	segments, err := factlog.Folder(folder).Segments()
-	require.NoError(t, err)
-	require.Len(t, segments, 3)
-	require.Empty(t, audit(t, factlog.Folder(folder)))
-}
-
 func TestANewKeySignsWithTheOneBeforeAndIsInTheLog(t *testing.T) {
 	folder := t.TempDir()
 	l := open(t, folder, options())

@@ -22,6 +22,8 @@ type Options struct {
 	Segment int64         // bytes of a segment; a batch may exceed it
 	Age     time.Duration // after which a segment is followed by another
 	After   string        // what is known of the log before this one, if it could not be continued
+
+	Now func() time.Time // nil: the node's clock
 }
 
 // Why a log is not opened.
@@ -45,7 +47,8 @@ type Log struct {
 	hashes   hashFiles
 	segments []translog.Segment
 	current  *os.File
-	began    time.Time // when the current segment was
+	began    time.Time // when the current segment was, by the time that passed since: the clock may have been set
+	latest   time.Time // of the current segment's facts
 	signed   []byte
 	covered  int64 // lines that the newest checkpoint covers
 	broken   error // a failure after which only opening again knows what the disk holds
@@ -56,7 +59,7 @@ type Log struct {
 func (l *Log) Append(facts []fact.Fact) (first int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.turn(facts); err != nil {
+	if err := l.turn(); err != nil {
 		return 0, err
 	}
 	return l.append(facts)
@@ -89,6 +92,11 @@ func (l *Log) append(facts []fact.Fact) (first int64, err error) {
 	if err := l.write(text); err != nil {
 		return 0, err
 	}
+	for _, f := range facts {
+		if f.Time.After(l.latest) {
+			l.latest = f.Time
+		}
+	}
 	first, l.size, l.edge = l.size, size, edge
 	l.segments[len(l.segments)-1].Size += int64(len(text))
 	return first, nil
@@ -112,11 +120,8 @@ func (l *Log) write(text []byte) error {
 }
 
 // turn begins another segment if the current one is full or old, and removes the oldest ones if all together are too large.
-func (l *Log) turn(facts []fact.Fact) error {
-	now := time.Now()
-	if len(facts) > 0 {
-		now = facts[0].Time
-	}
+func (l *Log) turn() error {
+	now := l.options.now()
 	newest := l.segments[len(l.segments)-1]
 	if l.broken != nil || newest.Size < l.options.Segment && (newest.Size == 0 || now.Sub(l.began) < l.options.Age) {
 		return l.broken
@@ -153,8 +158,9 @@ func (l *Log) begin(now time.Time) error {
 	}
 	if l.current != nil {
 		_ = l.current.Close() // every byte of it is synced
+		l.dated()
 	}
-	l.current, l.began = next, now
+	l.current, l.began, l.latest = next, now, time.Time{}
 	l.segments = append(l.segments, translog.Segment{First: l.size})
 	return nil
 }

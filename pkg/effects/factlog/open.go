@@ -99,7 +99,7 @@ func (l *Log) load() error {
 
 // first begins a new log.
 func (l *Log) first() error {
-	now := time.Now()
+	now := l.options.now()
 	if err := l.begin(now); err != nil {
 		return err
 	}
@@ -212,10 +212,11 @@ func (l *Log) reopen(text []byte, whole int64) error {
 	if l.current, err = os.OpenFile(l.segment(newest.First), os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	newest.Size, l.began = whole, time.Now()
+	newest.Size, l.began, l.latest = whole, l.options.now(), latestOf(text[:whole])
 	if end := bytes.IndexByte(text, '\n'); end >= 0 {
 		if f, err := fact.Decode(text[:end]); err == nil {
-			l.began = f.Time
+			age := l.began.Sub(f.Time) // less than none if the clock was set back since
+			l.began = l.began.Add(-max(0, min(age, l.options.Age)))
 		}
 	}
 	torn := text[whole:]
@@ -225,14 +226,14 @@ func (l *Log) reopen(text []byte, whole int64) error {
 		}
 	}
 	if l.size == 0 {
-		return l.introduce(time.Now())
+		return l.introduce(l.options.now())
 	}
 	if len(torn) == 0 {
 		return nil
 	}
 	digest := sha256.Sum256(torn)
 	_, err = l.append([]fact.Fact{{
-		Time: time.Now(), Kind: fact.TailCut, Count: int64(len(torn)), Details: map[string]string{"sha256": hex.EncodeToString(digest[:])},
+		Time: l.options.now(), Kind: fact.TailCut, Count: int64(len(torn)), Details: map[string]string{"sha256": hex.EncodeToString(digest[:])},
 		Message: "bytes at the end of the log were no whole line: a write that was under way when the node or the agent ended; none of it was acknowledged",
 	}})
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {

@@ -35,6 +35,7 @@ type File struct {
 	dirty     bool
 	digests   digests
 	positions map[record.Source]record.Position
+	latest    string // of the current segment's times, which are texts of one form
 }
 
 // Open opens the record in folder, making it if there is none, behind its last whole line. What an agent was writing when it
@@ -127,8 +128,9 @@ func (f *File) write(text []byte) error {
 	return nil
 }
 
-// note keeps the position that an entry tells.
+// note keeps the position that an entry has, and its time.
 func (f *File) note(e record.Entry) {
+	f.latest = max(f.latest, e.Time)
 	for _, p := range e.Positions {
 		f.positions[p.Source] = p.Position
 	}
@@ -147,7 +149,7 @@ func (f *File) read(path string) (int64, error) {
 		return 0, fmt.Errorf("read the record: %w", err)
 	}
 	whole := int64(bytes.LastIndexByte(text, '\n') + 1)
-	f.digests.from, f.digests.lines, f.digests.sum = 0, 0, nil
+	f.digests.from, f.digests.lines, f.digests.sum, f.latest = 0, 0, nil, ""
 	f.digests.add(text[:whole])
 	for line := range bytes.Lines(text[:whole]) {
 		var e record.Entry

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"data-space.liqo.io/pkg/decisions/record"
 )
@@ -16,6 +17,7 @@ func (f *File) turn() error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("seal a segment of the record: %w", err)
 	}
+	f.dated()
 	f.digests.cut(f.name(), f.size)
 	f.digests.from = 0
 	if err := f.begin(); err != nil {
@@ -40,6 +42,17 @@ func (f *File) turn() error {
 		return err
 	}
 	return f.write(line)
+}
+
+// dated gives the segment, which is sealed, the time of its latest line, should that be later than the last write: the clock was set back since then. Who searches
+// by time passes over segments by the times of their files.
+func (f *File) dated() {
+	latest, err := time.Parse(time.RFC3339Nano, f.latest)
+	f.latest = ""
+	path := segment(f.folder, f.number)
+	if info, statErr := os.Stat(path); err == nil && statErr == nil && latest.After(info.ModTime()) {
+		_ = os.Chtimes(path, latest, latest) // without it a reader may not find that line by its time; it is in the record all the same
+	}
 }
 
 // name is the name of the segment that is written.

@@ -7,9 +7,6 @@ import (
 	"data-space.liqo.io/pkg/values/fact"
 )
 
-// detailRecord names the folder of the record of requests that a fact of another program was in.
-const detailRecord = "record"
-
 // ready waits until the log is open, and reports whether it is.
 func (e *Emitter) ready(ctx context.Context) bool {
 	select {
@@ -33,7 +30,7 @@ func (e *Emitter) deliver(ctx context.Context, folder string, facts []fact.Fact)
 		if f.Details == nil {
 			f.Details = map[string]string{}
 		}
-		f.Details[detailRecord] = folder
+		f.Details[fact.DetailRecord] = folder
 		if f.Kind == fact.ProgramStarted {
 			e.upgraded(f)
 		}

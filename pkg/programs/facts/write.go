@@ -144,9 +144,13 @@ func (e *Emitter) stepped(now time.Time) bool {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.put(fact.Fact{Time: now, Kind: fact.ClockStepped, Warning: true, Message: "the node's clock was set, or the node slept",
-		Details: map[string]string{"seconds": fmt.Sprintf("%.3f", by.Seconds())}})
+	e.put(stepFact(now, by, "the node's clock was set, or the node slept"))
 	return true
+}
+
+// stepFact is the fact that the clock was set by a time.
+func stepFact(now time.Time, by time.Duration, message string) fact.Fact {
+	return fact.Fact{Time: now, Kind: fact.ClockStepped, Warning: true, Message: message, Details: map[string]string{"seconds": fmt.Sprintf("%.3f", by.Seconds())}}
 }
 
 // end records what waits and the end of the agent.

@@ -10,6 +10,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/happening"
 	"data-space.liqo.io/pkg/decisions/past"
+	"data-space.liqo.io/pkg/values/fact"
 	"data-space.liqo.io/pkg/values/netpolicy"
 )
 
@@ -29,7 +30,7 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 func explainAt(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style, at time.Time) error {
 	var all []happening.Event
 	err := events(ctx, cluster, Watching{}, func(e happening.Event) {
-		agent := e.Kind == "AgentStarted" || e.Kind == "AgentStopped" || e.Kind == "FactsLost"
+		agent := e.Kind == "AgentStarted" || e.Kind == "AgentStopped" || e.Kind == "FactsLost" || e.Kind == string(fact.ClockStepped)
 		if e.Index >= 0 && (agent || e.Namespace == namespace && (e.Pod == name || e.Pod == "")) {
 			all = append(all, e)
 		}
@@ -63,7 +64,11 @@ func printHeld(w io.Writer, h happening.Held, style Style) {
 			fmt.Fprintf(w, "  %s: %s\n", detail, printable(value))
 		}
 	}
-	fmt.Fprintf(w, "  %s\n", printable(h.Agent))
+	for _, line := range []string{h.Agent, h.Clock} {
+		if line != "" {
+			fmt.Fprintf(w, "  %s\n", printable(line))
+		}
+	}
 	if h.After != nil {
 		fmt.Fprintf(w, "  until %s: %s (line %d)\n", h.After.Time.UTC().Format(time.RFC3339), printable(h.After.What), h.After.Index)
 	}

@@ -79,6 +79,9 @@ const Allowed = "Allowed"
 // DetailSince is the detail of FactsLost and FactsCounted that has when the first of the facts happened that are missing before the line.
 const DetailSince = "since"
 
+// DetailRecord is the detail of another program's fact that names the folder of the record of requests in which the fact was.
+const DetailRecord = "record"
+
 // Subject is what a fact is about. Empty fields: the node as a whole.
 type Subject struct {
 	Guest     string `json:"guest,omitempty"` // cluster ID
