@@ -23,6 +23,7 @@ type options struct {
 	backend                 string // value of --iptables-backend
 	resync, verify          time.Duration
 	metrics, health, status string
+	metricsCert             string
 	state                   string
 	log                     cli.Log
 	enabled                 []string
@@ -58,16 +59,15 @@ func (o *options) flags(f *pflag.FlagSet, getenv func(string) string) {
 		"networkpolicy (NetworkPolicy, for all pods of the node) (default redirect)", &o.enabled, parseFeatures)
 	o.enabled = []string{featureRedirect}
 	f.StringVar(&o.socket, "cri-socket", "", "`path` of the container runtime's socket; empty: the usual ones are tried")
-	cli.Choice(f, "iptables-backend", "what rules are written with; auto: what the node's own rules are written with", &o.backend,
-		"auto", string(xtables.NFT), string(xtables.Legacy))
+	cli.Choice(f, "iptables-backend", "what rules are written with; auto: what the node's own rules are written with", &o.backend, "auto", string(xtables.NFT), string(xtables.Legacy))
 	f.DurationVar(&o.resync, "resync", 10*time.Second, "`time` between two looks at the runtime's whole list; its events are followed at once")
 	f.DurationVar(&o.verify, "verify-interval", time.Minute, "`time` between two looks at the rules that the kernel holds for one pod")
 	f.StringVar(&o.metrics, "metrics-bind-address", "127.0.0.1:13090", "`host:port` of /metrics; 0: none")
+	cli.MetricsCertDir(f, &o.metricsCert)
 	f.StringVar(&o.health, "health-bind-address", "127.0.0.1:13091", "`host:port` of /healthz and /readyz; 0: none")
 	f.StringVar(&o.status, "status-socket", defaultStatusSocket, "`path` of the unix socket that \"agent status\" asks")
 	f.StringVar(&o.state, "state-dir", defaultState, "`folder` that remembers the guarded pods of this node across restarts")
-	f.StringVar(&o.handlers, "runtime-handlers", "", "comma-separated `list` of runtime handlers, besides runc and crun, whose containers use "+
-		"the node's kernel for their network; foreign pods of any other are quarantined")
+	f.StringVar(&o.handlers, "runtime-handlers", "", "comma-separated `list` of runtime handlers, besides runc and crun, whose containers use the node's kernel for their network; foreign pods of any other are quarantined")
 	o.gate.flags(f)
 	policyFlags(f, &o.policy)
 	o.record.flags(f)

@@ -43,7 +43,7 @@ func serve(ctx context.Context, o options, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err = work(ctx, o, jobs, agentserver.Metrics(n.registry, o.metrics, n.api)); err == nil {
+	if err = work(ctx, o, jobs, agentserver.Metrics(n.registry, o.metrics, o.metricsCert, n.api)); err == nil {
 		logger.Info("agent stops: every rule stays in place")
 	}
 	return err

@@ -43,6 +43,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.exempt, "reserved-exempt-namespaces", []string{"liqo"}, "`namespaces`, beside kube-system and data-spacer, whose pods may be on reserved nodes, as the webhook's")
 	f.BoolVar(&c.LeaderElect, "leader-elect", false, "whether several replicas agree on one that works")
 	cli.Var(f, "metrics-bind-address", "`host:port` of the authenticated HTTPS metrics, 0 for none (default :8443)", &c.MetricsBindAddress, bind)
+	cli.MetricsCertDir(f, &c.MetricsCertDir)
 	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz, 0 for none (default :8081)", &c.HealthBindAddress, bind)
 	s.log.Flags(f)
 	f.BoolFuncP("v", "v", "the same as --log-level=debug", func(string) error { s.log.Level = slog.LevelDebug; return nil })

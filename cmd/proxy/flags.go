@@ -45,7 +45,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.IntVar(&o.Audit.Kept, "audit-log-maxbackup", 10, "`number` of full files that are kept beside it")
 	cli.Var(f, "drain-time", "`duration` for which the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)",
 		&o.Drain, cli.DrainParser(20*time.Second, "which with the end of open requests a pod has before it is killed"))
-	cli.Var(f, "metrics-bind-address", "`host:port` of the metrics, 0 for none (default :8080)", &o.MetricsAddress, cli.OrNone(address))
+	cli.Metrics(f, &o.MetricsAddress, &o.MetricsCertDir, cli.OrNone(address))
 	cli.Var(f, "health-bind-address", "`host:port` of /healthz and /readyz (default :8081)", &o.HealthAddress, address)
 	s.log.Flags(f)
 }

@@ -60,7 +60,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	cli.Var(f, "drain-time", "how long the program still serves after SIGTERM, until the Service no longer sends requests to it (default 10s)", &o.Drain,
 		cli.DrainParser(25*time.Second, "which a pod has by default before it is killed"))
 	cli.Var(f, "port", "TLS port for the API server (default 9443)", &o.Port, cli.ParsePort)
-	cli.Var(f, "metrics-bind-address", "host:port of the metrics, 0 for none (default :8080)", &o.MetricsAddress, cli.OrNone(address))
+	cli.Metrics(f, &o.MetricsAddress, &o.MetricsCertDir, cli.OrNone(address))
 	cli.Var(f, "health-bind-address", "host:port of /healthz and /readyz (default :8081)", &o.HealthAddress, address)
 	s.log.Flags(f)
 }

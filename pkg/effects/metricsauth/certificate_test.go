@@ -13,7 +13,7 @@ import (
 // TestTheCertificateIsReplacedEachDayAndAlwaysValid runs a month by a clock of the test's own.
 func TestTheCertificateIsReplacedEachDayAndAlwaysValid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c certificate
+		c := NewCertificate("")
 		shown := map[string]bool{}
 		for hour := range 30 * 24 {
 			now, err := c.get(&tls.ClientHelloInfo{})

@@ -36,7 +36,7 @@ type Guarded struct {
 	clients kubernetes.Interface
 	unable  error // nil, or the reason why it allows no request
 
-	certificate certificate
+	certificate *Certificate
 	reviews     chan struct{} // has room for those under way
 
 	mu      sync.Mutex
@@ -49,20 +49,22 @@ type answer struct {
 	until  time.Time
 }
 
-// New returns the handler behind a guard, which asks the API server that the configuration names.
-func New(api *rest.Config, h http.Handler) *Guarded {
+// New returns the handler behind a guard, which asks the API server that the configuration names. It is served with a certificate.
+func New(api *rest.Config, served *Certificate, h http.Handler) *Guarded {
 	clients, err := kubernetes.NewForConfig(api)
-	g := With(clients, h)
+	g := With(clients, served, h)
 	g.unable = err
 	return g
 }
 
 // With is New for a program that has clients.
-func With(clients kubernetes.Interface, h http.Handler) *Guarded {
-	return &Guarded{handler: h, clients: clients, reviews: make(chan struct{}, reviewsAtOnce), answers: map[[sha256.Size]byte]answer{}}
+func With(clients kubernetes.Interface, served *Certificate, h http.Handler) *Guarded {
+	return &Guarded{
+		handler: h, clients: clients, certificate: served, reviews: make(chan struct{}, reviewsAtOnce), answers: map[[sha256.Size]byte]answer{},
+	}
 }
 
-// TLS returns the configuration of the listener. The certificate is made in memory, and another one each day.
+// TLS returns the configuration of the listener.
 func (g *Guarded) TLS() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: g.certificate.get}
 }

@@ -45,7 +45,7 @@ func TestWhoMayReadTheMetrics(t *testing.T) {
 	}
 	agent := rest.AnonymousClientConfig(server.Config)
 	agent.BearerToken = token("data-space-agent")
-	address := serve(t, metricsauth.New(agent, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	address := serve(t, metricsauth.New(agent, metricsauth.NewCertificate(""), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Empty(t, r.Header.Get("Authorization"))
 		_, _ = io.WriteString(w, "data_space_agent_vouched 1\n")
 	})))

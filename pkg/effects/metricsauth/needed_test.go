@@ -26,7 +26,7 @@ func TestAnAPIServerThatIsNotReachedIsNotNamed(t *testing.T) {
 	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Header.Set("Authorization", "Bearer unknown")
 	answer := httptest.NewRecorder()
-	metricsauth.New(&rest.Config{Host: server.URL}, http.NotFoundHandler()).ServeHTTP(answer, request)
+	metricsauth.New(&rest.Config{Host: server.URL}, metricsauth.NewCertificate(""), http.NotFoundHandler()).ServeHTTP(answer, request)
 	require.Equal(t, http.StatusInternalServerError, answer.Code)
 	require.Equal(t, "the API server cannot be asked now; try again\n", answer.Body.String())
 }

@@ -35,12 +35,12 @@ func Answers(parts []Part) http.Handler {
 }
 
 // Metrics returns the handler of /metrics for an address: one that other machines can reach is answered over HTTPS, to those whom the API
-// server allows.
-func Metrics(registry prometheus.Gatherer, address string, api *rest.Config) http.Handler {
+// server allows, with the certificate in a directory if one is named.
+func Metrics(registry prometheus.Gatherer, address, certDir string, api *rest.Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	if metricsauth.Needed(address) {
-		return metricsauth.New(api, mux)
+		return metricsauth.New(api, metricsauth.NewCertificate(certDir), mux)
 	}
 	return mux
 }

@@ -72,7 +72,7 @@ func TestEachPartAnswersBelowItsPath(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "one", Help: "one"}, func() float64 { return 1 }))
-	code, text := get(t, Metrics(registry, "127.0.0.1:1", nil), "/metrics")
+	code, text := get(t, Metrics(registry, "127.0.0.1:1", "", nil), "/metrics")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, text, "one 1")
 }
@@ -83,7 +83,7 @@ func TestMetricsAtAnAddressOfTheNetworkAreGuarded(t *testing.T) {
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() {
-		served <- Serve(ctx, listener, Metrics(prometheus.NewRegistry(), ":13090", &rest.Config{Host: "127.0.0.1:1"}))
+		served <- Serve(ctx, listener, Metrics(prometheus.NewRegistry(), ":13090", "", &rest.Config{Host: "127.0.0.1:1"}))
 	}()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	for token, want := range map[string]int{"": http.StatusUnauthorized, "Basic x": http.StatusUnauthorized, "Bearer x": http.StatusInternalServerError} {

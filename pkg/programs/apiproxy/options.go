@@ -11,6 +11,8 @@ type Options struct {
 	Serving apiserving.Config
 	// Address is host:port of the proxy, over TLS. MetricsAddress is off at "0".
 	Address, MetricsAddress, HealthAddress string
+	// MetricsCertDir has the certificate of the metrics (tls.crt, tls.key), followed when it changes; empty: one is made each day.
+	MetricsCertDir string
 	// RequestsPerCaller bounds the requests of one guest, or of one caller without a guest, that are open at a time, watches included.
 	RequestsPerCaller int
 	// Audit is where audit events go.

@@ -88,7 +88,7 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 	group.Go(func() error { return closed(main.ListenAndServeTLS("", "")) })
 	small := []*http.Server{smallServer(o.HealthAddress, ready.handler())}
 	if o.MetricsAddress != "0" {
-		small = append(small, p.metricsServer(o.MetricsAddress, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+		small = append(small, p.metricsServer(o, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	}
 	for _, s := range small {
 		group.Go(func() error {
@@ -133,12 +133,12 @@ func smallServer(address string, h http.Handler) *http.Server {
 }
 
 // metricsServer asks the API server who may read the metrics, unless only this machine can.
-func (p *proxy) metricsServer(address string, h http.Handler) *http.Server {
-	if !metricsauth.Needed(address) {
-		return smallServer(address, h)
+func (p *proxy) metricsServer(o Options, h http.Handler) *http.Server {
+	if !metricsauth.Needed(o.MetricsAddress) {
+		return smallServer(o.MetricsAddress, h)
 	}
-	guarded := metricsauth.With(p.clients, h)
-	s := smallServer(address, guarded)
+	guarded := metricsauth.With(p.clients, metricsauth.NewCertificate(o.MetricsCertDir), h)
+	s := smallServer(o.MetricsAddress, guarded)
 	s.TLSConfig = guarded.TLS()
 	return s
 }

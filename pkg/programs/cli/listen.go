@@ -5,6 +5,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 // ParsePort accepts the port of a server.
@@ -43,6 +45,18 @@ func OrNone(address func(text string) (string, error)) func(text string) (string
 		}
 		return address(text)
 	}
+}
+
+// Metrics adds the flags of the metrics: where they are served, and with which certificate.
+func Metrics(f *pflag.FlagSet, address, certDir *string, parse func(text string) (string, error)) {
+	Var(f, "metrics-bind-address", "`host:port` of the metrics, 0 for none (default "+*address+")", address, parse)
+	MetricsCertDir(f, certDir)
+}
+
+// MetricsCertDir adds the flag that names the certificate of the metrics.
+func MetricsCertDir(f *pflag.FlagSet, dir *string) {
+	f.StringVar(dir, "metrics-cert-dir", "", "`directory` of the certificate (tls.crt, tls.key) with which metrics are served over HTTPS, followed when it changes;"+
+		" empty: the program makes one, and another one each day")
 }
 
 // DrainParser returns what accepts a time for which a program still serves after SIGTERM. Errors name the reason of its bound.

@@ -43,6 +43,7 @@ type Config struct {
 
 	LeaderElect        bool
 	MetricsBindAddress string // "0": none
+	MetricsCertDir     string // tls.crt and tls.key, followed when they change; empty: a certificate is made each day
 	HealthBindAddress  string // "0": none
 }
 

@@ -23,6 +23,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"data-space.liqo.io/pkg/effects/factlines"
+	"data-space.liqo.io/pkg/effects/metricsauth"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -73,6 +74,7 @@ func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
 		Metrics: metricsserver.Options{
 			BindAddress:    config.MetricsBindAddress,
 			SecureServing:  true,
+			TLSOpts:        metricsauth.NewCertificate(config.MetricsCertDir).Options(),
 			FilterProvider: filters.WithAuthenticationAndAuthorization,
 		},
 	})

@@ -65,6 +65,8 @@ type Options struct {
 	Port int
 	// MetricsAddress and HealthAddress are host:port; metrics are off at "0".
 	MetricsAddress, HealthAddress string
+	// MetricsCertDir has the certificate of the metrics (tls.crt, tls.key), followed when it changes; empty: one is made each day.
+	MetricsCertDir string
 	// CertDir holds tls.crt (and tls.key with CertFiles). With CertSelf the program writes it.
 	CertDir    string
 	CertSource CertSource

@@ -116,7 +116,7 @@ func newManager(config *rest.Config, o Options, logger *slog.Logger) (manager.Ma
 	mgr, err := manager.New(config, manager.Options{
 		Scheme:                 scheme,
 		Logger:                 logr.FromSlogHandler(logger.Handler()),
-		Metrics:                metricsAt(o.MetricsAddress),
+		Metrics:                metricsAt(o.MetricsAddress, o.MetricsCertDir),
 		HealthProbeBindAddress: o.HealthAddress,
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
 			&corev1.Namespace{}:     {Label: v1alpha1.GuestNamespaces()},

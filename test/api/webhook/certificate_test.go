@@ -25,7 +25,12 @@ import (
 // served returns the certificate that the webhook answers with.
 func (w *world) served(t *testing.T) *x509.Certificate {
 	t.Helper()
-	connection, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", w.port), &tls.Config{InsecureSkipVerify: true})
+	return servedAt(t, w.port)
+}
+
+func servedAt(t *testing.T, port int) *x509.Certificate {
+	t.Helper()
+	connection, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", port), &tls.Config{InsecureSkipVerify: true})
 	require.NoError(t, err)
 	defer connection.Close()
 	return connection.ConnectionState().PeerCertificates[0]
@@ -116,7 +121,8 @@ func certificateFiles(t *testing.T, w *world) {
 	t.Helper()
 	namespace, secret, directory := w.foreign(t), w.secret(t), t.TempDir()
 	w.process.stop()
-	w.process = launch(t, w.command("--cert-source=files", "--cert-dir="+directory))
+	metrics := int(kit.FreeAddress(t).Port())
+	w.process = launch(t, w.command("--cert-source=files", "--cert-dir="+directory, fmt.Sprintf("--metrics-bind-address=:%d", metrics), "--metrics-cert-dir="+directory))
 	require.Eventually(t, func() bool { return w.ready() == http.StatusInternalServerError }, waitLong, waitStep, "not ready without a certificate")
 
 	write := func(cert, key []byte) {
@@ -128,8 +134,10 @@ func certificateFiles(t *testing.T, w *world) {
 	require.True(t, w.injects(t.Context(), namespace))
 
 	first := w.served(t)
+	require.Equal(t, first, servedAt(t, metrics), "the metrics are served with the certificate of --metrics-cert-dir")
 	write(issue(t, secret, time.Hour))
 	require.Eventually(t, func() bool { return !w.served(t).Equal(first) }, waitLong, waitStep, "the files are followed")
+	require.Eventually(t, func() bool { return servedAt(t, metrics).Equal(w.served(t)) }, waitLong, waitStep, "for the metrics as well")
 	require.True(t, w.injects(t.Context(), namespace))
 	require.Equal(t, secret.Data, w.secret(t).Data, "the Secret is not this process's to write")
 }
