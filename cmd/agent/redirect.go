@@ -34,7 +34,7 @@ func newRedirect(ctx context.Context, n node) (job, error) {
 		return job{}, err
 	}
 	plane := dataplane.New(n.backend)
-	settings, err := podrules.SettingsOf(ctx, plane, string(n.backend), n.log)
+	settings, err := podrules.SettingsOf(ctx, plane, string(n.backend), n.destinations, n.log)
 	if err != nil {
 		return job{}, err
 	}

@@ -13,6 +13,7 @@ func exceptions() []edge {
 		{"pkg/effects/dataplane", "pkg/effects/netns", "rules are written from within the pod's network namespace"},
 		{"pkg/effects/dataplane", "pkg/effects/xtables", "rules of pods are written by the iptables programs"},
 		{"pkg/effects/netevents", "pkg/effects/netns", "it listens from within the pod's network namespace"},
+		{"pkg/effects/droplog", "pkg/effects/netns", "it listens from within the pod's network namespace"},
 		{"pkg/effects/podhooks", "pkg/effects/netns", "it looks around in the pod's network namespace"},
 		{"pkg/effects/podhooks", "pkg/effects/xtables", "which tables are planned there depends on the backend"},
 		{"pkg/effects/podhooks", "pkg/effects/dataplane", "tables of the other backend are read and emptied as the planned ones are"},
@@ -55,7 +56,7 @@ func largePackages() map[string]int {
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{
-		"cmd/agent":             {ceiling: 1030, target: 400},
+		"cmd/agent":             {ceiling: 1032, target: 400},
 		"cmd/cni":               {ceiling: 20, target: 20},
 		"cmd/controller":        {ceiling: 297, target: 150},
 		"cmd/webhook":           {ceiling: 196, target: 150},

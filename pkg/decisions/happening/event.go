@@ -100,6 +100,15 @@ func OfFact(node string, f fact.Recorded) (e Event, ok bool) {
 		Time: f.Time, Node: node, Guest: f.Subject.Guest, Namespace: f.Subject.Namespace, Pod: f.Subject.Pod, Type: typeOf(kind), Index: f.Index, Kind: kind, Reason: f.Reason,
 		Warning: f.Warning, Count: f.Count, Details: f.Details,
 	}
+	if d := f.Details; f.Kind == fact.DestinationDropped && d["address"] != "" {
+		e.Direction, e.To = d["direction"], d["address"]
+		if strings.Contains(e.To, ":") {
+			e.To = "[" + e.To + "]"
+		}
+		if d["port"] != "" {
+			e.To += ":" + d["port"]
+		}
+	}
 	if f.Kind == fact.Impersonated && f.Reason != fact.Allowed {
 		e.Type = Drop
 	}

@@ -74,13 +74,20 @@ func TestTheNameThatAPodChoosesIsNoAnswer(t *testing.T) {
 }
 
 func TestWhatRulesDroppedAndRefusedImpersonationsAreDrops(t *testing.T) {
-	for _, f := range []fact.Fact{{Kind: fact.PacketsDropped}, {Kind: "FramesDropped"}, {Kind: fact.PacketsRefused}, {Kind: fact.Impersonated, Reason: "Refused"}} {
+	for _, f := range []fact.Fact{{Kind: fact.PacketsDropped}, {Kind: fact.DestinationDropped}, {Kind: "FramesDropped"}, {Kind: fact.PacketsRefused}, {Kind: fact.Impersonated, Reason: "Refused"}} {
 		e, ok := OfFact("node-1", fact.Recorded{Fact: f})
 		require.True(t, ok)
 		require.Equal(t, []string{Drop, Refused}, []string{e.Type, e.Verdict}, f.Kind)
 	}
 	e, _ := OfFact("node-1", fact.Recorded{Fact: fact.Fact{Kind: fact.Impersonated, Reason: fact.Allowed}})
 	require.Equal(t, Other, e.Type)
+	for address, to := range map[string]string{"203.0.113.9": "203.0.113.9:53", "2001:db8::9": "[2001:db8::9]:53"} {
+		details := map[string]string{"direction": "egress", "protocol": "UDP", "address": address, "port": "53"}
+		e, _ = OfFact("node-1", fact.Recorded{Fact: fact.Fact{Kind: fact.DestinationDropped, Details: details}})
+		require.Equal(t, []string{"egress", to}, []string{e.Direction, e.To})
+	}
+	e, _ = OfFact("node-1", fact.Recorded{Fact: fact.Fact{Kind: fact.DestinationDropped, Details: map[string]string{"direction": "egress", "address": "203.0.113.9"}}})
+	require.Equal(t, "203.0.113.9", e.To)
 }
 
 // A row of the report adds up requests without the kubelet's probes, so its proof is not of a probe either.

@@ -43,6 +43,11 @@ type Settings struct {
 	IPv6 bool // the kernel has IPv6; without it there is nothing to contain, and ip6tables fails
 	// NoCounts: the kernel has no match connbytes. A client that ends its side at once then loses its answer; nothing else changes.
 	NoCounts bool
+	// LogDrops: what the last rules of chains drop is logged to DropGroup before, at most DropsPerSecond packets a second of each rule. No packet that
+	// passes meets a rule that logs.
+	LogDrops bool
+	// NoLog: the kernel has no target NFLOG. Nothing is logged then; nothing else changes.
+	NoLog bool
 }
 
 // Proxy is the proxy container of the pod, as far as it runs.
@@ -68,9 +73,9 @@ func PodCgroup(container, uid string) string {
 
 // Plan returns the complete desired ruleset of a foreign pod's network namespace, one per family.
 func Plan(s Settings, p Proxy) []iptables.Ruleset {
-	sets := []iptables.Ruleset{planner{family: ipv4(), proxy: p, counts: !s.NoCounts}.ruleset()}
+	sets := []iptables.Ruleset{planner{family: ipv4(), proxy: p, counts: !s.NoCounts, log: s.LogDrops && !s.NoLog}.ruleset()}
 	if s.IPv6 {
-		sets = append(sets, planner{family: ipv6(), proxy: p, counts: !s.NoCounts}.ruleset())
+		sets = append(sets, planner{family: ipv6(), proxy: p, counts: !s.NoCounts, log: s.LogDrops && !s.NoLog}.ruleset())
 	}
 	return sets
 }
@@ -135,6 +140,7 @@ type planner struct {
 	family
 	proxy  Proxy
 	counts bool // the kernel counts packets and bytes of connections, and matches by them
+	log    bool // see Settings.LogDrops
 }
 
 func (p planner) ruleset() iptables.Ruleset {

@@ -121,12 +121,12 @@ func (p planner) drops(direction string) []iptables.Rule {
 	why := map[string]string{
 		"out": "was to leave the pod without the proxy", "in": "came from outside, not to the proxy and not in answer to it",
 	}[direction]
-	return []iptables.Rule{
+	return p.logged([]iptables.Rule{
 		rule(direction+"-drop-tcp", "TCP that "+why+".", matches{iptables.TCP}, iptables.Drop),
 		rule(direction+"-drop-udp", "UDP that "+why+".", matches{iptables.UDP}, iptables.Drop),
 		rule(direction+"-drop-icmp", "ICMP that "+why+".", matches{p.icmp}, iptables.Drop),
 		rule(direction+"-drop-other", "Any other protocol that "+why+".", nil, iptables.Drop),
-	}
+	})
 }
 
 func (p planner) manglePostrouting() []iptables.Rule {
@@ -137,7 +137,9 @@ func (p planner) manglePostrouting() []iptables.Rule {
 	if p.discovery {
 		rules = append(rules, p.neighbours("wire-neighbour", unowned())...)
 	}
-	return append(rules, rule("wire-drop", "Whatever else has come this far, for instance a redirected packet that a socket bound to the pod's interface carries out.", nil, iptables.Drop))
+	return append(rules, p.logged([]iptables.Rule{
+		rule("wire-drop", "Whatever else has come this far, for instance a redirected packet that a socket bound to the pod's interface carries out.", nil, iptables.Drop),
+	})...)
 }
 
 func (p planner) natPrerouting() []iptables.Rule {

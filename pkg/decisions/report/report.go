@@ -119,7 +119,9 @@ func (c *Collector) Add(e happening.Event) {
 		c.guest(e.Guest).ask(e, c.bucket(e.Time))
 	case happening.Drop:
 		c.guest(e.Guest).Refused.add(e)
-		c.guest(e.Guest).Stopped[c.bucket(e.Time)] += max(1, e.Count)
+		if e.Kind != string(fact.DestinationDropped) { // its packets are among those of PacketsDropped
+			c.guest(e.Guest).Stopped[c.bucket(e.Time)] += max(1, e.Count)
+		}
 	case happening.Drift:
 		c.drift.add(e)
 		if p := c.guest(e.Guest).pod(e); p != nil {

@@ -34,6 +34,16 @@ func TestWhatIsAskedIsAddedUpByPathAndHasTheProofOfItsPart(t *testing.T) {
 	require.Len(t, p.Proofs(), 1)
 }
 
+func TestADestinationIsARefusedAttemptWhosePacketsAreCountedOnce(t *testing.T) {
+	c := New(began, hour(24))
+	for kind, count := range map[string]int64{"PacketsDropped": 7, "DestinationDropped": 5} {
+		c.Add(happening.Event{Time: hour(1), Node: "a", Guest: "pharma", Type: happening.Drop, Kind: kind, Count: count, Verdict: happening.Refused, Index: 1})
+	}
+	g := c.Page().Guests[0]
+	require.Equal(t, int64(2), g.Refused.Total)
+	require.Equal(t, int64(7), g.Stopped[c.bucket(hour(1))])
+}
+
 func TestTheTimesOfPodsAndAgents(t *testing.T) {
 	c := New(hour(10), hour(20))
 	state := func(n int, to string) happening.Event {

@@ -137,14 +137,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { a.decide(ctx); return nil })
 	a.rules.NotifyEnded(a.connectionsEnded)
 	a.rules.NotifyChanged(a.Again)
+	a.rules.NotifyDropped(a.emit)
 	group.Go(func() error { a.rules.Run(ctx); return nil })
 	for range a.Workers {
 		group.Go(func() error { a.work(ctx); return nil })
 	}
-	group.Go(func() error {
-		<-ctx.Done()
-		a.queue.ShutDown()
-		return nil
-	})
+	group.Go(func() error { <-ctx.Done(); a.queue.ShutDown(); return nil })
 	return group.Wait()
 }

@@ -39,11 +39,11 @@ func (a *Agent) Status(ctx context.Context) agentapi.NodeStatus {
 
 func (a *Agent) problems() []string {
 	var out []string
-	if text, _ := a.trouble.Load().(string); text != "" {
-		out = append(out, "container runtime: "+text)
-	}
-	if text := a.authority.Problem(); text != "" {
-		out = append(out, "API server: "+text)
+	trouble, _ := a.trouble.Load().(string)
+	for _, p := range [][2]string{{"container runtime: ", trouble}, {"API server: ", a.authority.Problem()}, {"", a.rules.Problem()}} {
+		if p[1] != "" {
+			out = append(out, p[0]+p[1])
+		}
 	}
 	if !a.cluster.Synced() {
 		out = append(out, "API server: the first complete lists have not arrived yet: only pods that were guarded before are known")

@@ -28,16 +28,25 @@ func (e *Reconciler) notice(ctx context.Context) {
 	}
 }
 
-// listen has Events notice changes in the target's network namespace.
+// listen has Events notice changes in the target's network namespace, and DropLog read what its rules log.
 func (e *Reconciler) listen(t endpoint.Target, ns *netns.Namespace) {
 	if err := e.parts.Events.Watch(t.Sandbox, ns); err != nil {
 		e.parts.Log.Debug("changes of the pod's rules by other programs are found by the rounds only", "pod", t.Endpoint.String(), "error", err)
+	}
+	if e.parts.DropLog == nil {
+		return
+	}
+	if err := e.parts.DropLog.Watch(t.Sandbox, ns); err != nil {
+		e.parts.Log.Warn("the destinations of packets that the pod's rules drop are not recorded", "pod", t.Endpoint.String(), "error", err)
 	}
 }
 
 // leave forgets what is known of a network namespace beside the Store.
 func (e *Reconciler) leave(sandbox string) {
 	e.parts.Events.Forget(sandbox)
+	if e.parts.DropLog != nil {
+		e.parts.DropLog.Forget(sandbox)
+	}
 	e.verified.Delete(sandbox)
 }
 

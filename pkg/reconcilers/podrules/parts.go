@@ -6,6 +6,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/drift"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/droplog"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netns"
 	"data-space.liqo.io/pkg/effects/sockets"
@@ -32,6 +33,18 @@ type Parts struct {
 	Hooks Hooks
 	// Events notices changes that others make.
 	Events Events
+	// DropLog reads what rules log before they drop it; nil: the kernel's, if rules log.
+	DropLog DropLog
+}
+
+// DropLog reads the packets that rules in network namespaces log.
+type DropLog interface {
+	// Watch listens in a namespace.
+	Watch(sandbox string, ns *netns.Namespace) error
+	// Forget listens there no longer, which keeps a namespace alive.
+	Forget(sandbox string)
+	// Run calls each with packets, and with an empty sandbox once a second, until the context ends. each does not call Watch or Forget.
+	Run(ctx context.Context, each func(sandbox string, p droplog.Packet))
 }
 
 // Hooks finds and removes what may change a packet in a network namespace beside the planned rules.

@@ -12,6 +12,7 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/redirect"
 	"data-space.liqo.io/pkg/effects/dataplane"
+	"data-space.liqo.io/pkg/effects/droplog"
 	"data-space.liqo.io/pkg/effects/fault"
 	"data-space.liqo.io/pkg/effects/ledger"
 	"data-space.liqo.io/pkg/effects/netevents"
@@ -20,6 +21,7 @@ import (
 	"data-space.liqo.io/pkg/effects/sockets"
 	"data-space.liqo.io/pkg/reconcilers/socketmemory"
 	"data-space.liqo.io/pkg/values/endpoint"
+	"data-space.liqo.io/pkg/values/fact"
 	"data-space.liqo.io/pkg/values/failure"
 	"data-space.liqo.io/pkg/values/iptables"
 	"data-space.liqo.io/pkg/values/workload"
@@ -40,6 +42,7 @@ type Reconciler struct {
 	kept      sync.Map                        // ids of sandboxes: see KeepSuspension
 	verified  sync.Map                        // by id of sandbox, what the kernel was last found to hold: verified
 	changed   func(uid string)                // see NotifyChanged; nil: not called
+	dropped   func(fact.Fact)                 // see NotifyDropped; nil: not called
 }
 
 // New returns a Reconciler that has written nothing yet.
@@ -55,6 +58,9 @@ func New(s redirect.Settings, p Parts) *Reconciler {
 	}
 	if p.Events == nil {
 		p.Events = &netevents.Watcher{}
+	}
+	if p.DropLog == nil && s.LogDrops && !s.NoLog {
+		p.DropLog = droplog.New(redirect.DropGroup)
 	}
 	if p.Mark == nil {
 		p.Mark = func(o sockets.Owner) (sockets.Marked, error) {
@@ -75,6 +81,7 @@ func (e *Reconciler) Run(ctx context.Context) {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { e.keeper.Run(ctx) })
 	keeping.Go(func() { e.notice(ctx) })
+	keeping.Go(func() { e.readDropped(ctx) })
 	e.listeners.run(ctx)
 	keeping.Wait()
 }

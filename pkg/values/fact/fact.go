@@ -59,7 +59,10 @@ const (
 	// spaceLabels (those of its namespace), ports.
 	PodSeen        Kind = "PodSeen"
 	PacketsDropped Kind = "PacketsDropped" // the rules in a pod's network namespace dropped so many packets; details: by rule
-	PacketsRefused Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason
+	// DestinationDropped: packets that a rule in a pod's network namespace dropped were to go there, or came from there; reason: the rule, count: those that
+	// the kernel logged, which are not all; details: direction, protocol, address, port (of the receiver). Without details: of further places.
+	DestinationDropped Kind = "DestinationDropped"
+	PacketsRefused     Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason
 
 	LogStarted      Kind = "LogStarted"      // the first line of a log: its origin and its key; the log before it, if there is one
 	KeyRotated      Kind = "KeyRotated"      // from here on a new key signs; details: key
