@@ -26,6 +26,9 @@ before and does not now, it goes in before filter, which relies on it. Whatever 
 alone is written: it drops everything but loopback. In a pod that is just starting, while nothing runs in it, filter is three
 chains that drop, until the proxy's container is there.
 
+**Logged.** With the agent's flag --drop-destinations, each of the rules ds-in-drop-…, ds-out-drop-… and ds-wire-drop has a rule ds-log-… before it,
+which logs at most 5 packets a second and decides nothing ([docs/facts.md](docs/facts.md#destinations-of-dropped-packets)).
+
 | port | what the proxy listens on it for |
 |---|---|
 `

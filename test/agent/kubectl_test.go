@@ -60,6 +60,16 @@ func (k plugin) asksBySocket() {
 	require.Contains(k.t, k.prints("doctor"), "without a kubeconfig")
 }
 
+// showsDestination has the pod pharma/job send a datagram to the node, and waits until "kubectl dataspace watch" has shown where it was to go.
+func (k plugin) showsDestination(send func(within time.Duration) (arrives bool)) {
+	k.t.Helper()
+	require.False(k.t, send(10*time.Millisecond))
+	for end, shown := time.Now().Add(time.Minute), ""; !strings.Contains(shown, "packets to 203.0.113.1:"); time.Sleep(100 * time.Millisecond) {
+		require.True(k.t, time.Now().Before(end), shown)
+		shown = k.prints("watch", "--pod=pharma/job", "--type="+happening.Drop, "--since=1h", "-o", "json")
+	}
+}
+
 // follows runs do, and waits until "kubectl dataspace watch --follow" has shown a change of the pod's state.
 func (k plugin) follows(do func()) {
 	k.t.Helper()

@@ -38,7 +38,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 	box := n.runPod(config)
 	proxy := n.create(config, box, apis.ProxyContainerName, 0)
 
-	p := startProgram(t, c, n, kubeconfig, state)
+	p := startProgram(t, c, n, kubeconfig, state, "--drop-destinations")
 	p.ready()
 	p.reaches("job", agentapi.Closed, "")
 
@@ -71,6 +71,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 	t.Run("kubectl dataspace asks this agent by its socket, without a kubeconfig", func(t *testing.T) {
 		k := newPlugin(t, p.socket)
 		k.asksBySocket()
+		k.showsDestination(n.datagrams(t, box))
 		k.follows(func() {
 			n.kill(proxy)
 			p.reaches("job", agentapi.Closed, "")
