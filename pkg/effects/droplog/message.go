@@ -64,7 +64,7 @@ func bind(fd int, group uint16) error {
 		}
 		if n >= headSize+4 && binary.NativeEndian.Uint16(buffer[4:]) == unix.NLMSG_ERROR {
 			if code := int32(binary.NativeEndian.Uint32(buffer[headSize:])); code < 0 { //nolint:gosec // a negative number
-				return unix.Errno(-code) //nolint:gosec // the kernel's are negative
+				return unix.Errno(-code)
 			}
 			return nil
 		}
