@@ -84,6 +84,7 @@ const (
 	ReasonBoth          = "Content-Length and Transfer-Encoding"
 	ReasonChunk         = "an unclear chunk"
 	ReasonConnectBody   = "CONNECT with a body"
+	ReasonInside        = "a body that begins like a request"
 	ReasonStatusLine    = "an answer without a status line"
 	ReasonUnasked       = "an answer without a request"
 	ReasonTooManyWait   = "too many requests wait for answers"

@@ -3,6 +3,8 @@ package follow
 import (
 	"bytes"
 	"strings"
+
+	"data-space.liqo.io/pkg/values/httptext"
 )
 
 // head is the first line of a request.
@@ -22,16 +24,26 @@ type fields struct {
 	hasCoding bool
 	chunked   bool // is the last coding
 	upgrade   string
+	odd       string // why a server may find another body than these fields have, or "". It counts for requests.
+}
+
+// name returns where the name of a field line ends, or the reason why the line is no field.
+func (t text) name() (colon int, reason string) {
+	if t.line[0] == ' ' || t.line[0] == '\t' {
+		return 0, ReasonFolded
+	}
+	colon = bytes.IndexByte(t.line, ':')
+	if colon < 1 || !httptext.Token(t.line[:colon]) {
+		return 0, ReasonField
+	}
+	return colon, ""
 }
 
 // read takes one field line. It returns the reason why the line is no field, or is unclear, or "".
 func (f *fields) read(t text) string {
-	if t.line[0] == ' ' || t.line[0] == '\t' {
-		return ReasonFolded
-	}
-	colon := bytes.IndexByte(t.line, ':')
-	if colon < 1 || !token(t.line[:colon]) {
-		return ReasonField
+	colon, reason := t.name()
+	if reason != "" {
+		return reason
 	}
 	name, value := t.line[:colon], bytes.Trim(t.line[colon+1:], " \t")
 	switch len(name) {
@@ -51,12 +63,21 @@ func (f *fields) read(t text) string {
 		if is(name, "content-length") {
 			return f.readLength(t, value)
 		}
+		f.spelled(name, "content-length", ReasonLength)
 	case len("Transfer-Encoding"):
 		if is(name, "transfer-encoding") {
 			return f.readCoding(t, value)
 		}
+		f.spelled(name, "transfer-encoding", ReasonCoding)
 	}
 	return ""
+}
+
+// spelled finds a name with another character for the hyphen: servers whose names of fields are those of variables (WSGI, CGI) take it for the same.
+func (f *fields) spelled(name []byte, as, reason string) {
+	if at := strings.IndexByte(as, '-'); is(name[:at], as[:at]) && is(name[at+1:], as[at+1:]) {
+		f.odd = reason
+	}
 }
 
 // readLength accepts one number, also if it is said several times.
@@ -77,6 +98,9 @@ func (f *fields) readLength(t text, value []byte) string {
 		if len(one) == 0 || len(one) > most || f.hasLength && n != f.length {
 			return ReasonLength
 		}
+		if len(one) > 1 && one[0] == '0' {
+			f.odd = ReasonLength // octal, for some
+		}
 		f.length, f.hasLength = n, true
 	}
 	return ""
@@ -90,7 +114,7 @@ func (f *fields) readCoding(t text, value []byte) string {
 	f.hasCoding = true
 	for one := range bytes.SplitSeq(value, []byte{','}) {
 		one = bytes.Trim(one, " \t")
-		if f.chunked || !token(one) || is(one, "identity") {
+		if f.chunked || !httptext.Token(one) || is(one, "identity") {
 			return ReasonCoding
 		}
 		f.chunked = is(one, "chunked")
@@ -109,17 +133,4 @@ func cut(b []byte, most int) (string, bool) {
 		return string(b[:most]), true
 	}
 	return string(b), false
-}
-
-// token reports whether the text is one of RFC 9110, 5.6.2.
-func token(text []byte) bool {
-	for _, b := range text {
-		switch {
-		case b|0x20 >= 'a' && b|0x20 <= 'z', b >= '0' && b <= '9':
-		case bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), b) >= 0:
-		default:
-			return false
-		}
-	}
-	return len(text) > 0
 }

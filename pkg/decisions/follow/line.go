@@ -1,6 +1,10 @@
 package follow
 
-import "bytes"
+import (
+	"bytes"
+
+	"data-space.liqo.io/pkg/values/httptext"
+)
 
 // message is the state of reading HTTP/1 messages of one side, one after the other.
 type message struct {
@@ -17,6 +21,7 @@ type message struct {
 	fields fields
 	left   int64 // bytes of the body, or of the chunk, that are to come
 	bytes  int64 // of the body so far
+	inside httptext.Body
 }
 
 type state uint8
@@ -144,7 +149,7 @@ func (m *message) readChunked(data []byte) (rest []byte, done bool, reason strin
 	}
 	switch m.state {
 	case inSize:
-		size, ok := chunkSize(t.line)
+		size, ok := httptext.ChunkSize(t.line)
 		switch {
 		case !ok:
 			return nil, false, ReasonChunk
@@ -158,37 +163,11 @@ func (m *message) readChunked(data []byte) (rest []byte, done bool, reason strin
 			return nil, false, ReasonChunk
 		}
 		m.state = inSize
-	default: // inTrailers
-		return rest, t.size == 0, ""
+	default: // inTrailers: a server that reads none takes a line that is no field for a request
+		if t.size > 0 {
+			_, reason = t.name()
+		}
+		return rest, t.size == 0, reason
 	}
 	return rest, false, ""
-}
-
-// chunkSize reads the hexadecimal number that begins a chunk; extensions may follow.
-func chunkSize(line []byte) (int64, bool) {
-	const most = 15 // digits that fit
-	var size int64
-	digits := 0
-	for digits < len(line) {
-		d, ok := hexadecimal(line[digits])
-		if !ok {
-			break
-		}
-		if digits++; digits > most {
-			return 0, false
-		}
-		size = size<<4 | d
-	}
-	rest := bytes.TrimLeft(line[digits:], " \t")
-	return size, digits > 0 && (len(rest) == 0 || rest[0] == ';')
-}
-
-func hexadecimal(b byte) (int64, bool) {
-	switch {
-	case b >= '0' && b <= '9':
-		return int64(b - '0'), true
-	case b|0x20 >= 'a' && b|0x20 <= 'f':
-		return int64(b|0x20-'a') + 10, true
-	}
-	return 0, false
 }

@@ -1,6 +1,10 @@
 package follow
 
-import "bytes"
+import (
+	"bytes"
+
+	"data-space.liqo.io/pkg/values/httptext"
+)
 
 const (
 	prefixHTTP1 = "HTTP/1."
@@ -12,35 +16,44 @@ const (
 // readRequests reads one step of the client's side in HTTP/1.
 func (c *Connection) readRequests(data []byte) (rest []byte) {
 	r := &c.requests
-	switch r.state {
-	case atStart, inFields:
-		t, rest, whole, reason := r.readLine(data)
-		switch {
-		case reason != "":
-			return c.notARequest(t, reason)
-		case !whole:
-			return nil
-		case r.state == inFields:
-			return c.readField(t, rest)
-		default:
-			return c.readRequestLine(t, rest)
-		}
-	case inBody:
-		if rest = r.skip(data); r.left == 0 {
-			c.endRequest()
-		}
-		return rest
-	default:
-		rest, done, reason := r.readChunked(data)
-		if reason != "" {
-			c.unread(Requests, reason)
-			return nil
-		}
-		if done {
-			c.endRequest()
-		}
-		return rest
+	if r.state != atStart && r.state != inFields {
+		return c.readRequestBody(data)
 	}
+	t, rest, whole, reason := r.readLine(data)
+	switch {
+	case reason != "":
+		return c.notARequest(t, reason)
+	case !whole:
+		return nil
+	case r.state == inFields:
+		return c.readField(t, rest)
+	default:
+		return c.readRequestLine(t, rest)
+	}
+}
+
+// readRequestBody reads one step of a body. One that begins like a request is unread: a server that does not read bodies takes it for one.
+func (c *Connection) readRequestBody(data []byte) (rest []byte) {
+	r := &c.requests
+	asks := (r.state == inBody || r.state == inChunk) && r.inside.Read(data[:min(r.left, int64(len(data)))])
+	done, reason := false, ""
+	if r.state == inBody {
+		rest = r.skip(data)
+		done = r.left == 0
+	} else {
+		rest, done, reason = r.readChunked(data)
+	}
+	if asks || done && r.inside.End() {
+		reason = ReasonInside
+	}
+	if reason != "" {
+		c.unread(Requests, reason)
+		return nil
+	}
+	if done {
+		c.endRequest()
+	}
+	return rest
 }
 
 func (c *Connection) readRequestLine(t text, rest []byte) []byte {
@@ -66,7 +79,7 @@ func (c *Connection) readRequestLine(t text, rest []byte) []byte {
 // requestLine takes a line apart.
 func requestLine(t text) (head, string) {
 	first := bytes.IndexByte(t.line, ' ')
-	if first < 1 || !token(t.line[:first]) {
+	if first < 1 || !httptext.Token(t.line[:first]) {
 		return head{}, ReasonNotHTTP
 	}
 	if t.spaces == 1 && string(t.line[:first]) == "GET" {
@@ -103,7 +116,7 @@ func isHTTP1(version []byte) bool {
 func beginning(line []byte) (method, path string, ok bool) {
 	first, target, found := bytes.Cut(line, []byte{' '})
 	target, _, _ = bytes.Cut(target, []byte{' '})
-	ok = found && token(first) && (bytes.HasPrefix(target, []byte("/")) || bytes.Contains(target, []byte("://")))
+	ok = found && httptext.Token(first) && (bytes.HasPrefix(target, []byte("/")) || bytes.Contains(target, []byte("://")))
 	if !ok {
 		return "", "", false
 	}
@@ -147,6 +160,8 @@ func (c *Connection) readField(t text, rest []byte) []byte {
 	}
 	f := &r.fields
 	switch {
+	case f.odd != "":
+		c.unread(Requests, f.odd)
 	case f.hasCoding && f.hasLength:
 		c.unread(Requests, ReasonBoth)
 	case f.hasCoding && (!f.chunked || r.head.version == prefixHTTP1+"0"):

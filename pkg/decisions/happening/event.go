@@ -33,6 +33,7 @@ type Event struct {
 	Path      string `json:"path,omitempty"`
 	To        string `json:"to,omitempty"`
 	Code      int    `json:"code,omitempty"`
+	Body      int64  `json:"body,omitempty"` // record.UnusualBody
 
 	Details map[string]string `json:"details,omitempty"`
 }

@@ -37,6 +37,16 @@ func TestALineThatIsNoEndNameOrGapIsNoEvent(t *testing.T) {
 	}
 }
 
+func TestABodyThatAMethodUsuallyHasNotIsNamed(t *testing.T) {
+	e, ok := OfLine("node", []byte(`{"log":{"event":"DownstreamEnd","method":"DELETE","authority":"h","path":"/x","bytes_received":40,"response_code":200,"response_flags":"-","response_code_details":"via_upstream"}}`))
+	require.True(t, ok)
+	require.EqualValues(t, 40, e.Body)
+	require.Equal(t, "DELETE (with a body of 40 bytes) h/x -> 200", e.What)
+	e, ok = OfGuestFact("node", "log", fact.Recorded{Fact: fact.Fact{Kind: fact.Requested, Request: &fact.Request{Method: "GET", Received: 7}}})
+	require.True(t, ok)
+	require.EqualValues(t, 7, e.Body)
+}
+
 func TestSpansAreTheTimesInWhichAPodWasHeldInOneWay(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	change := func(hour int, to string) Event {

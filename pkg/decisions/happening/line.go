@@ -43,7 +43,10 @@ func OfLine(node string, line []byte) (e Event, ok bool) {
 	case !ended:
 		e.What = fmt.Sprintf("%s: the %s are not read: %s", g.Destination, g.Side, g.Reason)
 	case g.Method != "":
-		e.Type, e.What = Request, fmt.Sprintf("%s %s%s -> %d", g.Method, g.Authority, g.Path, g.Code)
+		e.Type, e.What, e.Body = Request, fmt.Sprintf("%s %s%s -> %d", g.Method, g.Authority, g.Path, g.Code), record.UnusualBody(g.Method, g.Bytes)
+		if e.Body > 0 {
+			e.What = fmt.Sprintf("%s (with a body of %d bytes) %s%s -> %d", g.Method, e.Body, g.Authority, g.Path, g.Code)
+		}
 	}
 	if reason := refusal(answer); reason != "" {
 		e.Verdict, e.What = Refused, e.What+" ("+reason+")"
@@ -89,6 +92,7 @@ func OfGuestFact(node, log string, f fact.Recorded) (e Event, ok bool) {
 			return Event{}, false
 		}
 		e.Direction, e.Method, e.Authority, e.Path, e.To = r.Direction, r.Method, r.Authority, r.Path, r.Destination
+		e.Body = record.UnusualBody(r.Method, r.Received)
 		if r.Proxy != "" || slices.Contains([]string{"401", "403", "407", "NXDOMAIN", "REFUSED"}, r.Status) {
 			e.Verdict = Refused
 		}

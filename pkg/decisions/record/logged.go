@@ -6,9 +6,20 @@ import "encoding/json"
 type Logged struct {
 	Begun
 	Code   int64  `json:"response_code"`
-	Text   string `json:"text"`   // of the proxy's own log
-	Side   string `json:"side"`   // of bytes that are not read
-	Reason string `json:"reason"` // why they are not read
+	Bytes  int64  `json:"bytes_received"` // from the client: of a request those of its body
+	Text   string `json:"text"`           // of the proxy's own log
+	Side   string `json:"side"`           // of bytes that are not read
+	Reason string `json:"reason"`         // why they are not read
+}
+
+// UnusualBody returns how many bytes of body a request has whose method gives a body no meaning (RFC 9110, 9.3). A server that does not read
+// the body takes it for the next request.
+func UnusualBody(method string, received int64) int64 {
+	switch method {
+	case "GET", "HEAD", "DELETE", "OPTIONS", "TRACE":
+		return received
+	}
+	return 0
 }
 
 // ParseLogged reads the fields of an entry. They are empty if the entry is not a line of a proxy.

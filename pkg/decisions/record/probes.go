@@ -29,6 +29,7 @@ type probed struct {
 type probing struct {
 	name  string // of the connection
 	asked bool   // its request was recorded
+	short bool   // that request has no body
 }
 
 const (
@@ -109,13 +110,17 @@ func (p *Probes) begun(e Entry, b Begun) bool {
 		known.name = "" // nothing that follows on it is a probe's
 		return false
 	}
-	known.asked = true
+	known.asked, known.short = true, UnusualBody(b.Method, 1) > 0
 	return true
 }
 
 // ended judges the end of a connection, or of its request.
 func (p *Probes) ended(e Entry, end Ended) bool {
-	return p.connection(e.Source, connectionOf(e, end.Key)) != nil && end.BytesReceived <= probeSends && end.BytesSent <= probeReceives
+	of := p.connection(e.Source, connectionOf(e, end.Key))
+	if of == nil || of.short && end.Event == "DownstreamEnd" && end.BytesReceived > 0 {
+		return false
+	}
+	return end.BytesReceived <= probeSends && end.BytesSent <= probeReceives
 }
 
 // ofPort returns the probes of a port.

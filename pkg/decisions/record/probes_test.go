@@ -96,6 +96,10 @@ func TestWhatIsNoProbeIsNotMarked(t *testing.T) {
 			m.connection(2, nodeAddress, podTCP)
 			return m.closed(1, 1<<20, 0) || m.closed(2, 0, 1<<20)
 		},
+		"a body": func(m *marking) bool {
+			m.request(1, nodeAddress, podHTTP, "GET", "/healthz")
+			return m.line("E 1.2 200 - via_upstream 1 2 1 - " + podHTTP)
+		},
 		"the end of an unknown connection": func(m *marking) bool { return m.closed(1, 0, 0) || m.answer(0) },
 		"an invalid address": func(m *marking) bool {
 			return m.request(1, "x", podHTTP, "GET", "/healthz") || m.request(1, nodeAddress, "x", "GET", "/healthz")

@@ -56,7 +56,7 @@ func (g *Guest) shown(c *Collector) *Guest {
 	}
 	g.Asked = g.Asked[:min(len(g.Asked), MostAsked)]
 	for _, a := range g.Asked {
-		if e, is := c.proven[askedKey{g.ID, a.Type, a.Direction, a.Method, a.Authority, a.Path}]; is {
+		if e, is := c.proven[askedKey{g.ID, a.Type, a.Direction, a.Method, a.Authority, a.Path, a.Body}]; is {
 			a.Proof = proofOf(e)
 		} else {
 			a.Proof = c.part(g.ID, a.Node, a.Last)

@@ -57,18 +57,22 @@ type Pod struct {
 // Asked is what pods asked of one receiver, by path, or were asked.
 type Asked struct {
 	Type, Direction, Method, Authority, Path string
+	Body                                     bool // record.UnusualBody
 	Count, Refused                           int64
 	First, Last                              time.Time
 	Node                                     string // of the newest
 	Proof                                    Proof  // of the newest that the guest's log has, or else of the part of the record that has the newest
 }
 
-type askedKey struct{ guest, kind, direction, method, authority, path string }
+type askedKey struct {
+	guest, kind, direction, method, authority, path string
+	body                                            bool
+}
 
 // keyOf returns the row that an event belongs to.
 func keyOf(e happening.Event) askedKey {
 	path, _, _ := strings.Cut(e.Path, "?")
-	return askedKey{guest: e.Guest, kind: e.Type, direction: e.Direction, method: e.Method, authority: cut(cmp.Or(e.Authority, e.To)), path: cut(path)}
+	return askedKey{guest: e.Guest, kind: e.Type, direction: e.Direction, method: e.Method, authority: cut(cmp.Or(e.Authority, e.To)), path: cut(path), body: e.Body > 0}
 }
 
 // Node is one node's part of the page.
@@ -201,7 +205,7 @@ func (g *Guest) ask(e happening.Event, bucket int) {
 			g.More++
 			return
 		}
-		a = &Asked{Type: e.Type, Direction: e.Direction, Method: e.Method, Authority: k.authority, Path: k.path, First: e.Time}
+		a = &Asked{Type: e.Type, Direction: e.Direction, Method: e.Method, Authority: k.authority, Path: k.path, Body: k.body, First: e.Time}
 		g.asked[k] = a
 	}
 	a.Count++

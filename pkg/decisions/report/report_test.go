@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ func TestWhatIsAskedIsAddedUpByPathAndHasTheProofOfItsPart(t *testing.T) {
 		c.Add(happening.Event{Time: hour(i), Node: "a", Guest: "pharma", Type: happening.Request, Direction: "egress", Method: "GET", Authority: "hospital",
 			Path: fmt.Sprintf("/patients?page=%d", i), Verdict: happening.Forwarded, Index: -1})
 	}
+	c.Add(happening.Event{Time: hour(4), Node: "a", Guest: "pharma", Type: happening.Request, Direction: "egress", Method: "GET", Authority: "hospital", Path: "/patients", Body: 40})
 	c.Add(happening.Event{Time: hour(3), Node: "a", Guest: "pharma", Type: happening.Books, Index: 7})
 	c.Add(happening.Event{Time: hour(5), Node: "a", Guest: "pharma", Type: happening.Books, Index: 8})
 	c.Add(happening.Event{Time: hour(6), Node: "a", Guest: "pharma", Type: happening.Request, Path: "/secret", Verdict: happening.Refused, Index: -1})
@@ -31,7 +33,8 @@ func TestWhatIsAskedIsAddedUpByPathAndHasTheProofOfItsPart(t *testing.T) {
 	require.Equal(t, Proof{Node: "a", Index: 8}, g.Asked[0].Proof)
 	require.Equal(t, int64(-1), g.Asked[1].Proof.Index, "its part is not recorded yet")
 	require.Equal(t, int64(1), g.Refused.Total)
-	require.Len(t, p.Proofs(), 1)
+	require.True(t, slices.ContainsFunc(g.Asked, func(a *Asked) bool { return a.Body && a.Path == "/patients" && a.Count == 1 }), "requests with a body have a row of their own")
+	require.Len(t, p.Proofs(), 2)
 }
 
 func TestADestinationIsARefusedAttemptWhosePacketsAreCountedOnce(t *testing.T) {

@@ -30,6 +30,18 @@ func TestABriefTableFitsAHundredAndTwentyColumns(t *testing.T) {
 	require.Contains(t, out.String(), "closed")
 }
 
+func TestABodyThatAMethodUsuallyHasNotIsShown(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"event":"DownstreamEnd","method":"GET","path":"/x","bytes_received":40}`:  "GET (with a body of 40 bytes) /x",
+		`{"event":"DownstreamEnd","method":"GET","path":"/x","bytes_received":0}`:   "GET /x",
+		`{"event":"DownstreamEnd","method":"POST","path":"/x","bytes_received":40}`: "POST /x",
+	} {
+		var out bytes.Buffer
+		Query{}.row(&out, record.Entry{Log: json.RawMessage(line)})
+		require.Contains(t, out.String(), want)
+	}
+}
+
 func TestProbesAreLeftOut(t *testing.T) {
 	probe := record.Entry{Source: record.Source{Namespace: "ns", Pod: "p"}, Log: json.RawMessage(`{"event":"Begin","method":"GET","path":"/healthz"}`), Probe: true}
 	require.False(t, Query{}.chooses(probe))

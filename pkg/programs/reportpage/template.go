@@ -44,7 +44,7 @@ The keys are at the end of the page; a checker takes them from elsewhere.</p>
 {{if .Left}}<p class="{{if .Open}}bad{{else}}faint{{end}}">{{.Left}} facts about how further pods were held are left out here; {{.Open}} of them are of a pod that was not contained.</p>{{end}}
 <h3>What was asked of whom</h3>
 <div class="wide"><table><thead><tr><th>Direction</th><th>Asked</th><th>Times</th><th>Refused</th><th>First</th><th>Last</th><th>Proof</th></tr></thead><tbody>
-{{range .Asked}}<tr><td data-h="Direction">{{clean .Type}} {{clean .Direction}}</td><td data-h="Asked">{{clean .Method}} {{clean .Authority}}{{clean .Path}}</td><td class="n" data-h="Times">{{.Count}}</td><td class="n" data-h="Refused">{{.Refused}}</td>
+{{range .Asked}}<tr><td data-h="Direction">{{clean .Type}} {{clean .Direction}}</td><td data-h="Asked">{{clean .Method}} {{if .Body}}(with a body) {{end}}{{clean .Authority}}{{clean .Path}}</td><td class="n" data-h="Times">{{.Count}}</td><td class="n" data-h="Refused">{{.Refused}}</td>
 <td data-h="First">{{at .First}}</td><td data-h="Last">{{at .Last}}</td><td data-h="Proof">{{template "proof" .Proof}}</td></tr>
 {{else}}<tr><td colspan="7">nothing</td></tr>{{end}}</tbody></table></div>
 {{if .More}}<p class="faint">{{.More}} more, of rows that are left out here.</p>{{end}}
