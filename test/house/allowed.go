@@ -117,7 +117,7 @@ func effectsOnly() []permit {
 		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog", "pkg/effects/witnessfile"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/effects/witnessfile"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
-		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/localsock", "pkg/effects/metricsauth", "pkg/effects/otlplog", "pkg/effects/policywatch", "pkg/effects/upstream"}},
+		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/eventsocket", "pkg/effects/localsock", "pkg/effects/metricsauth", "pkg/effects/otlplog", "pkg/effects/policywatch", "pkg/effects/upstream"}},
 		{paths: []string{"crypto/tls", "crypto/x509"}, only: []string{"pkg/effects/apiserving", "pkg/effects/metricsauth"}},
 		{paths: []string{"crypto/ecdsa", "crypto/elliptic", "crypto/rand", "crypto/x509/pkix", "math/big"}, only: []string{"pkg/effects/metricsauth"}},
 		{paths: []string{"go.opentelemetry.io/proto/otlp/...", "google.golang.org/protobuf/proto"}, only: []string{"pkg/effects/otlplog"}},
@@ -133,6 +133,7 @@ func effectsOnly() []permit {
 		{paths: []string{"github.com/containerd/nri/..."}, only: []string{"pkg/effects/nri"}},
 		{paths: []string{"k8s.io/cri-api/...", "google.golang.org/grpc/..."}, only: []string{"pkg/effects/sandbox"}},
 		{paths: []string{"k8s.io/client-go/..."}, only: client},
+		{paths: []string{"golang.org/x/net/websocket", "k8s.io/streaming/pkg/httpstream/wsstream"}, only: []string{"pkg/effects/eventsocket"}},
 		{paths: []string{"k8s.io/streaming/pkg/httpstream"}, only: []string{"pkg/effects/agentexec"}}, // the errors of an upgrade
 		{paths: []string{"sigs.k8s.io/controller-runtime/pkg/cache", "sigs.k8s.io/controller-runtime/pkg/client"}, only: []string{"pkg/effects/podwatch"}},
 	}

@@ -9,14 +9,16 @@ import (
 	"sync"
 
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/user"
 )
 
 // Bounds of the tokens that are reviewed at a time. Their requests wait with headers and all, and anyone may send tokens: one address leaves room for the others,
-// and all of them for tokens that were accepted before. A guest's user makes as many tokens that are accepted as it likes: of these, too, one address leaves room.
+// and all of them for tokens that were accepted before. A guest's user makes as many tokens that are accepted as it likes, and sends them from as many addresses: of these,
+// too, one address leaves room, and one owner (a guest, or a user who belongs to none), and all of them for tokens that are new.
 const (
 	mostReviews      = 256
 	reviewsOfAddress = 32
-	reviewsOfKnown   = 64 // of mostReviews, for tokens that were accepted before
+	reviewsOfKnown   = 64 // of mostReviews, for tokens that were accepted before, and as many for those that are new; of one owner, and more than that of an address
 	mostKnown        = 4096
 )
 
@@ -28,12 +30,21 @@ var ErrBusy = errors.New("too many tokens are reviewed at the moment; try again"
 type reviews struct {
 	by               authenticator.Token
 	most, one, known int
+	guestOf          func(name string, groups []string) string
 
 	mu       sync.Mutex
 	sent     map[string]*sender // by token
 	of       map[string]int     // reviews of an address
+	ofOwner  map[owner]int      // those of tokens that were accepted before
 	all      int
+	allKnown int // of all, those of tokens that were accepted before
 	accepted accepted
+}
+
+// review is one that has begun.
+type review struct {
+	address string
+	owner   owner
 }
 
 // sender is the address that has first sent a token, and how many requests wait for the token's review.
@@ -42,67 +53,78 @@ type sender struct {
 	requests int
 }
 
-func newReviews(by authenticator.Token, most, one, known int) *reviews {
-	return &reviews{by: by, most: most, one: one, known: known, sent: map[string]*sender{}, of: map[string]int{}}
+func newReviews(by authenticator.Token, most, one, known int, guestOf func(string, []string) string) *reviews {
+	return &reviews{by: by, most: most, one: one, known: known, guestOf: guestOf, sent: map[string]*sender{}, of: map[string]int{}, ofOwner: map[owner]int{}}
+}
+
+// ownerOf returns on what the reviews of a user's tokens count.
+func (r *reviews) ownerOf(u user.Info) owner {
+	name := "user " + u.GetName()
+	if guest := r.guestOf(u.GetName(), u.GetGroups()); guest != "" {
+		name = "guest " + guest
+	}
+	return sha256.Sum256([]byte(name))
 }
 
 // AuthenticateToken implements authenticator.Token.
 func (r *reviews) AuthenticateToken(ctx context.Context, token string) (response *authenticator.Response, ok bool, err error) {
-	address, may := r.begin(token)
+	one, may := r.begin(token)
 	if !may {
 		return nil, false, ErrBusy
 	}
-	defer func() { r.end(address, token, ok) }() // also after a panic, from which the cache recovers
-	return r.by.AuthenticateToken(ctx, token)
+	var of owner
+	defer func() { r.end(one, token, of) }() // also after a panic, from which the cache recovers
+	response, ok, err = r.by.AuthenticateToken(ctx, token)
+	if err == nil && ok {
+		of = r.ownerOf(response.User)
+	}
+	return response, ok, err
 }
 
-func (r *reviews) begin(token string) (address string, may bool) {
+func (r *reviews) begin(token string) (one review, may bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if sender := r.sent[token]; sender != nil {
-		address = sender.address
+		one.address = sender.address
 	}
-	most, one := r.most-r.known, r.one
-	if r.accepted.has(token) {
-		most, one = r.most, r.one+r.known
+	one.owner = r.accepted.ownerOf(token)
+	like, ofAddress := r.all-r.allKnown, r.one
+	if one.owner != (owner{}) {
+		like, ofAddress = r.allKnown, r.one+r.known
+		if r.ofOwner[one.owner] >= r.known {
+			return one, false
+		}
 	}
-	if r.all >= most || r.of[address] >= one {
-		return address, false
+	if r.all >= r.most || like >= r.most-r.known || r.of[one.address] >= ofAddress {
+		return one, false
 	}
-	r.all++
-	r.of[address]++
-	return address, true
+	r.count(one, 1)
+	return one, true
 }
 
-func (r *reviews) end(address, token string, accepted bool) {
+// count counts a review that begins, or by -1 one that has ended.
+func (r *reviews) count(one review, by int) {
+	r.all += by
+	if r.of[one.address] += by; r.of[one.address] == 0 {
+		delete(r.of, one.address)
+	}
+	if one.owner == (owner{}) {
+		return
+	}
+	r.allKnown += by
+	if r.ofOwner[one.owner] += by; r.ofOwner[one.owner] == 0 {
+		delete(r.ofOwner, one.owner)
+	}
+}
+
+// end ends a review, after which its token is known as that of an owner, if it was accepted.
+func (r *reviews) end(one review, token string, of owner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if accepted {
-		r.accepted.note(token)
+	if of != (owner{}) {
+		r.accepted.note(token, of)
 	}
-	r.all--
-	if r.of[address]--; r.of[address] == 0 {
-		delete(r.of, address)
-	}
-}
-
-// accepted are the hashes of tokens that were accepted, the last mostKnown of them and at most as many older ones.
-type accepted struct {
-	last, older map[[sha256.Size]byte]struct{}
-}
-
-func (a *accepted) has(token string) bool {
-	hash := sha256.Sum256([]byte(token))
-	_, last := a.last[hash]
-	_, older := a.older[hash]
-	return last || older
-}
-
-func (a *accepted) note(token string) {
-	if a.last == nil || len(a.last) >= mostKnown {
-		a.last, a.older = map[[sha256.Size]byte]struct{}{}, a.last
-	}
-	a.last[sha256.Sum256([]byte(token))] = struct{}{}
+	r.count(one, -1)
 }
 
 // from notes the address that has sent a token, until the request ends.

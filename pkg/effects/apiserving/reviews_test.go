@@ -3,6 +3,7 @@ package apiserving
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,6 +25,15 @@ func (s slow) AuthenticateToken(_ context.Context, token string) (*authenticator
 	return &authenticator.Response{User: &user.DefaultInfo{Name: token}}, true, nil
 }
 
+// byName has the tokens of a user GUEST/NAME count on the guest.
+func byName(name string, _ []string) string {
+	guest, _, _ := strings.Cut(name, "/")
+	if guest == name {
+		return ""
+	}
+	return guest
+}
+
 // Anyone may send tokens that are all different, each with 128 KiB of headers.
 func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 	const most = 3
@@ -31,7 +41,7 @@ func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 	for name, c := range map[string]struct {
 		by   authenticator.Token
 		more bool // one more waits too
-	}{"without the bound": {inner, true}, "with it": {newReviews(inner, most, most, 0), false}} {
+	}{"without the bound": {inner, true}, "with it": {newReviews(inner, most, most, 0, byName), false}} {
 		cached := cache.New(c.by, false, acceptedFor, refusedFor)
 		var group sync.WaitGroup
 		ask := func(token string) {
@@ -74,7 +84,7 @@ func TestOnlySoManyRequestsWaitForTheReviewOfTheirTokens(t *testing.T) {
 func TestTheUnknownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	const most, one = 4, 3
 	inner := slow{make(chan string, 10), make(chan struct{})}
-	reviews := newReviews(inner, most, one, 0)
+	reviews := newReviews(inner, most, one, 0, byName)
 	all := attributed{cache.New(reviews, false, acceptedFor, refusedFor), reviews}
 	ask := func(address, token string) (bool, error) {
 		_, ok, err := all.AuthenticateToken(context.WithValue(t.Context(), addressKey{}, addressOf(address)), token)
@@ -111,7 +121,7 @@ func TestTheUnknownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 
 func TestATokenThatWasAcceptedIsReviewedAlsoInAFloodOfMany(t *testing.T) {
 	inner := slow{make(chan string, 10), make(chan struct{}, 10)}
-	reviews := newReviews(inner, 3, 2, 1)
+	reviews := newReviews(inner, 3, 2, 1, byName)
 	inner.may <- struct{}{}
 	_, ok, err := reviews.AuthenticateToken(t.Context(), "study")
 	require.NoError(t, err)
@@ -139,22 +149,22 @@ func TestATokenThatWasAcceptedIsReviewedAlsoInAFloodOfMany(t *testing.T) {
 	}
 	group.Wait()
 	for i := range 3 * mostKnown { // what is remembered is bounded
-		reviews.accepted.note(fmt.Sprint(i))
+		reviews.accepted.note(fmt.Sprint(i), owner{1})
 	}
 	require.LessOrEqual(t, len(reviews.accepted.last)+len(reviews.accepted.older), 2*mostKnown)
-	require.False(t, reviews.accepted.has("study"))
+	require.Zero(t, reviews.accepted.ownerOf("study"))
 }
 
 // A user of a guest has tokens of its own ServiceAccounts made, all of which are accepted.
 func TestTheKnownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
-	reviews := newReviews(nil, 8, 2, 3)
+	reviews := newReviews(nil, 10, 2, 3, byName)
 	for _, token := range []string{"study", "nurse"} {
-		reviews.accepted.note(token)
+		reviews.accepted.note(token, reviews.ownerOf(&user.DefaultInfo{Name: token}))
 	}
 	begun := 0
 	for i := range 8 {
 		token := fmt.Sprint("flood-", i)
-		reviews.accepted.note(token)
+		reviews.accepted.note(token, reviews.ownerOf(&user.DefaultInfo{Name: token}))
 		defer reviews.from("192.0.2.1", token)()
 		if _, may := reviews.begin(token); may {
 			begun++
@@ -167,4 +177,40 @@ func TestTheKnownTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	defer reviews.from("192.0.2.2", "nurse")()
 	_, may = reviews.begin("nurse")
 	require.True(t, may)
+}
+
+// It sends them from many addresses, as many users of its own.
+func TestTheKnownTokensOfOneGuestLeaveRoomForOthers(t *testing.T) {
+	for what, c := range map[string]struct {
+		user string // of the tokens of the flood
+		want int    // reviews of them that run at a time
+	}{"of one guest": {"pharma/%d", reviewsOfKnown}, "of one user": {"alice", reviewsOfKnown}, "of many": {"user-%d", mostReviews - reviewsOfKnown}} {
+		reviews := newReviews(nil, mostReviews, reviewsOfAddress, reviewsOfKnown, byName)
+		note := func(token, name string) { reviews.accepted.note(token, reviews.ownerOf(&user.DefaultInfo{Name: name})) }
+		begin := func(address, token string) bool {
+			defer reviews.from(address, token)()
+			_, may := reviews.begin(token)
+			return may
+		}
+		begun := 0
+		for i := range 2 * mostReviews {
+			token, name := fmt.Sprint("flood-", i), c.user
+			if strings.Contains(name, "%") {
+				name = fmt.Sprintf(name, i)
+			}
+			note(token, name)
+			if begin(fmt.Sprint("192.0.2.", i%8), token) {
+				begun++
+			}
+		}
+		require.Equal(t, c.want, begun, what)
+		for i := range reviewsOfAddress {
+			require.True(t, begin("198.51.100.1", fmt.Sprint("new-", i)), "%s: a token that is new", what)
+		}
+		require.False(t, begin("192.0.2.1", "flood-0"), what)
+		if c.want < mostReviews-reviewsOfKnown {
+			note("nurse", "nurse")
+			require.True(t, begin("198.51.100.2", "nurse"), "%s: a token of another owner", what)
+		}
+	}
 }

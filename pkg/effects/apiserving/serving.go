@@ -65,8 +65,9 @@ type clientCA interface {
 	dynamiccertificates.ControllerRunner
 }
 
-// New reads the certificates once. Tokens are reviewed by the API server that clients names.
-func New(ctx context.Context, config Config, clients kubernetes.Interface) (*Serving, error) {
+// New reads the certificates once. Tokens are reviewed by the API server that clients names. guestOf returns the guest of a user, "" if the user has none: the
+// reviews of its tokens count on it.
+func New(ctx context.Context, config Config, clients kubernetes.Interface, guestOf func(name string, groups []string) string) (*Serving, error) {
 	cert, err := dynamiccertificates.NewDynamicServingContentFromFiles("serving", config.CertFile, config.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert-file and --tls-private-key-file: %w; name a certificate and its key", err)
@@ -79,7 +80,7 @@ func New(ctx context.Context, config Config, clients kubernetes.Interface) (*Ser
 	if err != nil {
 		return nil, fmt.Errorf("setting up the review of tokens: %w", err)
 	}
-	reviews := newReviews(tokens, mostReviews, reviewsOfAddress, reviewsOfKnown)
+	reviews := newReviews(tokens, mostReviews, reviewsOfAddress, reviewsOfKnown, guestOf)
 	cached := attributed{cache.New(reviews, false, acceptedFor, refusedFor), reviews}
 	s := &Serving{cert: cert, clientCA: ca, info: &request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}}
 	certificates := x509.NewDynamic(ca.VerifyOptions, x509.CommonNameUserConversion)

@@ -35,7 +35,7 @@ type proxy struct {
 	clients kubernetes.Interface
 	server  *upstream.Upstream
 	guests  *sources
-	open    *turns
+	open    *quota // of requests
 	heavy   *lines // of lists by which a watch knows what its caller has seen
 	asking  *lines // of watches of volumes that ask about each claim before they begin
 	writes  *lines // of changes that are the proxy's own
@@ -57,6 +57,7 @@ type plan struct {
 	verdict window.Verdict
 	spaces  []string                       // of OwnVolumes: the namespaces of the caller's guests
 	follow  func() (<-chan struct{}, bool) // of a watch of OwnVolumes: whether these are still the same, and what is closed when they may be others
+	socket  bool                           // of a watch: its events go by a websocket
 	// forbidden is the API server's refusal in the caller's name.
 	forbidden error
 	// holds reports whether the verdict is that of now.
@@ -107,10 +108,10 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 	guests, _ := p.guests.Guests()
 	f.kept.Guests = guests.Of(window.Caller{User: caller.Name, Groups: caller.Groups})
 	on := bearer(f.kept.Guests, caller.Name)
-	if !p.open.begin(on) { // before anything that waits for the API server
+	if !p.open.take(on, 1) { // before anything that waits for the API server
 		return apierrors.NewTooManyRequests("the caller, or its guest, has too many open requests; end some of them", 1)
 	}
-	defer p.open.end(on)
+	defer p.open.give(on, 1)
 	planned, err := p.plan(r, caller, query, f)
 	if err != nil {
 		return err
@@ -134,13 +135,12 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 		}
 		return nil
 	}
-	ctx := context.WithValue(r.Context(), planKey{}, planned)
+	r = r.WithContext(context.WithValue(r.Context(), planKey{}, planned))
 	if planned.request.Verb == "watch" {
-		var end func()
-		ctx, end = p.watches.begin(ctx, planned.holds, planned.follow)
-		defer end()
+		p.follow(answered, r, planned)
+		return nil
 	}
-	p.forward.ServeHTTP(answered, r.WithContext(ctx))
+	p.forward.ServeHTTP(answered, r)
 	return nil
 }
 
@@ -191,14 +191,12 @@ func (p *proxy) plan(r *http.Request, sender upstream.Identity, query url.Values
 	if r.Header.Get("Upgrade") != "" && r.ContentLength != 0 {
 		return nil, apierrors.NewBadRequest("the request has a body and becomes a stream; send it without a body")
 	}
-	if verdict.Action == window.Filter && r.Header.Get("Upgrade") != "" {
-		return nil, apierrors.NewBadRequest("the API proxy filters this watch, and does not by a websocket; send it as an ordinary request")
-	}
 	planned := &plan{
 		id: f.kept.ID, caller: identity, ids: ids, request: request, verdict: verdict, forbidden: apiserving.Forbidden(info, identity.Name), holds: p.holds(caller, ids, request, verdict), stillGuests: p.stillGuests(caller, ids),
 	}
 	p.planVolumes(planned)
-	return planned, nil
+	planned.socket, err = bySocket(r, planned)
+	return planned, err
 }
 
 func (f *fact) note(r window.Request) {

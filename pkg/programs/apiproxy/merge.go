@@ -32,7 +32,11 @@ type merging struct {
 func (p *proxy) merge(planned *plan, r *http.Response) (bool, error) {
 	accept := window.AcceptJSON(strings.Join(r.Request.Header.Values("Accept"), ","), false)
 	spaces := p.guests.namespacesOf(planned.ids)
-	if accept == "" || len(spaces) == 0 || len(spaces) > mostSpaces || r.Request.Header.Get("Upgrade") != "" || !window.MayMerge(planned.ids, planned.request) {
+	unread := accept == "" // the caller takes no answer that is read here
+	if unread {
+		accept = "application/json"
+	}
+	if len(spaces) == 0 || len(spaces) > mostSpaces || r.Request.Header.Get("Upgrade") != "" && !planned.socket || !window.MayMerge(planned.ids, planned.request) {
 		return false, nil
 	}
 	m := &merging{proxy: p, planned: planned, accept: accept, spaces: spaces}
@@ -49,6 +53,9 @@ func (p *proxy) merge(planned *plan, r *http.Response) (bool, error) {
 	body, err := answered(r.Request.Context())
 	if body == nil || err != nil {
 		return false, err
+	}
+	if unread {
+		return false, errors.Join(notAcceptable(), body.Close())
 	}
 	planned.verdict.Action = joined
 	r.Body = both{body, r.Body}

@@ -256,34 +256,3 @@ func (w *merged) end(ctx context.Context, err error) error {
 	}
 	return err
 }
-
-// quota bounds what guests hold together, and each alone.
-type quota struct {
-	each, all int
-	mu        sync.Mutex
-	of        map[string]int
-	sum       int
-}
-
-func newQuota(each, all int) *quota { return &quota{each: each, all: all, of: map[string]int{}} }
-
-// take reports whether a guest may hold so many more.
-func (q *quota) take(guest string, n int) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.of[guest]+n > q.each || q.sum+n > q.all {
-		return false
-	}
-	q.of[guest] += n
-	q.sum += n
-	return true
-}
-
-func (q *quota) give(guest string, n int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.sum -= n
-	if q.of[guest] -= n; q.of[guest] <= 0 {
-		delete(q.of, guest)
-	}
-}

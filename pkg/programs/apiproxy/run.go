@@ -31,6 +31,7 @@ const (
 	pingTimeout    = 15 * time.Second // and closed without an answer
 	writeTimeout   = 60 * time.Second // of a client that reads nothing
 	endTimeout     = 5 * time.Second  // for requests that are open when the drain has passed
+	endStep        = 10 * time.Millisecond
 )
 
 // Run serves until ctx ends. It returns an error when the API server refuses what the program needs.
@@ -41,7 +42,11 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err != nil {
 		return fmt.Errorf("setting up against the API server %s: %w; check --kubeconfig", config.Host, err)
 	}
-	serving, err := apiserving.New(ctx, o.Serving, tokens)
+	known, err := newSources(config)
+	if err != nil {
+		return err
+	}
+	serving, err := apiserving.New(ctx, o.Serving, tokens, known.guestOf)
 	if err != nil {
 		return err
 	}
@@ -49,15 +54,11 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	known, err := newSources(config)
-	if err != nil {
-		return err
-	}
-	if err := reportRights(ctx, clients, logger); err != nil {
+	if err := upstream.ReportRights(ctx, clients, logger); err != nil {
 		return err
 	}
 	registry := prometheus.NewRegistry()
-	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newTurns(o.RequestsPerCaller), heavy: newLines(mostHeld), asking: newLines(mostAsking), writes: newLines(mostWrites), streams: newQuota(streamsPerGuest, streamsOfAll), meters: newMeters(registry), logged: newRequestLog(logger), log: logger}
+	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newQuota(o.RequestsPerCaller, unlimited), heavy: newLines(mostHeld), asking: newLines(mostAsking), writes: newLines(mostWrites), streams: newQuota(streamsPerGuest, streamsOfAll), meters: newMeters(registry), logged: newRequestLog(logger), log: logger}
 	if p.audit, err = newAudit(o.Audit, factlines.From(ctx), registry); err != nil {
 		return err
 	}
@@ -116,6 +117,9 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 		defer cancel()
 		p.watches.endAll()
 		err := main.Shutdown(ending)
+		for len(p.watches.list()) > 0 && ending.Err() == nil { // those by a websocket, of which the server does not know
+			time.Sleep(endStep)
+		}
 		for _, s := range small {
 			err = errors.Join(err, s.Close())
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -206,4 +207,21 @@ func (s *sources) namespacesOf(ids []string) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// guestOf returns the guest that a user belongs to, also a ServiceAccount in one of its namespaces; "": none.
+func (s *sources) guestOf(name string, groups []string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ids := s.now.Of(window.Caller{User: name, Groups: groups}); len(ids) > 0 {
+		return strings.Join(ids, ",")
+	}
+	rest, _ := strings.CutPrefix(name, "system:serviceaccount:")
+	namespace, _, _ := strings.Cut(rest, ":")
+	for _, one := range s.namespaces {
+		if rest != name && one.name == namespace {
+			return one.guest
+		}
+	}
+	return ""
 }

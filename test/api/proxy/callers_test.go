@@ -16,6 +16,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+
+	"data-space.liqo.io/pkg/values/v1alpha1"
 )
 
 func who(t *testing.T, config *rest.Config) authenticationv1.UserInfo {
@@ -152,6 +154,37 @@ func TestCanISaysWhatHoldsThroughTheProxy(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, rules.Status.ResourceRules, authorizationv1.ResourceRule{Verbs: []string{"get", "list", "watch"}, APIGroups: []string{""}, Resources: []string{"namespaces"}})
 	require.Greater(t, len(rules.Status.ResourceRules), 3, "beside the caller's own")
+}
+
+// kubectl auth can-i names the namespace of its context for each kind. The API server answers as if none was named, to one who has the right by a ClusterRole.
+func TestANamespaceInAReviewOfAClusterScopedKindDecidesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.node(t, "reviewed", nil)
+	proxied, _ := w.visible(t, "reviewing", v1alpha1.Visibility{Nodes: []v1alpha1.VisibleObjects{{Names: []v1alpha1.VisibleName{"reviewed"}}}})
+	other, _ := w.pharma(t)
+	_, granted := w.user(t, "granted")
+	w.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "reviewed"}, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list"}, ResourceNames: []string{"reviewed"}}}})
+	w.create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "reviewed"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "reviewed"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "granted"}}})
+	can := func(config *rest.Config, namespace, name string) bool {
+		review, err := clients(t, config).AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "get", Resource: "nodes", Namespace: namespace, Name: name}},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		return review.Status.Allowed
+	}
+	eventually(t, func() bool { return can(granted, "", "reviewed") }, "the API server knows the ClusterRole")
+	for _, namespace := range []string{"", "default", "rival-a"} {
+		for name, want := range map[string]bool{"reviewed": true, "another": false} {
+			require.Equal(t, want, can(granted, namespace, name), "the API server itself: %q %s", namespace, name)
+			require.Equal(t, want, can(proxied, namespace, name), "%q %s", namespace, name)
+			require.False(t, can(other, namespace, name), "%q %s", namespace, name)
+		}
+	}
+	for _, config := range []*rest.Config{granted, proxied} {
+		code, _, _ := send(t, config, "GET", "/api/v1/namespaces/default/nodes/reviewed", nil, nil)
+		require.NotEqual(t, http.StatusOK, code, "no client sends this: kubectl leaves the namespace out")
+	}
 }
 
 func TestImpersonationWithoutTheRightIsRefused(t *testing.T) {

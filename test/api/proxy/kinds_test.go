@@ -128,6 +128,15 @@ func TestClientsThatPreferProtobufReadFilteredKinds(t *testing.T) {
 	require.True(t, apierrors.IsNotFound(err), "%v", err)
 	_, err = clients(t, proxied).CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	require.True(t, apierrors.IsNotAcceptable(err), "a list is JSON: %v", err)
+	own, _ := w.pharma(t)
+	for config, path := range map[*rest.Config]string{proxied: "/api/v1/nodes", own: "/api/v1/configmaps"} {
+		for _, accept := range []string{"application/vnd.kubernetes.protobuf", "application/cbor", "application/yaml"} {
+			for _, query := range []string{"", "?watch=1"} {
+				code, _, body := send(t, config, "GET", path+query, http.Header{"Accept": {accept}}, nil)
+				require.Equal(t, http.StatusNotAcceptable, code, "%s%s %s: %s", path, query, accept, body)
+			}
+		}
+	}
 }
 
 func TestAWatchIsFilteredAndFollowsThePolicy(t *testing.T) {

@@ -1,4 +1,4 @@
-package apiproxy
+package upstream
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// reportRights logs by which right the program acts as its callers: by constrained impersonation, which Kubernetes 1.36 has by default,
+// ReportRights logs by which right the program acts as its callers: by constrained impersonation, which Kubernetes 1.36 has by default,
 // or by the older right, which holds for everything that the impersonated user may do.
-func reportRights(ctx context.Context, clients kubernetes.Interface, logger *slog.Logger) error {
+func ReportRights(ctx context.Context, clients kubernetes.Interface, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	allowed := func(group, verb string) (bool, error) {
