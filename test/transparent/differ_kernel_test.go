@@ -27,9 +27,9 @@ const (
 // differs, and lists nothing else.
 func TestTheDocsListWhatHTTP1ClientsAndServersNotice(t *testing.T) {
 	w, all := newWorld(t), corpus()
-	for i, got := range run(w.ordinary, w.server, 20000, all) {
-		require.Equal(t, all[i].request, got.server, "%s: without a proxy", all[i].name)
-		require.Equal(t, all[i].sent(), got.client, "%s: without a proxy", all[i].name)
+	without := settled(w.ordinary, w.server, 20000, all, untouched)
+	for _, e := range all {
+		require.Equal(t, seen{e.request, e.sent()}, without[e.name], "%s: without a proxy", e.name)
 	}
 	ways := []struct {
 		name     string
@@ -47,24 +47,12 @@ func TestTheDocsListWhatHTTP1ClientsAndServersNotice(t *testing.T) {
 	requireDocs(t, list(all, reasons))
 }
 
-// observe runs all exchanges and returns what was noticed. Those that do not turn out as foreseen are run again: a machine that is
-// busy can make an end wait for longer than it does.
+// observe runs all exchanges and returns what was noticed.
 func observe(from, to *place, base int, all []exchange, reasons map[string]difference) map[string]noticed {
+	last := settled(from, to, base, all, func(e exchange, got seen) bool { return e.compare(got) == reasons[e.name].noticed })
 	observed := map[string]noticed{}
-	for range 3 {
-		var again []exchange
-		for i, got := range run(from, to, base, all) {
-			observed[all[i].name] = all[i].compare(got)
-			if observed[all[i].name] != reasons[all[i].name].noticed {
-				if os.Getenv("SHOW") != "" {
-					fmt.Printf("== %s %s: %v\n  %.300q\n  %.300q\n  %.300q\n  %.300q\n", from.name, all[i].name, observed[all[i].name], all[i].request, got.server, all[i].sent(), got.client)
-				}
-				again = append(again, all[i])
-			}
-		}
-		if all = again; len(all) == 0 {
-			break
-		}
+	for _, e := range all {
+		observed[e.name] = e.compare(last[e.name])
 	}
 	return observed
 }
