@@ -67,13 +67,13 @@ lint: ## golangci-lint with the linters named in .golangci.yml
 .PHONY: test-unit
 test-unit: ## pure decisions and the shape of the code; needs no root
 	$(call stage,unit tests)
-	@build/tested go test ./...
+	@build/tested go test -timeout 30m ./...
 	@CGO_ENABLED=0 build/tested go test -C build/resolver ./...
 
 .PHONY: test-kernel
 test-kernel: tools ## real network namespaces, both iptables backends, the real Envoy
 	$(call stage,kernel tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; build/tested go test -p 2 -count 1 -timeout 30m -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
+	@set -a; eval "$$($(LAB) env)"; set +a; build/tested go test -p 2 -count 1 -timeout 60m -tags kernel -exec "$(CURDIR)/test/isolated" $$(build/tagged kernel)
 
 .PHONY: test-transparent
 test-transparent: tools ## real clients and servers, from ordinary and foreign pods: what they notice of the proxy
@@ -94,14 +94,14 @@ test-browser: tools ## the report's page in headless Chromium: on a desk, on a p
 .PHONY: test-api
 test-api: tools ## a real kube-apiserver and etcd
 	$(call stage,API tests)
-	@set -a; eval "$$($(LAB) env)"; set +a; build/tested go test -p 2 -count 1 -timeout 30m -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
+	@set -a; eval "$$($(LAB) env)"; set +a; build/tested go test -p 2 -count 1 -timeout 60m -tags api -exec "$(CURDIR)/test/isolated" $$(build/tagged api)
 
 .PHONY: test-lab
 test-lab: export DATA_SPACER_LAB := test
 test-lab: tools ## the demo's claims, NetworkPolicy, the leak suite and ordinary work as tests, on a lab of its own
 	$(call stage,lab scenario)
 	@go test -c -tags lab -o $(BIN)/lab.test ./test/lab
-	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && ../../build/tested $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 30m
+	@trap '$(LAB) down' EXIT; $(LAB) up; cd test/lab && ../../build/tested $(LAB) exec -- $(BIN)/lab.test -test.v -test.timeout 60m
 
 .PHONY: test-kernels
 test-kernels: tools ## Debian's stock kernels in virtual machines: sockets beside IP, a guarded pod, each defence alone
