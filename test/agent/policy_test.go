@@ -176,7 +176,7 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 	p := startProgram(t, c, nowhere, kubeconfig, state, args...)
 
 	t.Run("a node that the cluster does not know is waited for", func(t *testing.T) {
-		require.Eventually(t, func() bool { return strings.Contains(p.output.String(), "there is no such node") }, 30*time.Second, 50*time.Millisecond)
+		p.logs("there is no such node")
 		require.Contains(t, get(p.health, "/readyz"), "NetworkPolicy is not in force yet")
 		require.Contains(t, get(p.health, "/healthz"), "200")
 		require.NotContains(t, tables(t), "DS-NP-")
@@ -237,7 +237,7 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 		},
 			time.Minute, 100*time.Millisecond)
 		require.False(t, h.reaches("stranger", "203.0.113.10"))
-		require.Eventually(t, func() bool { return strings.Contains(p.output.String(), "PolicyDriftRepaired") }, time.Minute, 50*time.Millisecond)
+		p.logs("PolicyDriftRepaired")
 		require.Eventually(t, func() bool {
 			return strings.Contains(get(p.metrics, "/metrics"), `data_space_agent_policy_refused_packets_total{family="ipv4",reason="ingress"}`)
 		}, 30*time.Second, 100*time.Millisecond)
@@ -256,12 +256,12 @@ func TestNetworkPolicyAloneNeedsTheAPIAlone(t *testing.T) {
 		require.False(t, h.reaches("stranger", "203.0.113.10"))
 		api.Cut()
 		p = startProgram(t, c, nowhere, kubeconfig, state, args...)
-		require.Eventually(t, func() bool { return strings.Contains(p.output.String(), "policies wait for the API server") }, time.Minute, 50*time.Millisecond)
+		p.logs("policies wait for the API server")
 		require.Equal(t, before, withoutCounts(tables(t)))
 		require.NoError(t, api.Join())
 		p.ready()
 		require.Equal(t, before, withoutCounts(tables(t)))
-		require.Contains(t, p.output.String(), `"written":0`)
+		p.logs(`"written":0`)
 		h.pod("late", "203.0.113.13", map[string]string{"app": "friend"})
 		h.becomes(true, "late", "203.0.113.10")
 	})

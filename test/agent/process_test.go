@@ -99,6 +99,12 @@ func (p *program) ready() {
 		"%s", p.output)
 }
 
+// logs waits until the program's output has the text: what a program does may be seen before what it has printed.
+func (p *program) logs(text string) {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool { return strings.Contains(p.output.String(), text) }, time.Minute, 20*time.Millisecond, "%s: %s", text, p.output)
+}
+
 // reaches waits until the pod is in that state with that proxy.
 func (p *program) reaches(name string, state agentapi.State, proxy string) agentapi.EndpointStatus {
 	p.t.Helper()

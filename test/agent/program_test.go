@@ -106,7 +106,7 @@ func TestTheProgramAsItIsInstalled(t *testing.T) {
 
 		p = startProgram(t, c, n, kubeconfig, state)
 		p.reaches("job", agentapi.Enforced, second)
-		require.Contains(t, p.output.String(), "cannot be reached")
+		p.logs("cannot be reached")
 		require.Contains(t, get(p.health, "/readyz"), "not every foreign pod")
 		n.kill(second)
 		third := n.create(config, box, apis.ProxyContainerName, 3)

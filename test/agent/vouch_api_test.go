@@ -88,10 +88,10 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 		require.Contains(t, string(text), "data-space-cni", "the folder that containerd reports")
 		require.NoError(t, os.Rename(file, file+".real"))
 		require.NoError(t, os.Symlink(file+".real", file))
-		require.Eventually(t, func() bool { return lease().Holder == "" }, 15*time.Second, 50*time.Millisecond, "%s", p.output)
-		require.Contains(t, p.output.String(), "symlink")
+		require.Eventually(t, func() bool { return lease().Holder == "" }, time.Minute, 50*time.Millisecond, "%s", p.output)
+		p.logs("symlink")
 		require.NoError(t, os.Rename(file+".real", file))
-		require.Eventually(t, func() bool { return lease().Holder == "pod-1" }, 15*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return lease().Holder == "pod-1" }, time.Minute, 50*time.Millisecond)
 	})
 
 	t.Run("so does a seccomp profile that cannot be put in its place", func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestAnAgentVouchesForItsNodeWhileItsGateStands(t *testing.T) {
 		require.NoError(t, os.RemoveAll(profiles))
 		require.NoError(t, os.WriteFile(profiles, nil, 0o600))
 		require.Eventually(t, func() bool { return lease().Holder == "" }, 30*time.Second, 50*time.Millisecond, "%s", p.output)
-		require.Contains(t, p.output.String(), "the seccomp profile is not in its place")
+		p.logs("the seccomp profile is not in its place")
 		require.NoError(t, os.Remove(profiles))
 		require.Eventually(t, func() bool { return lease().Holder == "pod-1" }, 30*time.Second, 50*time.Millisecond)
 		require.DirExists(t, filepath.Join(profiles, seccomp.Folder))
@@ -133,7 +133,7 @@ func TestAnAgentWritesTheLeaseOfItsOwnNodeOnly(t *testing.T) {
 	require.Eventually(t, func() bool {
 		err := write(other, nodeName)
 		return err != nil && strings.Contains(err.Error(), "own node only")
-	}, 20*time.Second, 100*time.Millisecond, "the policy is in force")
+	}, time.Minute, 100*time.Millisecond, "the policy is in force")
 	require.NoError(t, write(own, nodeName))
 	require.ErrorContains(t, write(own, "third"), "own node only")
 	l, err := other.CoordinationV1().Leases(apis.SystemNamespace).Get(t.Context(), "agent-"+nodeName, metav1.GetOptions{})

@@ -173,7 +173,7 @@ func (r route) serve(t *testing.T, s server) (stop func() string) {
 		end(syscall.SIGTERM)
 		select {
 		case <-done:
-		case <-time.After(waitLong / 2):
+		case <-time.After(10 * time.Second):
 			end(syscall.SIGKILL)
 			<-done
 		}

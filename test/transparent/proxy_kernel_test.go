@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	waitLong = 20 * time.Second
+	waitLong = time.Minute
 	waitStep = 20 * time.Millisecond
 )
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,7 +65,9 @@ func TestLegacyRightsSufficeWhereImpersonationIsNotConstrained(t *testing.T) {
 	stop, err = w.start(ctx)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stop()) })
-	require.Contains(t, w.output.String(), "the program may impersonate every user for every request")
+	eventually(t, func() bool {
+		return strings.Contains(w.output.String(), "the program may impersonate every user for every request")
+	}, "it warns")
 	proxied, _ = w.pharma(t)
 	c := clients(t, proxied)
 	_, err = c.CoreV1().ConfigMaps("pharma-a").List(ctx, metav1.ListOptions{})
