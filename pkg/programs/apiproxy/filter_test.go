@@ -63,7 +63,7 @@ func TestEventsOfObjectsThatBecomeHidden(t *testing.T) {
 		`{"type":"ADDED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n2"}}}`,
 		`{"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n2","labels":{"a":"b"}}}}`,
 		`{"type":"BOOKMARK","object":{"kind":"Node","metadata":{"resourceVersion":"5"}}}`,
-		`{"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n2","resourceVersion":"6","labels":{"secret":"x"}},"spec":{"secret":"y"}}}`,
+		`{"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n2","uid":"u2","resourceVersion":"6","labels":{"secret":"x"}},"spec":{"secret":"y"}}}`,
 		`{"type":"MODIFIED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n2"}}}`,
 		`{"type":"DELETED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n2"}}}`,
 		`{"type":"DELETED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1"}}}`,
@@ -75,7 +75,7 @@ func TestEventsOfObjectsThatBecomeHidden(t *testing.T) {
 		`{"type":"ADDED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1"}}}`,
 		`{"type":"ADDED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n2","labels":{"a":"b"}}}}`,
 		`{"type":"BOOKMARK","object":{"kind":"Node","metadata":{"resourceVersion":"5"}}}`,
-		`{"type":"DELETED","object":{"apiVersion":"v1","kind":"Node","metadata":{"name":"n2","resourceVersion":"6"}}}`,
+		`{"type":"DELETED","object":{"apiVersion":"v1","kind":"Node","metadata":{"name":"n2","resourceVersion":"6","uid":"u2"}}}`,
 		`{"type":"DELETED","object":{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1"}}}`,
 	}, "\n")+"\n", out.String())
 }

@@ -130,11 +130,11 @@ func (f *eventFilter) turn(e *event, object objectDocument) (kept, hidden bool, 
 	return before, before, nil
 }
 
-// stub returns what the event of an object that becomes hidden has of it: its kind, name and resource version.
+// stub returns what the event of an object that becomes hidden has of it: its kind, name, UID (by which browsers' dashboards know it) and resource version.
 func stub(object map[string]json.RawMessage, o objectDocument) json.RawMessage {
 	text, err := json.Marshal(map[string]any{
 		"kind": object["kind"], "apiVersion": object["apiVersion"],
-		"metadata": map[string]string{"name": o.Metadata.Name, "resourceVersion": o.Metadata.ResourceVersion},
+		"metadata": map[string]string{"name": o.Metadata.Name, "uid": o.Metadata.UID, "resourceVersion": o.Metadata.ResourceVersion},
 	})
 	if err != nil {
 		return json.RawMessage(`{}`)

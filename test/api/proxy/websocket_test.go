@@ -101,8 +101,10 @@ func TestAFilteredWatchByWebsocket(t *testing.T) {
 	e, _ := nextEvent(t, own)
 	require.Equal(t, []string{"ADDED", "socket-hidden"}, []string{e.Type, e.Object.Metadata.Name})
 	label("no")
+	added := e.Object.Metadata.UID
 	e, _ = nextEvent(t, own)
 	require.Equal(t, []string{"DELETED", "socket-hidden"}, []string{e.Type, e.Object.Metadata.Name})
+	require.Equal(t, added, e.Object.Metadata.UID, "dashboards know objects by it")
 
 	policy.Spec.Visibility.Nodes = policy.Spec.Visibility.Nodes[:1]
 	require.NoError(t, w.Client.Update(t.Context(), policy))
