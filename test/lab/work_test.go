@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/leak/field"
 	"data-space.liqo.io/test/leak/ordinary"
 )
@@ -154,6 +157,7 @@ func TestOrdinaryWorkGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	defer stopOwn()
 	t.Run("and succeed while it is up", func(t *testing.T) { w.requireProbes(t, w.guest, true) })
+	t.Run("they are in the record, and in sight for those who ask for them only", w.probesAreMarked)
 	calls := map[string]struct{ from, to corev1.Pod }{"out of the guest's pod": {w.guest, w.own}, "into it": {w.own, w.guest}, "to itself": {w.guest, w.guest}}
 	for name, call := range calls {
 		for _, kind := range ordinary.Kinds() {
@@ -178,6 +182,29 @@ func TestOrdinaryWorkGoesOn(t *testing.T) {
 	t.Run("kubectl port-forward reaches the application", w.forwards)
 	stop()
 	t.Run("and the probes fail again when it has ended", func(t *testing.T) { w.requireProbes(t, w.guest, false) })
+}
+
+func (w *workers) probesAreMarked(t *testing.T) {
+	agents, err := w.Kube.CoreV1().Pods(apis.SystemNamespace).List(t.Context(), metav1.ListOptions{
+		LabelSelector: "app.kubernetes.io/name=data-space-agent", FieldSelector: "spec.nodeName=" + w.guest.Spec.NodeName,
+	})
+	require.NoError(t, err)
+	require.Len(t, agents.Items, 1)
+	recorded := func(more ...string) string {
+		return kubectl(t, "", append([]string{"exec", "-n", apis.SystemNamespace, agents.Items[0].Name, "--",
+			"agent", "requests", "-o", "json", "--pod", guestSpace + "/" + worker}, more...)...)
+	}
+	const mark = `"probe":true`
+	marked := func(port int) bool {
+		at := fmt.Sprintf(":%d\"", port)
+		return slices.ContainsFunc(strings.Split(recorded("--probes"), "\n"), func(line string) bool { return strings.Contains(line, mark) && strings.Contains(line, at) })
+	}
+	for _, port := range []int{ordinary.PortHTTP, ordinary.PortEcho, ordinary.PortGRPC} { // of each kind of probe that calls a port
+		for end := time.Now().Add(2 * time.Minute); !marked(port); time.Sleep(time.Second) {
+			require.True(t, time.Now().Before(end), "no probe of port %d is marked", port)
+		}
+	}
+	require.NotContains(t, recorded(), mark)
 }
 
 func (w *workers) forwards(t *testing.T) {
