@@ -110,15 +110,16 @@ func decisionsOnly() []permit {
 // effectsOnly gives each outside thing to the effects that wrap it.
 func effectsOnly() []permit {
 	client := []string{
-		"pkg/effects/agentexec", "pkg/effects/apiserving", "pkg/effects/leases", "pkg/effects/metricsauth", "pkg/effects/podwatch", "pkg/effects/policywatch", "pkg/effects/upstream",
+		"pkg/effects/agentexec", "pkg/effects/apiserving", "pkg/effects/hookcert", "pkg/effects/leases", "pkg/effects/metricsauth", "pkg/effects/podwatch", "pkg/effects/policywatch", "pkg/effects/upstream",
 	}
 	return []permit{
 		{paths: []string{"golang.org/x/sys/unix"}},
 		{paths: []string{"golang.org/x/mod/sumdb/...", "crypto/rand"}, only: []string{"pkg/effects/factlog", "pkg/effects/witnessfile"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/effects/witnessfile"}},
 		{paths: []string{"os/exec"}, only: []string{"pkg/effects/xtables"}}, // the iptables and ipset programs
-		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/eventsocket", "pkg/effects/localsock", "pkg/effects/metricsauth", "pkg/effects/otlplog", "pkg/effects/policywatch", "pkg/effects/upstream"}},
-		{paths: []string{"crypto/tls", "crypto/x509"}, only: []string{"pkg/effects/apiserving", "pkg/effects/metricsauth"}},
+		{paths: []string{"net/http"}, only: []string{"pkg/effects/apiserving", "pkg/effects/eventsocket", "pkg/effects/hookcert", "pkg/effects/localsock", "pkg/effects/metricsauth", "pkg/effects/otlplog", "pkg/effects/policywatch", "pkg/effects/upstream"}},
+		{paths: []string{"crypto/tls", "crypto/x509"}, only: []string{"pkg/effects/apiserving", "pkg/effects/hookcert", "pkg/effects/metricsauth"}},
+		{paths: []string{"github.com/open-policy-agent/cert-controller/...", "sigs.k8s.io/controller-runtime/...", "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"}, only: []string{"pkg/effects/hookcert"}},
 		{paths: []string{"crypto/ecdsa", "crypto/elliptic", "crypto/rand", "crypto/x509/pkix", "math/big"}, only: []string{"pkg/effects/metricsauth"}},
 		{paths: []string{"go.opentelemetry.io/proto/otlp/...", "google.golang.org/protobuf/proto"}, only: []string{"pkg/effects/otlplog"}},
 		{paths: []string{"k8s.io/apiserver/..."}, only: []string{"pkg/effects/apiserving"}},
@@ -149,7 +150,7 @@ func programsOnly() []permit {
 		{paths: []string{"golang.org/x/mod/sumdb/tlog"}, only: []string{"pkg/programs/facts"}},
 		{paths: []string{"crypto/ed25519"}, only: []string{"pkg/programs/witness"}},
 		{paths: []string{"crypto/tls", "k8s.io/client-go/rest"}, only: []string{"pkg/programs/agentserver"}},
-		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr", "github.com/open-policy-agent/cert-controller/..."}, only: []string{"pkg/programs/webhook"}},
+		{paths: []string{"crypto/hkdf", "crypto/tls", "github.com/go-logr/logr"}, only: []string{"pkg/programs/webhook"}},
 		{paths: []string{"github.com/containernetworking/cni/..."}, only: []string{"pkg/programs/cniplugin"}},
 		{paths: []string{"crypto", "crypto/x509/pkix"}, only: []string{"pkg/programs/kubeconfig"}}, // a request for a certificate
 		{paths: []string{"crypto/rand"}, only: []string{"pkg/programs/workloads"}},                 // a mark of its own on what it keeps

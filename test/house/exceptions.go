@@ -25,6 +25,7 @@ func exceptions() []edge {
 		{"pkg/effects/podnet", "pkg/effects/netns", "sysctls and routes are set from within the pod's network namespace"},
 		{"pkg/effects/sockets", "pkg/effects/netns", "sockets are listed from within the pod's network namespace"},
 		{"pkg/effects/cniconf", "pkg/effects/atomicfile", "it replaces files on the node"},
+		{"pkg/effects/hookcert", "pkg/effects/atomicfile", "it replaces the file of the certificate"},
 		{"pkg/effects/factlog", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/ledger", "pkg/effects/atomicfile", "it replaces files on the node"},
 		{"pkg/effects/seccompfile", "pkg/effects/atomicfile", "it replaces files on the node"},

@@ -1,3 +1,3 @@
 // Package webhook is the admission webhook: it decides about each object of a foreign namespace by packages admit, inject,
-// limits and withhold. It also keeps its serving certificate.
+// limits and withhold.
 package webhook

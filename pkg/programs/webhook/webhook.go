@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"data-space.liqo.io/pkg/effects/factlines"
+	"data-space.liqo.io/pkg/effects/hookcert"
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
@@ -41,9 +42,9 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err := startInformers(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	cert := newCertificate(o)
+	cert := hookcert.New(hookcert.Settings{Self: o.CertSource == CertSelf, Dir: o.CertDir, Name: Name, Secret: secretName, DNSNames: o.DNSNames})
 	if o.CertSource == CertSelf {
-		if err := cert.rotate(mgr, o); err != nil {
+		if err := cert.Rotate(mgr); err != nil {
 			return err
 		}
 	}
@@ -52,7 +53,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	if err := addServer(mgr, server, cert, o, logger); err != nil {
+	if err := addServer(mgr, server, cert, logger); err != nil {
 		return err
 	}
 	if err := mgr.AddReadyzCheck("drain", drain.check); err != nil {
@@ -64,7 +65,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 }
 
 // serverOf returns the server with everything that decides, whose watches it adds to mgr.
-func serverOf(mgr manager.Manager, o Options, cert *certificate, drain drain, clients kubernetes.Interface, sink factlines.Sink, logger *slog.Logger) (webhook.Server, error) {
+func serverOf(mgr manager.Manager, o Options, cert *hookcert.Certificate, drain drain, clients kubernetes.Interface, sink factlines.Sink, logger *slog.Logger) (webhook.Server, error) {
 	priority := &guestPriority{}
 	if err := priority.follow(mgr, mgr.GetConfig()); err != nil {
 		return nil, fmt.Errorf("watching PriorityClass %s: %w", apis.GuestPriorityClass, err)
@@ -75,7 +76,7 @@ func serverOf(mgr manager.Manager, o Options, cert *certificate, drain drain, cl
 	}
 	guests := guestPolicies{flags: o.Grants.WithStandards(), policies: mgr.GetCache(), prepared: &prepared{}}
 	namespaces := namespaceReader{cached: mgr.GetCache(), live: mgr.GetAPIReader()}
-	seals := &keyring{path: filepath.Join(o.CertDir, cert.keyFile)}
+	seals := &keyring{path: filepath.Join(o.CertDir, cert.KeyFile)}
 	reserved, taints, err := newTaintJudge(mgr, o, taintSources{namespaces: namespaces, guests: guests, audited: audited, clients: clients}, logger)
 	if err != nil {
 		return nil, err
@@ -158,9 +159,9 @@ func probe(ctx context.Context, config *rest.Config, o Options) (kubernetes.Inte
 	return clients, nil
 }
 
-func newServer(o Options, cert *certificate, d drain, turns *fair, handlers map[string]admission.Handler) webhook.Server {
+func newServer(o Options, cert *hookcert.Certificate, d drain, turns *fair, handlers map[string]admission.Handler) webhook.Server {
 	server := webhook.NewServer(webhook.Options{
-		Port: o.Port, CertDir: o.CertDir, CertName: cert.certFile, KeyName: cert.keyFile,
+		Port: o.Port, CertDir: o.CertDir, CertName: cert.CertFile, KeyName: cert.KeyFile,
 		TLSOpts: []func(*tls.Config){func(c *tls.Config) {
 			c.MinVersion = tls.VersionTLS13
 			// HTTP/2 has no use here and a record of ways to exhaust a server.
@@ -174,9 +175,9 @@ func newServer(o Options, cert *certificate, d drain, turns *fair, handlers map[
 }
 
 // addServer starts the server once there is a certificate, and makes the program ready when it serves and is trusted.
-func addServer(mgr manager.Manager, server webhook.Server, cert *certificate, o Options, logger *slog.Logger) error {
+func addServer(mgr manager.Manager, server webhook.Server, cert *hookcert.Certificate, logger *slog.Logger) error {
 	err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		if err := cert.wait(ctx, o.CertDir, logger); err != nil {
+		if err := cert.Wait(ctx, logger); err != nil {
 			return nil //nolint:nilerr // It only ends early because the program does.
 		}
 		return server.Start(ctx)
@@ -184,7 +185,7 @@ func addServer(mgr manager.Manager, server webhook.Server, cert *certificate, o 
 	if err != nil {
 		return fmt.Errorf("adding the webhook server: %w", err)
 	}
-	checks := map[string]healthz.Checker{"certificate": cert.check, "server": server.StartedChecker()}
+	checks := map[string]healthz.Checker{"certificate": cert.Check, "server": server.StartedChecker()}
 	for name, check := range checks {
 		if err := mgr.AddReadyzCheck(name, check); err != nil {
 			return fmt.Errorf("adding the readiness check %s: %w", name, err)

@@ -15,8 +15,10 @@ import (
 
 	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	"github.com/stretchr/testify/require"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"data-space.liqo.io/pkg/values/apis"
 	"data-space.liqo.io/test/kit"
@@ -70,16 +72,24 @@ func rotation(t *testing.T, w *world) {
 
 	// A Secret that was deleted and applied again is filled again, with a new CA.
 	renewed := w.served(t)
+	stream, replaced := w.stream(t, "no other image"), make(chan struct{})
+	stream.atLeast(t, 10)
+	stream.group.Go(func() { w.alwaysTrusted(t, replaced) })
 	require.NoError(t, w.client.Delete(t.Context(), w.secret(t)))
 	require.True(t, w.injects(t.Context(), namespace), "what is served stays while the Secret is away")
 	missing, err := w.command("--health-bind-address=" + kit.FreeAddress(t).String()).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(missing), "apply deploy/webhook.yaml, or use --cert-source=files")
 	w.create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: apis.SystemNamespace, Name: secretName}})
-	require.Eventually(t, func() bool {
-		return !w.served(t).Equal(renewed) && w.injects(t.Context(), namespace)
-	}, waitLong, waitStep, "the new CA is trusted:\n%s", running)
-	require.NotEqual(t, authority, w.configuration(t).Webhooks[0].ClientConfig.CABundle)
+	require.Eventually(t, func() bool { return !w.served(t).Equal(renewed) }, waitLong, waitStep, "a certificate of the new CA is served:\n%s", running)
+	stream.atLeast(t, 20)
+	close(replaced)
+	close(stream.stop)
+	stream.group.Wait()
+	require.Empty(t, stream.refused, "of %d creations while the CA was replaced", stream.created.Load())
+	bundle := w.configuration(t).Webhooks[0].ClientConfig.CABundle
+	require.NotEqual(t, authority, bundle)
+	require.Contains(t, string(bundle), string(authority), "the CA before is trusted for a while")
 
 	// A CA that someone takes out of the configuration is put back.
 	configuration := w.configuration(t)
@@ -91,6 +101,32 @@ func rotation(t *testing.T, w *world) {
 	case <-running.ended:
 		t.Fatalf("the webhook ended:\n%s", running)
 	default:
+	}
+}
+
+// alwaysTrusted asserts, until the channel is closed, that the API server can trust each certificate that is served.
+func (w *world) alwaysTrusted(t *testing.T, ended <-chan struct{}) {
+	for {
+		select {
+		case <-ended:
+			return
+		case <-time.After(waitStep):
+		}
+		connection, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", w.port), &tls.Config{InsecureSkipVerify: true})
+		if err != nil { // a slow machine
+			continue
+		}
+		served, trusted := connection.ConnectionState().PeerCertificates[0], x509.NewCertPool()
+		_ = connection.Close()
+		configuration := &admissionregistrationv1.MutatingWebhookConfiguration{}
+		if w.client.Get(t.Context(), client.ObjectKey{Name: name}, configuration) != nil {
+			continue
+		}
+		trusted.AppendCertsFromPEM(configuration.Webhooks[0].ClientConfig.CABundle)
+		if _, err := served.Verify(x509.VerifyOptions{Roots: trusted, DNSName: "localhost"}); err != nil {
+			t.Errorf("the API server does not trust what is served: %v", err)
+			return
+		}
 	}
 }
 

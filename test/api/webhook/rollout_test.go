@@ -78,14 +78,15 @@ func (w *world) replica(t *testing.T, extra ...string) *world {
 	return &other
 }
 
-// rollout replaces two replicas by two with another image, profile and amounts, as a Deployment does, while pods are created all the time:
+// rollout replaces two replicas by two with another image, reader (and so another command, environment and volume), profile and amounts, as a
+// Deployment does, while pods are created all the time:
 // each is admitted, whichever of them injects and whichever judges.
 func rollout(t *testing.T, w *world) {
 	t.Helper()
 	w.process.stop()
 	defer w.start(t)
 	const later = "docker.io/data-spacer/envoy:later"
-	old := func() *world { return w.replica(t, "--drain-time=3s") }
+	old := func() *world { return w.replica(t, "--drain-time=3s", "--proxy-reader=codec") }
 	renewed := func() *world {
 		return w.replica(t, "--drain-time=3s", "--envoy-image="+later, "--seccomp-profile=RuntimeDefault", "--proxy-limits=memory=384Mi")
 	}

@@ -1,4 +1,4 @@
-package webhook
+package hookcert
 
 import (
 	"net/http"

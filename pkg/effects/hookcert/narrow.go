@@ -1,10 +1,11 @@
-package webhook
+package hookcert
 
 import (
 	"net/http"
 	"path"
 
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
@@ -15,17 +16,21 @@ import (
 type narrowed struct {
 	manager.Manager
 	config *rest.Config
+	writer client.Client
 }
 
-// narrow returns mgr with lists and watches of each resource (its plural) narrowed to the object named.
-func narrow(mgr manager.Manager, names map[string]string) manager.Manager {
+// narrow returns mgr with lists and watches of each resource (its plural) narrowed to the object named, and with a client that writes.
+func narrow(mgr manager.Manager, writer client.Client, names map[string]string) manager.Manager {
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &selecting{next: next, names: names} })
-	return narrowed{Manager: mgr, config: config}
+	return narrowed{Manager: mgr, config: config, writer: writer}
 }
 
 // GetConfig overrides manager.Manager.
 func (n narrowed) GetConfig() *rest.Config { return n.config }
+
+// GetClient overrides manager.Manager.
+func (n narrowed) GetClient() client.Client { return n.writer }
 
 // selecting adds a field selector to requests for collections. It is safe for concurrent use.
 type selecting struct {
