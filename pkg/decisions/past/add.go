@@ -7,10 +7,11 @@ import (
 	"data-space.liqo.io/pkg/values/fact"
 )
 
-// Add adds a fact of a node's log. Those of a node come in their order. Of what happened after the time only that counts by which something is missing before.
-func (r *Record) Add(e happening.Event) {
+// Add adds a fact of a node's log, and reports whether it is about a pod or a policy that was not known. Those of a node come in their order. Of what happened after
+// the time only that counts by which something is missing before.
+func (r *Record) Add(e happening.Event) (added bool) {
 	if e.Index < 0 {
-		return
+		return false
 	}
 	n := r.node(e.Node)
 	reached, withdrawn := n.moments.Passed(e)
@@ -28,13 +29,15 @@ func (r *Record) Add(e happening.Event) {
 		if n.ahead == nil {
 			n.ahead = &e
 		}
-		return
+		return false
 	}
 	if n.ahead != nil && !counts {
 		n.missing(*n.ahead)
 		n.ahead = nil
 	}
+	known := len(n.pods) + len(n.policies)
 	n.note(e)
+	return len(n.pods)+len(n.policies) > known
 }
 
 // mostTurns bounds how often a node's state is kept: root of a node may write its log as it likes.

@@ -7,5 +7,6 @@ const (
 	MostPods   = 500 // of one guest
 	mostGuests = 100
 	longest    = 160 // characters of a path
+	mostText   = 640 // characters of an event of a list
 	Buckets    = 60  // columns of a plot
 )

@@ -29,9 +29,17 @@ type Proof struct {
 // add keeps the newest.
 func (l *List) add(e happening.Event) {
 	l.Total++
-	l.Events = append(l.Events, Listed{Event: e, Proof: proofOf(e)})
+	l.Events = append(l.Events, Listed{Event: shown(e), Proof: proofOf(e)})
 	if len(l.Events) >= 2*MostListed {
 		l.trim()
+	}
+}
+
+// shown returns of an event what a list shows and compares. An agent's answer may have more, if root of its node likes.
+func shown(e happening.Event) happening.Event {
+	return happening.Event{
+		Time: e.Time, Node: e.Node, Guest: cutTo(e.Guest, mostText), Namespace: cutTo(e.Namespace, mostText), Pod: cutTo(e.Pod, mostText), Type: e.Type, Verdict: e.Verdict,
+		What: cutTo(e.What, mostText), Index: e.Index, Log: e.Log, Kind: cutTo(e.Kind, mostText), Body: e.Body,
 	}
 }
 

@@ -12,15 +12,17 @@ const (
 	mostProvenOf = mostProven / 4
 )
 
-// AddFact adds an event of a guest's log of requests: the proof of what the record of requests has too. Requests to the API proxy are only there.
-func (c *Collector) AddFact(e happening.Event) {
+// AddFact adds an event of a guest's log of requests: the proof of what the record of requests has too. Requests to the API proxy are only there. It reports
+// whether the event is kept as Add does.
+func (c *Collector) AddFact(e happening.Event) (kept bool) {
 	if e.Time.Before(c.from) || e.Time.After(c.to) {
-		return
+		return false
 	}
 	if e.Kind == "APIRequested" {
-		c.Add(e)
+		kept = c.Add(e)
 	}
 	k := keyOf(e)
+	e = shown(e)
 	switch known, is := c.proven[k]; {
 	case is && !e.Time.Before(known.Time):
 		c.proven[k] = e
@@ -33,6 +35,7 @@ func (c *Collector) AddFact(e happening.Event) {
 		l.add(e)
 		c.refusals[e.Guest] = l
 	}
+	return kept
 }
 
 // identity identifies an event of the record of requests and its fact: both have the time of the same line.

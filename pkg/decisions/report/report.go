@@ -72,7 +72,7 @@ type askedKey struct {
 // keyOf returns the row that an event belongs to.
 func keyOf(e happening.Event) askedKey {
 	path, _, _ := strings.Cut(e.Path, "?")
-	return askedKey{guest: e.Guest, kind: e.Type, direction: e.Direction, method: e.Method, authority: cut(cmp.Or(e.Authority, e.To)), path: cut(path), body: e.Body > 0}
+	return askedKey{guest: e.Guest, kind: e.Type, direction: cut(e.Direction), method: cut(e.Method), authority: cut(cmp.Or(e.Authority, e.To)), path: cut(path), body: e.Body > 0}
 }
 
 // Node is one node's part of the page.
@@ -102,22 +102,24 @@ func New(from, to time.Time) *Collector {
 	return &Collector{from: from, to: to, guests: map[string]*Guest{}, nodes: map[string]*Node{}, proven: map[askedKey]happening.Event{}, provenOf: map[string]int{}, refusals: map[string]List{}}
 }
 
-// Add adds an event.
-func (c *Collector) Add(e happening.Event) {
+// Add adds an event, and reports whether it is kept as a whole: of the others only a bounded number is in memory, however many are added.
+func (c *Collector) Add(e happening.Event) (kept bool) {
 	node := c.node(e.Node)
 	if e.Type == happening.State && e.Kind == "PodStateChanged" {
-		c.guest(e.Guest).held(e, c.from)
+		kept = c.guest(e.Guest).held(e, c.from)
 	}
 	if e.Kind == "AgentStarted" || e.Kind == "AgentStopped" {
 		node.life = append(node.life, e)
+		kept = true
 	}
 	if e.Time.Before(c.from) || e.Time.After(c.to) {
-		return
+		return kept
 	}
 	switch e.Type {
 	case happening.Books:
 		if e.Kind != string(fact.PodSeen) {
-			node.parts[e.Guest] = append(node.parts[e.Guest], e)
+			node.parts[e.Guest] = append(node.parts[e.Guest], happening.Event{Time: e.Time, Index: e.Index})
+			kept = true
 		}
 	case happening.Request, happening.Connection, happening.Name:
 		c.guest(e.Guest).ask(e, c.bucket(e.Time))
@@ -136,6 +138,7 @@ func (c *Collector) Add(e happening.Event) {
 	case happening.Policy, happening.Agent:
 		c.change.add(e)
 	}
+	return kept
 }
 
 func (c *Collector) bucket(at time.Time) int {
@@ -171,14 +174,14 @@ func (g *Guest) pod(e happening.Event) *Pod {
 	return g.pods[name]
 }
 
-// held adds a state of a pod. It keeps states from before the page's time too: the newest of them is the pod's state when that time begins. It forgets a pod that
+// held adds a state of a pod, and reports whether it was kept. It keeps states from before the page's time too: the newest of them is the pod's state when that time begins. It forgets a pod that
 // ended before that time, since a guest may have had any number of such pods.
-func (g *Guest) held(e happening.Event, from time.Time) {
+func (g *Guest) held(e happening.Event, from time.Time) (kept bool) {
 	to := e.Details["to"]
 	p := g.pod(e)
 	switch {
 	case p != nil:
-		p.states = append(p.states, e)
+		p.states, kept = append(p.states, e), true
 	case e.Pod != "" && !e.Time.Before(from):
 		g.Left++
 		if !happening.Contained(to) && to != "Gone" && to != "Pending" {
@@ -187,7 +190,9 @@ func (g *Guest) held(e happening.Event, from time.Time) {
 	}
 	if p != nil && to == "Gone" && e.Time.Before(from) && !slices.ContainsFunc(p.states, func(s happening.Event) bool { return s.Time.After(e.Time) }) {
 		delete(g.pods, p.Name)
+		return false
 	}
+	return kept
 }
 
 func (g *Guest) ask(e happening.Event, bucket int) {
@@ -205,7 +210,7 @@ func (g *Guest) ask(e happening.Event, bucket int) {
 			g.More++
 			return
 		}
-		a = &Asked{Type: e.Type, Direction: e.Direction, Method: e.Method, Authority: k.authority, Path: k.path, Body: k.body, First: e.Time}
+		a = &Asked{Type: e.Type, Direction: k.direction, Method: k.method, Authority: k.authority, Path: k.path, Body: k.body, First: e.Time}
 		g.asked[k] = a
 	}
 	a.Count++
@@ -220,9 +225,11 @@ func (g *Guest) ask(e happening.Event, bucket int) {
 	}
 }
 
-func cut(text string) string {
-	if runes := []rune(text); len(runes) > longest {
-		return string(runes[:longest]) + "…"
+func cut(text string) string { return cutTo(text, longest) }
+
+func cutTo(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
 	}
 	return text
 }

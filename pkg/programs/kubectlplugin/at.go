@@ -29,12 +29,14 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 // explainAt writes how a pod was held at a time, from every node's log of facts: the pod may have ended, and may have run anywhere.
 func explainAt(ctx context.Context, cluster Cluster, stdout io.Writer, namespace, name string, style Style, at time.Time) error {
 	var all []happening.Event
-	err := events(ctx, cluster, Watching{}, func(e happening.Event) {
+	err := events(ctx, cluster, Watching{}, sized(func(e happening.Event) bool {
 		agent := e.Kind == "AgentStarted" || e.Kind == "AgentStopped" || e.Kind == "FactsLost" || e.Kind == string(fact.ClockStepped)
 		if e.Index >= 0 && (agent || e.Namespace == namespace && (e.Pod == name || e.Pod == "")) {
 			all = append(all, e)
+			return true
 		}
-	})
+		return false
+	}))
 	held := happening.At(all, namespace, name, at)
 	switch {
 	case len(held) == 0 && err == nil:
@@ -119,7 +121,12 @@ func ExplainPast(ctx context.Context, cluster Cluster, stdout io.Writer, pod net
 	for _, a := range agents {
 		record.Expect(a.Node)
 	}
-	err = events(ctx, cluster, Watching{kinds: past.Kinds()}, record.Add)
+	err = events(ctx, cluster, Watching{kinds: past.Kinds()}, func(e happening.Event, _ int) int {
+		if record.Add(e) {
+			return keptOfOne
+		}
+		return 0
+	})
 	a := record.Judge(past.Question{Pod: pod, Other: other, Incoming: c.From != "", Protocol: netpolicy.Protocol(c.Protocol), Port: port})
 	if err != nil {
 		a.Known, a.Missing = false, append(a.Missing, err.Error())

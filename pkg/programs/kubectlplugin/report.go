@@ -26,7 +26,7 @@ import (
 func Report(ctx context.Context, cluster Cluster, from, to time.Time) (page report.Page, missing []string, err error) {
 	c := report.New(from, to)
 	q := Watching{Filter: happening.Filter{Types: append(happening.Types(), happening.Books)}} // also from before: how pods were held when the time began
-	if err := events(ctx, cluster, q, c.Add); err != nil {
+	if err := events(ctx, cluster, q, sized(c.Add)); err != nil {
 		missing = append(missing, err.Error())
 	}
 	agents, err := cluster.Agents(ctx)
@@ -35,10 +35,10 @@ func Report(ctx context.Context, cluster Cluster, from, to time.Time) (page repo
 	}
 	problems := make([]error, len(agents))
 	logs := make([][]report.Log, len(agents))
-	var one sync.Mutex
+	var one sync.Mutex // of the collector
 	eachAgent(agents, func(i int, a agentexec.Agent) {
 		if a.Running {
-			logs[i], problems[i] = guestFacts(ctx, cluster, a, from, func(e happening.Event) { one.Lock(); defer one.Unlock(); c.AddFact(e) })
+			logs[i], problems[i] = guestFacts(ctx, cluster, a, from, &collected{mu: &one, take: sized(c.AddFact), left: mostKept})
 		}
 	})
 	if err := errors.Join(problems...); err != nil {
@@ -49,8 +49,11 @@ func Report(ctx context.Context, cluster Cluster, from, to time.Time) (page repo
 	return page, append(missing, prove(ctx, cluster, agents, page.Proofs())...), nil
 }
 
-// guestFacts calls each with the facts of the logs of guests' requests on a node, and returns the logs of the node.
-func guestFacts(ctx context.Context, cluster Cluster, a agentexec.Agent, from time.Time, each func(happening.Event)) ([]report.Log, error) {
+// mostGuestLogs is how many logs of guests are read on a node.
+const mostGuestLogs = 1000
+
+// guestFacts collects the facts of the logs of guests' requests on a node, and returns the logs of the node.
+func guestFacts(ctx context.Context, cluster Cluster, a agentexec.Agent, from time.Time, c *collected) ([]report.Log, error) {
 	var status agentapi.RecordStatus
 	if err := askFor(ctx, cluster, a, agentapi.RecordPath, &status); err != nil {
 		if notServed(err) {
@@ -60,16 +63,22 @@ func guestFacts(ctx context.Context, cluster Cluster, a agentexec.Agent, from ti
 	}
 	all := []report.Log{{Node: a.Node, Origin: status.Origin, Keys: status.Keys}}
 	var problems []error
+	ctx, cancel := context.WithTimeout(ctx, longestAnswer)
+	defer cancel()
+	if n := len(status.Guests); n > mostGuestLogs {
+		problems = append(problems, fmt.Errorf("node %s has logs of %d guests; %d are read", a.Node, n, mostGuestLogs))
+		status.Guests = status.Guests[:mostGuestLogs]
+	}
 	for _, g := range status.Guests {
 		all = append(all, report.Log{Node: a.Node, Guest: g.Guest, Origin: g.Origin, Keys: g.Keys})
 		q := agentapi.FactQuery{Log: g.Guest, Since: from}
 		err := cluster.Ask(ctx, a, &lines{each: func(line []byte) error {
-			if f, err := fact.Decode(line); err == nil {
-				if e, ok := happening.OfGuestFact(a.Node, g.Guest, f); ok {
-					each(e)
-				}
+			f, err := fact.Decode(line)
+			if err != nil {
+				return nil //nolint:nilerr // verify reports a line that is not a fact
 			}
-			return nil
+			e, ok := happening.OfGuestFact(a.Node, g.Guest, f)
+			return c.add(len(line), e, ok)
 		}}, agentapi.FactsPath+"?"+q.Values().Encode())
 		if err != nil {
 			problems = append(problems, fmt.Errorf("the log of guest %s on node %s is missing or not whole: %w", g.Guest, a.Node, err))
@@ -80,6 +89,9 @@ func guestFacts(ctx context.Context, cluster Cluster, a agentexec.Agent, from ti
 
 // proofsAtOnce is how many proofs an agent is asked for at a time: their numbers are arguments of a command.
 const proofsAtOnce = 200
+
+// mostProof bounds a proof, which has a line, hashes and a checkpoint with its signatures.
+const mostProof = 128 << 10
 
 // logName names a log of a node.
 type logName struct{ node, log string }
@@ -123,6 +135,9 @@ func proveSome(ctx context.Context, cluster Cluster, a agentexec.Agent, log stri
 		return err
 	}
 	for line := range bytes.Lines(text) {
+		if len(line) > mostProof {
+			return errTooLong
+		}
 		var p agentapi.FactProof
 		if err := json.Unmarshal(line, &p); err != nil {
 			return fmt.Errorf("the agent's answer: %w", err)

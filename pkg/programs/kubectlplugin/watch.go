@@ -26,20 +26,6 @@ type Watching struct {
 	kinds []string // only facts of these kinds, and nothing of the records of requests
 }
 
-// collected takes the events of all nodes.
-type collected struct {
-	mu   sync.Mutex
-	take func(happening.Event)
-}
-
-func (c *collected) add(e happening.Event, ok bool) {
-	if ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.take(e)
-	}
-}
-
 // lines calls each with every whole line that is written to it, until one fails.
 type lines struct {
 	rest []byte
@@ -49,6 +35,8 @@ type lines struct {
 // longestLine bounds a line: an agent writes only shorter ones.
 const longestLine = 1 << 20
 
+var errTooLong = errors.New("the agent answers a line that is too long")
+
 // Write implements io.Writer.
 func (l *lines) Write(p []byte) (int, error) {
 	l.rest = append(l.rest, p...)
@@ -57,20 +45,23 @@ func (l *lines) Write(p []byte) (int, error) {
 		if !whole {
 			break
 		}
+		if len(line) > longestLine {
+			return 0, errTooLong
+		}
 		if err := l.each(line); err != nil {
 			return 0, err
 		}
 		l.rest = rest
 	}
 	if len(l.rest) > longestLine {
-		return 0, errors.New("the agent answers a line that is too long")
+		return 0, errTooLong
 	}
 	return len(p), nil
 }
 
-// events calls take with the events that every node has, node by node in their order, and while following as they happen. The error names
-// each node whose events are missing.
-func events(ctx context.Context, cluster Cluster, q Watching, take func(happening.Event)) error {
+// events calls take with the events that every node has, node by node in their order, and while following as they happen. take returns how many bytes it keeps of an event whose line has a size.
+// The error names each node whose events are missing.
+func events(ctx context.Context, cluster Cluster, q Watching, take func(e happening.Event, size int) (kept int)) error {
 	agents, err := cluster.Agents(ctx)
 	if err != nil {
 		return err
@@ -78,7 +69,7 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 	if len(agents) == 0 {
 		return errNoAgents
 	}
-	c := &collected{take: take}
+	var one sync.Mutex
 	facts := agentapi.FactsPath + "?" + agentapi.FactQuery{Since: q.Since, Follow: q.Follow, Kinds: q.kinds}.Values().Encode()
 	requests := ""
 	if q.kinds == nil {
@@ -92,7 +83,7 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 			continue
 		}
 		all.Go(func() {
-			problems[i] = errors.Join(nodeEvents(ctx, cluster, a, facts, requests, c)...)
+			problems[i] = errors.Join(nodeEvents(ctx, cluster, a, facts, requests, &collected{mu: &one, take: take, left: mostKept})...)
 		})
 	}
 	all.Wait()
@@ -105,8 +96,10 @@ func events(ctx context.Context, cluster Cluster, q Watching, take func(happenin
 // nodeEvents reads both of a node's sources at the same time, since each may go on for ever; requests is empty if they are not asked for.
 func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, requests string, c *collected) []error {
 	problems := make([]error, 2)
-	ask := func(path string, each func(line []byte)) error {
-		err := cluster.Ask(ctx, a, &lines{each: func(line []byte) error { each(line); return nil }}, path)
+	ask := func(path string, each func(line []byte) error) error {
+		ctx, cancel := context.WithTimeout(ctx, longestAnswer)
+		defer cancel()
+		err := cluster.Ask(ctx, a, &lines{each: each}, path)
 		if notServed(err) {
 			return nil // the node keeps no such record
 		}
@@ -117,10 +110,13 @@ func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, 
 	}
 	var both sync.WaitGroup
 	both.Go(func() {
-		problems[0] = ask(facts, func(line []byte) {
-			if f, err := fact.Decode(line); err == nil {
-				c.add(happening.OfFact(a.Node, f))
+		problems[0] = ask(facts, func(line []byte) error {
+			f, err := fact.Decode(line)
+			if err != nil {
+				return nil //nolint:nilerr // verify reports a line that is not a fact
 			}
+			e, ok := happening.OfFact(a.Node, f)
+			return c.add(len(line), e, ok)
 		})
 	})
 	if requests == "" {
@@ -128,7 +124,10 @@ func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, 
 		return problems
 	}
 	both.Go(func() {
-		problems[1] = ask(requests, func(line []byte) { c.add(happening.OfLine(a.Node, line)) })
+		problems[1] = ask(requests, func(line []byte) error {
+			e, ok := happening.OfLine(a.Node, line)
+			return c.add(len(line), e, ok)
+		})
 	})
 	both.Wait()
 	return problems
@@ -137,7 +136,7 @@ func nodeEvents(ctx context.Context, cluster Cluster, a agentexec.Agent, facts, 
 // Watch writes events as they happen, or those that are there by their time.
 func Watch(ctx context.Context, cluster Cluster, stdout io.Writer, q Watching, style Style) error {
 	var kept []happening.Event
-	show := func(e happening.Event) {
+	show := func(e happening.Event) bool {
 		switch {
 		case !q.Chooses(e):
 		case q.Follow:
@@ -148,9 +147,11 @@ func Watch(ctx context.Context, cluster Cluster, stdout io.Writer, q Watching, s
 				happening.Sort(kept)
 				kept = append(kept[:0], kept[len(kept)-q.Last:]...)
 			}
+			return q.Last == 0
 		}
+		return false
 	}
-	err := events(ctx, cluster, q, show)
+	err := events(ctx, cluster, q, sized(show))
 	happening.Sort(kept)
 	if q.Last > 0 && len(kept) > q.Last {
 		kept = kept[len(kept)-q.Last:]
