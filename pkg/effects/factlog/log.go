@@ -121,7 +121,7 @@ func (l *Log) write(text []byte) error {
 
 // turn begins another segment if the current one is full or old, and removes the oldest ones if all together are too large.
 func (l *Log) turn() error {
-	now := l.options.now()
+	now := l.options.Time()
 	newest := l.segments[len(l.segments)-1]
 	if l.broken != nil || newest.Size < l.options.Segment && (newest.Size == 0 || now.Sub(l.began) < l.options.Age) {
 		return l.broken

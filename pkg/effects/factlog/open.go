@@ -99,7 +99,7 @@ func (l *Log) load() error {
 
 // first begins a new log.
 func (l *Log) first() error {
-	now := l.options.now()
+	now := l.options.Time()
 	if err := l.begin(now); err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (l *Log) reopen(text []byte, whole int64) error {
 	if l.current, err = os.OpenFile(l.segment(newest.First), os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	newest.Size, l.began, l.latest = whole, l.options.now(), latestOf(text[:whole])
+	newest.Size, l.began, l.latest = whole, l.options.Time(), latestOf(text[:whole])
 	if end := bytes.IndexByte(text, '\n'); end >= 0 {
 		if f, err := fact.Decode(text[:end]); err == nil {
 			age := l.began.Sub(f.Time) // less than none if the clock was set back since
@@ -226,14 +226,14 @@ func (l *Log) reopen(text []byte, whole int64) error {
 		}
 	}
 	if l.size == 0 {
-		return l.introduce(l.options.now())
+		return l.introduce(l.options.Time())
 	}
 	if len(torn) == 0 {
 		return nil
 	}
 	digest := sha256.Sum256(torn)
 	_, err = l.append([]fact.Fact{{
-		Time: l.options.now(), Kind: fact.TailCut, Count: int64(len(torn)), Details: map[string]string{"sha256": hex.EncodeToString(digest[:])},
+		Time: l.options.Time(), Kind: fact.TailCut, Count: int64(len(torn)), Details: map[string]string{"sha256": hex.EncodeToString(digest[:])},
 		Message: "bytes at the end of the log were no whole line: a write that was under way when the node or the agent ended; none of it was acknowledged",
 	}})
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// now returns the time.
-func (o Options) now() time.Time {
+// Time returns the time.
+func (o Options) Time() time.Time {
 	if o.Now != nil {
 		return o.Now()
 	}

@@ -73,7 +73,7 @@ func New(c Config, r prometheus.Registerer) *Emitter {
 		return nil
 	}
 	m := newMetrics(r)
-	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]loss{}, last: time.Now(),
+	e := &Emitter{Config: c, in: make(chan fact.Fact, waiting), limiter: factrate.New(factrate.DefaultLimits()), metrics: m, lost: map[string]loss{}, last: c.Options.Time(),
 		opened: make(chan struct{}), barriers: make(chan chan struct{}), rotations: make(chan rotation), delivered: map[string]fact.Place{}, versions: map[string]string{}}
 	e.failing.Store("")
 	e.newExport(r)
@@ -86,7 +86,7 @@ func (e *Emitter) Emit(f fact.Fact) {
 	if e == nil {
 		return
 	}
-	now := time.Now()
+	now := e.Options.Time()
 	if f.Time.IsZero() {
 		f.Time = now
 	}

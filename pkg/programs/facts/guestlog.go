@@ -89,7 +89,7 @@ func (l *guestLog) line(line recordfile.Line) []fact.Fact {
 		return nil
 	}
 	f.At = line.End
-	now := l.clock.tick(f.Time)
+	now := l.clock.tick(l.now(), f.Time)
 	if f.Time.IsZero() {
 		f.Time = now
 	}
@@ -140,16 +140,16 @@ func (l *guestLog) mark() error {
 	if l.at == l.marked {
 		return nil
 	}
-	now := l.clock.tick(time.Time{})
+	now := l.clock.tick(l.now(), time.Time{})
 	if l.skipped > 0 {
 		l.pending = append(l.pending, l.missing("Behind", l.skipped, "lines of the record of requests were not made facts: its pods logged more than is read"))
 	}
 	for _, f := range l.limiter.Counted(now) {
-		f.Time, f.At = time.Now(), l.at
+		f.Time, f.At = l.now(), l.at
 		l.pending = append(l.pending, f)
 	}
 	l.pending = append(l.pending, fact.Fact{
-		Time: time.Now(), Kind: fact.RequestsJoined, Subject: l.subject(), Count: l.recorded, At: l.at, Message: "so many facts were recorded one by one since the last of these lines",
+		Time: l.now(), Kind: fact.RequestsJoined, Subject: l.subject(), Count: l.recorded, At: l.at, Message: "so many facts were recorded one by one since the last of these lines",
 	})
 	l.recorded, l.skipped, l.marked = 0, 0, l.at
 	if err := l.flush(); err != nil {
@@ -199,8 +199,10 @@ func (l *guestLog) subject() fact.Subject {
 // noGuest is the folder of lines that belong to no known guest.
 const noGuest = "_none"
 
+func (l *guestLog) now() time.Time { return l.guests.emitter.Options.Time() }
+
 func (l *guestLog) missing(reason string, count int64, message string) fact.Fact {
-	return fact.Fact{Time: time.Now(), Kind: fact.RequestsMissing, Warning: true, Reason: reason, Count: count, Message: message, Subject: l.subject()}
+	return fact.Fact{Time: l.now(), Kind: fact.RequestsMissing, Warning: true, Reason: reason, Count: count, Message: message, Subject: l.subject()}
 }
 
 // clock runs at the pace of time, and ahead to the time of what is read: what waited while no agent ran has the rate that it had. It never goes back.
@@ -208,8 +210,7 @@ type clock struct {
 	now, looked time.Time
 }
 
-func (c *clock) tick(read time.Time) time.Time {
-	looked := time.Now()
+func (c *clock) tick(looked, read time.Time) time.Time {
 	if c.looked.IsZero() {
 		c.now, c.looked = read, looked
 	}

@@ -39,23 +39,31 @@ func newRequests(t *testing.T, folder string) *requests {
 
 // entry is a line that a container writes now.
 func entry(source record.Source, text string) record.Entry {
-	return record.Line(source, record.Position{File: "0", Offset: 1}, record.Piece{Time: time.Now().UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(text)}, 0)
+	return entryAt(source, text, time.Now())
 }
 
-func (r *requests) line(source record.Source, text string) {
-	require.NoError(r, r.Append([]record.Entry{entry(source, text)}))
+func entryAt(source record.Source, text string, at time.Time) record.Entry {
+	return record.Line(source, record.Position{File: "0", Offset: 1}, record.Piece{Time: at.UTC().Format(time.RFC3339Nano), Stream: "stdout", Content: []byte(text)}, 0)
+}
+
+func (r *requests) line(source record.Source, text string) { r.lineAt(source, text, time.Now()) }
+
+func (r *requests) lineAt(source record.Source, text string, at time.Time) {
+	require.NoError(r, r.Append([]record.Entry{entryAt(source, text, at)}))
 }
 
 // ask writes the two lines of a request of a pod.
-func (r *requests) ask(pod string) {
+func (r *requests) ask(pod string) { r.askAt(pod, time.Now()) }
+
+func (r *requests) askAt(pod string, at time.Time) {
 	r.n++
 	source := record.Source{Guest: "pharma", Namespace: "pharma-space", Pod: pod, UID: "u-" + pod, Container: apis.ProxyContainerName}
 	key := fmt.Sprintf("%d.1764435600123456", r.n)
 	value := strings.Join([]string{key, "egress", "http", "HTTP/1.1", "192.0.2.1:5", "192.0.2.9:80", "GET", "h", fmt.Sprintf("/%d", r.n)}, "\n")
 	text, err := json.Marshal("Created the filter state 'begin' from value '" + value + "'")
 	require.NoError(r, err)
-	r.line(source, `{"event":"config","level":"debug","text":`+string(text)+`}`)
-	r.line(source, "E "+key+" 200 - via_upstream 3 2 12 99 192.0.2.9:80")
+	r.lineAt(source, `{"event":"config","level":"debug","text":`+string(text)+`}`, at)
+	r.lineAt(source, "E "+key+" 200 - via_upstream 3 2 12 99 192.0.2.9:80", at)
 }
 
 func (r *requests) report(to func(string, fact.Place)) {

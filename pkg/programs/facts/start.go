@@ -21,7 +21,7 @@ func (e *Emitter) introduce(ctx context.Context, l *factlog.Log) {
 	default:
 		details["before"] = "ended without a trace: it was killed, or the node went down"
 	}
-	now := time.Now()
+	now := e.Options.Time()
 	facts := []fact.Fact{{Time: now, Kind: fact.AgentStarted, Message: "the agent of node " + e.Options.Node + " starts", Details: details}}
 	if before != nil && before.Details["version"] != version {
 		facts = append(facts, fact.Fact{Time: now, Kind: fact.AgentUpgraded, Message: "the agent's version is another than before",

@@ -35,13 +35,13 @@ func (e *Emitter) write(ctx context.Context, joined <-chan struct{}) error {
 		case r := <-e.rotations:
 			r.rotate(map[string]*factlog.Log{"": w})
 		case <-sign.C:
-			if now := time.Now(); e.stepped(now) {
+			if now := e.Options.Time(); e.stepped(now) {
 				e.record(ctx, w, e.collect())
 			}
 			e.sign(w)
 		case <-count.C:
 			e.mu.Lock()
-			for _, f := range e.limiter.Counted(time.Now()) {
+			for _, f := range e.limiter.Counted(e.Options.Time()) {
 				e.put(f)
 			}
 			e.mu.Unlock()
@@ -74,7 +74,7 @@ func (e *Emitter) open(ctx context.Context) *factlog.Log {
 func (e *Emitter) collect(facts ...fact.Fact) []fact.Fact {
 	e.mu.Lock()
 	for reason, l := range e.lost {
-		facts = append(facts, fact.Fact{Time: time.Now(), Kind: fact.FactsLost, Warning: true, Reason: reason, Count: l.count, Message: "facts are missing here: more came than could be written",
+		facts = append(facts, fact.Fact{Time: e.Options.Time(), Kind: fact.FactsLost, Warning: true, Reason: reason, Count: l.count, Message: "facts are missing here: more came than could be written",
 			Details: map[string]string{fact.DetailSince: l.since.UTC().Format(time.RFC3339Nano)}})
 		delete(e.lost, reason)
 	}
@@ -158,12 +158,12 @@ func (e *Emitter) end(ctx context.Context, l *factlog.Log) error {
 	ctx, cancel := context.WithTimeout(ctx, closingTime)
 	defer cancel()
 	e.mu.Lock()
-	counted := e.limiter.Counted(time.Now())
+	counted := e.limiter.Counted(e.Options.Time())
 	e.mu.Unlock()
 	for facts := e.collect(counted...); len(facts) > 0 && ctx.Err() == nil; facts = e.collect() {
 		e.record(ctx, l, facts)
 	}
-	e.record(ctx, l, []fact.Fact{{Time: time.Now(), Kind: fact.AgentStopped, Message: "the agent ended in order; every rule stays in place"}})
+	e.record(ctx, l, []fact.Fact{{Time: e.Options.Time(), Kind: fact.AgentStopped, Message: "the agent ended in order; every rule stays in place"}})
 	if missing := e.collect(); len(missing) > 0 { // the next start finds no end of this one
 		e.Log.Error("facts are lost: the disk took none before the agent ended", "folder", e.Folder, "facts", total(missing))
 	}
