@@ -51,7 +51,7 @@ type clock struct{ set atomic.Int64 } // seconds
 // now is what time.Now returns on such a node: only the seconds of the wall clock, which are beside the monotonic time, are others.
 func (c *clock) now() time.Time {
 	now := time.Now()
-	*(*uint64)(unsafe.Pointer(&now)) += uint64(c.set.Load()) << 30 //nolint:gosec // package time offers no way, and a test may not set the machine's clock
+	*(*uint64)(unsafe.Pointer(&now)) += uint64(c.set.Load()) << 30 // package time offers no way, and a test may not set the machine's clock
 	return now
 }
 

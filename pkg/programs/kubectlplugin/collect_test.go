@@ -3,6 +3,7 @@ package kubectlplugin
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ func TestAnAnswerWithoutEndIsBounded(t *testing.T) {
 			page, missing, err := Report(ctx, c, at.Add(-time.Hour), at.Add(time.Hour))
 			require.NoError(t, err)
 			require.Len(t, page.Drift.Events, 1)
-			return page.Drift.Events[0].What, &problem{missing}
+			return page.Drift.Events[0].What, errors.New(strings.Join(missing, "\n"))
 		},
 		"watch": func(ctx context.Context, c Cluster) (string, error) {
 			var out bytes.Buffer
@@ -76,7 +77,7 @@ func TestAnAnswerWithoutEndIsBounded(t *testing.T) {
 			var out bytes.Buffer
 			err := ExplainPast(ctx, c, &out, netpolicy.Key{Namespace: "pharma-space", Name: "study"}, Style{Form: FormTable}, Connection{To: "10.0.0.2:80", Protocol: "tcp"}, at.Add(3*time.Minute))
 			require.ErrorIs(t, err, errNotKnown)
-			return "DriftRepaired", &problem{[]string{out.String()}}
+			return "DriftRepaired", errors.New(out.String())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,8 +100,3 @@ func TestAnAnswerWithoutEndIsBounded(t *testing.T) {
 		require.Equal(t, 3, strings.Count(out.String(), "\n"))
 	})
 }
-
-// problem is the list of what a report misses.
-type problem struct{ missing []string }
-
-func (p *problem) Error() string { return strings.Join(p.missing, "\n") }
