@@ -110,12 +110,16 @@ func (r *race) replaceAgents(stop <-chan struct{}) {
 		}
 		agent := r.agent()
 		r.env = nil
+		var life time.Duration
+		if i%3 != 1 { // on a slow machine pods start only while an agent lives as long as they take
+			life = 2 * agent.ready(stop)
+		}
 		select {
 		case <-stop:
 			return
 		case <-agent.ended:
 			continue
-		case <-time.After(300*time.Millisecond + rand.N(3*time.Second)):
+		case <-time.After(life + 300*time.Millisecond + rand.N(3*time.Second)):
 		}
 		if i%3 == 0 {
 			r.rewrite(agent, file, stop)
@@ -123,6 +127,21 @@ func (r *race) replaceAgents(stop <-chan struct{}) {
 		}
 		agent.end([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM}[i%2])
 	}
+}
+
+// ready waits until the agent binds proxies, has ended or stop is closed, and returns how long it waited.
+func (p *process) ready(stop <-chan struct{}) time.Duration {
+	began := time.Now()
+	for !strings.Contains(p.output.String(), "NRI is on") {
+		select {
+		case <-stop:
+			return time.Since(began)
+		case <-p.ended:
+			return time.Since(began)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return time.Since(began)
 }
 
 // rewrite takes the plugin's entry out ten times and waits each time until it is back. The agent must be there: both of its
@@ -137,12 +156,14 @@ func (r *race) rewrite(a *process, file string, stop <-chan struct{}) {
 			select {
 			case <-stop:
 				return false
+			case <-a.ended: // by itself: it starts while the line to the API server is cut
+				return false
 			case <-time.After(time.Millisecond):
 			}
 		}
 		return true
 	}
-	if !wait(func() bool { return there() && strings.Contains(a.output.String(), "NRI is on") }) {
+	if !wait(there) {
 		return
 	}
 	for range 10 {
