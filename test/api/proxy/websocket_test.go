@@ -66,11 +66,11 @@ func nextEvent(t *testing.T, c *websocket.Conn) (e socketEvent, text string) {
 }
 
 // eventOf reads messages up to the next one about an object.
-func eventOf(t *testing.T, c *websocket.Conn, name string) (kind, text string) {
+func eventOf(t *testing.T, c *websocket.Conn, name string) string {
 	t.Helper()
 	for {
 		if e, text := nextEvent(t, c); e.Object.Metadata.Name == name {
-			return e.Type, text
+			return text
 		}
 	}
 }
@@ -85,9 +85,9 @@ func TestAFilteredWatchByWebsocket(t *testing.T) {
 	}})
 	const path, protocol = "/api/v1/nodes?watch=1", "base64.binary.k8s.io"
 	own, all := socket(t, proxied, path, protocol), socket(t, w.Config, path, protocol)
-	_, want := eventOf(t, all, "socket-1")
-	_, want2 := eventOf(t, socket(t, w.Config, path, protocol), "socket-2")
-	_, _ = eventOf(t, socket(t, w.Config, path, protocol), "socket-hidden") // this very watch shows it, where nothing filters
+	want := eventOf(t, all, "socket-1")
+	want2 := eventOf(t, socket(t, w.Config, path, protocol), "socket-2")
+	_ = eventOf(t, socket(t, w.Config, path, protocol), "socket-hidden") // this very watch shows it, where nothing filters
 	_, first := nextEvent(t, own)
 	_, second := nextEvent(t, own)
 	require.ElementsMatch(t, []string{want, want2}, []string{first, second}, "the messages are those of the API server")
@@ -150,7 +150,7 @@ func TestAWatchOfAllNamespacesByWebsocket(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, refusal, "the caller may not do so by itself")
 	eventually(t, func() bool { return len(listedOrNone(t, proxied)) == 2 }, "the proxy knows the guest")
 
-	_, _ = eventOf(t, socket(t, w.Config, path), "not-theirs") // where nothing narrows it
+	_ = eventOf(t, socket(t, w.Config, path), "not-theirs") // where nothing narrows it
 	own := socket(t, proxied, path)
 	seen, in := map[string]bool{}, json.NewDecoder(own) // a large event is one message of several frames
 	for len(seen) < 3 {
