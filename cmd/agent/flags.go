@@ -45,12 +45,6 @@ func features() []string { return []string{featureRedirect, featurePolicy} }
 
 func (o *options) does(feature string) bool { return slices.Contains(o.enabled, feature) }
 
-// Where the agent keeps what need not outlive the boot.
-const (
-	defaultStatusSocket = "/run/data-spacer/agent.sock"
-	defaultState        = "/run/data-spacer/guarded"
-)
-
 // flags adds all flags; check has what they accept together.
 func (o *options) flags(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "`file` to reach the API server with; empty: the pod's service account")

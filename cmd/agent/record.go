@@ -11,7 +11,6 @@ import (
 
 	"data-space.liqo.io/pkg/decisions/record"
 	"data-space.liqo.io/pkg/effects/logfollow"
-	"data-space.liqo.io/pkg/effects/recordfile"
 	"data-space.liqo.io/pkg/programs/agent"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/recorder"
@@ -23,12 +22,6 @@ const (
 	defaultPodLogs = "/proc/1/root/var/log/pods"
 
 	mebi = 1 << 20
-	// Of one pod: what it may write into its log for long, at once, and how much may wait to be copied.
-	podRate, podBurst, podLag = 2 * mebi, 8 * mebi, 64 * mebi
-	// removedLogs is how much of the disk the logs of one guest's removed pods may take until they are copied.
-	removedLogs = 1024 * mebi
-	// nodeRate is what is copied a second of all pods together.
-	nodeRate = 16 * mebi
 	// smallestRecord is two segments.
 	smallestRecord, segment = 16, 8 * mebi
 )
@@ -66,10 +59,7 @@ func newRecord(n node, a *agent.Agent, guests recorder.Guests, probes *record.Pr
 	var polled map[string]string
 	resolvers := logfollow.Listed(n.record.logs, apis.SystemNamespace, apis.Logging())
 	r, err := recorder.New(recorder.Config{
-		Logs: n.record.logs, Folder: n.record.folder, Log: n.log, Node: nodeRate, Removed: removedLogs,
-		Limits: recordfile.Limits{Total: n.record.mebibytes * mebi, Segment: segment},
-		Source: logfollow.Limits{Rate: podRate, Burst: podBurst, Lag: podLag},
-		Shared: logfollow.Limits{Rate: nodeRate, Burst: nodeRate, Lag: podLag},
+		Logs: n.record.logs, Folder: n.record.folder, Log: n.log,
 		Sources: func() []record.Source {
 			polled = guests()
 			return append(recorder.Proxies(a.Pods()), recorder.Names(resolvers(), polled)...)
@@ -77,7 +67,7 @@ func newRecord(n node, a *agent.Agent, guests recorder.Guests, probes *record.Pr
 		Concerns: func(e record.Entry) bool { return record.Concerns(e, polled) },
 		Known:    func() bool { return polled != nil }, Probes: probes,
 		Answered: a.ProxyEnded, Unread: a.ProxyUnread, Forgotten: a.ProxyGone, Digested: n.facts.Recorded, Synced: n.facts.Guests(n.record.folder).Synced,
-	})
+	}.Bounded(n.record.mebibytes, segment))
 	if err != nil {
 		return nil, fmt.Errorf("--record-dir=%s: %w", n.record.folder, err)
 	}

@@ -8,6 +8,12 @@ import (
 	"data-space.liqo.io/pkg/programs/cli"
 )
 
+// Where the agent keeps what need not outlive the boot.
+const (
+	defaultStatusSocket = "/run/data-spacer/agent.sock"
+	defaultState        = "/run/data-spacer/guarded"
+)
+
 // statusCommand asks the agent of this node what it enforces.
 func statusCommand() *cobra.Command {
 	var o asking

@@ -9,6 +9,7 @@ import (
 	"data-space.liqo.io/pkg/effects/agentexec"
 	"data-space.liqo.io/pkg/programs/cli"
 	"data-space.liqo.io/pkg/programs/kubectlplugin"
+	"data-space.liqo.io/pkg/programs/kubectlplugin/local"
 	"data-space.liqo.io/pkg/values/apis"
 )
 
@@ -37,7 +38,7 @@ func (p *place) connect() (cluster kubectlplugin.Cluster, namespace string, err 
 		p.socket = agentSocket
 	}
 	if p.socket != "" {
-		return kubectlplugin.Local{Socket: p.socket}, "default", nil
+		return local.Agent{Socket: p.socket}, "default", nil
 	}
 	if err != nil {
 		return nil, "", err

@@ -50,7 +50,7 @@ func largePackages() map[string]int {
 	return map[string]int{
 		"pkg/programs/apiproxy": 3700, "pkg/decisions/netpol": 3300, "pkg/programs/controller": 3200, "pkg/programs/webhook": 3050, "pkg/programs/facts": 2300,
 		"pkg/decisions/envoy": 2250, "pkg/decisions/leastpriv": 2000, "pkg/decisions/follow": 1850, "pkg/programs/workloads": 1750, "pkg/decisions/admit": 1700,
-		"pkg/decisions/inject": 1650, "pkg/programs/kubectlplugin": 1700,
+		"pkg/decisions/inject": 1650, "pkg/programs/kubectlplugin": 1650,
 	}
 }
 
@@ -62,7 +62,7 @@ func sizes() map[string]bound {
 		"cmd/controller":        {ceiling: 297, target: 150},
 		"cmd/webhook":           {ceiling: 196, target: 150},
 		"cmd/witness":           {ceiling: 62, target: 62},
-		"cmd/kubectl-dataspace": {ceiling: 350, target: 350},
+		"cmd/kubectl-dataspace": {ceiling: 351, target: 351},
 		"cmd/proxy":             {ceiling: 116, target: 100},
 	}
 }

@@ -6,6 +6,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"data-space.liqo.io/pkg/values/apis"
 )
 
 // Pod returns why a pod cannot be made safe in a foreign namespace: every reason at once, each with its path and the way
@@ -59,4 +61,20 @@ func ephemeralContainers(spec *corev1.PodSpec, path *field.Path) []located {
 		})
 	}
 	return all
+}
+
+// tenantContainers lists every container that is not the proxy: containers, init containers and ephemeral ones. The first
+// init container with the proxy's name is taken for the proxy here; whether it is ours is package inject's to say.
+func tenantContainers(spec *corev1.PodSpec, path *field.Path) []located {
+	var all []located
+	for i := range spec.Containers {
+		all = append(all, located{Container: &spec.Containers[i], path: path.Child("containers").Index(i)})
+	}
+	ours := slices.IndexFunc(spec.InitContainers, func(c corev1.Container) bool { return c.Name == apis.ProxyContainerName })
+	for i := range spec.InitContainers {
+		if i != ours {
+			all = append(all, located{Container: &spec.InitContainers[i], path: path.Child("initContainers").Index(i)})
+		}
+	}
+	return append(all, ephemeralContainers(spec, path)...)
 }

@@ -25,10 +25,6 @@ const (
 	MinMemoryLimit = "256Mi"
 )
 
-func fittedResources() []corev1.ResourceName {
-	return []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage}
-}
-
 // least returns the smallest limit with which the proxy works, zero where any will do.
 func least(name corev1.ResourceName) resource.Quantity {
 	needed := map[corev1.ResourceName]string{corev1.ResourceCPU: minCPULimit, corev1.ResourceMemory: MinMemoryLimit}[name]

@@ -11,6 +11,10 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
+func fittedResources() []corev1.ResourceName {
+	return []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage}
+}
+
 // others lists the containers of a pod that count towards its amounts beside the proxy.
 func others(spec *corev1.PodSpec) []corev1.Container {
 	return slices.DeleteFunc(slices.Concat(spec.InitContainers, spec.Containers), func(c corev1.Container) bool { return c.Name == apis.ProxyContainerName })

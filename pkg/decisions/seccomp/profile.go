@@ -19,14 +19,6 @@ type Profile struct {
 	Syscalls        []Rule   `json:"syscalls"`
 }
 
-// Errors that refused calls return (errno(3)).
-const (
-	ePerm           = 1
-	eNoSys          = 38
-	eProtoNoSupport = 93
-	eAFNoSupport    = 97
-)
-
 // profileFor returns the profile for one architecture, as Go names it. On amd64 the kernel ends a process that makes a call of
 // another ABI: i386 makes sockets by socketcall, whose arguments lie in memory, where no filter sees them (and libseccomp turns
 // rules about sockets into rules about it that do not look at the family); x32 is switched off in most kernels. On arm64 32-bit

@@ -32,3 +32,11 @@ const (
 	Below       Operator = "SCMP_CMP_LT"
 	MaskedEqual Operator = "SCMP_CMP_MASKED_EQ"
 )
+
+// Errors that refused calls return (errno(3)).
+const (
+	ePerm           = 1
+	eNoSys          = 38
+	eProtoNoSupport = 93
+	eAFNoSupport    = 97
+)

@@ -18,17 +18,6 @@ type filters struct {
 	known map[string]map[string]uint64 // by the sandbox's id and the chain: frames that it had dropped at the last call
 }
 
-// Filtered is where the frames of a pod are filtered. Each link has two places: its end on the node, and its end in the
-// pod, where a filter needs Linux 5.16. One of them is enough.
-type Filtered struct {
-	Node, Pod []string // links with a filter: the node's, the pod's
-	Missing   []string // places that hold no filter, each with the cause
-	Open      []string // links of the pod without a filter in either place
-	Repaired  bool     // a filter had been changed by others, and is as planned again
-	FromNode  uint64   // frames that the filters on the node have dropped since the last call
-	FromPod   uint64   // the same, of the filters in the pod
-}
-
 // Filter makes both ends of every link of the pod pass IPv4, IPv6 and ARP only, and drop and count all other frames. It
 // writes only what the kernel does not hold, one transaction for each place. A place that cannot hold a filter is
 // no error: Filtered names it.

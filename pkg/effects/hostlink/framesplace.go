@@ -10,6 +10,17 @@ import (
 	"data-space.liqo.io/pkg/effects/netns"
 )
 
+// Filtered is where the frames of a pod are filtered. Each link has two places: its end on the node, and its end in the
+// pod, where a filter needs Linux 5.16. One of them is enough.
+type Filtered struct {
+	Node, Pod []string // links with a filter: the node's, the pod's
+	Missing   []string // places that hold no filter, each with the cause
+	Open      []string // links of the pod without a filter in either place
+	Repaired  bool     // a filter had been changed by others, and is as planned again
+	FromNode  uint64   // frames that the filters on the node have dropped since the last call
+	FromPod   uint64   // the same, of the filters in the pod
+}
+
 // framesPlan is what is to stand in the two places.
 type framesPlan struct {
 	node, pod []chain

@@ -16,6 +16,9 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
+// ErrGone means that the sandbox or the container ended while it was looked at. During deletion this is the normal course.
+var ErrGone = errors.New("gone")
+
 // callTimeout bounds each call of the runtime. A relist of a busy node takes milliseconds.
 const callTimeout = 5 * time.Second
 

@@ -2,16 +2,12 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"data-space.liqo.io/pkg/values/workload"
 )
-
-// ErrGone means that the sandbox or the container ended while it was looked at. During deletion this is the normal course.
-var ErrGone = errors.New("gone")
 
 // List returns every sandbox of the node with its containers, dead ones included. It costs two calls, independent of their number.
 func (c *Client) List(ctx context.Context) ([]workload.Sandbox, error) {

@@ -5,15 +5,10 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
-
-// queue has what a controller is to decide about next.
-type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // coalesceFor is how long events are collected that ask for the same requests.
 const coalesceFor = 100 * time.Millisecond

@@ -10,6 +10,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -19,6 +20,9 @@ import (
 	"data-space.liqo.io/pkg/values/nodelease"
 	"data-space.liqo.io/pkg/values/v1alpha1"
 )
+
+// queue has what a controller is to decide about next.
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 const (
 	// nodesShown bounds the status.

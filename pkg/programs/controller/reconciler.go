@@ -8,9 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -142,14 +140,3 @@ const atOnce = 8
 
 // several is how many namespaces a controller decides about at a time: what all namespaces of a guest wait for is the API server's answers.
 func several() controller.Options { return controller.Options{MaxConcurrentReconciles: atOnce} }
-
-func named(name string) fields.Selector {
-	return fields.OneTermEqualSelector(metav1.ObjectNameField, name)
-}
-
-// installationRole is the controller's ClusterRole, of which only the metadata is read.
-func installationRole() *metav1.PartialObjectMetadata {
-	role := &metav1.PartialObjectMetadata{}
-	role.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
-	return role
-}

@@ -92,25 +92,6 @@ func newManager(cluster *rest.Config, config Config) (ctrl.Manager, error) {
 	})
 }
 
-// narrowed keeps everything out of the caches that no decision looks at; the controller's rights are as narrow.
-func narrowed(config Config) map[client.Object]cache.ByObject {
-	narrow := map[client.Object]cache.ByObject{
-		&corev1.Namespace{}:           {Transform: cache.TransformStripManagedFields()}, // all: one that has lost its labels may be a guest's
-		&corev1.ConfigMap{}:           {Field: named(apis.EnvoyConfigMapName)},
-		&networkingv1.NetworkPolicy{}: {Field: named(apis.NetworkPolicyName)},
-		installationRole():            {Field: named(apis.ControllerName)},
-		&corev1.Service{}: {Namespaces: map[string]cache.Config{
-			config.DNS.Namespace: {FieldSelector: named(config.DNSService)},
-		}},
-	}
-	if config.ownResolver() {
-		narrowToResolver(narrow)
-	}
-	narrowToNodes(narrow)
-	narrowToClaims(narrow)
-	return narrow
-}
-
 // setup adds the controllers of namespaces, of the resolver, of claims and of guests. Each of them watches what its decisions read, and what
 // it has made: a change of either by another client brings the next decision.
 func setup(manager ctrl.Manager, config Config, logger *slog.Logger) error {

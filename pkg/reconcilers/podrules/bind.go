@@ -47,9 +47,6 @@ func (e *Reconciler) Bind(ctx context.Context, t endpoint.Target, container stri
 	return out, opened, err
 }
 
-// Mark marks the listeners of the target's proxy, and lets Run wait for those that are not there yet. The error has a reason (failure.ReasonOf).
-func (e *Reconciler) Mark(t endpoint.Target) error { return e.listeners.check(t) }
-
 // open lets the proxy of a newborn sandbox out, in the time that one program takes. It reads nothing back, and leaves the
 // redirect to Update, which must follow: meanwhile what the proxy did not send is dropped. It reports whether it did; of
 // other sandboxes it lets everything be.

@@ -147,3 +147,6 @@ func (l *listeners) mark(p listening) (bool, error) {
 	}
 	return len(marked.Ports) == len(redirect.MarkedPorts()), err
 }
+
+// Mark marks the listeners of the target's proxy, and lets Run wait for those that are not there yet. The error has a reason (failure.ReasonOf).
+func (e *Reconciler) Mark(t endpoint.Target) error { return e.listeners.check(t) }

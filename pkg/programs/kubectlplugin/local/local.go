@@ -1,4 +1,4 @@
-package kubectlplugin
+package local
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Local reaches the agent of the node on which the program runs, by its socket, and no API server: the foreign pods are those that this
+// Agent reaches the agent of the node on which the program runs, by its socket, and no API server: the foreign pods are those that this
 // agent knows.
-type Local struct{ Socket string }
+type Agent struct{ Socket string }
 
 // Agents returns the one agent.
-func (l Local) Agents(ctx context.Context) ([]agentexec.Agent, error) {
+func (l Agent) Agents(ctx context.Context) ([]agentexec.Agent, error) {
 	status, err := l.status(ctx)
 	if err != nil {
 		return nil, err
@@ -29,13 +29,13 @@ func (l Local) Agents(ctx context.Context) ([]agentexec.Agent, error) {
 	return []agentexec.Agent{{Node: status.Node, Running: true}}, nil
 }
 
-// Ask implements Cluster.
-func (l Local) Ask(ctx context.Context, _ agentexec.Agent, stdout io.Writer, path string) error {
+// Ask implements kubectlplugin.Cluster.
+func (l Agent) Ask(ctx context.Context, _ agentexec.Agent, stdout io.Writer, path string) error {
 	return localsock.Stream(ctx, l.Socket, path, stdout)
 }
 
-// ForeignPods implements Cluster with the pods that the agent knows.
-func (l Local) ForeignPods(ctx context.Context, each func(pod *corev1.Pod, namespace map[string]string)) error {
+// ForeignPods implements kubectlplugin.Cluster with the pods that the agent knows.
+func (l Agent) ForeignPods(ctx context.Context, each func(pod *corev1.Pod, namespace map[string]string)) error {
 	status, err := l.status(ctx)
 	if err != nil {
 		return err
@@ -50,8 +50,8 @@ func (l Local) ForeignPods(ctx context.Context, each func(pod *corev1.Pod, names
 	return nil
 }
 
-// Pod implements Cluster with the foreign pods that the agent knows.
-func (l Local) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+// Pod implements kubectlplugin.Cluster with the foreign pods that the agent knows.
+func (l Agent) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
 	status, err := l.status(ctx)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (l Local) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, er
 	return nil, fmt.Errorf("no foreign pod %s/%s on this node; without a kubeconfig only these are known", namespace, name)
 }
 
-func (l Local) status(ctx context.Context) (agentapi.NodeStatus, error) {
+func (l Agent) status(ctx context.Context) (agentapi.NodeStatus, error) {
 	var status agentapi.NodeStatus
 	err := localsock.Ask(ctx, l.Socket, http.MethodGet, agentapi.EndpointsPath, &status)
 	return status, err
