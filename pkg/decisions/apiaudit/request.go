@@ -17,12 +17,15 @@ const (
 
 // User is who sent a request, or whom the sender acts as.
 type User struct {
-	Name   string
+	// Name is the API server's user name, such as system:serviceaccount:NAMESPACE:NAME.
+	Name string
+	// Groups are those of the authentication, system:authenticated included.
 	Groups []string
 }
 
 // Request is one request.
 type Request struct {
+	// ID is the API server's audit ID: both stages of a request have the same one.
 	ID      string
 	Stage   Stage
 	Sender  User
@@ -35,7 +38,9 @@ type Request struct {
 	Resource                                           bool // the path names a resource, by the following
 	Group, Version, Kind, Subresource, Namespace, Name string
 
-	Verdict     string
+	// Verdict is what the API proxy did with the request (package window), such as pass or filter.
+	Verdict string
+	// Code is the status of HTTP that the caller got; 0: there was none.
 	Code        int
 	Began, Came time.Time // when it was received, and when it reached its stage
 }

@@ -21,16 +21,18 @@ type Pod struct {
 
 // Answer is the answer of one node's agent, or the reason for which there is no answer.
 type Answer struct {
-	Node    string
+	Node string
+	// Status is nil if the agent did not answer; Problem then has the reason.
 	Status  *agentapi.NodeStatus
 	Problem string
 }
 
 // Report is the judgement of a cluster. It is what "-o json" prints.
 type Report struct {
-	Healthy bool   `json:"healthy"` // there is no problem
-	Nodes   []Node `json:"nodes"`
-	Pods    []Row  `json:"pods"`
+	Healthy bool `json:"healthy"` // there is no problem
+	// Nodes are all nodes of which there is an answer or on which a foreign pod runs, sorted by name.
+	Nodes []Node `json:"nodes"`
+	Pods  []Row  `json:"pods"`
 }
 
 // Node is the judgement of a node.
@@ -53,11 +55,14 @@ type Row struct {
 	Backend   string         `json:"backend,omitempty"`
 	Rules     int            `json:"rules"` // in the kernel
 	Drift     int            `json:"drift"` // differences that the kernel has now
-	Repaired  int            `json:"driftRepaired"`
-	Written   *time.Time     `json:"lastWritten,omitempty"`
-	Verified  *time.Time     `json:"lastVerified,omitempty"`
-	Hash      string         `json:"hash,omitempty"`
-	Problem   string         `json:"problem,omitempty"` // with the remedy
+	// Repaired counts the repairs since the agent started.
+	Repaired int `json:"driftRepaired"`
+	// Written and Verified are times of the node's clock; nil: this agent has not done it yet.
+	Written  *time.Time `json:"lastWritten,omitempty"`
+	Verified *time.Time `json:"lastVerified,omitempty"`
+	// Hash is of the rules without their counters: two pods with equal rules have equal hashes.
+	Hash    string `json:"hash,omitempty"`
+	Problem string `json:"problem,omitempty"` // with the remedy
 }
 
 // Judge returns the report about pods, which were listed before the agents were asked. Rows are sorted by guest, namespace and name.
@@ -168,6 +173,7 @@ func problem(p Pod, f found, answers []Answer) string {
 	return endpointProblem(p, f.endpoint)
 }
 
+// endpointProblem returns why what the agent reports of a pod is a problem, or "". A state that this version does not know is one.
 func endpointProblem(p Pod, e *agentapi.EndpointStatus) string {
 	switch e.State {
 	case agentapi.Enforced:

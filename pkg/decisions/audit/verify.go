@@ -20,8 +20,10 @@ type Checked struct {
 // Verification is the judgement of a cluster after everything was read again. It is what "verify -o json" prints.
 type Verification struct {
 	Report
-	Records []NodeRecord  `json:"records"`
-	Took    time.Duration `json:"tookNanoseconds"`
+	// Records has one entry for each node whose agent answered.
+	Records []NodeRecord `json:"records"`
+	// Took is the time that all questions took together.
+	Took time.Duration `json:"tookNanoseconds"`
 }
 
 // NodeRecord is the judgement of a node's log of facts and record of requests.

@@ -78,6 +78,8 @@ func chooseConf(flag string, r Runtime, n Node) (string, error) {
 	}
 }
 
+// chooseBin returns the folder of the CNI plugins. If the runtime reports folders, a flag must name one of them: the runtime runs a plugin from
+// nowhere else. Otherwise the flag decides, or the usual folder, which must exist.
 func chooseBin(flag string, r Runtime, n Node) (string, error) {
 	switch {
 	case len(r.Bins) == 0:

@@ -20,10 +20,10 @@ type Observations struct {
 // Node is a node and its agent.
 type Node struct {
 	Name, Kernel string
-	Offered      bool // it has the label of nodes with a ready agent
-	HasAgent     bool // there is a pod of the agent
-	Running      bool // the agent's container runs
-	Trouble      string
+	Offered      bool                   // it has the label of nodes with a ready agent
+	HasAgent     bool                   // there is a pod of the agent
+	Running      bool                   // the agent's container runs
+	Trouble      string                 // why the agent did not answer; empty: it did, or was not asked
 	Status       *agentapi.NodeStatus   // nil: it did not answer
 	Policy       *agentapi.PolicyStatus // nil: it did not answer, or does not enforce NetworkPolicy
 }
@@ -32,7 +32,8 @@ type Node struct {
 type Workload struct {
 	Namespace, Name string
 	Args            []string // of all containers
-	Wanted, Ready   int32
+	// Wanted and Ready are numbers of pods: of replicas, or for a DaemonSet of nodes.
+	Wanted, Ready int32
 }
 
 // Namespace is a namespace that has a sign of a guest.
@@ -48,6 +49,7 @@ type Namespace struct {
 
 // Finding is one thing that is wrong, with its cure.
 type Finding struct {
+	// Where names the node, the program or the namespace; What the fact that was seen; Cure a command or a flag.
 	Where   string `json:"where"`
 	What    string `json:"what"`
 	Cure    string `json:"cure"`

@@ -68,6 +68,8 @@ func (c *comparison) add(kind Kind, where, what string) {
 	c.findings = append(c.findings, Finding{Family: c.family, Kind: kind, Where: where, What: what})
 }
 
+// table compares two tables chain by chain. A built-in chain that is missing is equal to an empty one whose policy is ACCEPT: iptables shows no
+// other difference between them.
 func (c *comparison) table(want, have iptables.SavedTable) {
 	if have.Opaque {
 		c.add(Unexpected, have.Name, "something that iptables cannot show; nft list table shows it")

@@ -93,6 +93,8 @@ func claimant(w Witnesses) (guest string, found bool) {
 	return apis.Guest(settled), apis.IsForeign(settled)
 }
 
+// restore returns the labels that make the namespace the guest's again, and the annotation that reports why. Nothing is to do if they are as they
+// should be.
 func restore(w Witnesses, guest string) Claim {
 	labels, lost := map[string]any{}, []string{}
 	if value, labelled := w.Labels[apis.LabelRemoteCluster]; !labelled {

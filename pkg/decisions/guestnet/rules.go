@@ -94,6 +94,8 @@ func (r *renderer) close(field, problem string) {
 	r.opened.Closed = append(r.opened.Closed, field+": "+problem)
 }
 
+// peers returns the peers of a GuestPolicy as those of a NetworkPolicy. A block that overlaps with what stays closed is cut, or left out and
+// reported; at is the path of the field in the report.
 func (r *renderer) peers(at string, peers []v1alpha1.Peer) []networkingv1.NetworkPolicyPeer {
 	var out []networkingv1.NetworkPolicyPeer
 	for i, p := range peers {

@@ -67,6 +67,8 @@ func visibleKinds(v v1alpha1.Visibility) []visibleKind {
 	return kinds
 }
 
+// compile prepares one entry of a GuestPolicy's visible objects. The pattern is a regular expression (RE2) that must match the whole name; its
+// longest match counts. Without operations the entry grants List.
 func compile(from v1alpha1.VisibleObjects) (objects, error) {
 	o := objects{names: from.Names, operations: from.Operations}
 	if len(o.operations) == 0 {

@@ -8,7 +8,9 @@ import (
 
 // Operation is one step of a JSON patch (RFC 6902).
 type Operation struct {
-	Op    string `json:"op"`
+	// Op is add, remove or move.
+	Op string `json:"op"`
+	// From and Path are JSON pointers (RFC 6901); only move has From.
 	From  string `json:"from,omitempty"`
 	Path  string `json:"path"`
 	Value any    `json:"value,omitempty"`

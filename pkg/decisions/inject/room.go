@@ -11,6 +11,7 @@ import (
 
 // Room is what the cluster asks of every container and pod of a namespace.
 type Room struct {
+	// Ranges and Quotas are all of the namespace. The decision does not change them, so they may be those of a shared cache.
 	Ranges []corev1.LimitRange
 	Quotas []corev1.ResourceQuota
 }

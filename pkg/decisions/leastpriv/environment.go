@@ -38,6 +38,7 @@ const (
 // Wish is a name that a workload mentions, and where.
 type Wish struct {
 	Name
+	// Where is the place in the pod's spec that mentions the name, as a reason of the policy has it.
 	Where string
 }
 
@@ -154,6 +155,8 @@ func (v *variables) set(name string, value variable) {
 	v.values[name] = value
 }
 
+// variables returns the environment of a container as the kubelet builds it: envFrom first, in the order of the list, then env, each over those
+// before it. Keys of sources that could not be read are left out; required sources are noted as missing.
 func (r *reader) variables(c corev1.Container) *variables {
 	vars := &variables{values: map[string]variable{}}
 	for _, from := range c.EnvFrom {
@@ -221,6 +224,8 @@ func (r *reader) expand(text string, vars *variables) string {
 	return out
 }
 
+// read finds the names in a text and keeps those that are new. It reads at most textLimit bytes of the text and workLimit of all texts of a
+// workload; what is beyond sets Cut, and the names that were found stay.
 func (r *reader) read(text, where string) {
 	if len(text) > textLimit || len(text) > r.left {
 		r.wishes.Cut = true

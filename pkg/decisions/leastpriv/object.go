@@ -11,11 +11,14 @@ import (
 
 // Template is what an object says of the pods that it makes, or, of a pod, itself.
 type Template struct {
-	Kind     string
-	Object   metav1.Object
+	// Kind and Object are of what makes the pods, such as a Deployment.
+	Kind   string
+	Object metav1.Object
+	// Selector selects the pods; nil: the object has none (a CronJob, a Pod).
 	Selector *metav1.LabelSelector
-	Labels   map[string]string
-	Spec     corev1.PodSpec
+	// Labels and Spec are those of the pods.
+	Labels map[string]string
+	Spec   corev1.PodSpec
 }
 
 // TemplateOf reads an object. It returns false for one that gets no policy: its owner has one, its pods are in the node's network, or it

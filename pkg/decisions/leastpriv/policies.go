@@ -22,6 +22,7 @@ type Finding struct {
 // Result is what should be there: one policy for each workload that can be selected, and one for each namespace, which closes pods
 // that no other policy selects yet.
 type Result struct {
+	// Policies are complete objects, each with World.Owner as its owner.
 	Policies []*networkingv1.NetworkPolicy
 	Findings []Finding
 }

@@ -58,6 +58,7 @@ func PolicyName(kind, name string) string {
 	return prefix + "." + strings.TrimRight(name[:room], "-.") + "-" + hex.EncodeToString(sum[:])[:hashed]
 }
 
+// render returns the policy of a workload: a rule for each opening, in the order of the openings, so that equal decisions are equal objects.
 func (p *plan) render(w *Workload, in, out []opening) *networkingv1.NetworkPolicy {
 	policy := p.empty(w.Namespace, PolicyName(w.Kind, w.Name), p.Namespaces[w.Namespace].Mode, w.Selector)
 	policy.Annotations[annotationWorkload] = w.Kind + "/" + w.Name
@@ -85,6 +86,8 @@ func (p *plan) closed(namespace string, mode Mode) *networkingv1.NetworkPolicy {
 	return policy
 }
 
+// empty returns a policy that opens nothing in either direction. In mode Audit it selects no pod, and AnnotationSelects has the selector that it
+// would have.
 func (p *plan) empty(namespace, name string, mode Mode, selector *metav1.LabelSelector) *networkingv1.NetworkPolicy {
 	policy := &networkingv1.NetworkPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},

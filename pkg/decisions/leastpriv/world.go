@@ -30,14 +30,17 @@ type World struct {
 	Namespaces map[string]Namespace
 	// Workloads are those of namespaces whose mode is not Off.
 	Workloads []Workload
-	Services  []*corev1.Service
+	// Services are all of the cluster. They are read only: they may be those of a shared cache.
+	Services []*corev1.Service
 	// Slices are the EndpointSlices of Services without a selector.
 	Slices []*discoveryv1.EndpointSlice
-	Pods   []Pod
+	// Pods are those that a name may stand for: with an address of their own, and not ended.
+	Pods []Pod
 }
 
 // Settings are the same for the whole cluster.
 type Settings struct {
+	// ClusterDomain is the domain of the cluster's own names, without a dot at its ends.
 	ClusterDomain string
 	// DNS are the pods that answer names, and LocalDNS the addresses of nodes' DNS caches.
 	DNS      []Peer
@@ -51,7 +54,8 @@ type Settings struct {
 // Peer is pods of one namespace.
 type Peer struct {
 	Namespace string
-	Labels    map[string]string
+	// Labels are what a pod must have, all of them (matchLabels).
+	Labels map[string]string
 }
 
 // DefaultSettings are those of kubeadm's clusters, and of the ingress controllers that the original system knew.
@@ -67,6 +71,7 @@ func DefaultSettings() Settings {
 
 // Namespace is what decides over a namespace's part.
 type Namespace struct {
+	// Labels are those of the Namespace object: whose it is, and what the Hospital allows there.
 	Labels map[string]string
 	Mode   Mode
 }
@@ -84,7 +89,8 @@ type Workload struct {
 	// Jobs are the names of a CronJob's Jobs, by which its pods are known if they have no labels.
 	Jobs []string
 	// Ports are the ports that its containers declare.
-	Ports  []corev1.ContainerPort
+	Ports []corev1.ContainerPort
+	// Wishes are the names in the environment and the arguments of its containers.
 	Wishes Wishes
 }
 

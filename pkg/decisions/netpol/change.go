@@ -46,10 +46,13 @@ type PolicyGone struct{ Key netpolicy.Key }
 // that both the old and the new policies allow is allowed, and a packet that neither allows is refused. The two families are
 // independent of each other.
 type Delta struct {
+	// Before deletes the entries of addresses that no pod has any more, creates sets, and adds entries of pods that are known already.
 	Before []ipset.Op
-	Chains []ChainDelta // at most one per family
-	After  []ipset.Op
-	Judge  bool // existing connections may no longer be allowed: the caller must evaluate them again
+	// Chains has at most one entry per family. Each is one transaction of the kernel.
+	Chains []ChainDelta
+	// After adds the entries of new addresses, deletes those that pods leave, and destroys sets that no rule uses any more.
+	After []ipset.Op
+	Judge bool // existing connections may no longer be allowed: the caller must evaluate them again
 }
 
 // ChainDelta is the change of one family's filter table, in one transaction.

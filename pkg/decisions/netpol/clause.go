@@ -39,6 +39,8 @@ func (x *Index) clauses(c *policyChain) []clause {
 	return out
 }
 
+// portClauses returns the clauses of one peer of a rule: one for each protocol and as many numbers as one rule of the kernel takes. For egress, a
+// named port is a clause of its own, since its number is another one in each pod that receives (set of address and port).
 func (x *Index) portClauses(c *policyChain, at clause, rule netpolicy.Rule, peer netpolicy.Peer) []clause {
 	if rule.AnyPort {
 		return []clause{x.withPeer(c, at, peer)}

@@ -12,6 +12,7 @@ import (
 
 // Packet is a packet that opens a connection, as the node's filter sees it: after DNAT and before SNAT.
 type Packet struct {
+	// From and To are of one family, and not IPv4 addresses in IPv6 form.
 	From, To netip.Addr
 	Protocol netpolicy.Protocol // or the name of another protocol
 	Port     uint16             // destination
@@ -21,10 +22,12 @@ type Packet struct {
 
 // Verdict is the decision on a packet, with its reason.
 type Verdict struct {
-	Allowed         bool
+	Allowed bool
+	// Egress is about the sender, Ingress about the receiver. The packet is allowed if both allow it.
 	Egress, Ingress Finding
 	Unknown         bool // refused: an address of the packet is closed because no known pod holds it
-	Audit           []WouldRefuse
+	// Audit has the directions that policies in mode Audit would refuse: Allowed does not depend on it.
+	Audit []WouldRefuse
 }
 
 // Finding is one direction's part of a verdict.
@@ -65,6 +68,7 @@ func (x *Index) Explain(p Packet) Verdict {
 	return v
 }
 
+// find decides one direction of a packet in the index, by the same clauses from which the kernel's rules are rendered.
 func (x *Index) find(d direction, p Packet) Finding {
 	pod := x.judged(d, p)
 	if pod == nil {
@@ -136,6 +140,7 @@ func (x *Index) allows(t *targetChain, p Packet) (*policyChain, clause) {
 	return nil, clause{}
 }
 
+// allows reports whether the clause matches a packet whose peer is far: the source for ingress, the destination for egress.
 func (c clause) allows(far netip.Addr, p Packet) bool {
 	if c.block != nil && !c.block.Contains(far) {
 		return false

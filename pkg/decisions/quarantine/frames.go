@@ -15,7 +15,7 @@ func Frames() []Rule {
 // EtherType is a kind of frame (IEEE 802 numbers).
 type EtherType struct {
 	Name   string
-	Number uint16
+	Number uint16 // in host order
 }
 
 // EtherTypes are the kinds of frames that a guarded pod may send. Links without an Ethernet header carry the first two.

@@ -29,11 +29,14 @@ const (
 
 // Match compares bytes of a frame. A frame that is too short does not match.
 type Match struct {
-	Base     Base
-	Offset   int
-	Mask     []byte // what is looked at of the bytes; nil: all
+	// Base and Offset are where the bytes begin; Offset counts bytes.
+	Base   Base
+	Offset int
+	// Mask is what is looked at of the bytes, and as long as Value; nil: all.
+	Mask     []byte
 	Relation Relation
-	Value    []byte
+	// Value is what the bytes are compared with, in network order. Its length is the number of bytes.
+	Value []byte
 }
 
 // Rule lets a frame pass that matches all.

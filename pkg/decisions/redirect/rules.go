@@ -5,6 +5,8 @@ import (
 	"data-space.liqo.io/pkg/values/iptables"
 )
 
+// filterOutput returns the rules of filter/OUTPUT in their order: what the proxy's impersonators do is refused before anything is accepted.
+// RULES.md has each with its reason.
 func (p planner) filterOutput() []iptables.Rule {
 	var rules []iptables.Rule
 	if p.bound() {

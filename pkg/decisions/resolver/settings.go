@@ -80,6 +80,8 @@ func (s Settings) Validate(at *field.Path) field.ErrorList {
 	return errs
 }
 
+// validateDomain returns what is wrong with a domain that guests may resolve, with the field's path. Domains that overlap with those that the
+// resolver answers itself are refused: a server outside could answer for the cluster's names.
 func (s Settings) validateDomain(at *field.Path, domain Domain) field.ErrorList {
 	var errs field.ErrorList
 	for _, problem := range validation.IsDNS1123Subdomain(domain.Name) {

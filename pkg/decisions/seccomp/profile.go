@@ -11,12 +11,15 @@ import (
 	"data-space.liqo.io/pkg/values/apis"
 )
 
-// Profile is a seccomp profile in the format of the OCI runtime specification, which container runtimes read.
+// Profile is a seccomp profile in the format of the OCI runtime specification (config-linux.md, "Seccomp"), which container runtimes read. Its
+// JSON is what lies on the node.
 type Profile struct {
-	DefaultAction   Action   `json:"defaultAction"`
-	DefaultErrnoRet uint     `json:"defaultErrnoRet"`
-	Architectures   []string `json:"architectures"`
-	Syscalls        []Rule   `json:"syscalls"`
+	// DefaultAction is for calls that no rule is about, and DefaultErrnoRet the error (errno(3)) that they return.
+	DefaultAction   Action `json:"defaultAction"`
+	DefaultErrnoRet uint   `json:"defaultErrnoRet"`
+	// Architectures are the ABIs whose calls are filtered by the rules. The kernel ends a process that makes a call of another one.
+	Architectures []string `json:"architectures"`
+	Syscalls      []Rule   `json:"syscalls"`
 }
 
 // profileFor returns the profile for one architecture, as Go names it. On amd64 the kernel ends a process that makes a call of

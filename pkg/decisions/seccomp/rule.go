@@ -2,15 +2,19 @@ package seccomp
 
 // Rule is what is done with calls whose arguments meet all conditions. Rules about one call do not overlap.
 type Rule struct {
-	Names    []string    `json:"names"`
-	Action   Action      `json:"action"`
+	// Names are names of system calls. libseccomp leaves out those that an architecture does not have.
+	Names  []string `json:"names"`
+	Action Action   `json:"action"`
+	// ErrnoRet is what a call returns whose action is Errno; nil: EPERM.
 	ErrnoRet *uint       `json:"errnoRet,omitempty"`
 	Args     []Condition `json:"args,omitempty"`
 }
 
 // Condition compares an argument, all its 64 bits.
 type Condition struct {
-	Index    uint     `json:"index"`
+	// Index is the argument's, counted from 0.
+	Index uint `json:"index"`
+	// Value is what the argument is compared with; of MaskedEqual the mask, where ValueTwo is what the masked argument is.
 	Value    uint64   `json:"value"`
 	ValueTwo uint64   `json:"valueTwo,omitempty"`
 	Op       Operator `json:"op"`

@@ -12,6 +12,7 @@ import (
 
 // Flaw is one thing that is wrong with a log.
 type Flaw struct {
+	// Reason is one of the reasons below.
 	Reason  string `json:"reason"`
 	Index   int64  `json:"index"` // of the line; -1: of none
 	Message string `json:"message"`
@@ -33,12 +34,14 @@ const DetailOldest = "oldest"
 // maxFlaws bounds what an audit reports one by one.
 const maxFlaws = 100
 
-// Audit compares the lines of a log with its hashes. It is for the lines in their order, from the oldest that is left on.
+// Audit compares the lines of a log with its hashes. It is for the lines in their order, from the oldest that is left on, and for one goroutine.
+// Its memory does not grow with the log.
 type Audit struct {
 	Entries Entries
 	Size    int64 // lines that the checkpoint covers
-	Flaws   []Flaw
-	Lines   int64 // that were read
+	// Flaws are what was found, at most maxFlaws.
+	Flaws []Flaw
+	Lines int64 // that were read
 
 	next   int64
 	begun  bool

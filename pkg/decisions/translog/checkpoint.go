@@ -13,6 +13,7 @@ import (
 
 // Checkpoint is the state of a log: its name, how many lines it has, and the hash over all of them (https://c2sp.org/tlog-checkpoint).
 type Checkpoint struct {
+	// Origin is the log's name. A witness knows the log and its key by it.
 	Origin string
 	tlog.Tree
 }

@@ -14,8 +14,9 @@ import (
 // Proof shows offline that a line is in a log (https://c2sp.org/tlog-proof). The line itself is the proof's extra data: it is proven
 // by its hash.
 type Proof struct {
-	Line       []byte
-	Index      int64
+	Line  []byte // without its newline
+	Index int64  // of the line in the log, counted from 0
+	// Hashes are those beside the way from the line to the checkpoint's hash (RFC 6962, section 2.1.1), from the line on.
 	Hashes     tlog.RecordProof
 	Checkpoint []byte // signed
 }

@@ -52,6 +52,7 @@ func subtreeRoot(entries []tlog.Hash) tlog.Hash {
 
 // Grown is an entry that a line completes.
 type Grown struct {
+	// Level and N are the place of the entry in the tree of tiles (https://c2sp.org/tlog-tiles): level 0 has the hashes of lines.
 	Level int
 	N     int64
 	Hash  tlog.Hash

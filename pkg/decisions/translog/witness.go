@@ -13,7 +13,8 @@ import (
 // Submission is what a log sends to a witness: a checkpoint, and the proof that the log of the checkpoint before is its beginning
 // (https://c2sp.org/tlog-witness).
 type Submission struct {
-	Old        int64 // size of the checkpoint that the witness cosigned last
+	Old int64 // size of the checkpoint that the witness cosigned last
+	// Proof is a consistency proof (RFC 6962, section 2.1.2) from Old to the checkpoint's size; empty if they are equal or Old is 0.
 	Proof      tlog.TreeProof
 	Checkpoint []byte // signed
 }

@@ -31,7 +31,7 @@ type Agent struct {
 	Problem  string    // why it cannot vouch for its node; empty: it can
 	Since    time.Time // when the problem began
 	Renewals int       // since it began, or has released
-	Renewed  time.Time
+	Renewed  time.Time // the last renewal, by the same clock as now of Next
 }
 
 // Next decides. An agent releases only what it has renewed itself: one that is not ready yet lets the Lease of the agent

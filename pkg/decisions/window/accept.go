@@ -18,6 +18,8 @@ func AcceptJSON(accept string, asList bool) string { return accepted(accept, asL
 // AcceptObject is the same for one object's metadata and content, which is read in three forms.
 func AcceptObject(accept string) string { return accepted(accept, true, FormProtobuf, FormCBOR) }
 
+// accepted returns of an Accept header (RFC 9110, section 12.5.1) the media ranges that the program can filter: JSON and the forms in more.
+// Parameters such as q and v stay. It is empty if none is left.
 func accepted(accept string, asList bool, more ...string) string {
 	if strings.TrimSpace(accept) == "" {
 		return "application/json"

@@ -143,6 +143,8 @@ func ConditionalDelete(body []byte, query url.Values, state metav1.ObjectMeta) (
 	return json.Marshal(options)
 }
 
+// deleteOptions reads the options of a DELETE as the API server does: from the body, in JSON, YAML or protobuf, or, if there is no body, from the
+// query.
 func deleteOptions(body []byte, query url.Values) (metav1.DeleteOptions, error) {
 	var options metav1.DeleteOptions
 	rest, isProtobuf := bytes.CutPrefix(body, []byte(ProtobufPrefix))

@@ -52,6 +52,8 @@ func Impersonates(headers map[string][]string) bool {
 
 const impersonate = "impersonate-"
 
+// take adds one header of impersonation, whose name is in lower case. Keys of extras are escaped as in a URL (RFC 3986) and are lower case, as
+// the API server reads them.
 func (a *Assumed) take(name string, values []string) error {
 	if (name == "impersonate-user" || name == "impersonate-uid") && len(values) != 1 {
 		return bad("the request has the header %s %d times; give it once", name, len(values))

@@ -25,6 +25,8 @@ func ownVolumes(r Request) (Verdict, error) {
 }
 
 // Claim names the PersistentVolumeClaim to which a volume belongs, as the volume has it.
+//
+// It is the spec.claimRef of the volume, which the volume's author wrote: only the claim itself shows whose the volume is.
 type Claim struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`

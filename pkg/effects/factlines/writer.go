@@ -75,6 +75,8 @@ func (w *Writer) Close() {
 	}
 }
 
+// run writes the facts of the queue until the writer is closed, then those that are left. It is the only goroutine that writes, so lines are
+// whole and in order.
 func (w *Writer) run() {
 	defer close(w.ended)
 	tick := time.NewTicker(countEvery)

@@ -36,6 +36,8 @@ func (f Folder) Lines(from int64, each func(index int64, line []byte) error) err
 	return nil
 }
 
+// segmentLines calls each with the lines of the segment whose first line has the number index, without their newlines, from line from on. A line
+// at the end that has no newline was not written whole and is left out. The line is valid during the call only.
 func (f Folder) segmentLines(index, from int64, each func(index int64, line []byte) error) error {
 	file, err := os.Open(f.segment(index))
 	if errors.Is(err, fs.ErrNotExist) {

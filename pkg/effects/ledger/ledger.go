@@ -15,9 +15,9 @@ import (
 	"data-space.liqo.io/pkg/effects/atomicfile"
 )
 
-// Entry is one guarded sandbox.
+// Entry is one guarded sandbox. It is one file of the node; agents of other versions read it, so fields are only added.
 type Entry struct {
-	Sandbox   string `json:"sandbox"`
+	Sandbox   string `json:"sandbox"` // the container runtime's id
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	UID       string `json:"uid"`

@@ -81,6 +81,8 @@ func same(a, b os.FileInfo) bool {
 	return a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
+// selfSigned returns a certificate with a new key (ECDSA P-256) that is in memory only. It is valid from before now, so that a client whose clock
+// is behind accepts it.
 func selfSigned(now time.Time) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

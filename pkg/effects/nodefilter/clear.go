@@ -46,6 +46,8 @@ func (f *Filter) Clear(ctx context.Context, families ...iptables.Family) error {
 	return err
 }
 
+// clearChains removes the jumps to our chains and the chains, and returns how many chains it removed. After an error what was removed stays
+// removed; the call may be repeated.
 func (f *Filter) clearChains(ctx context.Context, families []iptables.Family) (int, error) {
 	removed := 0
 	for _, family := range families {

@@ -83,6 +83,8 @@ func (c *Conditions) Run(ctx context.Context) {
 	}
 }
 
+// write patches the newest condition of a pod into its status. A pod that is gone needs none. If a newer condition came while this one was
+// written, it stays to be written.
 func (c *Conditions) write(ctx context.Context, uid types.UID) {
 	c.mu.Lock()
 	next := c.next[uid]

@@ -154,6 +154,8 @@ func (f *feed) follow(ctx context.Context) error {
 	}
 }
 
+// event takes one event of a watch. While the initial list is streamed (WatchList, KEP-3157), the resource version is not kept: only the bookmark
+// that ends the list makes it one from which a watch may begin again.
 func (f *feed) event(ctx context.Context, e event) error {
 	var err error
 	switch e.what {

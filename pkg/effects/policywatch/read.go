@@ -31,6 +31,8 @@ type reading struct {
 	seen netpol.Change // nil: policies do not concern it
 }
 
+// pods returns how events about pods are read: from protobuf by a decoder that reads only the fields that NetworkPolicy needs, or from JSON. A
+// pod that no policy can concern (Pod.Judged) keeps its place in the list and changes nothing.
 func pods() kind {
 	d := apiwire.NewDecoder()
 	of := func(p netpolicy.Pod, m apiwire.Meta) reading {

@@ -12,7 +12,7 @@ type Digest struct {
 	Segment  string // its name
 	From, To int64  // bytes
 	Lines    int64
-	SHA256   string
+	SHA256   string // in hexadecimal, of the bytes From to To
 }
 
 // digests hashes what is written.

@@ -69,6 +69,8 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 	return nil, fmt.Errorf("no container runtime answers at the socket of --cri-socket; tried: %w", errors.Join(problems...))
 }
 
+// dial connects to the container runtime and asks for its version, within callTimeout. A socket that nothing answers at is an error: gRPC itself
+// would report it at the first use.
 func dial(ctx context.Context, path string) (*Client, error) {
 	if err := isSocket(path); err != nil {
 		return nil, err

@@ -80,6 +80,8 @@ func checkYama(path string) error {
 	return nil
 }
 
+// tryMarking marks a socket of this process by the same calls with which the agent marks those of proxies: pidfd_open(2), pidfd_getfd(2) and
+// SO_MARK (socket(7)). The error names the call and what the node or the agent lacks.
 func tryMarking() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

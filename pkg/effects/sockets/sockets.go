@@ -39,6 +39,8 @@ const (
 	endRounds = 16
 )
 
+// endIn ends the TCP and UDP sockets of a network namespace by sock_diag (SOCK_DESTROY), at most atOnce in one round and in endRounds rounds.
+// Sockets of the user keep stay. It goes on after an error of one protocol and returns all errors.
 func endIn(ns *netns.Namespace, keep uint32, atOnce int) (ended int, err error) {
 	err = ns.Do(func() error {
 		var problems error

@@ -76,10 +76,14 @@ func (u *Upstream) Aim(r *http.Request, path, rawPath, query string) {
 }
 
 // Identity is a caller, as the API server is to see it.
+//
+// It is sent as the headers Impersonate-User, -Uid, -Group and -Extra-KEY, beside the credentials of this program, which may impersonate.
 type Identity struct {
 	Name, UID string
-	Groups    []string
-	Extra     map[string][]string
+	// Groups are all groups of the caller. To groups that are given, the API server adds system:authenticated only.
+	Groups []string
+	// Extra has the values by their keys, before the escaping of a header's name.
+	Extra map[string][]string
 }
 
 // cleanHeaders removes from a request's headers what would give it another identity, and what describes its way here.

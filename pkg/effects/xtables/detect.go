@@ -44,6 +44,8 @@ func Detect() (Backend, string, error) {
 	return NFT, "nothing on this node speaks for legacy", nil
 }
 
+// look runs the -save programs of one backend in the caller's network namespace, which must be the node's, and counts what they print. They
+// create no table.
 func look(b Backend) (sight, error) {
 	var s sight
 	if _, err := versionOf(b); err != nil {

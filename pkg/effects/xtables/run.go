@@ -38,7 +38,7 @@ func Run(ctx context.Context, ns *netns.Namespace, lockfile, input, name string,
 
 // ProgramError is what a program complained of.
 type ProgramError struct {
-	Program   string
+	Program   string // its name, as it was searched in PATH
 	Err       error  // how the program ended
 	Complaint string // its standard error, in one line
 	Line      int    // of its input that it refused, counted from 1; 0: it named none

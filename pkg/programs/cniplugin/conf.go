@@ -21,6 +21,8 @@ type conf struct {
 	annotations map[string]string // of the pod, if the runtime hands them on
 }
 
+// parse reads the configuration that the runtime writes to the plugin's standard input (CNI specification 1.0, section 3). The pod's annotations
+// are there if the runtime knows the capability io.kubernetes.cri.pod-annotations.
 func parse(stdin []byte) (*conf, error) {
 	var c conf
 	var given struct {

@@ -46,6 +46,8 @@ func (o *optional) start(ctx context.Context) {
 	o.began.Do(func() { go o.follow(ctx) })
 }
 
+// follow watches objects of a kind that the cluster may not have. It asks again every optionalAgain until the kind is there or the context ends.
+// That a kind is absent is an answer as well, so what waits for known goes on.
 func (o *optional) follow(ctx context.Context) {
 	for {
 		mapping, err := o.kinds.RESTMapping(o.kind)

@@ -41,6 +41,8 @@ func (p *Policies) audits(ctx context.Context) {
 	}
 }
 
+// auditOnce counts the connections that policies in mode Audit would refuse and that it has not counted in the round before. It reads the
+// kernel's whole table of connections. At most auditLines of a round are logged; all are counted.
 func (p *Policies) auditOnce() {
 	found, err := p.sight.Audit()
 	if err != nil {

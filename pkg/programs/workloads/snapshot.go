@@ -70,6 +70,8 @@ func (s *snapshot) read(ctx context.Context) (*view, error) {
 	return v, s.targets(ctx, v)
 }
 
+// namespaces reads the mode of each namespace, and what is wrong with how a namespace asks for it. A namespace that is being deleted is off: the
+// API server creates nothing there.
 func (s *snapshot) namespaces(ctx context.Context, v *view) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))

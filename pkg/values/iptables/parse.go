@@ -115,6 +115,7 @@ func (p *saveParser) chain(line string) error {
 	return nil
 }
 
+// rule reads a line "[PACKETS:BYTES] -A CHAIN WORDS" of iptables-save. The chain must have been declared above, as iptables-save does.
 func (p *saveParser) rule(line string) error {
 	words, err := split(line)
 	if err != nil {

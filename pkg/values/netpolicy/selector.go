@@ -32,6 +32,8 @@ func selectorOf(s *metav1.LabelSelector) (Selector, error) {
 	return selectorFrom(parsed)
 }
 
+// selectorFrom prepares a selector. Of its requirements one that asks for an exact value, if there is one, becomes the key by which an index
+// finds the selector. The text is the same for requirements in any order.
 func selectorFrom(parsed labels.Selector) (Selector, error) {
 	requirements, selectable := parsed.Requirements()
 	if !selectable {

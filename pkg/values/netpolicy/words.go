@@ -108,6 +108,8 @@ func peerIn(text string) (Peer, error) {
 	return Peer{Block: &b}, nil
 }
 
+// portIn reads what Port.String wrote: a protocol, and after a slash the name, the number or the range FIRST-LAST of ports. Without a slash it is
+// every port of the protocol.
 func portIn(text string) (Port, error) {
 	if text == noPort {
 		return Port{}, nil
