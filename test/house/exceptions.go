@@ -57,7 +57,7 @@ func largePackages() map[string]int {
 // sizes bounds each cmd/* as a whole: a main that grows is a program that lives in the wrong ring.
 func sizes() map[string]bound {
 	return map[string]bound{
-		"cmd/agent":             {ceiling: 1032, target: 400},
+		"cmd/agent":             {ceiling: 1027, target: 400},
 		"cmd/cni":               {ceiling: 20, target: 20},
 		"cmd/controller":        {ceiling: 297, target: 150},
 		"cmd/webhook":           {ceiling: 196, target: 150},
