@@ -38,7 +38,7 @@ func (c *Connection) Stop(reason string) []Event {
 // Holds returns about how many bytes of memory the connection takes beyond what one at rest does.
 func (c *Connection) Holds() int64 {
 	const oneRequest, oneFrame = 128, 256
-	n := int64(cap(c.requests.line) + cap(c.answers.line) + c.requests.inside.Holds() + cap(c.early) + oneRequest*len(c.waiting))
+	n := int64(cap(c.requests.line) + cap(c.answers.line) + cap(c.early) + oneRequest*len(c.waiting))
 	for _, e := range c.waiting {
 		n += e.size()
 	}

@@ -1,91 +1,94 @@
 package httptext
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
-// maxLine is how much of a line is kept. A longer one may be a request if it begins like one.
-const maxLine = 8 << 10
+// maxLine is how long a first line is read. Servers refuse longer ones.
+const maxLine = 64 << 10
 
-// Body reads how a request's body begins. A server that does not read the body takes its first line for that of the next request. The zero value is at
-// the beginning.
+// Body reads how a request's body begins. A server that does not read the body takes its first line for that of the next request. Each byte costs the
+// same, in pieces of any size, and none is kept. The zero value is at the beginning.
 type Body struct {
-	line []byte // the first line, up to maxLine bytes
-	done bool   // nothing more is read
+	done bool // nothing more is read
+	size int  // of the line so far, from its first word on
+	word word // that is being read, or was read last
+	line line // the words before it
 }
 
-// Read takes bytes of the body. It reports whether its first line, which is whole now, or longer than is kept, may be a request.
+// line is what the words of a line have in common with a request's first line.
+type line struct {
+	words  int  // how many
+	get    bool // the first is GET
+	upper  bool // the first has no small letter
+	path   bool // the second is a path
+	expect bool // a version of HTTP stands where a server may look for it
+}
+
+// Read takes bytes of the body. It reports whether its first line, which is whole now, or longer than is read, may be a request.
 func (b *Body) Read(data []byte) bool {
 	if b.done {
 		return false
 	}
-	if len(b.line) == 0 {
+	if b.size == 0 {
 		data = bytes.TrimLeftFunc(data, parts) // servers overlook what is before the method
 	}
-	if len(data) == 0 {
-		return false
-	}
-	piece, _, whole := bytes.Cut(data, []byte{'\n'})
-	b.line = append(b.line, piece[:min(len(piece), maxLine-len(b.line))]...)
-	switch words := parted(b.line); {
-	case !isMethod(words[0]):
-		b.stop()
-	case whole:
-		b.stop()
-		return isAsked(words)
-	case len(b.line) == maxLine:
-		b.stop()
-		return isAsked(words) || isUnfinished(words)
+	for _, c := range data {
+		switch {
+		case c == '\n':
+			b.done = true
+			return b.all().isAsked()
+		case b.size == maxLine:
+			b.done = true
+			all := b.all()
+			return all.isAsked() || all.isUnfinished() || all.words <= 2 && b.word.size == 0
+		case parts(rune(c)):
+			b.line, b.word = b.all(), word{}
+		case b.line.words == 0 && !isLetter(c):
+			b.done = true
+			return false
+		default:
+			b.word.read(c)
+		}
+		b.size++
 	}
 	return false
 }
 
 // End takes the end of the body. It reports whether its only line may be a request, or the beginning of one that the next bytes continue.
 func (b *Body) End() bool {
-	if b.done || len(b.line) == 0 {
+	if b.done || b.size == 0 {
 		return false
 	}
-	words := parted(b.line)
-	b.stop()
-	return isAsked(words) || isUnfinished(words)
+	b.done = true
+	all := b.all()
+	return all.isAsked() || all.isUnfinished()
 }
 
-// Holds returns how many bytes of memory are held.
-func (b *Body) Holds() int { return cap(b.line) }
-
-func (b *Body) stop() { b.line, b.done = nil, true }
-
-// parts reports whether a character is between words. Servers differ in what they take for white space.
-func parts(r rune) bool { return r <= ' ' || r >= 0x7f }
-
-// parted returns the words of a line.
-func parted(line []byte) []string { return strings.FieldsFunc(string(line), parts) }
-
-// isMethod reports whether a word may be a method that a server knows.
-func isMethod(word string) bool {
-	return strings.Trim(word, "-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
-}
-
-func isPath(word string) bool { return word[0] == '/' || strings.Contains(word, "://") }
-
-// isVersion reports whether a word is a version of HTTP. Servers accept others than there are.
-func isVersion(word string) bool {
-	const prefix = "HTTP/"
-	return len(word) > len(prefix) && strings.EqualFold(word[:len(prefix)], prefix) && strings.Trim(word[len(prefix):], ".0123456789") == ""
+// all is the line with the word that is being read.
+func (b *Body) all() line {
+	l, w := b.line, b.word
+	if w.size == 0 {
+		return l
+	}
+	switch l.words {
+	case 0:
+		l.get, l.upper = w.isGet(), !w.small
+	case 1:
+		l.path = w.path
+	default:
+		l.expect = l.expect || w.isVersion() && (l.words == 2 || l.path)
+	}
+	l.words++
+	return l
 }
 
 // isAsked reports whether the words are those of a request's first line, also as servers read it that accept more than RFC 9112 does.
-func isAsked(words []string) bool {
-	for n, word := range words[1:] {
-		if n > 0 && isVersion(word) && (n == 1 || isPath(words[1])) {
-			return true
-		}
-	}
-	return len(words) == 2 && words[0] == "GET" // HTTP/0.9
-}
+func (l line) isAsked() bool { return l.expect || l.words == 2 && l.get } // HTTP/0.9
 
 // isUnfinished reports whether the words may be a method and the beginning of a path.
-func isUnfinished(words []string) bool {
-	return len(words) == 2 && strings.ToUpper(words[0]) == words[0] && isPath(words[1])
-}
+func (l line) isUnfinished() bool { return l.words == 2 && l.upper && l.path }
+
+// parts reports whether a character is between words. Servers differ in what they take for white space.
+func parts(c rune) bool { return c <= ' ' || c >= 0x7f }
+
+// isLetter reports whether a character may be one of a method that a server knows.
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' }
