@@ -21,19 +21,19 @@ type flow struct {
 func (w *town) flow(t *testing.T, way string) *flow {
 	t.Helper()
 	s := w.sights(t, way+" yes")[0]
-	conn, _, err := s.from.dial(s.to)
+	conn, _, err := s.from.dial(s.to, patient)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	f := &flow{ended: make(chan error, 1)}
 	go func() { f.ended <- f.talk(conn) }()
-	require.Eventually(t, func() bool { return f.rounds.Load() > 5 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return f.rounds.Load() > 5 }, 3*patient, 20*time.Millisecond)
 	return f
 }
 
 func (f *flow) talk(conn net.Conn) error {
 	word := []byte("still here")
 	for {
-		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(patient)); err != nil {
 			return err
 		}
 		if _, err := conn.Write(word); err != nil {
@@ -52,7 +52,7 @@ func (f *flow) requireEnds(t *testing.T) {
 	select {
 	case err := <-f.ended:
 		require.Error(t, err)
-	case <-time.After(15 * time.Second):
+	case <-time.After(3 * patient):
 		t.Fatalf("it goes on, after %d rounds", f.rounds.Load())
 	}
 }
@@ -60,5 +60,5 @@ func (f *flow) requireEnds(t *testing.T) {
 func (f *flow) requireGoesOn(t *testing.T) {
 	t.Helper()
 	before := f.rounds.Load()
-	require.Eventually(t, func() bool { return f.rounds.Load() > before+5 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return f.rounds.Load() > before+5 }, 3*patient, 20*time.Millisecond)
 }

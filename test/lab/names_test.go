@@ -69,7 +69,7 @@ func TestAGuestIsAnsweredAsByTheClustersDNS(t *testing.T) {
 	require.Eventually(t, func() bool {
 		answer, err := n.asGuest(t, large)
 		return err == nil && len(answer.Records) == 120 && len(n.clusterDNS(t, large).Records) == 120
-	}, 30*time.Second, time.Second, "both know of the new names")
+	}, 2*time.Minute, time.Second, "both know of the new names")
 
 	names, types := questions(t, n)
 	for form, edns := range map[string]uint16{"UDP": 0, "EDNS": 4096, "TCP": 0} {
@@ -130,7 +130,7 @@ func TestCLibrariesInAGuestsNetworkResolveShortAndLongNames(t *testing.T) {
 	n := newNames(t)
 	kubectl(t, guestPod("names"), "apply", "-f", "-")
 	t.Cleanup(func() { kubectl(t, "", "delete", "pod", "-n", "pharma-space", "names", "--wait=false") })
-	kubectl(t, "", "wait", "-n", "pharma-space", "pod/names", "--for=condition=Ready", "--timeout=60s")
+	kubectl(t, "", "wait", "-n", "pharma-space", "pod/names", "--for=condition=Ready", "--timeout=180s")
 	settings, musl := filepath.Join(t.TempDir(), "resolv.conf"), filepath.Join(t.TempDir(), "resolve")
 	text := kubectl(t, "", "exec", "-n", "pharma-space", "names", "-c", "app", "--", "cat", "/etc/resolv.conf")
 	require.Contains(t, text, "search pharma-space.svc.cluster.local svc.cluster.local cluster.local")
@@ -152,10 +152,15 @@ func TestCLibrariesInAGuestsNetworkResolveShortAndLongNames(t *testing.T) {
 					require.Contains(t, found, ip, name)
 				}
 			}
-			began := time.Now()
-			found, err := resolve("data.evil.example")
-			require.Error(t, err, found)
-			require.Less(t, time.Since(began), 3*time.Second, "a name outside is refused at once")
+			const soon = 3 * time.Second // without an answer a library waits for five
+			took := time.Hour
+			for i := 0; i < 5 && took >= soon; i++ { // a busy machine starts a program slowly
+				began := time.Now()
+				found, err := resolve("data.evil.example")
+				require.Error(t, err, found)
+				took = time.Since(began)
+			}
+			require.Less(t, took, soon, "a name outside is refused at once")
 		})
 	}
 }
@@ -168,26 +173,26 @@ func TestWithTheResolverDownNamesFailAndAnEventSaysSoAndPodsStart(t *testing.T) 
 	kubectl(t, "", "scale", "-n", apis.SystemNamespace, deployment, "--replicas=0")
 	t.Cleanup(func() {
 		kubectl(t, "", "scale", "-n", apis.SystemNamespace, deployment, "--replicas=2")
-		kubectl(t, "", "rollout", "status", "-n", apis.SystemNamespace, deployment, "--timeout=60s")
+		kubectl(t, "", "rollout", "status", "-n", apis.SystemNamespace, deployment, "--timeout=180s")
 	})
-	kubectl(t, "", "wait", "-n", apis.SystemNamespace, "pod", "-l", apis.LabelName+"="+apis.ResolverName, "--for=delete", "--timeout=60s")
+	kubectl(t, "", "wait", "-n", apis.SystemNamespace, "pod", "-l", apis.LabelName+"="+apis.ResolverName, "--for=delete", "--timeout=180s")
 	for _, tcp := range []bool{false, true} {
 		hospital.TCP = tcp
 		_, err := n.asGuest(t, hospital)
 		require.Error(t, err, "nobody else answers")
 	}
-	require.Eventually(t, func() bool { return n.resolverEvents(t, controller.ReasonResolverDown, since) > 0 }, 60*time.Second, time.Second)
+	require.Eventually(t, func() bool { return n.resolverEvents(t, controller.ReasonResolverDown, since) > 0 }, 3*time.Minute, time.Second)
 
 	kubectl(t, guestPod("nameless"), "apply", "-f", "-")
 	t.Cleanup(func() { kubectl(t, "", "delete", "pod", "-n", "pharma-space", "nameless", "--wait=false") })
-	kubectl(t, "", "wait", "-n", "pharma-space", "pod/nameless", "--for=condition=Ready", "--timeout=60s")
+	kubectl(t, "", "wait", "-n", "pharma-space", "pod/nameless", "--for=condition=Ready", "--timeout=180s")
 
 	kubectl(t, "", "scale", "-n", apis.SystemNamespace, deployment, "--replicas=2")
-	require.Eventually(t, func() bool { return n.resolverEvents(t, controller.ReasonResolverUp, since) > 0 }, 60*time.Second, time.Second)
+	require.Eventually(t, func() bool { return n.resolverEvents(t, controller.ReasonResolverUp, since) > 0 }, 3*time.Minute, time.Second)
 	require.Eventually(t, func() bool {
 		answer, err := n.asGuest(t, hospital)
 		return err == nil && len(answer.Records) == 1
-	}, 30*time.Second, time.Second, "names are back without a restart of the pod")
+	}, 2*time.Minute, time.Second, "names are back without a restart of the pod")
 }
 
 func guestPod(name string) string {

@@ -45,14 +45,14 @@ func (w *town) stand(t *testing.T) {
 	stop := w.watch(t, lines...)
 	t.Cleanup(func() {
 		kubectl(t, "", "patch", "-n", apis.SystemNamespace, agents, "--patch", `{"spec": {"template": {"spec": {"nodeSelector": null}}}}`)
-		kubectl(t, "", "rollout", "status", "-n", apis.SystemNamespace, agents, "--timeout=90s")
+		kubectl(t, "", "rollout", "status", "-n", apis.SystemNamespace, agents, "--timeout=180s")
 	})
 	for _, agent := range w.agents(t) {
 		killContainer(t, agent)
 	}
-	require.Eventually(t, func() bool { return w.restarted(t) }, 60*time.Second, 200*time.Millisecond, "both agents are back")
+	require.Eventually(t, func() bool { return w.restarted(t) }, 3*time.Minute, 200*time.Millisecond, "both agents are back")
 	kubectl(t, "", "patch", "-n", apis.SystemNamespace, agents, "--patch", `{"spec": {"template": {"spec": {"nodeSelector": {"nobody": "here"}}}}}`)
-	kubectl(t, "", "wait", "-n", apis.SystemNamespace, "pods", "-l", "app.kubernetes.io/name=data-space-agent", "--for=delete", "--timeout=60s")
+	kubectl(t, "", "wait", "-n", apis.SystemNamespace, "pods", "-l", "app.kubernetes.io/name=data-space-agent", "--for=delete", "--timeout=180s")
 	w.apply(t, closed)
 	time.Sleep(2 * time.Second)
 	looks, wrong := stop()
@@ -131,7 +131,7 @@ func (w *town) captures(t *testing.T) {
 			}
 			return nil
 		})
-		_, _ = w.homes["a1"].reaches(netip.AddrPortFrom(targets[0], firstPort))
+		_, _ = w.homes["a1"].reaches(netip.AddrPortFrom(targets[0], firstPort), brief)
 	}()
 	require.NoError(t, capture.Run(ctx))
 	after, err := claims.Refused(t.Context(), w.homes["node1"].space)
@@ -158,7 +158,7 @@ func (w *town) uninstalled(t *testing.T) {
 	}
 	t.Cleanup(func() { require.NoError(t, w.world.Deploy(context.Background())) })
 	kubectl(t, "", "apply", "-f", "../../deploy/uninstall/agent.yaml")
-	kubectl(t, "", "rollout", "status", "-n", apis.SystemNamespace, agents, "--timeout=90s")
+	kubectl(t, "", "rollout", "status", "-n", apis.SystemNamespace, agents, "--timeout=180s")
 	for _, node := range []string{"node1", "node2"} {
 		require.Empty(t, w.ours(t, node), node)
 	}

@@ -22,8 +22,8 @@ spec:
   - name: app
     image: docker.io/data-spacer/hospital-app:dev
     imagePullPolicy: IfNotPresent
-    readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1, failureThreshold: 1}
-    livenessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1, failureThreshold: 2}
+    readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 1}
+    livenessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 2}
 `
 
 // TestAPodThatRanBeforeTheLabelIsQuarantined: it reaches nobody any more, the kubelet finds it well all the while, and the pod
@@ -33,13 +33,17 @@ func TestAPodThatRanBeforeTheLabelIsQuarantined(t *testing.T) {
 	kubectl(t, "", "create", "namespace", "early-space")
 	t.Cleanup(func() { kubectl(t, "", "delete", "namespace", "early-space", "--wait=false") })
 	kubectl(t, early, "apply", "-f", "-")
-	kubectl(t, "", "wait", "-n", "early-space", "pod/early", "--for=condition=Ready", "--timeout=60s")
+	kubectl(t, "", "wait", "-n", "early-space", "pod/early", "--for=condition=Ready", "--timeout=180s")
 	call := []string{"exec", "-n", "early-space", "early", "--", "hospital-app", "get", "http://hospital.hospital-space/patients"}
 	require.Contains(t, kubectl(t, "", call...), "Ada", "there is no label yet")
 
 	kubectl(t, "", "label", "namespace", "early-space", "liqo.io/remote-cluster-id=pharma-1")
-	kubectl(t, "", "wait", "-n", "early-space", "pod/early", "--for=condition=data-space.liqo.io/Quarantined", "--timeout=30s")
-	events := kubectl(t, "", "get", "events", "-n", "early-space", "--field-selector=reason=Quarantined", "-o", "jsonpath={.items[*].message}")
+	kubectl(t, "", "wait", "-n", "early-space", "pod/early", "--for=condition=data-space.liqo.io/Quarantined", "--timeout=180s")
+	var events string
+	require.Eventually(t, func() bool { // it may come after the condition
+		events = kubectl(t, "", "get", "events", "-n", "early-space", "--field-selector=reason=Quarantined", "-o", "jsonpath={.items[*].message}")
+		return events != ""
+	}, time.Minute, 200*time.Millisecond)
 	for _, part := range []string{"NET_RAW", "it has no container data-space-proxy", "create the pod again"} {
 		require.Contains(t, events, part)
 	}

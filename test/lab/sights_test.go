@@ -73,7 +73,7 @@ func (w *town) see(t *testing.T, lines ...string) {
 	require.Eventually(t, func() bool {
 		wrong = look(all)
 		return len(wrong) == 0
-	}, 20*time.Second, 100*time.Millisecond, "%v", &wrong)
+	}, 3*patient, 100*time.Millisecond, "%v", &wrong)
 	time.Sleep(300 * time.Millisecond)
 	require.Empty(t, look(all), "and it stays so")
 }
@@ -85,7 +85,11 @@ func look(all []sight) []string {
 	var group sync.WaitGroup
 	for _, s := range all {
 		group.Go(func() {
-			if who, err := s.from.reaches(s.to); who != s.who {
+			wait := patient
+			if s.who == "" {
+				wait = brief
+			}
+			if who, err := s.from.reaches(s.to, wait); who != s.who {
 				mu.Lock()
 				defer mu.Unlock()
 				wrong = append(wrong, fmt.Sprintf("%s (%s): %q %v", s.text, s.to, who, err))

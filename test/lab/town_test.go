@@ -170,16 +170,19 @@ func (h *home) listen(t *testing.T, name string, port int) {
 	}()
 }
 
+// How long an answer is waited for that should come, and one that should not.
+const patient, brief = 10 * time.Second, 3 * time.Second
+
 // dial opens a connection from the pod's network and returns it with the name of who answered.
-func (h *home) dial(to netip.AddrPort) (conn net.Conn, name string, err error) {
+func (h *home) dial(to netip.AddrPort, wait time.Duration) (conn net.Conn, name string, err error) {
 	err = h.space.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", to.String(), 3*time.Second)
+		conn, err = net.DialTimeout("tcp", to.String(), wait)
 		return err
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	if err := conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(wait)); err != nil {
 		return nil, "", errors.Join(err, conn.Close())
 	}
 	name, err = bufio.NewReaderSize(conn, 16).ReadString('\n')
@@ -190,8 +193,8 @@ func (h *home) dial(to netip.AddrPort) (conn net.Conn, name string, err error) {
 }
 
 // reaches is the name of who answered; empty, and why, when nobody did.
-func (h *home) reaches(to netip.AddrPort) (string, error) {
-	conn, name, err := h.dial(to)
+func (h *home) reaches(to netip.AddrPort, wait time.Duration) (string, error) {
+	conn, name, err := h.dial(to, wait)
 	if err != nil {
 		return "", err
 	}
