@@ -21,7 +21,7 @@ import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        print("asked", self.command, self.path, flush=True)
+        print(f"asked {self.command} {self.path}", flush=True)  # one text: other threads print as well
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -35,7 +35,7 @@ func TestARequestInABodyIsInTheRecord(t *testing.T) {
 	w := newWorld(t, following(t))
 	asked := &kit.Output{}
 	server := exec.Command("nsenter", "--net="+w.peer.Path(), "python3", "-c", bodiless, peer4)
-	server.Stdout, server.Stderr = asked, asked
+	server.Stdout = asked // in stderr are tracebacks, of connections that the client has left
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {
 		_ = server.Process.Kill()
