@@ -174,9 +174,12 @@ func rawPackets(f family) map[string]kit.Raw {
 		packets[name] = kit.Raw{Protocol: unix.IPPROTO_TCP, Payload: segment(f, 4001, 80, flags, secret)}
 	}
 	if f.pod.Is4() {
-		packets["a fragment, the first"] = kit.Raw{Protocol: unix.IPPROTO_RAW, Header: true, Payload: header4(f, 17, 0x2000, datagram(f, 4000, 9))}
-		packets["a fragment, a later one"] = kit.Raw{Protocol: unix.IPPROTO_RAW, Header: true, Payload: header4(f, 17, 3, []byte(secret+"......"))}
-		packets["a packet with another's address"] = kit.Raw{Protocol: unix.IPPROTO_RAW, Header: true, Payload: header4(family{pod: addr("192.0.2.1"), far: f.far}, 17, 0, datagram(f, 4000, 9))}
+		packets["a fragment, the first"] = kit.Raw{Protocol: unix.IPPROTO_RAW, Header: true, Payload: header4(f, 0x2000, datagram(f, 4000, 9))}
+		packets["a fragment, a later one"] = kit.Raw{Protocol: unix.IPPROTO_RAW, Header: true, Payload: header4(f, 3, []byte(secret+"......"))}
+		packets["a packet with another's address"] = kit.Raw{Protocol: unix.IPPROTO_RAW, Header: true, Payload: header4(family{pod: addr("192.0.2.1"), far: f.far}, 0, datagram(f, 4000, 9))}
+		lie := header4(f, 0, datagram(f, 4000, 9))
+		lie[0] = 0x65
+		packets["a header that claims IPv6"] = kit.Raw{Protocol: unix.IPPROTO_RAW, Header: true, Payload: lie}
 	} else {
 		solicitation := slices.Concat([]byte{135, 0, 0, 0, 0, 0, 0, 0}, f.far.AsSlice(), []byte(secret))
 		packets["a solicitation of its own"] = kit.Raw{Protocol: f.protocol, Payload: solicitation}
@@ -207,10 +210,10 @@ func datagram(f family, from, to uint16) []byte {
 	return b
 }
 
-// header4 puts an IPv4 header before the payload; the kernel fills in length and checksum.
-func header4(f family, protocol byte, fragment uint16, payload []byte) []byte {
+// header4 puts an IPv4 header of UDP before the payload; the kernel fills in length and checksum.
+func header4(f family, fragment uint16, payload []byte) []byte {
 	b := make([]byte, 20)
-	b[0], b[8], b[9] = 0x45, 64, protocol
+	b[0], b[8], b[9] = 0x45, 64, unix.IPPROTO_UDP
 	binary.BigEndian.PutUint16(b[4:], 77)
 	binary.BigEndian.PutUint16(b[6:], fragment)
 	copy(b[12:], f.pod.AsSlice())

@@ -42,7 +42,7 @@ func (w *world) hear(t *testing.T, proxy redirect.Proxy) *heard {
 func (h *heard) add(_ string, logged droplog.Packet) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if p, ok := dropped.Parse(logged.Prefix, logged.Bytes); ok {
+	if p, ok := dropped.Parse(logged.Prefix, logged.IPv6, logged.Bytes); ok {
 		h.packets[p]++
 		h.rules[p.Rule]++
 	}
@@ -78,6 +78,14 @@ func TestWhereADroppedPacketWasToGoIsLogged(t *testing.T) {
 		require.Error(t, err)
 		_, err = w.node.Talk(kit.Talk{Dial: short(udp(at(f.pod, 9))), Send: "hello"})
 		require.Error(t, err)
+		if f.pod.Is4() {
+			lie := header4(f, 0, datagram(f, 4000, 10))
+			lie[0] = 0x65 // it claims IPv6
+			if err := w.app.SendRaw(kit.Raw{To: f.far, Protocol: unix.IPPROTO_RAW, Header: true, Payload: lie}); err != nil {
+				require.ErrorContains(t, err, "not permitted")
+			}
+			h.require(t, dropped.Packet{Rule: "ds-out-drop-udp", Protocol: unix.IPPROTO_UDP, Address: f.far, Port: 10})
+		}
 		h.require(t, dropped.Packet{Rule: "ds-out-drop-udp", Protocol: unix.IPPROTO_UDP, Address: f.far, Port: 9})
 		h.require(t, dropped.Packet{Rule: "ds-out-drop-icmp", Protocol: uint8(f.protocol), Address: f.far})
 		h.require(t, dropped.Packet{Rule: "ds-in-drop-udp", Protocol: unix.IPPROTO_UDP, Address: f.node, Port: 9})

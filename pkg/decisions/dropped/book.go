@@ -84,6 +84,9 @@ func (b *Book) Facts(now time.Time) (facts []fact.Fact) {
 	return facts
 }
 
+// Rest returns the facts of all packets that have none yet, of a pod that has ended.
+func (b *Book) Rest(now time.Time) []fact.Fact { return b.Facts(now.Add(again)) }
+
 // Empty reports whether there is nothing to be recorded or remembered.
 func (b *Book) Empty() bool { return len(b.rules) == 0 }
 

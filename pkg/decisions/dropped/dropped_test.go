@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,13 +57,16 @@ func TestWhereAPacketWasToGo(t *testing.T) {
 		"IPv6, an extension cut off":   {"ds-out-drop-other", head6(options, "2001:db8::9", udp, 200, 0, 0, 0, 0, 0, 0), "UDP 2001:db8::9 0"},
 		"IPv6, ping":                   {"ds-out-drop-icmp", head6(icmpv6, "2001:db8::9", 128, 0, 0, 0), "ICMPv6 2001:db8::9 0"},
 		"IPv6, the kernel's own":       {"ds-out-drop-icmp", head6(icmpv6, "ff02::2", 133, 0, 0, 0), ""},
+		"IPv6, a multicast report":     {"ds-out-drop-icmp", head6(hopByHop, "ff02::16", icmpv6, 0, 5, 2, 0, 0, 1, 0, 143, 0, 0, 0), ""},
+		"IPv6, ping of all neighbours": {"ds-out-drop-icmp", head6(icmpv6, "ff02::1", 128, 0, 0, 0), "ICMPv6 ff02::1 0"},
+		"IPv6 that claims IPv4":        {"ds-out-drop-udp", append([]byte{0x45}, head6(udp, "2001:db8::9", ports...)[1:]...), "UDP 2001:db8::9 443"},
+		"IPv4 that claims IPv6":        {"ds-out-drop-udp", append([]byte{0x65}, head4(udp, 0, ports...)[1:]...), "UDP 203.0.113.9 443"},
 		"nothing":                      {"ds-out-drop-udp", nil, ""},
 		"half a header":                {"ds-out-drop-udp", head4(udp, 0)[:19], ""},
-		"half a header of IPv6":        {"ds-out-drop-udp", head6(udp, "::2")[:39], ""},
-		"a header shorter than itself": {"ds-out-drop-udp", append([]byte{0x44}, head4(udp, 0)[1:]...), ""},
-		"neither":                      {"ds-out-drop-other", make([]byte, 64), ""},
+		"IPv6, half a header":          {"ds-out-drop-udp", head6(udp, "::2")[:39], ""},
+		"a header shorter than itself": {"ds-out-drop-udp", append([]byte{0x44}, head4(udp, 0, ports...)[1:]...), "UDP 203.0.113.9 0"},
 	} {
-		p, ok := Parse(c.rule, c.packet)
+		p, ok := Parse(c.rule, strings.HasPrefix(name, "IPv6"), c.packet)
 		require.Equal(t, c.want != "", ok, name)
 		if ok {
 			require.Equal(t, c.want, fmt.Sprintf("%s %s %d", p.protocol(), p.Address, p.Port), name)
@@ -71,10 +75,11 @@ func TestWhereAPacketWasToGo(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(head4(udp, 0, 1, 2, 3, 4))
-	f.Add(head6(hopByHop, "ff02::16", make([]byte, 60)...))
-	f.Fuzz(func(t *testing.T, packet []byte) {
-		if p, ok := Parse("ds-out-drop-udp", packet); ok {
+	f.Add(false, head4(udp, 0, 1, 2, 3, 4))
+	f.Add(true, head6(hopByHop, "ff02::16", make([]byte, 60)...))
+	f.Fuzz(func(t *testing.T, ipv6 bool, packet []byte) {
+		if p, ok := Parse("ds-out-drop-udp", ipv6, packet); ok {
+			require.Equal(t, ipv6, p.Address.Is6())
 			require.True(t, p.Address.IsValid())
 			_, err := fact.Encode(0, p.fact(1))
 			require.NoError(t, err)

@@ -22,24 +22,18 @@ type Packet struct {
 	Port     uint16     // of the receiver; 0: the protocol has none, or the packet does not show it
 }
 
-// Parse reads the beginning of an IP packet that a rule dropped. ok is false if it is no such packet, and for what the kernel sends by itself about
-// its own link (router solicitations and multicast reports of IPv6 to link-local groups), which no process asked for.
-func Parse(rule string, packet []byte) (p Packet, ok bool) {
-	if len(packet) == 0 {
+// Parse reads the beginning of an IP packet that a rule dropped. ipv6 is how the kernel treats it: the version in its header is what a raw socket wrote
+// there. ok is false if it has no whole header, and for what the kernel sends by itself about its own link, which no process asked for.
+func Parse(rule string, ipv6 bool, packet []byte) (p Packet, ok bool) {
+	header := p.header4
+	if ipv6 {
+		header = p.header6
+	}
+	source, destination, rest, ok := header(packet)
+	if !ok || p.Protocol == icmpv6 && destination.IsLinkLocalMulticast() && ofLink(rest) {
 		return Packet{}, false
 	}
-	var source, destination netip.Addr
-	var rest []byte
 	p.Rule = rule
-	switch packet[0] >> 4 {
-	case 4:
-		source, destination, rest, ok = p.header4(packet)
-	case 6:
-		source, destination, rest, ok = p.header6(packet)
-	}
-	if !ok || p.Protocol == icmpv6 && destination.IsLinkLocalMulticast() {
-		return Packet{}, false
-	}
 	p.Address = destination
 	if p.incoming() {
 		p.Address = source
@@ -53,14 +47,19 @@ func Parse(rule string, packet []byte) (p Packet, ok bool) {
 	return p, true
 }
 
-// header4 reads a header of IPv4; rest is what follows it, empty in later fragments.
+// ofLink reports whether a message of ICMPv6 is one about a link: multicast listeners and routers. Echo requests are of processes.
+func ofLink(message []byte) bool {
+	return len(message) > 0 && (message[0] >= 130 && message[0] <= 134 || message[0] == 143)
+}
+
+// header4 reads a header of IPv4; rest is what follows it, empty in later fragments and if the header's length is shorter than a header.
 func (p *Packet) header4(packet []byte) (source, destination netip.Addr, rest []byte, ok bool) {
-	length := int(packet[0]&15) * 4
-	if length < 20 || len(packet) < 20 {
+	if len(packet) < 20 {
 		return source, destination, nil, false
 	}
+	length := int(packet[0]&15) * 4
 	p.Protocol = packet[9]
-	if binary.BigEndian.Uint16(packet[6:])&0x1fff == 0 {
+	if length >= 20 && binary.BigEndian.Uint16(packet[6:])&0x1fff == 0 {
 		rest = packet[min(length, len(packet)):]
 	}
 	return netip.AddrFrom4([4]byte(packet[12:])), netip.AddrFrom4([4]byte(packet[16:])), rest, true

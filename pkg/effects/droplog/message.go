@@ -100,7 +100,9 @@ func parse(data []byte, each func(Packet)) {
 			return
 		}
 		if binary.NativeEndian.Uint16(data[4:]) == unix.NFNL_SUBSYS_ULOG<<8|msgPacket && length >= headSize+generalHeadSize {
-			if p := packet(data[headSize+generalHeadSize : length]); p.Prefix != "" {
+			family := data[headSize]
+			p := packet(data[headSize+generalHeadSize : length])
+			if p.IPv6 = family == unix.AF_INET6; p.Prefix != "" && (p.IPv6 || family == unix.AF_INET) {
 				each(p)
 			}
 		}

@@ -9,8 +9,13 @@ import (
 	"data-space.liqo.io/pkg/values/fact"
 )
 
-// mostBooks is of how many pods, with those that have ended in the last minutes, it is kept where dropped packets were to go.
-const mostBooks = 1024
+const (
+	// mostBooks is of how many pods it is kept where dropped packets were to go: more than a node has.
+	mostBooks = 1024
+	// mostFacts is about how many facts are made of all pods in a second, so that pods that flood together neither fill the queue of facts nor use up
+	// the rate of all. Those of one pod more may be made. The others are made in the next seconds.
+	mostFacts = 128
+)
 
 // NotifyDropped has Run call emit with facts of where packets were to go that the rules of pods dropped. It is called before Run, and emit does not wait.
 func (e *Reconciler) NotifyDropped(emit func(fact.Fact)) { e.dropped = emit }
@@ -41,20 +46,35 @@ func (e *Reconciler) readDropped(ctx context.Context) {
 			e.addDropped(books, sandbox, logged)
 			return
 		}
-		for sandbox, b := range books {
-			for _, f := range b.Facts(time.Now()) {
-				f.Subject = b.pod
-				e.dropped(f)
-			}
-			if b.Empty() {
-				delete(books, sandbox)
-			}
-		}
+		e.emitDropped(books, time.Now())
 	})
 }
 
+// emitDropped makes the facts that are due. Of a pod that has ended all are: pods that follow each other fast leave no books.
+func (e *Reconciler) emitDropped(books map[string]*book, now time.Time) {
+	made := 0
+	for sandbox, b := range books { // another first one each time
+		if made >= mostFacts {
+			return
+		}
+		facts := b.Facts
+		_, known := e.parts.Store.Get(sandbox)
+		if !known {
+			facts = b.Rest
+		}
+		for _, f := range facts(now) {
+			f.Subject = b.pod
+			e.dropped(f)
+			made++
+		}
+		if !known || b.Empty() {
+			delete(books, sandbox)
+		}
+	}
+}
+
 func (e *Reconciler) addDropped(books map[string]*book, sandbox string, logged droplog.Packet) {
-	packet, ok := dropped.Parse(logged.Prefix, logged.Bytes)
+	packet, ok := dropped.Parse(logged.Prefix, logged.IPv6, logged.Bytes)
 	if !ok {
 		return
 	}
