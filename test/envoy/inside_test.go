@@ -48,21 +48,21 @@ func TestARequestInABodyIsInTheRecord(t *testing.T) {
 		}
 		return err == nil
 	}, waitLong, waitStep, "the server starts: %s", asked)
-	for name, frame := range map[string]string{
-		"get":  "GET /outer/%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s",
-		"post": "POST /outer/%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s",
+	for name, c := range map[string]struct{ frame, method string }{
+		"get":  {"GET /outer/%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", "GET"},
+		"post": {"POST /outer/%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", "GET" + strings.Repeat(" ", 20_000)}, // the server reads lines of 64 KiB
 	} {
 		for _, from := range []string{"peer", "pod"} { // without the proxy, and with it
 			name := from + "/" + name
-			hidden := "GET /hidden/" + name + " HTTP/1.1\r\nHost: h\r\n\r\n"
+			hidden := c.method + " /hidden/" + name + " HTTP/1.1\r\nHost: h\r\n\r\n"
 			n := w.pod
 			if from == "peer" {
 				n = w.peer
 			}
-			c := w.connection(t, n, "tcp", peer4, 8080)
-			fmt.Fprintf(c, frame, name, len(hidden), hidden)
+			client := w.connection(t, n, "tcp", peer4, 8080)
+			fmt.Fprintf(client, c.frame, name, len(hidden), hidden)
 			require.Eventually(t, func() bool { return strings.Contains(asked.String(), "asked GET /hidden/"+name) }, waitLong, waitStep, "the server acts on it: %s", asked)
-			require.NoError(t, c.Close())
+			require.NoError(t, client.Close())
 		}
 		begin := w.line(t, byPath("/outer/pod/"+name))
 		unread := w.line(t, func(l map[string]any) bool {
