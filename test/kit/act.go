@@ -23,6 +23,7 @@ func act(input io.Reader, output io.Writer) {
 		"hello":    func(json.RawMessage) (any, error) { return nil, nil },
 		"dial":     with(w.dial),
 		"write":    with(w.write),
+		"fill":     with(w.fill),
 		"read":     with(w.read),
 		"close":    with(w.close),
 		"listen":   with(w.listen),

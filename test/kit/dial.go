@@ -63,6 +63,12 @@ func (a *Actor) WriteBulk(id, bytes int) error {
 	return a.call("write", transfer{ID: id, Bulk: bytes}, nil)
 }
 
+// Fill writes to a connection whose other end does not read, until the kernel has taken nothing for a second.
+func (a *Actor) Fill(id int) error {
+	a.t.Helper()
+	return a.call("fill", transfer{ID: id}, nil)
+}
+
 // Read reads what comes within the time.
 func (a *Actor) Read(id int, within time.Duration) (Answer, error) {
 	a.t.Helper()
@@ -175,6 +181,18 @@ func (w *world) write(t transfer) (struct{}, error) {
 	_, err = c.Write(append([]byte(t.Text), make([]byte, t.Bulk)...))
 	if stream, ok := c.Conn.(*net.TCPConn); ok && err == nil && t.End {
 		err = stream.CloseWrite()
+	}
+	return struct{}{}, err
+}
+
+func (w *world) fill(t transfer) (struct{}, error) {
+	c, err := w.conn(t.ID)
+	for err == nil {
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, err = c.Write(make([]byte, 1<<14))
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = c.SetWriteDeadline(time.Time{})
 	}
 	return struct{}{}, err
 }
