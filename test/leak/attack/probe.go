@@ -61,7 +61,7 @@ const (
 
 // Probes lists every way, in a fixed order.
 func Probes() []Probe {
-	return slices.Concat(sockets(), families(), BesideIP(), options(), identities(), proxies(), kernels(), segments(), datagrams(), packets(), frames())
+	return slices.Concat(sockets(), families(), BesideIP(), options(), identities(), proxies(), kernels(), segments(), datagrams(), packets(), crafted(), frames())
 }
 
 // BesideIP lists the ways beside and below IP: each family of sockets, in each way in which the kernel can be asked for one.
