@@ -63,7 +63,7 @@ func (o *options) flags(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.status, "status-socket", defaultStatusSocket, "`path` of the unix socket that \"agent status\" asks")
 	f.StringVar(&o.state, "state-dir", defaultState, "`folder` that remembers the guarded pods of this node across restarts")
 	f.StringVar(&o.handlers, "runtime-handlers", "", "comma-separated `list` of runtime handlers, besides runc and crun, whose containers use the node's kernel for their network; foreign pods of any other are quarantined")
-	f.BoolVar(&o.destinations, "drop-destinations", false, "record where packets of foreign pods were to go that their rules drop, if the kernel can log them (NFLOG)")
+	f.BoolVar(&o.destinations, "drop-destinations", false, "record the destinations of packets that the rules of foreign pods drop, if the kernel can log packets (NFLOG)")
 	o.gate.flags(f)
 	policyFlags(f, &o.policy)
 	o.record.flags(f)

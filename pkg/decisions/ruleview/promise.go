@@ -29,7 +29,7 @@ func promises() []promise {
 		{"ds-in-ready", "The kubelet learns whether the proxy is ready."},
 		{"ds-early-end", "A client that ends its side of a connection at once still gets its answer."},
 		{"ds-out-proxy", own}, {"ds-mark", own}, {"ds-coming", own}, {"ds-in-open", own}, {"ds-in-reply", own}, {"ds-wire-proxy", own},
-		{"ds-log", "The record has where dropped packets were to go."},
+		{"ds-log", "The record has the destinations of dropped packets."},
 		{"ds-forward", noExit}, {"ds-wire", noExit}, {"ds-out", noExit}, {"ds-in", noEntry},
 	}
 }

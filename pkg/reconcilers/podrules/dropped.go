@@ -17,7 +17,7 @@ const (
 	mostFacts = 128
 )
 
-// NotifyDropped has Run call emit with facts of where packets were to go that the rules of pods dropped. It is called before Run, and emit does not wait.
+// NotifyDropped has Run call emit with facts of the destinations of packets that the rules of pods dropped. It is called before Run, and emit does not wait.
 func (e *Reconciler) NotifyDropped(emit func(fact.Fact)) { e.dropped = emit }
 
 // Problem returns what the node's kernel lacks for what the agent was asked to do; empty: nothing.

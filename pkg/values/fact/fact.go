@@ -59,7 +59,7 @@ const (
 	// spaceLabels (those of its namespace), ports.
 	PodSeen        Kind = "PodSeen"
 	PacketsDropped Kind = "PacketsDropped" // the rules in a pod's network namespace dropped so many packets; details: by rule
-	// DestinationDropped: packets that a rule in a pod's network namespace dropped were to go there, or came from there; reason: the rule, count: those that
+	// DestinationDropped: a rule in a pod's network namespace dropped packets to this address, or from it; reason: the rule, count: those that
 	// the kernel logged, which are not all; details: direction, protocol, address, port (of the receiver). Without details: of further places.
 	DestinationDropped Kind = "DestinationDropped"
 	PacketsRefused     Kind = "PacketsRefused" // NetworkPolicy refused so many packets since the last verification, by reason
