@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -27,15 +28,18 @@ import (
 // served returns the certificate that the webhook answers with.
 func (w *world) served(t *testing.T) *x509.Certificate {
 	t.Helper()
-	return servedAt(t, w.port)
+	certificate, err := servedAt(w.port)
+	require.NoError(t, err)
+	return certificate
 }
 
-func servedAt(t *testing.T, port int) *x509.Certificate {
-	t.Helper()
+func servedAt(port int) (*x509.Certificate, error) {
 	connection, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", port), &tls.Config{InsecureSkipVerify: true})
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	defer connection.Close()
-	return connection.ConnectionState().PeerCertificates[0]
+	return connection.ConnectionState().PeerCertificates[0], nil
 }
 
 // issue returns a certificate for the webhook, from the CA in its Secret, and its key.
@@ -51,6 +55,18 @@ func issue(t *testing.T, secret *corev1.Secret, validity time.Duration) (cert, k
 		now.Add(-time.Hour), now.Add(validity))
 	require.NoError(t, err)
 	return cert, key
+}
+
+// replace puts another CA into a Secret of the webhook's, with a certificate. The overlap with the CA before ends after a time.
+func replace(t *testing.T, secret *corev1.Secret, overlap time.Duration) {
+	t.Helper()
+	const madeBefore, overlaps = time.Hour, 5 * time.Minute
+	maker := &rotator.CertRotator{CAName: name + "-ca", CAOrganization: "data-spacer"}
+	begin := time.Now().Add(overlap - madeBefore - overlaps)
+	ca, err := maker.CreateCACert(begin, begin.AddDate(10, 0, 0))
+	require.NoError(t, err)
+	secret.Data["ca.crt"], secret.Data["ca.key"] = ca.CertPEM, ca.KeyPEM
+	secret.Data["tls.crt"], secret.Data["tls.key"] = issue(t, secret, 365*24*time.Hour)
 }
 
 func rotation(t *testing.T, w *world) {
@@ -97,6 +113,15 @@ func rotation(t *testing.T, w *world) {
 	require.NoError(t, w.client.Update(t.Context(), configuration))
 	require.Eventually(t, func() bool { return w.injects(t.Context(), namespace) }, waitLong, waitStep)
 
+	// The overlap ends: of a CA that was made nearly five minutes ago, the one before it is trusted for seconds only.
+	secret = w.secret(t)
+	replace(t, secret, 12*time.Second)
+	require.NoError(t, w.client.Update(t.Context(), secret))
+	require.Eventually(t, func() bool {
+		return bytes.Equal(bytes.TrimSpace(w.configuration(t).Webhooks[0].ClientConfig.CABundle), bytes.TrimSpace(secret.Data["ca.crt"]))
+	}, waitLong, waitStep, "the CA before is not trusted any more:\n%s", running)
+	require.Eventually(t, func() bool { return w.injects(t.Context(), namespace) }, waitLong, waitStep)
+
 	select {
 	case <-running.ended:
 		t.Fatalf("the webhook ended:\n%s", running)
@@ -112,13 +137,11 @@ func (w *world) alwaysTrusted(t *testing.T, ended <-chan struct{}) {
 			return
 		case <-time.After(waitStep):
 		}
-		connection, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", w.port), &tls.Config{InsecureSkipVerify: true})
+		served, err := servedAt(w.port)
 		if err != nil { // a slow machine
 			continue
 		}
-		served, trusted := connection.ConnectionState().PeerCertificates[0], x509.NewCertPool()
-		_ = connection.Close()
-		configuration := &admissionregistrationv1.MutatingWebhookConfiguration{}
+		trusted, configuration := x509.NewCertPool(), &admissionregistrationv1.MutatingWebhookConfiguration{}
 		if w.client.Get(t.Context(), client.ObjectKey{Name: name}, configuration) != nil {
 			continue
 		}
@@ -170,10 +193,14 @@ func certificateFiles(t *testing.T, w *world) {
 	require.True(t, w.injects(t.Context(), namespace))
 
 	first := w.served(t)
-	require.Equal(t, first, servedAt(t, metrics), "the metrics are served with the certificate of --metrics-cert-dir")
+	metricsHave := func(want *x509.Certificate) bool {
+		certificate, err := servedAt(metrics)
+		return err == nil && certificate.Equal(want)
+	}
+	require.Eventually(t, func() bool { return metricsHave(first) }, waitLong, waitStep, "the metrics are served with the certificate of --metrics-cert-dir")
 	write(issue(t, secret, time.Hour))
 	require.Eventually(t, func() bool { return !w.served(t).Equal(first) }, waitLong, waitStep, "the files are followed")
-	require.Eventually(t, func() bool { return servedAt(t, metrics).Equal(w.served(t)) }, waitLong, waitStep, "for the metrics as well")
+	require.Eventually(t, func() bool { return metricsHave(w.served(t)) }, waitLong, waitStep, "for the metrics as well")
 	require.True(t, w.injects(t.Context(), namespace))
 	require.Equal(t, secret.Data, w.secret(t).Data, "the Secret is not this process's to write")
 }
