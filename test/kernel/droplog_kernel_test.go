@@ -18,18 +18,18 @@ import (
 	"data-space.liqo.io/test/kit"
 )
 
-// heard is what the log of dropped packets brought.
-type heard struct {
+// dropLog is what was logged of dropped packets.
+type dropLog struct {
 	mu      sync.Mutex
 	packets map[dropped.Packet]int
 	rules   map[string]uint64
 }
 
-// hear has the pod's rules log what they drop, and reads it.
-func (w *world) hear(t *testing.T, proxy redirect.Proxy) *heard {
+// logDrops has the pod's rules log the packets that they drop, and reads the log.
+func (w *world) logDrops(t *testing.T, proxy redirect.Proxy) *dropLog {
 	t.Helper()
 	w.enforce(redirect.Plan(redirect.Settings{IPv6: true, LogDrops: true}, proxy))
-	h, listener := &heard{packets: map[dropped.Packet]int{}, rules: map[string]uint64{}}, droplog.New(redirect.DropGroup)
+	h, listener := &dropLog{packets: map[dropped.Packet]int{}, rules: map[string]uint64{}}, droplog.New(redirect.DropGroup)
 	require.NoError(t, listener.Watch("pod", w.NS))
 	require.NoError(t, listener.Watch("pod", w.NS), "it listens there already")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -39,7 +39,7 @@ func (w *world) hear(t *testing.T, proxy redirect.Proxy) *heard {
 	return h
 }
 
-func (h *heard) add(_ string, logged droplog.Packet) {
+func (h *dropLog) add(_ string, logged droplog.Packet) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if p, ok := dropped.Parse(logged.Prefix, logged.IPv6, logged.Bytes); ok {
@@ -49,14 +49,14 @@ func (h *heard) add(_ string, logged droplog.Packet) {
 }
 
 // of returns how many packets were logged of a rule.
-func (h *heard) of(rule string) uint64 {
+func (h *dropLog) of(rule string) uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.rules[rule]
 }
 
 // require waits until a packet has been logged.
-func (h *heard) require(t *testing.T, p dropped.Packet) {
+func (h *dropLog) require(t *testing.T, p dropped.Packet) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		h.mu.Lock()
@@ -68,7 +68,7 @@ func (h *heard) require(t *testing.T, p dropped.Packet) {
 func TestWhereADroppedPacketWasToGoIsLogged(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world, f family) {
 		logged := redirect.Plan(redirect.Settings{IPv6: true, LogDrops: true}, w.exempt())
-		h := w.hear(t, w.exempt())
+		h := w.logDrops(t, w.exempt())
 		_, err := w.app.Talk(kit.Talk{Dial: short(udp(at(f.far, 9))), Send: secret})
 		require.Error(t, err)
 		require.Error(t, w.app.Ping(f.far))
@@ -110,7 +110,7 @@ func TestAFloodOfDroppedPacketsIsLimitedAndBlindsNoOtherRule(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, b)
 			other := kit.NewActor(t, kit.Identity{NS: w.NS, Cgroup: w.cgroups.app, Keep: kit.ContainerCapabilities()}) // while the first one floods
-			h := w.hear(t, w.exempt())
+			h := w.logDrops(t, w.exempt())
 			began := time.Now()
 			var to []netip.Addr
 			for i := range byte(64) {
