@@ -43,10 +43,7 @@ func OfLine(node string, line []byte) (e Event, ok bool) {
 	case !ended:
 		e.What = fmt.Sprintf("%s: the %s are not read: %s", g.Destination, g.Side, g.Reason)
 	case g.Method != "":
-		e.Type, e.What, e.Body = Request, fmt.Sprintf("%s %s%s -> %d", g.Method, g.Authority, g.Path, g.Code), record.UnusualBody(g.Method, g.Bytes)
-		if e.Body > 0 {
-			e.What = fmt.Sprintf("%s (with a body of %d bytes) %s%s -> %d", g.Method, e.Body, g.Authority, g.Path, g.Code)
-		}
+		e.Type, e.What, e.Body = Request, fmt.Sprintf("%s -> %d", g.Asked(), g.Code), record.UnusualBody(g.Method, g.Bytes)
 	}
 	if reason := refusal(answer); reason != "" {
 		e.Verdict, e.What = Refused, e.What+" ("+reason+")"

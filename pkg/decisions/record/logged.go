@@ -1,6 +1,9 @@
 package record
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Logged are the fields of a proxy's line that people are shown, whichever event the line reports.
 type Logged struct {
@@ -20,6 +23,15 @@ func UnusualBody(method string, received int64) int64 {
 		return received
 	}
 	return 0
+}
+
+// Asked returns a request as people are shown it: method, authority and path, and how long its body is if it has an unusual one.
+func (l Logged) Asked() string {
+	method := l.Method
+	if n := UnusualBody(l.Method, l.Bytes); n > 0 {
+		method = fmt.Sprintf("%s (with a body of %d bytes)", l.Method, n)
+	}
+	return method + " " + l.Authority + l.Path
 }
 
 // ParseLogged reads the fields of an entry. They are empty if the entry is not a line of a proxy.

@@ -202,10 +202,7 @@ func (q Query) row(w io.Writer, e record.Entry) {
 	case l.Reason != "":
 		what = l.Destination + " " + l.Side + ": " + l.Reason
 	case l.Method != "":
-		what = l.Method + " " + l.Authority + l.Path
-		if n := record.UnusualBody(l.Method, l.Bytes); n > 0 {
-			what = fmt.Sprintf("%s (with a body of %d bytes) %s%s", l.Method, n, l.Authority, l.Path)
-		}
+		what = l.Asked()
 	case l.Text != "":
 		_, what, _ = strings.Cut(l.Text, "] ")
 		what = cmp.Or(what, l.Text)
