@@ -28,7 +28,7 @@ const mostMoments = 8
 // Passed takes the next line. reached: the clock had passed the time when this line was written, and not when the one before was. withdrawn: the place that was
 // reached last is none, since the clock was set over the time there.
 func (m *Moments) Passed(e Event) (reached, withdrawn bool) {
-	if !tellsTheTime(e) {
+	if !hasClockTime(e) {
 		return false, false
 	}
 	switch later := e.Time.After(m.At); {
@@ -69,9 +69,9 @@ func step(e Event) time.Duration {
 // Ends reports whether the lines that were taken end before the clock passed the time: their end is a place as well.
 func (m *Moments) Ends() bool { return !m.behind }
 
-// tellsTheTime reports whether the time of a line is that of the clock when it was written: other programs' facts are written later, and those that count
+// hasClockTime reports whether the time of a line is that of the clock when it was written: other programs' facts are written later, and those that count
 // others before facts that waited.
-func tellsTheTime(e Event) bool {
+func hasClockTime(e Event) bool {
 	return e.Details[fact.DetailRecord] == "" && !slices.Contains([]string{string(fact.FactsLost), string(fact.FactsCounted)}, e.Kind)
 }
 

@@ -52,12 +52,12 @@ func New(s Settings) *Certificate {
 
 // Wait blocks until the files hold a certificate with its key.
 func (c *Certificate) Wait(ctx context.Context, logger *slog.Logger) error {
-	for told := false; ; told = true {
+	for logged := false; ; logged = true {
 		_, err := tls.LoadX509KeyPair(filepath.Join(c.settings.Dir, c.CertFile), filepath.Join(c.settings.Dir, c.KeyFile))
 		if err == nil {
 			return nil
 		}
-		if !told {
+		if !logged {
 			logger.InfoContext(ctx, "waiting for the serving certificate", "directory", c.settings.Dir, "reason", err)
 		}
 		select {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// mostBooks is of how many pods it is kept where dropped packets were to go: more than a node has.
+	// mostBooks bounds the pods whose dropped packets are kept: more than a node has.
 	mostBooks = 1024
 	// mostFacts is about how many facts are made of all pods in a second, so that pods that flood together neither fill the queue of facts nor use up
 	// the rate of all. Those of one pod more may be made. The others are made in the next seconds.
