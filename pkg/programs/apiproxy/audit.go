@@ -45,6 +45,7 @@ func newAudit(o Audit, facts factlines.Sink, registry *prometheus.Registry) (aud
 func (p *proxy) runAudit(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { p.audit.facts.run(ctx.Done()); return nil })
 	group.Go(func() error { p.logged.run(ctx.Done()); return nil })
+	group.Go(func() error { p.failures.run(ctx.Done()); return nil })
 	group.Go(func() error {
 		return p.audit.log.Run(ctx.Done(), func(err error) { p.log.Error("audit events are lost; free the disk", "error", err) })
 	})

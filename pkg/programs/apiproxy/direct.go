@@ -38,7 +38,7 @@ func newDirect(p *proxy, o Direct, registry *prometheus.Registry) *direct {
 
 // newDirectServer returns the server of the API server's questions.
 func (p *proxy) newDirectServer(o Direct, registry *prometheus.Registry) *http.Server {
-	s := smallServer(o.Address, newDirect(p, o, registry))
+	s := p.smallServer(o.Address, newDirect(p, o, registry))
 	s.TLSConfig, s.MaxHeaderBytes = p.serving.TLS(), maxHeaderBytes
 	return s
 }

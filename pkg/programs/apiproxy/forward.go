@@ -145,7 +145,9 @@ func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, context.Canceled), errors.Is(err, io.ErrUnexpectedEOF):
 		answer(w, apierrors.NewServiceUnavailable("the request has ended"))
 	default:
-		p.log.Warn("request failed", "path", short(r.URL.Path), "error", short(err.Error()))
+		if planned := planOf(r.Context()); planned == nil || p.logsFailure(planned) {
+			p.log.Warn("request failed", "path", short(r.URL.Path), "error", short(err.Error()))
+		}
 		answer(w, apierrors.NewServiceUnavailable("the API proxy cannot have the answer of the API server; see its log"))
 	}
 }

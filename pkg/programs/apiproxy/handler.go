@@ -31,21 +31,22 @@ const (
 
 // proxy answers requests. It is safe for concurrent use.
 type proxy struct {
-	serving *apiserving.Serving
-	clients kubernetes.Interface
-	server  *upstream.Upstream
-	guests  *sources
-	open    *quota // of requests
-	heavy   *lines // of lists by which a watch knows what its caller has seen
-	asking  *lines // of watches of volumes that ask about each claim before they begin
-	writes  *lines // of changes that are the proxy's own
-	streams *quota // of watches that are put together
-	meters  *meters
-	watches watches
-	forward *httputil.ReverseProxy
-	audit   audit
-	logged  *factBudget // of lines of the log; nil: each request has one
-	log     *slog.Logger
+	serving  *apiserving.Serving
+	clients  kubernetes.Interface
+	server   *upstream.Upstream
+	guests   *sources
+	open     *quota // of requests
+	heavy    *lines // of lists by which a watch knows what its caller has seen
+	asking   *lines // of watches of volumes that ask about each claim before they begin
+	writes   *lines // of changes that are the proxy's own
+	streams  *quota // of watches that are put together
+	meters   *meters
+	watches  watches
+	forward  *httputil.ReverseProxy
+	audit    audit
+	logged   *factBudget // of lines of the log; nil: each request has one
+	failures *factBudget // of lines about requests that failed; nil: each has one
+	log      *slog.Logger
 }
 
 // plan is what happens to one request.
@@ -129,13 +130,13 @@ func (p *proxy) respond(answered *recorder, r *http.Request, f *fact) error {
 	}
 	// It may be answered in another way. The copying of an answer panics when the client leaves.
 	defer func() { f.verdict = planned.verdict.Action }()
+	r = r.WithContext(context.WithValue(r.Context(), planKey{}, planned))
 	if planned.verdict.Action == window.Write {
 		if err := p.write(answered, r, planned); err != nil {
 			p.failed(answered, r, err)
 		}
 		return nil
 	}
-	r = r.WithContext(context.WithValue(r.Context(), planKey{}, planned))
 	if planned.request.Verb == "watch" {
 		p.follow(answered, r, planned)
 		return nil

@@ -123,7 +123,7 @@ func (m *merging) ask(ctx context.Context, namespace string, query url.Values) (
 	case response.StatusCode == http.StatusGone:
 		return nil, errors.Join(window.ExpiredError{}, response.Body.Close())
 	}
-	return nil, errors.Join(fmt.Errorf("namespace %s: the API server answers %s", namespace, response.Status), response.Body.Close())
+	return nil, errors.Join(upstream.Refusal(response), fmt.Errorf("namespace %s: the API server answers %s", namespace, response.Status), response.Body.Close())
 }
 
 // asCaller sends a request in the caller's name.

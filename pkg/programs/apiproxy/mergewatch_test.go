@@ -1,13 +1,21 @@
 package apiproxy
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"data-space.liqo.io/pkg/decisions/window"
+	"data-space.liqo.io/pkg/effects/upstream"
 )
 
 func bookmark(version int, ends bool) []byte {
@@ -59,4 +67,31 @@ func TestAGuestsStreamsAreBounded(t *testing.T) {
 	q.give("c", 3)
 	require.Empty(t, q.of)
 	require.Zero(t, q.sum)
+}
+
+// A guest's user may name a selector that the kind does not have, as often as it likes.
+func TestWhatTheAPIServerRefusesOfARequestForAllNamespacesIsItsAnswer(t *testing.T) {
+	for code, want := range map[int]string{http.StatusBadRequest: "not supported", http.StatusTooManyRequests: "not supported", http.StatusInternalServerError: ""} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(code)
+			fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"not supported","code":%d}`, code)
+		}))
+		defer server.Close()
+		to, err := upstream.New(&rest.Config{Host: server.URL})
+		require.NoError(t, err)
+		p := &proxy{server: to, streams: newQuota(10, 10), guests: &sources{namespaces: map[types.UID]space{"u": {guest: "g", name: "g-a", foreign: true}}}}
+		for _, verb := range []string{"list", "watch"} {
+			planned, refusal := refusedList(t.Context())
+			planned.request.Verb = verb
+			_, err = p.merge(planned, refusal)
+			require.NoError(t, refusal.Body.Close())
+			var status apierrors.APIStatus
+			require.Equal(t, want != "", errors.As(err, &status), "%v", err)
+			if want != "" {
+				require.Equal(t, int32(code), status.Status().Code)
+				require.Equal(t, want, status.Status().Message)
+			}
+		}
+	}
 }

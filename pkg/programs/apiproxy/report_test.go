@@ -2,6 +2,8 @@ package apiproxy
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"data-space.liqo.io/pkg/decisions/apiaudit"
+	"data-space.liqo.io/pkg/effects/apiserving"
+	"data-space.liqo.io/pkg/effects/upstream"
 )
 
 func TestALineOfTheLogIsShortWhateverTheRequest(t *testing.T) {
@@ -50,4 +54,42 @@ func TestNoCallerFillsTheLog(t *testing.T) {
 	require.Contains(t, text, "quiet-user")
 	require.Contains(t, text, `"guest":"loud","caller":"","count":`)
 	require.Contains(t, text, `"guest":"","caller":"unauthenticated","count":`)
+}
+
+func TestNoCallerFillsTheLogWithRequestsThatFail(t *testing.T) {
+	flood := func(bound func(*slog.Logger) *factBudget) (lines int, text string) {
+		var out bytes.Buffer
+		log := slog.New(slog.NewJSONHandler(&out, nil))
+		p := &proxy{log: log, failures: bound(log)}
+		fail := func(guest, name string) {
+			planned := &plan{ids: []string{guest}, caller: upstream.Identity{Name: name}}
+			r := httptest.NewRequest(http.MethodGet, "/api/v1/pods", http.NoBody)
+			p.failed(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), planKey{}, planned)), errors.New("the API server answers 500 to "+name))
+		}
+		for i := range 10_000 {
+			fail("loud", fmt.Sprint(i))
+		}
+		fail("quiet", "quiet-user")
+		if p.failures != nil {
+			p.failures.count()
+		}
+		return strings.Count(out.String(), `"msg":"request failed"`), out.String()
+	}
+	lines, _ := flood(func(*slog.Logger) *factBudget { return nil })
+	require.Equal(t, 10_001, lines, "without the bound")
+	lines, text := flood(newFailureLog)
+	require.Less(t, lines, 5_000)
+	require.Contains(t, text, "quiet-user")
+	require.Contains(t, text, `"msg":"requests were not logged one by one","of":"request failed","guest":"loud"`)
+}
+
+// Whoever connects may end a handshake of TLS as often as it likes.
+func TestWhatGoesWrongOfAConnectionIsNotInTheLog(t *testing.T) {
+	var out bytes.Buffer
+	p := &proxy{log: slog.New(slog.NewJSONHandler(&out, nil)), serving: &apiserving.Serving{}}
+	for _, server := range []*http.Server{p.smallServer("", nil), p.newDirectServer(Direct{}, prometheus.NewRegistry()), p.newServer(t.Context(), Options{})} {
+		require.NotNil(t, server.ErrorLog, "it is standard error otherwise")
+		server.ErrorLog.Print("http: TLS handshake error")
+	}
+	require.Empty(t, out.String())
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"data-space.liqo.io/pkg/decisions/apiaudit"
 	"data-space.liqo.io/pkg/decisions/factrate"
 	recorded "data-space.liqo.io/pkg/values/fact"
 )
@@ -18,6 +19,12 @@ func newRequestLog(log *slog.Logger) *factBudget {
 	}
 }
 
+// newFailureLog bounds the lines about requests that the API server has not answered: 100 at once and one a second of each guest or caller.
+func newFailureLog(logger *slog.Logger) *factBudget {
+	limits := factrate.Limits{Burst: 100, Every: time.Second, All: 50, Subjects: 4096}
+	return &factBudget{sink: unlogged{logger.With("of", "request failed")}, callers: factrate.New(limits), unknowns: factrate.New(limits)}
+}
+
 // unlogged logs how many requests were only counted.
 type unlogged struct{ log *slog.Logger }
 
@@ -29,6 +36,12 @@ func (u unlogged) Emit(f recorded.Fact) {
 // logs reports whether a request has a line of its own.
 func (p *proxy) logs(f fact) bool {
 	return p.logged == nil || p.logged.takes(f.kept.Fact(), f.kept.Sender.Name)
+}
+
+// logsFailure reports whether the failure of a request has a line of its own.
+func (p *proxy) logsFailure(planned *plan) bool {
+	by := apiaudit.Request{Guests: planned.ids, Sender: auditUser(planned.caller)}
+	return p.failures == nil || p.failures.takes(by.Fact(), by.Sender.Name)
 }
 
 // mostLogged bounds each text of a request in the log: a path may have as many bytes as all headers, also one of a caller without credentials.

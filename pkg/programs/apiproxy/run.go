@@ -58,7 +58,7 @@ func Run(ctx context.Context, config *rest.Config, o Options, logger *slog.Logge
 		return err
 	}
 	registry := prometheus.NewRegistry()
-	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newQuota(o.RequestsPerCaller, unlimited), heavy: newLines(mostHeld), asking: newLines(mostAsking), writes: newLines(mostWrites), streams: newQuota(streamsPerGuest, streamsOfAll), meters: newMeters(registry), logged: newRequestLog(logger), log: logger}
+	p := &proxy{serving: serving, clients: clients, server: server, guests: known, open: newQuota(o.RequestsPerCaller, unlimited), heavy: newLines(mostHeld), asking: newLines(mostAsking), writes: newLines(mostWrites), streams: newQuota(streamsPerGuest, streamsOfAll), meters: newMeters(registry), logged: newRequestLog(logger), failures: newFailureLog(logger), log: logger}
 	if p.audit, err = newAudit(o.Audit, factlines.From(ctx), registry); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 	main := p.newServer(lasting, o)
 	ready := &readiness{proxy: p, ending: ctx.Done()}
 	group.Go(func() error { return closed(main.ListenAndServeTLS("", "")) })
-	small := []*http.Server{smallServer(o.HealthAddress, ready.handler())}
+	small := []*http.Server{p.smallServer(o.HealthAddress, ready.handler())}
 	if o.MetricsAddress != "0" {
 		small = append(small, p.metricsServer(o, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	}
@@ -132,17 +132,18 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 }
 
 // smallServer serves requests without bodies.
-func smallServer(address string, h http.Handler) *http.Server {
-	return &http.Server{Addr: address, Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout}
+func (p *proxy) smallServer(address string, h http.Handler) *http.Server {
+	problems := slog.NewLogLogger(p.log.Handler(), slog.LevelDebug) // whoever connects causes one by a handshake that fails
+	return &http.Server{Addr: address, Handler: h, ErrorLog: problems, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout}
 }
 
 // metricsServer asks the API server who may read the metrics, unless only this machine can.
 func (p *proxy) metricsServer(o Options, h http.Handler) *http.Server {
 	if !metricsauth.Needed(o.MetricsAddress) {
-		return smallServer(o.MetricsAddress, h)
+		return p.smallServer(o.MetricsAddress, h)
 	}
 	guarded := metricsauth.With(p.clients, metricsauth.NewCertificate(o.MetricsCertDir), h)
-	s := smallServer(o.MetricsAddress, guarded)
+	s := p.smallServer(o.MetricsAddress, guarded)
 	s.TLSConfig = guarded.TLS()
 	return s
 }

@@ -49,6 +49,12 @@ func TestAListOfAllNamespacesIsThatOfTheCallersOwn(t *testing.T) {
 	require.NotContains(t, body, `"namespace":"rival-a"`)
 	code, _, _ = send(t, proxied, "GET", "/api/v1/configmaps?continue=x", nil, nil)
 	require.Equal(t, http.StatusGone, code)
+	for _, path := range []string{"/api/v1/configmaps?fieldSelector=nonsense%3D1", "/api/v1/configmaps?fieldSelector=nonsense%3D1&watch=1", "/api/v1/configmaps?labelSelector=)"} {
+		code, _, body = send(t, proxied, "GET", path, nil, nil)
+		want, _, theirs := send(t, w.Config, "GET", path, nil, nil)
+		require.Equal(t, http.StatusBadRequest, want, theirs)
+		require.Equal(t, want, code, "the API server's own answer about a selector that is none: %s", body)
+	}
 	for _, path := range []string{"/apis/storage.k8s.io/v1/csidrivers", "/apis/storage.k8s.io/v1/csidrivers?watch=1", "/apis/apps/v1/deployments?watch=1", "/apis/apps/v1/deployments", "/api/v1/persistentvolumeclaims"} {
 		code, _, ours := send(t, proxied, "GET", path, nil, nil)
 		want, _, theirs := send(t, direct, "GET", path, nil, nil)
