@@ -141,7 +141,7 @@ func TestAWatchOfAllNamespacesBeginsWhereTheirListWas(t *testing.T) {
 		}
 		return apierrors.IsResourceExpired(err)
 	}, "the list was of other namespaces")
-	code, _, body := send(t, proxied, "GET", "/api/v1/configmaps?watch=1&timeoutSeconds=1", http.Header{"Accept": {"application/json;as=Table;v=v1;g=meta.k8s.io"}}, nil)
+	code, _, body := send(t, proxied, "GET", "/api/v1/configmaps?watch=1&timeoutSeconds=5", http.Header{"Accept": {"application/json;as=Table;v=v1;g=meta.k8s.io"}}, nil)
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, `"kind":"Table"`)
 	require.NotContains(t, body, `"namespace":"rival-a"`)

@@ -120,6 +120,7 @@ func TestACallerActsAsAnotherByItsOwnRight(t *testing.T) {
 		config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
 		return config
 	}
+	eventually(t, func() bool { return len(listedOrNone(t, as("slice-0123456789ab", guest))) > 0 }, "the API server knows the ClusterRole")
 	require.Equal(t, []string{"pharma-a", "pharma-b"}, listed(t, as("slice-0123456789ab", guest), metav1.ListOptions{}), "it sees what the guest sees")
 	require.Equal(t, "clerk", who(t, as("clerk")).Username)
 	for _, config := range []*rest.Config{as("clerk", "rival"), as("admin"), as("clerk", "system:masters"), as("system:serviceaccount:pharma-a:default")} {

@@ -41,6 +41,10 @@ func (w *world) storing(t *testing.T, guest string) *rest.Config {
 		list, err := clients(t, proxied).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
 		return err == nil && len(list.Items) == 2
 	}, "the proxy knows the guest")
+	eventually(t, func() bool {
+		_, err := clients(t, proxied).CoreV1().PersistentVolumeClaims(guest+"-a").List(t.Context(), metav1.ListOptions{})
+		return err == nil
+	}, "the API server knows the guest's rights")
 	return proxied
 }
 

@@ -150,6 +150,12 @@ func TestAWatchOfAllNamespacesByWebsocket(t *testing.T) {
 	refusal := upgrade(t, direct, path, "Origin: https://x\r\n")
 	require.Equal(t, http.StatusForbidden, refusal, "the caller may not do so by itself")
 	eventually(t, func() bool { return len(listedOrNone(t, proxied)) == 2 }, "the proxy knows the guest")
+	for _, name := range []string{first, second} {
+		eventually(t, func() bool {
+			_, err := clients(t, direct).CoreV1().ConfigMaps(name).List(t.Context(), metav1.ListOptions{Limit: 1})
+			return err == nil
+		}, "the API server knows the guest's rights")
+	}
 
 	_ = eventOf(t, socket(t, w.Config, path), "not-theirs") // where nothing narrows it
 	own := socket(t, proxied, path)
