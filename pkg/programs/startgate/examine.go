@@ -20,8 +20,8 @@ import (
 func (s *NRI) fit(ctx context.Context, p nri.Pod, c nri.Container) (nri.Container, error) {
 	examined := make(chan nri.Container, 1)
 	err := patiently(ctx, func() error {
-		c := c
-		if c.PID == 0 && s.foreign(ctx, p) { // CRI-O does not announce it
+		ctx, c := context.WithoutCancel(ctx), c // late is better than not: CRI-O starts the container meanwhile
+		if c.PID == 0 && s.foreign(ctx, p) {    // CRI-O does not announce it
 			if process, err := s.processes.Process(ctx, c.ID); err == nil {
 				c.PID = process.PID
 			}
