@@ -207,7 +207,7 @@ func TestAWatchOfOneNamespace(t *testing.T) {
 	proxied, _ := w.pharma(t)
 	c := clients(t, proxied).CoreV1().Namespaces()
 	for name, want := range map[string]bool{"pharma-a": true, "rival-a": false} {
-		seen, err := c.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name, TimeoutSeconds: new(int64(2))})
+		seen, err := c.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name, TimeoutSeconds: new(int64(6))})
 		require.NoError(t, err)
 		var types []watch.EventType
 		for e := range seen.ResultChan() {

@@ -117,7 +117,7 @@ func TestAWatchByWebsocketIsNarrowed(t *testing.T) {
 	w := newWorld(t)
 	proxied, _ := w.pharma(t)
 	c := w.dial(t, proxied)
-	fmt.Fprint(c, "GET /api/v1/namespaces?watch=1&timeoutSeconds=2 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+	fmt.Fprint(c, "GET /api/v1/namespaces?watch=1&timeoutSeconds=6 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://x\r\n\r\n")
 	in := bufio.NewReader(c)
 	code, _ := answered(t, in)
