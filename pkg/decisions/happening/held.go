@@ -69,7 +69,7 @@ func Share(spans []Span) float64 {
 	return float64(held) / float64(all)
 }
 
-// InOrder returns events in the order of their logs, which is that in which they happened whatever a node's clock showed. Those of several nodes are merged by
+// InOrder returns events in the order of their logs, which is that in which they happened, also if a node's clock was set. Those of several nodes are merged by
 // their times.
 func InOrder(events []Event) []Event {
 	byNode := map[string][]Event{}

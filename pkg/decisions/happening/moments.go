@@ -26,7 +26,7 @@ const disorder = 2 * time.Second
 const mostMoments = 8
 
 // Passed takes the next line. reached: the clock had passed the time when this line was written, and not when the one before was. withdrawn: the place that was
-// reached last is none, since the clock was set over the time there.
+// reached last does not count, since the clock was set over the time there.
 func (m *Moments) Passed(e Event) (reached, withdrawn bool) {
 	if !hasClockTime(e) {
 		return false, false

@@ -38,7 +38,7 @@ func (x *Index) targetChain(d direction, p *pod, selecting []*policy) *targetCha
 
 func (x *Index) dropTarget(t *targetChain) {
 	if t.pods == 0 {
-		x.tx.target(t) // sweep deletes the chain at the end of the transaction, unless another pod uses the chain by then
+		x.tx.target(t) // at the end of the transaction sweep deletes the chain if no pod uses it then
 	}
 }
 

@@ -38,7 +38,7 @@ type socket struct {
 // Packet is the beginning of a packet, with the prefix of the rule that logged it.
 type Packet struct {
 	Prefix string
-	IPv6   bool   // the kernel sent or received it as IPv6, whatever version its header has; otherwise as IPv4
+	IPv6   bool   // the kernel sent or received it as IPv6, otherwise as IPv4; the version in its header does not count
 	Bytes  []byte // valid until the call ends that got it
 }
 

@@ -40,7 +40,7 @@ func segments(t *testing.T, folder string) int {
 
 const year = 365 * 24 * time.Hour
 
-// A segment is as old as the time that passed since it began, whatever the clock was set to meanwhile, and a log that is opened again is continued.
+// A segment is as old as the time that passed since it began, also if the clock was set meanwhile, and a log that is opened again is continued.
 func TestASegmentIsFollowedByAnotherWhenItIsOldWhateverTheClockShows(t *testing.T) {
 	for name, set := range map[string]time.Duration{"not set": 0, "an hour back": -time.Hour, "a year forward": year, "1970": -time.Since(time.Unix(0, 0))} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ type quota struct {
 	sum       int
 }
 
-// unlimited is a quota of all that is none.
+// unlimited, as a quota of all guests together, refuses nothing.
 const unlimited = math.MaxInt
 
 func newQuota(each, all int) *quota { return &quota{each: each, all: all, of: map[string]int{}} }

@@ -83,7 +83,7 @@ func TestNoCallerFillsTheLogWithRequestsThatFail(t *testing.T) {
 	require.Contains(t, text, `"msg":"requests were not logged one by one","of":"request failed","guest":"loud"`)
 }
 
-// Whoever connects may end a handshake of TLS as often as it likes.
+// A client may fail in the TLS handshake as often as it likes.
 func TestWhatGoesWrongOfAConnectionIsNotInTheLog(t *testing.T) {
 	var out bytes.Buffer
 	p := &proxy{log: slog.New(slog.NewJSONHandler(&out, nil)), serving: &apiserving.Serving{}}

@@ -133,7 +133,7 @@ func (p *proxy) serve(ctx context.Context, o Options, registry *prometheus.Regis
 
 // smallServer serves requests without bodies.
 func (p *proxy) smallServer(address string, h http.Handler) *http.Server {
-	problems := slog.NewLogLogger(p.log.Handler(), slog.LevelDebug) // whoever connects causes one by a handshake that fails
+	problems := slog.NewLogLogger(p.log.Handler(), slog.LevelDebug) // a client causes one by each TLS handshake that fails
 	return &http.Server{Addr: address, Handler: h, ErrorLog: problems, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout}
 }
 

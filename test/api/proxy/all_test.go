@@ -53,7 +53,7 @@ func TestAListOfAllNamespacesIsThatOfTheCallersOwn(t *testing.T) {
 		code, _, body = send(t, proxied, "GET", path, nil, nil)
 		want, _, theirs := send(t, w.Config, "GET", path, nil, nil)
 		require.Equal(t, http.StatusBadRequest, want, theirs)
-		require.Equal(t, want, code, "the API server's own answer about a selector that is none: %s", body)
+		require.Equal(t, want, code, "the API server's own answer about an invalid selector: %s", body)
 	}
 	for _, path := range []string{"/apis/storage.k8s.io/v1/csidrivers", "/apis/storage.k8s.io/v1/csidrivers?watch=1", "/apis/apps/v1/deployments?watch=1", "/apis/apps/v1/deployments", "/api/v1/persistentvolumeclaims"} {
 		code, _, ours := send(t, proxied, "GET", path, nil, nil)

@@ -11,7 +11,7 @@ import (
 // CraftedPrefix begins the names of the packets that no program would send. Each of them leaves a pod without rules, in each family that has it.
 const CraftedPrefix = "a crafted packet: "
 
-// OfTheOtherFamily is what an attempt says that its family does not have.
+// OfTheOtherFamily is the error of an attempt that its family does not have.
 const OfTheOtherFamily = "of the other family"
 
 // crafted are packets with odd headers: chains of extension headers, options, lengths, versions, fragments in odd places.
